@@ -1,0 +1,138 @@
+//! Fitting a picture of any shape into the detector's square input.
+
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use image::{Rgb, RgbImage};
+
+use crate::geometry::BBox;
+
+/// The grey of the bars: 128 of 255, as the report's detector was trained with.
+pub const GREY: u8 = 128;
+
+/// A scaling that keeps the aspect, with grey bars on the shorter sides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Letterbox {
+    side: u32,
+    width: u32,
+    height: u32,
+    inner_width: u32,
+    inner_height: u32,
+    left: u32,
+    top: u32,
+}
+
+impl Letterbox {
+    /// For a picture of `width` x `height` pixels (each at least 1) and an input of `side` pixels.
+    pub fn new(width: u32, height: u32, side: u32) -> Self {
+        let scale = f64::from(side) / f64::from(width.max(height).max(1));
+        let inner = |length: u32| ((f64::from(length) * scale).round() as u32).clamp(1, side);
+        let (inner_width, inner_height) = (inner(width), inner(height));
+        Self {
+            side,
+            width,
+            height,
+            inner_width,
+            inner_height,
+            left: (side - inner_width) / 2,
+            top: (side - inner_height) / 2,
+        }
+    }
+
+    /// The picture in its frame, `side` x `side`.
+    pub fn apply(&self, picture: &RgbImage) -> RgbImage {
+        let inner = resize(picture, self.inner_width, self.inner_height);
+        if self.inner_width == self.side && self.inner_height == self.side {
+            return inner;
+        }
+        let mut framed = RgbImage::from_pixel(self.side, self.side, Rgb([GREY; 3]));
+        image::imageops::replace(&mut framed, &inner, i64::from(self.left), i64::from(self.top));
+        framed
+    }
+
+    /// Picture pixels to input pixels.
+    pub fn forward(&self, bbox: BBox) -> BBox {
+        let (x, y) = self.scales();
+        let (left, top) = (self.left as f32, self.top as f32);
+        BBox {
+            x0: bbox.x0 * x + left,
+            y0: bbox.y0 * y + top,
+            x1: bbox.x1 * x + left,
+            y1: bbox.y1 * y + top,
+        }
+    }
+
+    /// Input pixels to picture pixels, clipped to the picture.
+    pub fn undo(&self, bbox: BBox) -> BBox {
+        let (x, y) = self.scales();
+        let (left, top) = (self.left as f32, self.top as f32);
+        BBox {
+            x0: (bbox.x0 - left) / x,
+            y0: (bbox.y0 - top) / y,
+            x1: (bbox.x1 - left) / x,
+            y1: (bbox.y1 - top) / y,
+        }
+        .clipped(self.width as f32, self.height as f32)
+    }
+
+    /// Rounding to whole pixels makes the two scales differ by a fraction of a per cent.
+    fn scales(&self) -> (f32, f32) {
+        (
+            self.inner_width as f32 / self.width as f32,
+            self.inner_height as f32 / self.height as f32,
+        )
+    }
+}
+
+/// An antialiased bilinear resize (the filter grows with the reduction), to sides of at least 1.
+pub fn resize(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
+    if picture.dimensions() == (width, height) {
+        return picture.clone();
+    }
+    let mut target = RgbImage::new(width, height);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    Resizer::new()
+        .resize(picture, &mut target, &options)
+        .expect("both pictures are RGB and not empty");
+    target
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_survives_the_way_there_and_back() {
+        for (width, height) in [(1500, 1061), (7, 3000), (3000, 7), (416, 416), (1, 1)] {
+            let letterbox = Letterbox::new(width, height, 416);
+            let (w, h) = (width as f32, height as f32);
+            let bbox = BBox {
+                x0: w * 0.2,
+                y0: h * 0.1,
+                x1: w * 0.9,
+                y1: h * 0.6,
+            };
+            let back = letterbox.undo(letterbox.forward(bbox));
+            for (a, b) in [
+                (bbox.x0, back.x0),
+                (bbox.y0, back.y0),
+                (bbox.x1, back.x1),
+                (bbox.y1, back.y1),
+            ] {
+                assert!(
+                    (a - b).abs() <= 1e-3 * w.max(h),
+                    "{width}x{height}: {bbox:?} came back as {back:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_bars_are_grey_and_the_picture_is_centred() {
+        let white = RgbImage::from_pixel(200, 100, Rgb([255; 3]));
+        let framed = Letterbox::new(200, 100, 100).apply(&white);
+        assert_eq!(framed.dimensions(), (100, 100));
+        assert_eq!(framed.get_pixel(50, 24), &Rgb([GREY; 3]));
+        assert_eq!(framed.get_pixel(50, 25), &Rgb([255; 3]));
+        assert_eq!(framed.get_pixel(50, 74), &Rgb([255; 3]));
+        assert_eq!(framed.get_pixel(50, 75), &Rgb([GREY; 3]));
+    }
+}
