@@ -1,0 +1,66 @@
+//! One writing run at a time: an advisory lock on a file in the data folder, which the system
+//! drops when the process ends, however it ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use dataset::failure::Locked;
+
+/// Holds the lock until dropped.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File);
+
+impl Lock {
+    /// Takes the lock of a data folder, which is made where it is missing.
+    ///
+    /// # Errors
+    /// [`Locked`] where another run holds it; otherwise what the system refuses.
+    pub fn take(data: &Path, command: &str) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
+        let path = data.join("lock");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .with_context(|| format!("cannot open {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder)?;
+                return Err(Locked {
+                    path: path.display().to_string(),
+                    holder: holder.trim().to_string(),
+                }
+                .into());
+            }
+            Err(TryLockError::Error(error)) => return Err(error).context("cannot lock the data folder"),
+        }
+        file.set_len(0)?;
+        writeln!(file, "pipeline {command}, process {}", std::process::id())?;
+        Ok(Self(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_run_is_told_who_holds_the_lock() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = Lock::take(folder.path(), "crawl konachan").expect("is free");
+        let error = Lock::take(folder.path(), "crop").expect_err("is held");
+        assert_eq!(dataset::failure::exit_code(&error), dataset::failure::LOCKED);
+        assert!(
+            error.to_string().contains("pipeline crawl konachan, process"),
+            "{error}"
+        );
+        drop(first);
+        Lock::take(folder.path(), "crop").expect("is free again");
+    }
+}

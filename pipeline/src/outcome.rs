@@ -1,0 +1,61 @@
+//! What a stage returns; the runner prints it and decides the exit code.
+
+/// Counts of one stage's run, the funnel among them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// Items that now have their result.
+    pub done: u64,
+    /// Items that had it already.
+    pub skipped: u64,
+    /// Items whose failure was recorded.
+    pub failed: u64,
+    /// The funnel, in order: what is counted, and how many.
+    pub lines: Vec<(String, u64)>,
+}
+
+impl Tally {
+    /// Adds a line to the funnel.
+    pub fn line(&mut self, label: impl Into<String>, count: u64) {
+        self.lines.push((label.into(), count));
+    }
+
+    /// Whether more than `share` (0 to 1) of the attempted items failed.
+    pub fn exceeds(&self, share: f64) -> bool {
+        self.failed as f64 > share * (self.done + self.failed) as f64
+    }
+
+    /// Prints the funnel, one line a count.
+    pub fn print(&self, stage: &str) {
+        println!(
+            "{stage}: {} done, {} already there, {} failed",
+            self.done, self.skipped, self.failed
+        );
+        let width = self
+            .lines
+            .iter()
+            .map(|(label, _)| label.chars().count())
+            .max()
+            .unwrap_or(0);
+        for (label, count) in &self.lines {
+            println!("  {label:<width$}  {count:>8}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_is_of_what_was_attempted() {
+        let tally = Tally {
+            done: 90,
+            failed: 10,
+            skipped: 1000,
+            ..Tally::default()
+        };
+        assert!(tally.exceeds(0.09));
+        assert!(!tally.exceeds(0.1));
+        assert!(!Tally::default().exceeds(0.0));
+    }
+}
