@@ -8,6 +8,7 @@ proxy in pip's configuration is honoured), this script downloads it in resumable
 SHA-256, and unpacks only the files the two programs load. Running it again does nothing; running
 it after an interruption goes on where it stopped.
 """
+import fcntl
 import hashlib
 import json
 import os
@@ -194,11 +195,7 @@ def install(name, wheels, build):
         try:
             build(downloads, temporary)
             temporary.chmod(0o755)
-            try:
-                temporary.rename(final)
-            except OSError:
-                if not final.exists():  # else another set-up finished first
-                    raise
+            temporary.rename(final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         for wheel in wheels:
@@ -224,6 +221,9 @@ def main():
     check_machine()
     try:
         CACHE.mkdir(parents=True, exist_ok=True)
+        # Two set-ups at once would append to the same partial download.
+        lock = open(CACHE / "lock", "w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
         link("libtorch", install("libtorch", ["torch", "nvidia-cuda-runtime", "nvidia-cuda-cupti"], libtorch))
         link("onnxruntime", install("onnxruntime", ["onnxruntime"], onnxruntime))
     except OSError as error:
