@@ -191,13 +191,11 @@ def install(name, wheels, build):
         started = time.monotonic()
         downloads = CACHE / "downloads"
         downloads.mkdir(parents=True, exist_ok=True)
-        temporary = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=CACHE))
-        try:
-            build(downloads, temporary)
-            temporary.chmod(0o755)
-            temporary.rename(final)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        temporary = CACHE / "unpacking"
+        shutil.rmtree(temporary, ignore_errors=True)  # what a killed set-up left
+        temporary.mkdir()
+        build(downloads, temporary)
+        temporary.rename(final)
         for wheel in wheels:
             (downloads / f"{wheel}-{WHEELS[wheel][0]}.whl").unlink(missing_ok=True)
         print(f"installed {name} {pins[0][0]} in {time.monotonic() - started:.0f} s")

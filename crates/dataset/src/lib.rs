@@ -4,4 +4,14 @@
 //! Architecture invariant: no database, no HTTP, no torch, no ONNX.
 
 pub mod failure;
+pub mod files;
+pub mod keys;
+pub mod manifest;
+pub mod pack;
 pub mod settings;
+pub mod store;
+pub mod train_settings;
+
+pub use keys::Key;
+pub use manifest::{Manifest, ManifestRow, Split};
+pub use store::{Store, StoreError};
