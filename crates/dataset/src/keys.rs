@@ -1,0 +1,89 @@
+//! Typed names of stored objects.
+
+use std::fmt;
+
+/// A text that should be a SHA-256 and is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no SHA-256 (64 lower-case hexadecimal digits)")]
+pub struct NotAHash(pub String);
+
+/// The name of an object in the store: its kind, then its content's hash, so that the same bytes
+/// always have the same name and a name never escapes the store's folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(String);
+
+impl Key {
+    /// An original picture: `images/ab/<sha256>.<extension>`.
+    ///
+    /// # Errors
+    /// [`NotAHash`] where `hash` is not the hex SHA-256 of the bytes, or the extension is no plain word.
+    pub fn image(hash: &str, extension: &str) -> Result<Self, NotAHash> {
+        let plain = !extension.is_empty() && extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !plain {
+            return Err(NotAHash(format!("{hash}.{extension}")));
+        }
+        Self::of_kind("images", hash, extension)
+    }
+
+    /// A head: `heads/ab/<sha256>.png`.
+    ///
+    /// # Errors
+    /// [`NotAHash`] where `hash` is not the hex SHA-256 of the bytes.
+    pub fn head(hash: &str) -> Result<Self, NotAHash> {
+        Self::of_kind("heads", hash, "png")
+    }
+
+    /// The name as text, `/` between folders.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn of_kind(kind: &str, hash: &str, extension: &str) -> Result<Self, NotAHash> {
+        check_hash(hash)?;
+        Ok(Self(format!("{kind}/{}/{hash}.{extension}", &hash[..2])))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Refuses everything but 64 lower-case hexadecimal digits.
+///
+/// # Errors
+/// [`NotAHash`].
+pub fn check_hash(text: &str) -> Result<(), NotAHash> {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if text.len() == 64 && text.bytes().all(hex) {
+        Ok(())
+    } else {
+        Err(NotAHash(text.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_spread_over_folders_by_their_first_byte() {
+        let hash = "ab".repeat(32);
+        assert_eq!(
+            Key::head(&hash).expect("a hash").as_str(),
+            format!("heads/ab/{hash}.png")
+        );
+        let image = Key::image(&hash, "jpg").expect("a hash");
+        assert_eq!(image.as_str(), format!("images/ab/{hash}.jpg"));
+    }
+
+    #[test]
+    fn nothing_but_a_hash_becomes_a_key() {
+        let hash = "ab".repeat(32);
+        for wrong in ["", "../../etc/passwd", &hash[1..], &hash.to_uppercase()] {
+            assert!(Key::head(wrong).is_err(), "{wrong}");
+        }
+        assert!(Key::image(&hash, "../x").is_err());
+    }
+}

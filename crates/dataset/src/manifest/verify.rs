@@ -1,0 +1,143 @@
+//! Proving that a manifest and its heads are what was frozen.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{Manifest, ManifestError, ManifestRow};
+use crate::keys::Key;
+use crate::store::{Store, StoreError};
+
+/// One file that is not as it was frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The file: a path, or an object's name in the store.
+    pub file: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Heads looked at.
+    pub heads: u64,
+    /// Whether their bytes were hashed too.
+    pub deep: bool,
+    /// Everything changed or missing, in the order of the rows; empty when all is well.
+    pub problems: Vec<Problem>,
+}
+
+/// Checks `manifests/<name>`: header, rows and id agree, every head is in the store and, when `deep`,
+/// hashes to its name. Every problem is reported, not the first alone.
+///
+/// # Errors
+/// [`ManifestError::Absent`], or the store's own failure where it vanished altogether.
+pub fn verify(folder: &Path, store: &Store, deep: bool) -> anyhow::Result<VerifyReport> {
+    let manifest = match Manifest::load(folder) {
+        Ok(manifest) => manifest,
+        Err(ManifestError::Changed { path, what }) => {
+            return Ok(VerifyReport {
+                heads: 0,
+                deep,
+                problems: vec![Problem { file: path, what }],
+            });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let found: Result<Vec<Option<Problem>>, StoreError> = manifest
+        .rows
+        .par_iter()
+        .map(|row| check_head(row, store, deep))
+        .collect();
+    Ok(VerifyReport {
+        heads: manifest.rows.len() as u64,
+        deep,
+        problems: found?.into_iter().flatten().collect(),
+    })
+}
+
+fn check_head(row: &ManifestRow, store: &Store, deep: bool) -> Result<Option<Problem>, StoreError> {
+    let problem = |file: &str, what: String| {
+        Some(Problem {
+            file: file.into(),
+            what,
+        })
+    };
+    let key = match Key::head(&row.head) {
+        Ok(key) => key,
+        Err(error) => return Ok(problem(&row.head, error.to_string())),
+    };
+    if !deep && store.path_of(&key).is_file() {
+        return Ok(None);
+    }
+    match store.read_blocking(&key) {
+        Ok(bytes) if !deep || hex::encode(Sha256::digest(&bytes)) == row.head => Ok(None),
+        Ok(_) => Ok(problem(
+            key.as_str(),
+            "was changed: its bytes do not hash to its name".into(),
+        )),
+        Err(StoreError::Missing(_)) => Ok(problem(key.as_str(), "is missing".into())),
+        Err(StoreError::Io { reason, .. }) => Ok(problem(key.as_str(), format!("cannot be read ({reason})"))),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{ManifestBody, read_head, row};
+    use image::RgbImage;
+
+    /// A store with `count` heads and a manifest `v1` over them.
+    fn frozen(folder: &Path, count: u8) -> (Store, Manifest) {
+        let store = Store::create(&folder.join("store")).expect("creates");
+        let rows = (0..count).map(|shade| {
+            let mut png = std::io::Cursor::new(Vec::new());
+            let head = RgbImage::from_pixel(4, 4, image::Rgb([shade, 7, 9]));
+            head.write_to(&mut png, image::ImageFormat::Png).expect("encodes");
+            let png = png.into_inner();
+            let mut row = row::sample(&shade.to_string(), 'a');
+            row.head = hex::encode(Sha256::digest(&png));
+            store
+                .put_blocking(&Key::head(&row.head).expect("a hash"), png)
+                .expect("writes");
+            row
+        });
+        let manifest = Manifest::new("v1", ManifestBody::default(), rows.collect()).expect("is a manifest");
+        manifest.write(&folder.join("manifests")).expect("writes");
+        (store, manifest)
+    }
+
+    #[test]
+    fn every_missing_and_changed_head_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (store, manifest) = frozen(folder.path(), 4);
+        let place = folder.path().join("manifests/v1");
+        let head = read_head(&store, &manifest.rows[3]).expect("reads");
+        assert_eq!(head.get_pixel(0, 0).0, [3, 7, 9]);
+        assert!(verify(&place, &store, true).expect("verifies").problems.is_empty());
+
+        let key = |index: usize| Key::head(&manifest.rows[index].head).expect("a hash");
+        std::fs::remove_file(store.path_of(&key(1))).expect("removes");
+        std::fs::write(store.path_of(&key(2)), b"other").expect("changes");
+        let files = |deep| -> Vec<String> {
+            let report = verify(&place, &store, deep).expect("verifies");
+            report.problems.into_iter().map(|problem| problem.file).collect()
+        };
+        assert_eq!(files(false), [key(1).as_str()]);
+        assert_eq!(files(true), [key(1).as_str(), key(2).as_str()]);
+        assert!(read_head(&store, &manifest.rows[2]).is_err());
+    }
+
+    #[test]
+    fn a_vanished_store_is_an_error_and_no_list_of_missing_heads() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (store, _) = frozen(folder.path(), 2);
+        std::fs::remove_dir_all(store.folder()).expect("vanishes");
+        let error = verify(&folder.path().join("manifests/v1"), &store, false).expect_err("is gone");
+        assert!(error.to_string().contains("vanished"), "{error}");
+    }
+}

@@ -1,0 +1,304 @@
+//! The object store: pictures and heads, named by their content.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStore, ObjectStoreExt};
+
+use crate::keys::Key;
+
+/// A small file that only [`Store::create`] writes. Where it is gone, the folder was moved, or a
+/// disk is not mounted: writing on would start a second, empty store beside the catalog.
+const MARKER: &str = "STORE";
+const MARKER_TEXT: &str = "Pictures and heads, named by their SHA-256. The catalog refers to them; do not edit.\n";
+
+/// Why the store did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The whole store is gone.
+    #[error(
+        "the store {} vanished (its file {MARKER} is missing): mount or restore it, or name its folder with --data or in stages.toml, [store] folder",
+        .0.display()
+    )]
+    Vanished(PathBuf),
+    /// One object is not there.
+    #[error("{0} is missing from the store")]
+    Missing(Key),
+    /// The disk or the system refused.
+    #[error("the store cannot {verb} {name}: {reason}")]
+    Io {
+        /// What was tried.
+        verb: &'static str,
+        /// The object or the folder.
+        name: String,
+        /// What the system said, "no space left on device" for example.
+        reason: String,
+    },
+}
+
+/// A folder of content-addressed objects. Cheap to clone; every method may run from several threads.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folder: PathBuf,
+    objects: Arc<LocalFileSystem>,
+}
+
+impl Store {
+    /// Opens a store that must exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Vanished`] where the folder or its marker is missing.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        if !folder.join(MARKER).is_file() {
+            return Err(StoreError::Vanished(folder.into()));
+        }
+        let objects =
+            LocalFileSystem::new_with_prefix(folder).map_err(|error| failed("open", folder.display(), &error))?;
+        Ok(Self {
+            folder: folder.into(),
+            objects: Arc::new(objects.with_fsync(true)),
+        })
+    }
+
+    /// Makes the folder and its marker where they are missing, and opens it. Only for a catalog
+    /// that knows no image yet: else [`Self::open`] tells that the store vanished.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] where the folder cannot be written.
+    pub fn create(folder: &Path) -> Result<Self, StoreError> {
+        let io = |error: std::io::Error| failed("create", folder.display(), &error);
+        std::fs::create_dir_all(folder).map_err(io)?;
+        let marker = folder.join(MARKER);
+        if !marker.is_file() {
+            crate::files::write_durably(&marker, MARKER_TEXT.as_bytes()).map_err(io)?;
+        }
+        Self::open(folder)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes an object under a temporary name, flushes it to the disk and renames it. Does nothing
+    /// where an object of that name and length is there: same name, same content.
+    ///
+    /// # Errors
+    /// [`StoreError::Vanished`] or [`StoreError::Io`].
+    pub async fn put(&self, key: &Key, bytes: Vec<u8>) -> Result<(), StoreError> {
+        self.check_marker()?;
+        if self.length(key).await? == Some(bytes.len() as u64) {
+            return Ok(());
+        }
+        match self.objects.put(&path(key), bytes.into()).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(failed("write", key, &error)),
+        }
+    }
+
+    /// An object's bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Vanished`] where the whole store is gone, or
+    /// [`StoreError::Io`].
+    pub async fn get(&self, key: &Key) -> Result<Vec<u8>, StoreError> {
+        let answer = match self.objects.get(&path(key)).await {
+            Ok(answer) => answer.bytes().await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(object_store::Error::NotFound { .. }) => Err(self.missing(key)),
+            Err(error) => Err(failed("read", key, &error)),
+        }
+    }
+
+    /// [`Self::get`] without a runtime, for worker threads and the trainer.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn read_blocking(&self, key: &Key) -> Result<Vec<u8>, StoreError> {
+        std::fs::read(self.path_of(key)).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => self.missing(key),
+            _ => failed("read", key, &error),
+        })
+    }
+
+    /// [`Self::put`] without a runtime, for worker threads. Runs to the end whatever is interrupted.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub fn put_blocking(&self, key: &Key, bytes: Vec<u8>) -> Result<(), StoreError> {
+        // LocalFileSystem works inline where no runtime is entered on the thread.
+        futures::executor::block_on(self.put(key, bytes))
+    }
+
+    /// Whether the object is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn exists(&self, key: &Key) -> Result<bool, StoreError> {
+        Ok(self.length(key).await?.is_some())
+    }
+
+    /// Removes an object; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        match self.objects.delete(&path(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("delete", key, &error)),
+        }
+    }
+
+    /// The names below a folder (`heads`, `images/ab`), sorted; files half written are left out.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let listing = self.objects.list(Some(&ObjectPath::from(prefix)));
+        let mut names: Vec<String> = listing
+            .map_ok(|object| object.location.to_string())
+            .try_collect()
+            .await
+            .map_err(|error| failed("list", prefix, &error))?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Removes what a killed run left half written (`<name>#<number>`). Only under the lock: a
+    /// writer's own unfinished file has such a name too.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn sweep(&self) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for kind in ["images", "heads"] {
+            for folder in
+                crate::files::sorted_entries(&self.folder.join(kind)).map_err(|error| failed("list", kind, &error))?
+            {
+                let half_written = |path: &Path| path.to_string_lossy().contains('#');
+                let files =
+                    crate::files::sorted_entries(&folder).map_err(|error| failed("list", folder.display(), &error))?;
+                for file in files.iter().filter(|file| half_written(file)) {
+                    std::fs::remove_file(file).map_err(|error| failed("delete", file.display(), &error))?;
+                    removed += 1;
+                }
+            }
+        }
+        Ok(removed)
+    }
+
+    /// The file that holds an object.
+    pub fn path_of(&self, key: &Key) -> PathBuf {
+        self.folder.join(key.as_str())
+    }
+
+    async fn length(&self, key: &Key) -> Result<Option<u64>, StoreError> {
+        match self.objects.head(&path(key)).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed("look for", key, &error)),
+        }
+    }
+
+    fn check_marker(&self) -> Result<(), StoreError> {
+        match self.folder.join(MARKER).is_file() {
+            true => Ok(()),
+            false => Err(StoreError::Vanished(self.folder.clone())),
+        }
+    }
+
+    fn missing(&self, key: &Key) -> StoreError {
+        self.check_marker()
+            .err()
+            .unwrap_or_else(|| StoreError::Missing(key.clone()))
+    }
+}
+
+fn path(key: &Key) -> ObjectPath {
+    ObjectPath::from(key.as_str())
+}
+
+fn failed(verb: &'static str, name: impl ToString, error: &dyn std::error::Error) -> StoreError {
+    // The innermost cause is what the system said; the layers above repeat the path.
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    StoreError::Io {
+        verb,
+        name: name.to_string(),
+        reason: innermost.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::{Digest, Sha256};
+
+    fn key_of(bytes: &[u8]) -> Key {
+        Key::head(&hex::encode(Sha256::digest(bytes))).expect("a hash")
+    }
+
+    #[tokio::test]
+    async fn an_object_comes_back_from_async_and_blocking_readers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(&folder.path().join("store")).expect("creates");
+        let key = key_of(b"head");
+        store.put(&key, b"head".to_vec()).await.expect("writes");
+        assert_eq!(store.get(&key).await.expect("reads"), b"head");
+        assert_eq!(store.read_blocking(&key).expect("reads"), b"head");
+        assert_eq!(store.list("heads").await.expect("lists"), [key.as_str()]);
+        store.delete(&key).await.expect("deletes");
+        store.delete(&key).await.expect("deletes twice");
+        assert!(!store.exists(&key).await.expect("looks"));
+        assert!(matches!(store.get(&key).await, Err(StoreError::Missing(_))));
+    }
+
+    #[test]
+    fn a_shortened_object_is_written_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(folder.path()).expect("creates");
+        let key = key_of(b"whole");
+        store.put_blocking(&key, b"whole".to_vec()).expect("writes");
+        std::fs::write(store.path_of(&key), b"who").expect("damages");
+        store.put_blocking(&key, b"whole".to_vec()).expect("writes again");
+        assert_eq!(store.read_blocking(&key).expect("reads"), b"whole");
+    }
+
+    #[test]
+    fn a_store_that_vanished_is_never_begun_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().join("store");
+        assert!(matches!(Store::open(&place), Err(StoreError::Vanished(_))));
+        let store = Store::create(&place).expect("creates");
+        std::fs::remove_dir_all(&place).expect("vanishes");
+        let key = key_of(b"head");
+        assert!(matches!(
+            store.put_blocking(&key, b"head".to_vec()),
+            Err(StoreError::Vanished(_))
+        ));
+        assert!(matches!(store.read_blocking(&key), Err(StoreError::Vanished(_))));
+        assert!(!place.exists());
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_writer_left_is_not_listed_and_is_swept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(folder.path()).expect("creates");
+        let key = key_of(b"head");
+        store.put(&key, b"head".to_vec()).await.expect("writes");
+        let half = store.path_of(&key).with_extension("png#1");
+        std::fs::write(&half, b"he").expect("writes half");
+        assert_eq!(store.list("heads").await.expect("lists"), [key.as_str()]);
+        assert_eq!(store.sweep().expect("sweeps"), 1);
+        assert!(!half.exists() && store.path_of(&key).exists());
+    }
+}
