@@ -1,0 +1,106 @@
+//! Differentiable augmentation (DiffAugment, arXiv:2006.10738): the discriminator sees real and
+//! generated heads through the same random changes, so it cannot learn a small set by heart, and
+//! gradients flow back through them to the generator. Its three kinds: colour, shift, hole.
+
+use tch::{Kind, Tensor};
+
+/// Largest shift, as a share of the side (the paper's).
+const SHIFT: f64 = 0.125;
+/// Side of the hole, as a share of the side (the paper's).
+const HOLE: f64 = 0.5;
+
+/// A batch [n, 3, side, side] in -1..1, changed; libtorch's generator gives the draws.
+pub fn augment(batch: &Tensor) -> Tensor {
+    holed(&shifted(&coloured(batch)))
+}
+
+/// Brightness by -.5 to .5, saturation by a factor 0 to 2, contrast by a factor .5 to 1.5.
+fn coloured(batch: &Tensor) -> Tensor {
+    let draw = || Tensor::rand([batch.size()[0], 1, 1, 1], (Kind::Float, batch.device()));
+    let bright = batch + (draw() - 0.5);
+    let grey = bright.mean_dim([1i64].as_slice(), true, Kind::Float);
+    let saturated = (bright - &grey) * (draw() * 2) + &grey;
+    let level = saturated.mean_dim([1i64, 2, 3].as_slice(), true, Kind::Float);
+    (saturated - &level) * (draw() + 0.5) + level
+}
+
+/// Moved by whole pixels in both directions; black (0) comes in.
+fn shifted(batch: &Tensor) -> Tensor {
+    let (count, side) = (batch.size()[0], batch.size()[3]);
+    let reach = (side as f64 * SHIFT + 0.5) as i64;
+    let offsets = whole_numbers(2 * reach + 1, 2 * count);
+    let padded = batch.constant_pad_nd([reach; 4]);
+    let moved: Vec<Tensor> = padded
+        .unbind(0)
+        .iter()
+        .zip(offsets.chunks_exact(2))
+        .map(|(head, offset)| head.narrow(1, offset[0], side).narrow(2, offset[1], side))
+        .collect();
+    Tensor::stack(&moved, 0)
+}
+
+/// A square set to 0, its centre anywhere.
+fn holed(batch: &Tensor) -> Tensor {
+    let (count, side) = (batch.size()[0], batch.size()[3]);
+    let half = (side as f64 * HOLE / 2.0) as i64;
+    let centres = whole_numbers(side + 1, 2 * count);
+    let mask = Tensor::ones([count, 1, side, side], (Kind::Float, batch.device()));
+    for (index, centre) in (0..).zip(centres.chunks_exact(2)) {
+        let span = |centre: i64| {
+            let start = (centre - half).max(0);
+            (start, (centre + half).min(side) - start)
+        };
+        let ((y, height), (x, width)) = (span(centre[0]), span(centre[1]));
+        let _ = mask
+            .select(0, index)
+            .narrow(1, y, height)
+            .narrow(2, x, width)
+            .zero_();
+    }
+    batch * mask
+}
+
+/// `count` draws of 0 to below `end`.
+fn whole_numbers(end: i64, count: i64) -> Vec<i64> {
+    let drawn = Tensor::randint(end, [count], (Kind::Int64, tch::Device::Cpu));
+    Vec::try_from(&drawn).expect("a flat tensor of i64 is a vector of i64")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_keep_their_shape_and_gradients_reach_them() {
+        tch::manual_seed(1);
+        let heads = Tensor::rand([4, 3, 16, 16], (Kind::Float, tch::Device::Cpu)).set_requires_grad(true);
+        let changed = augment(&heads);
+        assert_eq!(changed.size(), [4, 3, 16, 16]);
+        let gradient = Tensor::run_backward(&[changed.square().sum(Kind::Float)], &[&heads], false, false);
+        assert!(gradient[0].abs().sum(Kind::Float).double_value(&[]) > 0.0);
+    }
+
+    #[test]
+    fn a_shift_moves_each_head_by_its_own_whole_pixels() {
+        tch::manual_seed(3);
+        let mut heads = Tensor::zeros([32, 1, 16, 16], (Kind::Float, tch::Device::Cpu));
+        let _ = heads.narrow(2, 8, 1).narrow(3, 8, 1).fill_(1.0);
+        let moved = shifted(&heads);
+        let places: Vec<i64> = Vec::try_from(moved.flatten(1, -1).argmax(1, false)).expect("a vector");
+        assert_eq!(moved.sum(Kind::Float).double_value(&[]), 32.0);
+        assert!(places.iter().any(|place| *place != places[0]));
+        for place in places {
+            assert!((place / 16 - 8).abs() <= 2 && (place % 16 - 8).abs() <= 2, "{place}");
+        }
+        let _ = heads.zero_();
+    }
+
+    #[test]
+    fn a_hole_is_at_most_half_a_side_wide() {
+        tch::manual_seed(2);
+        let heads = Tensor::ones([64, 1, 16, 16], (Kind::Float, tch::Device::Cpu));
+        let left: Vec<f64> = Vec::try_from(holed(&heads).sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Double))
+            .expect("a vector");
+        assert!(left.iter().all(|left| (256.0 - 64.0..256.0 - 15.0).contains(left)), "{left:?}");
+    }
+}

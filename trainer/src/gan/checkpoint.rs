@@ -1,0 +1,201 @@
+//! One file that holds all a run needs to go on: a safetensors file of f32 and f64 vectors whose
+//! metadata holds the run's state as JSON and the SHA-256 of the data.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tch::{Kind, Tensor};
+
+use super::players::Players;
+
+/// What the vectors do not tell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Steps done; the position in the data follows from it.
+    pub step: u64,
+    /// Seconds spent in training, over all sittings.
+    pub seconds: f64,
+    /// Steps of the generator's optimiser.
+    pub generator_steps: u64,
+    /// Steps of the discriminator's optimiser.
+    pub discriminator_steps: u64,
+    /// SHA-256 of the recipe and the manifest's id: a checkpoint of another run does not fit.
+    pub run: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    dtype: String,
+    shape: [usize; 1],
+    data_offsets: [usize; 2],
+}
+
+/// A checkpoint's file name.
+fn name(step: u64) -> String {
+    format!("step-{step:08}.safetensors")
+}
+
+/// The checkpoints of a folder, newest first.
+///
+/// # Errors
+/// Where the folder cannot be listed; a missing one has none.
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = dataset::files::sorted_entries(folder)
+        .with_context(|| format!("cannot list the checkpoints in {}", folder.display()))?;
+    let whole = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "safetensors");
+    Ok(entries.into_iter().filter(whole).rev().collect())
+}
+
+/// Writes a checkpoint (under another name, flushed, then renamed) and removes the oldest beyond
+/// `keep`. A failure leaves the earlier ones as they were.
+///
+/// # Errors
+/// What the disk says, with the way out.
+pub fn save(folder: &Path, players: &Players, state: &State, keep: usize) -> Result<PathBuf> {
+    let path = folder.join(name(state.step));
+    let temporary = path.with_extension("part");
+    let written = std::fs::create_dir_all(folder)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| write(&temporary, players, state))
+        .and_then(|()| Ok(std::fs::rename(&temporary, &path)?))
+        .and_then(|()| Ok(dataset::files::sync_folder(folder)?));
+    if let Err(error) = written {
+        // Half a file would take the room that the user must make.
+        let _ = std::fs::remove_file(&temporary);
+        let before = match list(folder)?.first() {
+            Some(before) => format!("{} is intact", before.display()),
+            None => "there is no earlier one".into(),
+        };
+        return Err(error.context(format!(
+            "cannot write the checkpoint {} ({before}); free some room and go on with --resume",
+            path.display()
+        )));
+    }
+    for old in list(folder)?.iter().skip(keep) {
+        std::fs::remove_file(old).with_context(|| format!("cannot remove the old checkpoint {}", old.display()))?;
+    }
+    Ok(path)
+}
+
+fn write(path: &Path, players: &Players, state: &State) -> Result<()> {
+    let mut entries = BTreeMap::new();
+    let mut hash = Sha256::new();
+    let mut blocks = Vec::new();
+    let mut offset = 0;
+    for (name, tensor) in tensors(players) {
+        let block = bytes(tensor);
+        let entry = Entry {
+            dtype: dtype(tensor.kind()).into(),
+            shape: [tensor.numel()],
+            data_offsets: [offset, offset + block.len()],
+        };
+        offset += block.len();
+        hash.update(&block);
+        blocks.push(block);
+        entries.insert(name.to_string(), serde_json::to_value(entry)?);
+    }
+    let metadata = serde_json::json!({
+        "format": "heads-gan-1",
+        "sha256": hex::encode(hash.finalize()),
+        "state": serde_json::to_string(state)?,
+    });
+    entries.insert("__metadata__".into(), metadata);
+    let mut header = serde_json::to_vec(&entries)?;
+    // The format asks for data that begins at a multiple of 8.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut file = File::create(path)?;
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(&header)?;
+    for block in blocks {
+        file.write_all(&block)?;
+    }
+    Ok(file.sync_all()?)
+}
+
+/// Fills `players` from the newest checkpoint of a folder that is whole; damaged ones are named on
+/// standard error and passed over. None where there is no checkpoint.
+///
+/// # Errors
+/// Where checkpoints are there and none is whole, or they are of another run.
+pub fn load_newest(folder: &Path, players: &mut Players, run: &str) -> Result<Option<State>> {
+    let mut problem = None;
+    for path in list(folder)? {
+        match load(&path, players, run) {
+            Ok(state) => return Ok(Some(state)),
+            Err(error) => {
+                eprintln!("warning: {error:#}; trying an earlier checkpoint");
+                problem = Some(error);
+            }
+        }
+    }
+    match problem {
+        Some(error) => Err(error.context("no checkpoint of the run can be used; train under another --name")),
+        None => Ok(None),
+    }
+}
+
+fn load(path: &Path, players: &mut Players, run: &str) -> Result<State> {
+    let named = || format!("the checkpoint {}", path.display());
+    let content = std::fs::read(path).with_context(|| format!("cannot read {}", named()))?;
+    let damaged = || anyhow!("{} is damaged", named());
+    let length = content.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)).ok_or_else(damaged)?;
+    let (header, data) = content[8..]
+        .split_at_checked(usize::try_from(length)?)
+        .ok_or_else(damaged)?;
+    let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header).map_err(|_| damaged())?;
+    let metadata = header.get("__metadata__").ok_or_else(damaged)?;
+    ensure!(metadata["sha256"] == hex::encode(Sha256::digest(data)), damaged());
+    let state: State = serde_json::from_str(metadata["state"].as_str().ok_or_else(damaged)?)?;
+    ensure!(state.run == run, "{} belongs to another run", named());
+    for (name, tensor) in tensors(players) {
+        let entry: Entry = serde_json::from_value(header.get(name).ok_or_else(damaged)?.clone())?;
+        let [start, end] = entry.data_offsets;
+        let block = data.get(start..end).ok_or_else(damaged)?;
+        let fits = entry.shape == [tensor.numel()] && entry.dtype == dtype(tensor.kind());
+        ensure!(fits, "{} is of another network: `{name}` differs", named());
+        let read = Tensor::from_data_size(block, &tensor.size(), tensor.kind());
+        tensor.shallow_clone().copy_(&read);
+    }
+    players.generator_adam.steps = state.generator_steps;
+    players.discriminator_adam.steps = state.discriminator_steps;
+    Ok(state)
+}
+
+/// Every vector of the state by its name, in a fixed order.
+fn tensors(players: &Players) -> Vec<(&'static str, &Tensor)> {
+    let mut tensors = vec![
+        ("generator", &players.generator.flat),
+        ("generator.kept", &players.generator.kept),
+        ("generator.adam.first", &players.generator_adam.first),
+        ("generator.adam.second", &players.generator_adam.second),
+        ("discriminator", &players.discriminator.flat),
+        ("discriminator.kept", &players.discriminator.kept),
+        ("discriminator.adam.first", &players.discriminator_adam.first),
+        ("discriminator.adam.second", &players.discriminator_adam.second),
+        ("sums", &players.sums),
+    ];
+    if let Some(average) = &players.average {
+        tensors.push(("generator.average", average));
+    }
+    // A vector of length 0 has no place in the format's readers.
+    tensors.retain(|(_, tensor)| tensor.numel() > 0);
+    tensors
+}
+
+fn dtype(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Double => "F64",
+        _ => "F32",
+    }
+}
+
+fn bytes(tensor: &Tensor) -> Vec<u8> {
+    let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
+    tensor.copy_data_u8(&mut bytes, tensor.numel());
+    bytes
+}

@@ -1,0 +1,102 @@
+//! The heads of a manifest as batches of tensors, out of a packed file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use dataset::failure::Usage;
+use dataset::manifest::{ManifestError, read_head};
+use dataset::pack::{self, Pack};
+use dataset::{Key, Manifest, ManifestRow, Split, Store};
+use indicatif::{ProgressBar, ProgressStyle};
+use sha2::{Digest, Sha256};
+use tch::{Kind, Tensor};
+
+/// The training heads of one manifest.
+#[derive(Debug)]
+pub struct Heads {
+    /// The manifest's name.
+    pub manifest: String,
+    /// Its id.
+    pub id: String,
+    /// SHA-256 over the hashes of the heads, in order.
+    pub digest: String,
+    pack: Pack,
+}
+
+impl Heads {
+    /// Opens the manifest `data/manifests/<name>` and its heads at that side; packs them first
+    /// where that was not done before.
+    ///
+    /// # Errors
+    /// [`Usage`] where there is no such manifest or no head to train on; else where a file of it
+    /// was changed or is missing.
+    pub fn open(data: &Path, name: &str, side: u32) -> Result<Self> {
+        let manifest = Manifest::load(&data.join("manifests").join(name)).map_err(|error| match error {
+            ManifestError::Absent { .. } | ManifestError::Name(_) => anyhow::Error::from(Usage(error.to_string())),
+            other => other.into(),
+        })?;
+        let rows: Vec<&ManifestRow> = manifest.split(Split::Train).collect();
+        if rows.is_empty() {
+            return Err(Usage(format!("the manifest `{name}` has no head to train on; create one that selects some")).into());
+        }
+        let mut hash = Sha256::new();
+        for row in &rows {
+            hash.update(&row.head);
+        }
+        let (id, digest) = (manifest.id(), hex::encode(hash.finalize()));
+        let path = pack_path(data, &id, &digest, side);
+        if !path.exists() {
+            build(data, &rows, &path, side)?;
+        }
+        Ok(Self {
+            manifest: name.into(),
+            pack: Pack::open(&path)?,
+            id,
+            digest,
+        })
+    }
+
+    /// Number of heads.
+    pub fn len(&self) -> usize {
+        self.pack.len()
+    }
+
+    /// Whether there is none, which [`Self::open`] refuses.
+    pub fn is_empty(&self) -> bool {
+        self.pack.is_empty()
+    }
+
+    /// A batch [n, 3, side, side] in -1..1.
+    pub fn batch(&self, indices: &[usize]) -> Tensor {
+        let side = i64::from(self.pack.side());
+        let mut bytes = Vec::with_capacity(indices.len() * 3 * (side * side) as usize);
+        for index in indices {
+            bytes.extend_from_slice(self.pack.picture(*index));
+        }
+        let batch = Tensor::from_data_size(&bytes, &[indices.len() as i64, 3, side, side], Kind::Uint8);
+        batch.to_kind(Kind::Float) / 127.5 - 1
+    }
+}
+
+/// Named by the manifest, the side, and the heads that are left of it after purges.
+fn pack_path(data: &Path, id: &str, digest: &str, side: u32) -> PathBuf {
+    data.join("packs")
+        .join(format!("{}-{side}-{}.pack", &id[..16], &digest[..8]))
+}
+
+fn build(data: &Path, rows: &[&ManifestRow], path: &Path, side: u32) -> Result<()> {
+    let store = Store::open(&data.join("store"))?;
+    // Looked for before anything is written, so that a manifest with holes is told at once.
+    for row in rows {
+        let key = Key::head(&row.head)?;
+        if !store.path_of(&key).is_file() {
+            return Err(anyhow::Error::from(dataset::StoreError::Missing(key))
+                .context("the manifest's heads are not complete; `pipeline manifest verify` lists what is missing"));
+        }
+    }
+    let bar = ProgressBar::new(rows.len() as u64).with_message(format!("packing heads at {side} px"));
+    bar.set_style(ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}").expect("the template is well-formed"));
+    let built = pack::build(path, side, rows.len(), |index| read_head(&store, rows[index]), |done| bar.set_position(done as u64));
+    bar.finish_and_clear();
+    built.context("cannot pack the heads")
+}

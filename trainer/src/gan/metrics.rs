@@ -1,0 +1,153 @@
+//! metrics.jsonl: one line a window of steps.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+/// The means of a window of steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Steps done.
+    pub step: u64,
+    /// Epoch of the last of them, from 1.
+    pub epoch: u64,
+    /// Heads shown to the discriminator so far, repeats counted.
+    pub images: u64,
+    /// Loss of the discriminator.
+    pub loss_d: Option<f64>,
+    /// Loss of the generator.
+    pub loss_g: Option<f64>,
+    /// Sigmoid of the discriminator's logits on real heads, 0 to 1.
+    pub d_real: Option<f64>,
+    /// The same on generated heads, in the discriminator's steps.
+    pub d_fake: Option<f64>,
+    /// Learning rate of the generator.
+    pub rate_g: f64,
+    /// Learning rate of the discriminator.
+    pub rate_d: f64,
+    /// Seconds of training so far, over all sittings.
+    pub seconds: f64,
+}
+
+impl Metrics {
+    /// Fills in the means out of the players' sums (see [`super::players::SUMS`]); none where a
+    /// player took no step.
+    pub fn take(&mut self, sums: &mut Tensor) {
+        let values: Vec<f64> = Vec::try_from(&*sums).expect("a flat tensor of f64 is a vector of f64");
+        let mean = |place: usize, count: usize| (values[count] > 0.0).then(|| values[place] / values[count]);
+        self.loss_d = mean(0, 4);
+        self.loss_g = mean(1, 5);
+        self.d_real = mean(2, 4);
+        self.d_fake = mean(3, 4);
+        let _ = sums.zero_();
+    }
+
+    /// Whether every mean is a number.
+    pub fn is_finite(&self) -> bool {
+        let means = [self.loss_d, self.loss_g, self.d_real, self.d_fake];
+        means.into_iter().flatten().all(f64::is_finite)
+    }
+}
+
+/// The file, open for more lines, and what it holds.
+#[derive(Debug)]
+pub struct Log {
+    file: File,
+    /// Every line so far.
+    pub lines: Vec<Metrics>,
+}
+
+impl Log {
+    /// Opens the file of a run that has done `steps` steps: lines of later steps, left by a sitting
+    /// that was killed after its last checkpoint, go.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn open(path: &Path, steps: u64) -> Result<Self> {
+        let cannot = || format!("cannot write {}", path.display());
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        // A killed run may leave half a line at the end.
+        let parsed = text.lines().map_while(|line| serde_json::from_str(line).ok());
+        let lines: Vec<Metrics> = parsed.filter(|line: &Metrics| line.step <= steps).collect();
+        let kept: String = lines.iter().map(line_of).collect();
+        if kept != text {
+            dataset::files::write_durably(path, kept.as_bytes()).with_context(cannot)?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(path).with_context(cannot)?;
+        Ok(Self { file, lines })
+    }
+
+    /// Adds a line.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn push(&mut self, metrics: Metrics) -> Result<()> {
+        self.file
+            .write_all(line_of(&metrics).as_bytes())
+            .context("cannot write metrics.jsonl")?;
+        self.lines.push(metrics);
+        Ok(())
+    }
+}
+
+fn line_of(metrics: &Metrics) -> String {
+    let mut line = serde_json::to_string(metrics).expect("plain numbers are always JSON");
+    line.push('\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics(step: u64) -> Metrics {
+        Metrics {
+            step,
+            epoch: 1,
+            images: step * 64,
+            loss_d: Some(0.7),
+            loss_g: None,
+            d_real: Some(0.5),
+            d_fake: Some(0.25),
+            rate_g: 1e-3,
+            rate_d: 1e-3,
+            seconds: 1.5,
+        }
+    }
+
+    #[test]
+    fn lines_after_the_checkpoint_and_half_lines_go() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("metrics.jsonl");
+        let mut log = Log::open(&path, 0).expect("opens");
+        for step in [50, 100, 150] {
+            log.push(metrics(step)).expect("writes");
+        }
+        let mut text = std::fs::read_to_string(&path).expect("reads");
+        text.push_str("{\"step\":2");
+        std::fs::write(&path, text).expect("writes");
+        let mut log = Log::open(&path, 120).expect("opens");
+        assert_eq!(log.lines, [metrics(50), metrics(100)]);
+        log.push(metrics(150)).expect("writes");
+        assert_eq!(Log::open(&path, 150).expect("opens").lines.len(), 3);
+    }
+
+    #[test]
+    fn means_are_over_each_players_own_steps() {
+        let mut sums = Tensor::from_slice(&[10.0f64, 6.0, 2.0, 1.0, 4.0, 2.0]);
+        let mut line = metrics(4);
+        line.take(&mut sums);
+        let found = [line.loss_d, line.loss_g, line.d_real, line.d_fake];
+        assert_eq!(found, [Some(2.5), Some(3.0), Some(0.5), Some(0.25)]);
+        line.take(&mut sums);
+        assert_eq!(line.loss_d, None);
+    }
+}

@@ -1,0 +1,24 @@
+//! `trainer run` and `trainer sample`: the generator of heads and its training.
+//!
+//! Architecture invariant: a step's draws follow from (seed, step) alone, and everything else it
+//! needs is in the checkpoint; so a killed run, resumed, ends with the same bits.
+
+pub mod adam;
+pub mod augment;
+pub mod chart;
+pub mod checkpoint;
+pub mod folder;
+pub mod grid;
+pub mod heads;
+pub mod loss;
+pub mod metrics;
+pub mod network;
+pub mod plan;
+pub mod players;
+pub mod progress;
+pub mod recipe;
+pub mod run;
+pub mod sample;
+pub mod schedule;
+pub mod stop;
+pub mod train;

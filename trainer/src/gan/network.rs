@@ -1,0 +1,182 @@
+//! A network on two flat vectors: one of trained values, one of kept values. Weights are views of
+//! the first, so that an optimiser, an average, a checkpoint or a check for NaN is one operation
+//! on one tensor.
+
+use tch::{Device, Kind, Tensor};
+
+use super::plan::{Init, Layer, Plan, Slot};
+use crate::shim::leaky_relu;
+
+/// What a forward pass does with batch norm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Mode {
+    /// Normalise by the batch, and move the running statistics by a tenth towards it.
+    Train,
+    /// Normalise by the batch, and move the running statistics by this share.
+    Estimate(f64),
+    /// Normalise by the running statistics.
+    Use,
+}
+
+/// Share by which training moves running statistics (torch's default).
+const MOMENTUM: f64 = 0.1;
+/// Added to variances before the root (torch's default).
+const EPSILON: f64 = 1e-5;
+/// Slope of the leaky ReLU below zero (the DCGAN paper).
+const SLOPE: f64 = 0.2;
+
+/// A network: its table and its values.
+#[derive(Debug)]
+pub struct Network {
+    /// The table.
+    pub plan: Plan,
+    /// All trained values, f32.
+    pub flat: Tensor,
+    /// All kept values, f32.
+    pub kept: Tensor,
+    parameters: Vec<Tensor>,
+    buffers: Vec<Tensor>,
+}
+
+impl Network {
+    /// A fresh network; libtorch's generator, as it stands, gives the values.
+    pub fn new(plan: Plan) -> Self {
+        let flat = filled(&plan.parameters, plan.parameter_count());
+        let kept = filled(&plan.buffers, plan.buffer_count());
+        let network = Self::with_values(plan, &flat, &kept);
+        // The singular vectors start as random directions; a few turns bring them near the truth.
+        for _ in 0..8 {
+            network.turn_singular_vectors();
+        }
+        network
+    }
+
+    /// A network with copies of the given vectors.
+    pub fn with_values(plan: Plan, flat: &Tensor, kept: &Tensor) -> Self {
+        let (flat, kept) = (flat.copy(), kept.copy());
+        let view = |slot: &Slot, of: &Tensor| of.narrow(0, slot.offset, slot.len()).view(slot.shape.as_slice());
+        let parameters = plan.parameters.iter();
+        let parameters = parameters.map(|slot| view(slot, &flat).detach().set_requires_grad(true));
+        let parameters = parameters.collect();
+        let buffers = plan.buffers.iter().map(|slot| view(slot, &kept)).collect();
+        Self {
+            plan,
+            flat,
+            kept,
+            parameters,
+            buffers,
+        }
+    }
+
+    /// The tensors to ask gradients for, in the order of the flat vector.
+    pub fn parameters(&self) -> &[Tensor] {
+        &self.parameters
+    }
+
+    /// One pass over a batch [n, channels, side, side].
+    pub fn forward(&self, input: &Tensor, mode: Mode) -> Tensor {
+        let mut x = input.shallow_clone();
+        let mut parameters = self.parameters.iter();
+        let mut buffers = self.buffers.iter();
+        let mut parameter = || parameters.next().expect("the plan counted every parameter");
+        let mut buffer = || buffers.next().expect("the plan counted every buffer");
+        for layer in &self.plan.layers {
+            x = match *layer {
+                Layer::Conv {
+                    stride,
+                    padding,
+                    spectral,
+                    ..
+                } => {
+                    let weight = parameter();
+                    let (s, p) = ([stride; 2], [padding; 2]);
+                    if spectral {
+                        let bias = parameter();
+                        let weight = weight / singular_value(weight, buffer(), buffer());
+                        x.conv2d(&weight, Some(bias), s, p, [1, 1], 1)
+                    } else {
+                        x.conv2d(weight, None::<&Tensor>, s, p, [1, 1], 1)
+                    }
+                }
+                Layer::ConvTransposed { stride, padding, .. } => x.conv_transpose2d(
+                    parameter(),
+                    None::<&Tensor>,
+                    [stride; 2],
+                    [padding; 2],
+                    [0, 0],
+                    1,
+                    [1, 1],
+                ),
+                Layer::BatchNorm => {
+                    let (scale, shift) = (parameter(), parameter());
+                    let (mean, variance) = (buffer(), buffer());
+                    let (train, momentum) = match mode {
+                        Mode::Train => (true, MOMENTUM),
+                        Mode::Estimate(share) => (true, share),
+                        Mode::Use => (false, 0.0),
+                    };
+                    x.batch_norm(Some(scale), Some(shift), Some(mean), Some(variance), train, momentum, EPSILON, false)
+                }
+                Layer::Relu => x.relu(),
+                Layer::LeakyRelu => leaky_relu(&x, SLOPE),
+                Layer::Tanh => x.tanh(),
+            };
+        }
+        x
+    }
+
+    /// One power iteration for every spectrally normalised weight; once a step of its player.
+    pub fn turn_singular_vectors(&self) {
+        let _guard = tch::no_grad_guard();
+        for (slot, left) in self.plan.buffers.iter().zip(&self.buffers) {
+            let Some(layer) = slot.name.strip_suffix(".left") else {
+                continue;
+            };
+            let right = self.buffer(&format!("{layer}.right"));
+            let weight = self.parameter(&format!("{layer}.weight"));
+            let matrix = weight.detach().view([left.size()[0], -1]);
+            right.shallow_clone().copy_(&unit(&matrix.tr().mv(left)));
+            left.shallow_clone().copy_(&unit(&matrix.mv(right)));
+        }
+    }
+
+    /// Whether every trained and kept value is a number.
+    pub fn is_finite(&self) -> bool {
+        let finite = |values: &Tensor| values.isfinite().all().int64_value(&[]) == 1;
+        finite(&self.flat) && finite(&self.kept)
+    }
+
+    fn parameter(&self, name: &str) -> &Tensor {
+        named(&self.plan.parameters, &self.parameters, name)
+    }
+
+    fn buffer(&self, name: &str) -> &Tensor {
+        named(&self.plan.buffers, &self.buffers, name)
+    }
+}
+
+fn named<'a>(slots: &[Slot], tensors: &'a [Tensor], name: &str) -> &'a Tensor {
+    let index = slots.iter().position(|slot| slot.name == name);
+    &tensors[index.expect("the plan names its own slots")]
+}
+
+fn filled(slots: &[Slot], count: i64) -> Tensor {
+    let flat = Tensor::zeros([count], (Kind::Float, Device::Cpu));
+    for slot in slots {
+        let mut place = flat.narrow(0, slot.offset, slot.len());
+        let _ = match slot.init {
+            Init::Normal(mean, deviation) => place.normal_(mean, deviation),
+            Init::Constant(value) => place.fill_(value),
+        };
+    }
+    flat
+}
+
+fn unit(vector: &Tensor) -> Tensor {
+    vector / (vector.norm() + 1e-12)
+}
+
+/// The weight's largest singular value along the kept vectors; differentiable in the weight only.
+fn singular_value(weight: &Tensor, left: &Tensor, right: &Tensor) -> Tensor {
+    weight.view([left.size()[0], -1]).mv(right).dot(left)
+}

@@ -1,0 +1,148 @@
+//! How far a run is: a bar on a terminal, a line now and then elsewhere.
+
+use std::collections::VecDeque;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::metrics::Metrics;
+
+/// Time between two updates on a terminal.
+const TICK: Duration = Duration::from_millis(500);
+/// Time between two lines elsewhere.
+const LINE: Duration = Duration::from_secs(15);
+/// Updates that the rate is measured over.
+const MEMORY: usize = 20;
+/// Units of the bar: it counts shares of the budget, whatever the budget counts.
+const UNITS: u64 = 1000;
+
+/// The progress of one sitting.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    next: Instant,
+    seen: VecDeque<(Instant, u64)>,
+}
+
+/// What is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// Epoch, from 1.
+    pub epoch: u64,
+    /// Heads shown so far.
+    pub images: u64,
+    /// Share of the budget that is spent, 0 to 1; none where the run has no end.
+    pub share: Option<f64>,
+    /// The last line of metrics.
+    pub last: Option<&'a Metrics>,
+}
+
+impl Progress {
+    /// Begins to show.
+    pub fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{bar:24} {msg}").expect("the template is well-formed");
+            ProgressBar::new(UNITS).with_style(style)
+        });
+        Self {
+            bar,
+            next: Instant::now(),
+            seen: VecDeque::new(),
+        }
+    }
+
+    /// Shows where the run stands, if it is time to.
+    pub fn show(&mut self, standing: Standing) {
+        let now = Instant::now();
+        if now < self.next {
+            return;
+        }
+        self.seen.push_back((now, standing.images));
+        if self.seen.len() > MEMORY {
+            self.seen.pop_front();
+        }
+        self.next = now + if self.bar.is_some() { TICK } else { LINE };
+        let text = self.text(standing);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position((standing.share.unwrap_or(0.0) * UNITS as f64) as u64);
+                bar.set_message(text);
+            }
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// Writes a line that stays.
+    pub fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    /// Removes the bar.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn text(&self, standing: Standing) -> String {
+        let mut text = format!("epoch {} | {} heads", standing.epoch, thousands(standing.images));
+        if let Some(rate) = self.rate() {
+            text.push_str(&format!(" | {rate:.0} img/s"));
+        }
+        if let Some(left) = self.left(standing.share) {
+            text.push_str(&format!(" | {} left", duration(left)));
+        }
+        if let Some(last) = standing.last {
+            for (name, value) in [("loss D", last.loss_d), ("G", last.loss_g), ("D(real)", last.d_real), ("D(fake)", last.d_fake)] {
+                if let Some(value) = value {
+                    text.push_str(&format!(" | {name} {value:.2}"));
+                }
+            }
+        }
+        text
+    }
+
+    /// Heads a second over the last updates.
+    fn rate(&self) -> Option<f64> {
+        let ((start, before), (end, after)) = (self.seen.front()?, self.seen.back()?);
+        let seconds = (*end - *start).as_secs_f64();
+        (seconds > 0.0).then(|| (after - before) as f64 / seconds)
+    }
+
+    /// Time left by the heads a second and what the budget has left of them.
+    fn left(&self, share: Option<f64>) -> Option<Duration> {
+        let share = share.filter(|share| *share > 0.0)?;
+        let rate = self.rate()?;
+        let images = self.seen.back()?.1 as f64;
+        Duration::try_from_secs_f64(images * (1.0 / share - 1.0) / rate).ok()
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// 12345 as "12 k".
+fn thousands(count: u64) -> String {
+    match count {
+        0..10_000 => count.to_string(),
+        10_000..10_000_000 => format!("{} k", count / 1000),
+        _ => format!("{} M", count / 1_000_000),
+    }
+}
+
+/// "2 h 5 min", "12 min" or "40 s".
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0) => format!("{seconds} s"),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}

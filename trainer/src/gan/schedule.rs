@@ -1,0 +1,149 @@
+//! Which heads a step sees, and where in which epoch it stands; all of it follows from the step's
+//! number and the seed, so that a resumed run goes on exactly.
+
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+/// Fewer batches than these in a set, and epochs are drawn end to end.
+const FEW_BATCHES: usize = 4;
+
+/// The order of a set of heads over a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    count: usize,
+    batch: usize,
+    seed: u64,
+}
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Epoch, from 1.
+    pub epoch: u64,
+    /// The number that d_every and g_every divide.
+    pub number: u64,
+}
+
+impl Schedule {
+    /// The order of `count` heads (1 or more) in batches of `batch`.
+    pub fn new(count: usize, batch: usize, seed: u64) -> Self {
+        Self { count, batch, seed }
+    }
+
+    /// Where step `step` (from 0) stands. A set of at least four batches drops the end of each
+    /// epoch and counts batches anew in each, as the report did. A smaller one would lose most of
+    /// its heads, so its epochs run into each other and its batches are counted through.
+    pub fn position(&self, step: u64) -> Position {
+        if self.is_small() {
+            return Position {
+                epoch: step * self.batch as u64 / self.count as u64 + 1,
+                number: step,
+            };
+        }
+        let whole = (self.count / self.batch) as u64;
+        Position {
+            epoch: step / whole + 1,
+            number: step % whole,
+        }
+    }
+
+    /// The first step that stands after `epochs` epochs.
+    pub fn steps(&self, epochs: u64) -> u64 {
+        if self.is_small() {
+            (epochs * self.count as u64).div_ceil(self.batch as u64)
+        } else {
+            epochs * (self.count / self.batch) as u64
+        }
+    }
+
+    /// Whether `step` is the last one of its epoch.
+    pub fn ends_epoch(&self, step: u64) -> bool {
+        self.position(step + 1).epoch > self.position(step).epoch
+    }
+
+    /// The heads of step `step`.
+    pub fn heads(&self, step: u64) -> Vec<usize> {
+        let length = match self.is_small() {
+            true => self.count,
+            false => self.count / self.batch * self.batch,
+        };
+        let first = step * self.batch as u64;
+        let mut round = u64::MAX;
+        let mut order = Vec::new();
+        (first..first + self.batch as u64)
+            .map(|drawn| {
+                let this = drawn / length as u64;
+                if this != round {
+                    (round, order) = (this, self.order(this));
+                }
+                order[(drawn % length as u64) as usize]
+            })
+            .collect()
+    }
+
+    fn is_small(&self) -> bool {
+        self.count < FEW_BATCHES * self.batch
+    }
+
+    /// All heads in the order of one round through the set.
+    fn order(&self, round: u64) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.count).collect();
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(mixed(&[self.seed, round])));
+        order
+    }
+}
+
+/// A seed out of several numbers (the finaliser of splitmix64, chained).
+pub fn mixed(parts: &[u64]) -> u64 {
+    parts.iter().fold(0x9e37_79b9_7f4a_7c15, |seed, part| {
+        let mut z = seed.rotate_left(23) ^ part.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_set_drops_the_end_and_counts_batches_in_each_epoch() {
+        let schedule = Schedule::new(650, 64, 1);
+        assert_eq!(schedule.position(9), Position { epoch: 1, number: 9 });
+        assert_eq!(schedule.position(10), Position { epoch: 2, number: 0 });
+        assert!(schedule.ends_epoch(9) && !schedule.ends_epoch(8));
+        assert_eq!(schedule.steps(290), 2900);
+        let mut seen: Vec<usize> = (0..10).flat_map(|step| schedule.heads(step)).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 640);
+        assert_ne!(schedule.heads(0), schedule.heads(10));
+    }
+
+    #[test]
+    fn a_small_set_fills_its_batches_and_shows_every_head_equally_often() {
+        let schedule = Schedule::new(60, 64, 1);
+        let mut shown = [0; 60];
+        for step in 0..15 {
+            let heads = schedule.heads(step);
+            assert_eq!(heads.len(), 64);
+            for head in heads {
+                shown[head] += 1;
+            }
+        }
+        assert_eq!(shown, [16; 60]);
+        // The generator, trained at every fifth batch, is reached three times in these.
+        let trained = (0..15).filter(|step| schedule.position(*step).number.is_multiple_of(5));
+        assert_eq!(trained.count(), 3);
+        assert_eq!(schedule.position(15).epoch, 17);
+        assert_eq!(schedule.steps(16), 15);
+    }
+
+    #[test]
+    fn the_order_follows_from_the_seed() {
+        assert_eq!(Schedule::new(650, 64, 1).heads(7), Schedule::new(650, 64, 1).heads(7));
+        assert_ne!(Schedule::new(650, 64, 1).heads(7), Schedule::new(650, 64, 2).heads(7));
+    }
+}
