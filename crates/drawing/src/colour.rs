@@ -1,6 +1,6 @@
 //! Colours and the palettes characters are painted from.
 
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// An opaque colour, channels in 0..=1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,7 +29,11 @@ pub fn hsl(hue: f32, saturation: f32, lightness: f32) -> Colour {
         let k = (n + hue.rem_euclid(360.0) / 30.0) % 12.0;
         lightness - chroma * (k - 3.0).min(9.0 - k).clamp(-1.0, 1.0)
     };
-    Colour { r: channel(0.0), g: channel(8.0), b: channel(4.0) }
+    Colour {
+        r: channel(0.0),
+        g: channel(8.0),
+        b: channel(4.0),
+    }
 }
 
 /// White.
@@ -50,7 +54,11 @@ impl Colour {
 
     /// Channel-wise product: this colour under light of colour `light`.
     pub fn under(self, light: Colour) -> Colour {
-        Colour { r: self.r * light.r, g: self.g * light.g, b: self.b * light.b }
+        Colour {
+            r: self.r * light.r,
+            g: self.g * light.g,
+            b: self.b * light.b,
+        }
     }
 
     /// A shadow of this colour; `t` in 0..=1 is its depth. Shadows lean to violet as painters do it.

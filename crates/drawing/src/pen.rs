@@ -2,11 +2,11 @@
 //! optional clip. tiny-skia samples each edge pixel sixteen times, which is our antialiasing.
 
 use tiny_skia::{
-    FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Mask, Paint, Path, PathBuilder,
-    Pixmap, Point, RadialGradient, Shader, SpreadMode, Stroke, Transform,
+    FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Mask, Paint, Path, PathBuilder, Pixmap, Point,
+    RadialGradient, Shader, SpreadMode, Stroke, Transform,
 };
 
-use super::colour::Colour;
+use crate::colour::Colour;
 
 /// A point in the current units.
 pub type Spot = (f32, f32);
@@ -18,12 +18,21 @@ pub struct Pen<'a> {
     /// From the current units to pixels.
     pub transform: Transform,
     clip: Option<Mask>,
+    extent: Option<Extent>,
 }
+
+/// Bounds in pixels, left, top, right, bottom.
+pub type Extent = [f32; 4];
 
 impl<'a> Pen<'a> {
     /// A pen without clip.
     pub fn new(pixmap: &'a mut Pixmap, transform: Transform) -> Self {
-        Self { pixmap, transform, clip: None }
+        Self {
+            pixmap,
+            transform,
+            clip: None,
+            extent: None,
+        }
     }
 
     /// Fills `path` with one colour.
@@ -47,13 +56,7 @@ impl<'a> Pen<'a> {
     }
 
     /// Fills `path` with a gradient round `centre` that ends at `radius`.
-    pub fn fill_round(
-        &mut self,
-        path: &Path,
-        centre: Spot,
-        radius: f32,
-        stops: &[(f32, Colour, f32)],
-    ) {
+    pub fn fill_round(&mut self, path: &Path, centre: Spot, radius: f32, stops: &[(f32, Colour, f32)]) {
         let centre = Point::from_xy(centre.0, centre.1);
         let shader = RadialGradient::new(
             centre,
@@ -91,6 +94,16 @@ impl<'a> Pen<'a> {
         self.pixmap.stroke_path(path, &paint, &stroke, self.transform, clip);
     }
 
+    /// Starts a new record of what fills cover; fills under a clip are left out.
+    pub fn record(&mut self) {
+        self.extent = Some(EMPTY);
+    }
+
+    /// Ends the record: the bounds of all fills since [`Pen::record`].
+    pub fn recorded(&mut self) -> Option<Extent> {
+        self.extent.take()
+    }
+
     /// Draws within `path` only.
     pub fn clipped(&mut self, path: &Path, draw: impl FnOnce(&mut Self)) {
         let outer = self.clip.take();
@@ -121,18 +134,46 @@ impl<'a> Pen<'a> {
     }
 
     fn paint(&mut self, path: &Path, shader: Shader) {
+        if let (Some(extent), None) = (&mut self.extent, &self.clip) {
+            *extent = union(*extent, bounds(path, self.transform));
+        }
         let paint = paint_of(shader);
         let clip = self.clip.as_ref();
-        self.pixmap.fill_path(path, &paint, FillRule::Winding, self.transform, clip);
+        self.pixmap
+            .fill_path(path, &paint, FillRule::Winding, self.transform, clip);
     }
 }
 
-fn paint_of(shader: Shader) -> Paint {
-    Paint { shader, anti_alias: true, ..Paint::default() }
+/// The bounds of nothing: neutral under [`union`].
+pub const EMPTY: Extent = [f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY];
+
+/// The bounds of both.
+pub fn union(a: Extent, b: Extent) -> Extent {
+    [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]
+}
+
+/// The exact bounds of a path's curves under a transform.
+pub fn bounds(path: &Path, transform: Transform) -> Extent {
+    let tight = path
+        .clone()
+        .transform(transform)
+        .and_then(|moved| moved.compute_tight_bounds());
+    tight.map_or(EMPTY, |rect| [rect.left(), rect.top(), rect.right(), rect.bottom()])
+}
+
+fn paint_of(shader: Shader<'_>) -> Paint<'_> {
+    Paint {
+        shader,
+        anti_alias: true,
+        ..Paint::default()
+    }
 }
 
 fn gradient(stops: &[(f32, Colour, f32)]) -> Vec<GradientStop> {
-    stops.iter().map(|&(at, colour, alpha)| GradientStop::new(at, colour.skia(alpha))).collect()
+    stops
+        .iter()
+        .map(|&(at, colour, alpha)| GradientStop::new(at, colour.skia(alpha)))
+        .collect()
 }
 
 /// Finishes a builder that holds at least a point and a segment; an empty builder becomes a
@@ -147,12 +188,7 @@ pub fn finish(builder: PathBuilder) -> Path {
 /// An ellipse.
 pub fn ellipse(centre: Spot, rx: f32, ry: f32) -> Path {
     let mut builder = PathBuilder::new();
-    if let Some(oval) = tiny_skia::Rect::from_ltrb(
-        centre.0 - rx,
-        centre.1 - ry,
-        centre.0 + rx,
-        centre.1 + ry,
-    ) {
+    if let Some(oval) = tiny_skia::Rect::from_ltrb(centre.0 - rx, centre.1 - ry, centre.0 + rx, centre.1 + ry) {
         builder.push_oval(oval);
     }
     finish(builder)
@@ -272,10 +308,7 @@ pub fn resample(points: &[Spot], steps: usize) -> Vec<Spot> {
 }
 
 fn spline(a: f32, b: f32, c: f32, d: f32, t: f32) -> f32 {
-    0.5 * (2.0 * b
-        + (c - a) * t
-        + (2.0 * a - 5.0 * b + 4.0 * c - d) * t * t
-        + (3.0 * b - a - 3.0 * c + d) * t * t * t)
+    0.5 * (2.0 * b + (c - a) * t + (2.0 * a - 5.0 * b + 4.0 * c - d) * t * t + (3.0 * b - a - 3.0 * c + d) * t * t * t)
 }
 
 /// A point a share `t` of the way from `a` to `b`.

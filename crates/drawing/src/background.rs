@@ -1,0 +1,294 @@
+//! What is behind and before the characters: skies, patterns, scenery, objects that are no faces,
+//! bars of lines that look like text, petals.
+
+use tiny_skia::Transform;
+
+use crate::colour::{Colour, INK, WHITE, hsl};
+use crate::dice::Dice;
+use crate::pen::{Extent, Pen, blob, brush, ellipse, polygon, rectangle};
+
+/// Paints the whole background of a picture of `width` by `height` pixels. `busy` adds objects.
+pub fn draw(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32), busy: bool) {
+    let hue = dice.range(0.0, 360.0);
+    let all = rectangle(0.0, 0.0, width, height);
+    let (light, rich) = (dice.range(0.25, 0.95), dice.range(0.1, 0.7));
+    let upper = hsl(hue, rich, light);
+    let lower = hsl(
+        hue + dice.range(-60.0, 60.0),
+        rich,
+        (light + dice.range(-0.3, 0.2)).clamp(0.1, 0.97),
+    );
+    let to = if dice.chance(0.7) {
+        (0.0, height)
+    } else {
+        (width, height)
+    };
+    pen.fill_along(&all, (0.0, 0.0), to, &[(0.0, upper, 1.0), (1.0, lower, 1.0)]);
+    match dice.weighted(&[(0, 1.6), (1, 1.2), (2, 1.2), (3, 1.4), (4, 1.2), (5, 1.0)]) {
+        0 => {}
+        1 => dots(dice, pen, (width, height), lower.mix(WHITE, 0.4)),
+        2 => stripes(dice, pen, (width, height), lower.mix(upper, 0.2).tint(0.25)),
+        3 => hills(dice, pen, (width, height)),
+        4 => room(dice, pen, (width, height)),
+        _ => rays(dice, pen, (width, height), upper.tint(0.35)),
+    }
+    let objects = if busy {
+        4 + dice.index(8)
+    } else {
+        dice.weighted(&[(0, 4.0), (1, 2.0), (3, 2.0), (6, 1.0)])
+    };
+    let short = width.min(height);
+    for _ in 0..objects {
+        let centre = (dice.range(0.0, width), dice.range(0.0, height));
+        let size = short * dice.range(0.03, 0.2);
+        let place = Transform::from_translate(centre.0, centre.1)
+            .pre_rotate(dice.range(-40.0, 40.0))
+            .pre_scale(size, size);
+        pen.under(place, |pen| object(dice, pen));
+    }
+    if dice.chance(0.3) {
+        for _ in 0..3 + dice.index(12) {
+            let centre = (dice.range(0.0, width), dice.range(0.0, height));
+            let radius = short * dice.range(0.02, 0.12);
+            pen.glow(centre, radius, radius, WHITE, dice.range(0.1, 0.5));
+        }
+    }
+}
+
+fn any(dice: &mut Dice) -> Colour {
+    hsl(dice.range(0.0, 360.0), dice.range(0.1, 0.8), dice.range(0.2, 0.92))
+}
+
+fn dots(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32), colour: Colour) {
+    let step = width.min(height) / dice.range(5.0, 14.0);
+    let radius = step * dice.range(0.12, 0.35);
+    let (rows, columns) = ((height / step) as usize + 2, (width / step) as usize + 2);
+    for row in 0..rows {
+        for column in 0..columns {
+            let shift = if row % 2 == 0 { 0.0 } else { 0.5 };
+            let centre = ((column as f32 + shift) * step, row as f32 * step);
+            pen.fill(&ellipse(centre, radius, radius), colour, 0.7);
+        }
+    }
+}
+
+fn stripes(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32), colour: Colour) {
+    let step = width.min(height) / dice.range(4.0, 16.0);
+    let lean = dice.range(-1.0, 1.0) * height;
+    let count = ((width + lean.abs()) / step) as usize + 2;
+    for k in 0..count {
+        let x = k as f32 * step - lean.max(0.0);
+        pen.fill(
+            &polygon(&[
+                (x, 0.0),
+                (x + step * 0.5, 0.0),
+                (x + step * 0.5 + lean, height),
+                (x + lean, height),
+            ]),
+            colour,
+            0.55,
+        );
+    }
+}
+
+fn rays(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32), colour: Colour) {
+    let (x, y) = (width * dice.range(0.2, 0.8), height * dice.range(0.1, 0.7));
+    let far = width + height;
+    let count = 8 + dice.index(16);
+    for k in 0..count {
+        let angle = std::f32::consts::TAU * k as f32 / count as f32;
+        let half = std::f32::consts::PI / count as f32 * 0.5;
+        let end = |a: f32| (x + far * a.cos(), y + far * a.sin());
+        pen.fill(&polygon(&[(x, y), end(angle - half), end(angle + half)]), colour, 0.45);
+    }
+}
+
+fn hills(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32)) {
+    let hue = dice.range(60.0, 220.0);
+    if dice.chance(0.6) {
+        let radius = width.min(height) * dice.range(0.05, 0.12);
+        let centre = (width * dice.range(0.1, 0.9), height * dice.range(0.08, 0.3));
+        pen.glow(centre, radius * 2.5, radius * 2.5, WHITE, 0.5);
+        pen.fill(
+            &ellipse(centre, radius, radius),
+            hsl(48.0, 0.9, dice.range(0.75, 0.95)),
+            1.0,
+        );
+    }
+    for _ in 0..dice.index(4) {
+        let (x, y, s) = (
+            width * dice.unit(),
+            height * dice.range(0.05, 0.4),
+            width * dice.range(0.06, 0.14),
+        );
+        for (dx, dy, r) in [(-0.8, 0.1, 0.5), (0.0, -0.15, 0.7), (0.8, 0.1, 0.5)] {
+            pen.fill(&ellipse((x + dx * s, y + dy * s), r * s, r * s * 0.7), WHITE, 0.85);
+        }
+    }
+    for layer in 0..3 {
+        let base = height * (0.5 + 0.16 * layer as f32);
+        let mut points = vec![(-width * 0.2, height * 1.3)];
+        for k in 0..7 {
+            points.push((width * (k as f32 / 5.0 - 0.1), base + height * dice.range(-0.07, 0.07)));
+        }
+        points.push((width * 1.2, height * 1.3));
+        pen.fill(&blob(&points), hsl(hue, 0.35, 0.62 - 0.12 * layer as f32), 1.0);
+    }
+}
+
+fn room(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32)) {
+    let floor = height * dice.range(0.6, 0.85);
+    let wood = hsl(dice.range(15.0, 45.0), 0.4, dice.range(0.3, 0.65));
+    pen.fill(&rectangle(0.0, floor, width, height - floor), wood, 1.0);
+    let (x, y) = (width * dice.range(0.0, 0.6), height * dice.range(0.05, 0.2));
+    let (w, h) = (width * dice.range(0.25, 0.45), height * dice.range(0.25, 0.4));
+    pen.fill(&rectangle(x, y, w, h), WHITE, 1.0);
+    let m = w * 0.04;
+    for column in 0..2 {
+        let pane = rectangle(
+            x + m + column as f32 * (w / 2.0 - m / 2.0),
+            y + m,
+            w / 2.0 - 1.5 * m,
+            h - 2.0 * m,
+        );
+        pen.fill_along(
+            &pane,
+            (0.0, y),
+            (0.0, y + h),
+            &[(0.0, hsl(210.0, 0.7, 0.7), 1.0), (1.0, hsl(200.0, 0.6, 0.9), 1.0)],
+        );
+    }
+    let (sx, sw) = (width * dice.range(0.5, 0.8), width * 0.3);
+    for row in 0..3 {
+        let sy = height * (0.15 + 0.17 * row as f32);
+        pen.fill(&rectangle(sx, sy, sw, height * 0.015), wood.shade(0.4), 1.0);
+        let mut bx = sx;
+        while bx < sx + sw * 0.85 {
+            let bw = sw * dice.range(0.05, 0.13);
+            let bh = height * dice.range(0.07, 0.12);
+            pen.fill(&rectangle(bx, sy - bh, bw * 0.9, bh), any(dice), 1.0);
+            bx += bw;
+        }
+    }
+}
+
+/// Something about 2 units wide that is no face; some of it is round and spotted on purpose.
+fn object(dice: &mut Dice, pen: &mut Pen) {
+    let (a, b) = (any(dice), any(dice));
+    let disc = ellipse((0.0, 0.0), 1.0, 1.0);
+    match dice.index(9) {
+        0 => pen.fill_round(
+            &disc,
+            (-0.3, -0.3),
+            1.4,
+            &[(0.0, a.tint(0.6), 1.0), (0.4, a, 1.0), (1.0, a.shade(0.6), 1.0)],
+        ),
+        1 => {
+            pen.fill(&disc, a, 1.0);
+            pen.stroke(&ellipse((0.0, 0.0), 0.7, 0.7), 0.06, b, 1.0);
+            pen.stroke(&disc, 0.06, a.line(), 1.0);
+        }
+        2 => {
+            pen.fill(&disc, a.tint(0.4), 1.0);
+            for k in 0..6 {
+                let angle = k as f32 * 1.1 + 0.4;
+                let at = (angle.cos() * 0.55, angle.sin() * 0.55);
+                pen.fill(&ellipse(at, 0.18, 0.18), b, 1.0);
+            }
+            pen.stroke(&disc, 0.06, a.line(), 1.0);
+        }
+        3 => {
+            pen.fill(&rectangle(-1.0, -0.7, 2.0, 1.4), a, 1.0);
+            pen.stroke(&rectangle(-1.0, -0.7, 2.0, 1.4), 0.06, a.line(), 1.0);
+            for k in 0..4 {
+                pen.fill(
+                    &rectangle(-0.8, -0.5 + 0.28 * k as f32, dice.range(0.6, 1.6), 0.1),
+                    b,
+                    1.0,
+                );
+            }
+        }
+        4 => {
+            let star: Vec<_> = (0..10)
+                .map(|k| {
+                    let (sine, cosine) = (k as f32 * std::f32::consts::PI / 5.0).sin_cos();
+                    let r = if k % 2 == 0 { 1.0 } else { 0.45 };
+                    (r * sine, -r * cosine)
+                })
+                .collect();
+            pen.fill(&polygon(&star), a, 1.0);
+        }
+        5 => {
+            for k in 0..6 {
+                let (sine, cosine) = (k as f32 * std::f32::consts::PI / 3.0).sin_cos();
+                pen.fill(&ellipse((cosine * 0.6, sine * 0.6), 0.42, 0.42), a, 1.0);
+            }
+            pen.fill(&ellipse((0.0, 0.0), 0.32, 0.32), b, 1.0);
+        }
+        6 => {
+            pen.fill(&rectangle(-0.12, 0.0, 0.24, 2.0), a.shade(0.5), 1.0);
+            for (x, y, r) in [(-0.4, 0.0, 0.6), (0.4, 0.0, 0.6), (0.0, -0.6, 0.7)] {
+                pen.fill(&ellipse((x, y), r, r), hsl(dice.range(80.0, 150.0), 0.4, 0.45), 1.0);
+            }
+        }
+        7 => {
+            pen.stroke(&disc, 0.16, a, 1.0);
+            pen.fill(
+                &brush(&[(-0.6, 0.6), (0.0, -0.5), (0.6, 0.6)], 0.12, (0.1, 0.1), 0.5),
+                b,
+                1.0,
+            );
+        }
+        _ => {
+            pen.fill(&polygon(&[(-0.8, -0.6), (0.8, -0.6), (0.6, 0.8), (-0.6, 0.8)]), a, 1.0);
+            pen.fill(&ellipse((0.0, -0.6), 0.8, 0.2), b, 1.0);
+        }
+    }
+}
+
+/// Petals, snow, bars of text: things before the characters that leave the faces free.
+pub fn draw_before(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32), faces: &[Extent]) {
+    let free =
+        |x0: f32, y0: f32, x1: f32, y1: f32| faces.iter().all(|f| x1 < f[0] || x0 > f[2] || y1 < f[1] || y0 > f[3]);
+    let short = width.min(height);
+    if dice.chance(0.22) {
+        let colour = any(dice).tint(0.5);
+        for _ in 0..10 + dice.index(30) {
+            let (x, y, s) = (
+                width * dice.unit(),
+                height * dice.unit(),
+                short * dice.range(0.006, 0.018),
+            );
+            let slope = dice.range(-1.0, 1.0) * s;
+            if free(x - s, y - s, x + s, y + s) {
+                pen.fill(
+                    &brush(&[(x - s, y - slope), (x + s, y + slope)], s, (0.0, 0.0), 0.5),
+                    colour,
+                    0.9,
+                );
+            }
+        }
+    }
+    if dice.chance(0.14) {
+        let (x, y) = (
+            width * dice.range(0.02, 0.5),
+            height
+                * if dice.chance(0.8) {
+                    dice.range(0.82, 0.9)
+                } else {
+                    dice.range(0.02, 0.1)
+                },
+        );
+        let (w, h) = (width * dice.range(0.3, 0.48), height * dice.range(0.03, 0.08));
+        if free(x, y, x + w, y + h) {
+            let (paper, ink) = if dice.chance(0.5) { (WHITE, INK) } else { (INK, WHITE) };
+            pen.fill(&rectangle(x, y, w, h), paper, dice.range(0.0, 0.9));
+            let mut at = x + h * 0.3;
+            while at < x + w - h * 0.5 {
+                let letter = h * dice.range(0.08, 0.4);
+                pen.fill(&rectangle(at, y + h * 0.3, letter, h * 0.4), ink, 0.85);
+                at += letter + h * 0.12;
+            }
+        }
+    }
+}

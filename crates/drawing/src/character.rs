@@ -1,0 +1,108 @@
+//! One character: the choices that make it, and the order its parts are painted in.
+
+use tiny_skia::Transform;
+
+use crate::clothes::Clothes;
+use crate::colour;
+use crate::dice::Dice;
+use crate::face::Face;
+use crate::hair::Hair;
+use crate::ornament::Ornaments;
+use crate::pen::{EMPTY, Extent, Pen, bounds, rectangle, union};
+
+/// Long hair counts to the head down to here: the shoulders.
+const HEAD_BOTTOM: f32 = 1.5;
+
+/// Somebody who can be drawn. Units: see `face`.
+pub struct Character {
+    skin: colour::Colour,
+    face: Face,
+    hair: Hair,
+    ornaments: Ornaments,
+    clothes: Clothes,
+    tilt: f32,
+}
+
+/// Where a drawn character's face and head are, in pixels; not clipped to the picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Boxes {
+    /// Brow to chin, ear to ear.
+    pub face: Extent,
+    /// With hair, ears and hats.
+    pub head: Extent,
+}
+
+impl Character {
+    /// Somebody new.
+    pub fn new(dice: &mut Dice) -> Self {
+        let (skin, hair, iris) = (colour::skin(dice), colour::hair(dice), colour::iris(dice));
+        let band = colour::accent(dice);
+        let tilt = if dice.chance(0.3) {
+            0.0
+        } else {
+            (dice.normal() * 7.5).clamp(-20.0, 20.0)
+        };
+        Self {
+            skin,
+            face: Face::new(&mut dice.fork(), skin, hair, iris),
+            hair: Hair::new(&mut dice.fork(), hair, band),
+            ornaments: Ornaments::new(&mut dice.fork(), band, hair),
+            clothes: Clothes::new(&mut dice.fork(), skin),
+            tilt,
+        }
+    }
+
+    /// Half width of all that hangs from the head, in face units.
+    pub fn reach(&self) -> f32 {
+        self.hair.reach()
+    }
+
+    /// The y of the highest point, in face units.
+    pub fn top(&self) -> f32 {
+        self.ornaments.top()
+    }
+
+    /// The face box for a transform from face units to pixels.
+    pub fn face_box(&self, place: Transform) -> Extent {
+        bounds(&self.face.boxed(), place.pre_concat(self.head()))
+    }
+
+    fn head(&self) -> Transform {
+        Transform::from_rotate_at(self.tilt, 0.0, 1.0)
+    }
+
+    /// Paints the character through the pen's transform from face units to pixels.
+    pub fn draw(&self, pen: &mut Pen) -> Boxes {
+        let dome = self.hair.dome();
+        let head = self.head();
+        let face = self.face_box(pen.transform);
+        let limits = bounds(
+            &rectangle(-3.0, -6.0, 6.0, 6.0 + HEAD_BOTTOM),
+            pen.transform.pre_concat(head),
+        );
+        pen.record();
+        pen.under(head, |pen| self.hair.draw_back(pen));
+        let mut extent = pen.recorded().unwrap_or(EMPTY);
+        self.clothes.draw(pen);
+        pen.record();
+        pen.under(head, |pen| {
+            self.ornaments.draw_behind(pen, dome);
+            self.face.draw_skin(pen);
+            let outline = self.face.outline();
+            pen.clipped(&outline, |pen| {
+                let shadow = Transform::from_translate(0.02, 0.1);
+                pen.under(shadow, |pen| pen.fill(&self.hair.shadow(), self.skin.shade(0.5), 0.55));
+            });
+            self.face.draw_features(pen);
+            self.hair.draw_front(pen);
+            self.face.draw_over_hair(pen);
+            self.ornaments.draw_front(pen, dome);
+        });
+        extent = union(extent, pen.recorded().unwrap_or(EMPTY));
+        let clipped = [extent[0], extent[1], extent[2], extent[3].min(limits[3])];
+        Boxes {
+            face,
+            head: union(clipped, face),
+        }
+    }
+}
