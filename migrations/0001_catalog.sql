@@ -25,6 +25,7 @@ CREATE TABLE posts (
     height      BIGINT,
     PRIMARY KEY (source, post)
 );
+CREATE INDEX posts_by_number ON posts (source, number);
 CREATE INDEX posts_by_likes ON posts (source, likes);
 CREATE INDEX posts_by_created ON posts (source, created_at);
 
@@ -35,8 +36,10 @@ CREATE TABLE images (
     bytes      BIGINT NOT NULL,
     width      BIGINT NOT NULL,    -- upright
     height     BIGINT NOT NULL,
+    md5        TEXT   NOT NULL,    -- of the bytes: a listing that names it need not be fetched
     stored_at  BIGINT NOT NULL
 );
+CREATE INDEX images_by_md5 ON images (md5);
 
 -- What became of a post's file. One row a file, rewritten by each attempt.
 CREATE TABLE files (
@@ -44,6 +47,7 @@ CREATE TABLE files (
     post        TEXT   NOT NULL,
     page        BIGINT NOT NULL,   -- 0 but for works of several pages
     image       TEXT,              -- set when stored
+    md5         TEXT,              -- the post's when this was recorded: another one asks for another attempt
     outcome     TEXT   NOT NULL,   -- stored, failed (transient), refused (permanent)
     reason      TEXT,              -- short fixed word, for counts
     detail      TEXT,
@@ -53,13 +57,16 @@ CREATE TABLE files (
 );
 CREATE INDEX files_by_image ON files (image);
 
--- How far a listing has been read: one row a source and query.
+-- How far a listing has been read: one row a source and query. A listing goes from high numbers to
+-- low ones.
 CREATE TABLE cursors (
-    source     TEXT   NOT NULL,
-    query      TEXT   NOT NULL,    -- canonical text of the query
-    newest     BIGINT NOT NULL,    -- highest post number seen by a finished listing
-    oldest     BIGINT NOT NULL,    -- where an unfinished listing goes on
-    finished   BIGINT NOT NULL,    -- 1 when the listing reached its end
+    source      TEXT   NOT NULL,
+    query       TEXT   NOT NULL,   -- canonical text of the query
+    newest      BIGINT NOT NULL,   -- highest post number of the finished listings, 0 before the first
+    finished_at BIGINT NOT NULL,   -- when the last finished listing began, 0 before the first
+    begun_at    BIGINT NOT NULL,   -- when the listing under way began, 0 where none is
+    top         BIGINT NOT NULL,   -- highest post number of the listing under way
+    oldest      BIGINT NOT NULL,   -- it goes on below this post number
     PRIMARY KEY (source, query)
 );
 
@@ -67,10 +74,11 @@ CREATE TABLE cursors (
 CREATE TABLE detections (
     image       TEXT   NOT NULL,
     detector    TEXT   NOT NULL,   -- the detector's digest; 'given' for imported heads
-    outcome     TEXT   NOT NULL,   -- found, nothing, failed
-    reason      TEXT,
+    outcome     TEXT   NOT NULL,   -- found, nothing, failed (transient), refused (permanent)
+    reason      TEXT,              -- short fixed word, for counts
     detail      TEXT,
     faces       BIGINT NOT NULL,
+    attempts    BIGINT NOT NULL,
     recorded_at BIGINT NOT NULL,
     PRIMARY KEY (image, detector)
 );
@@ -115,7 +123,7 @@ CREATE TABLE verdicts (
     policy   TEXT   NOT NULL,      -- the policy's digest
     accepted BIGINT NOT NULL,      -- 1 or 0
     reason   TEXT,                 -- the first filter that refused
-    detail   TEXT,
+    detail   TEXT,                 -- what was measured against which bound; a duplicate's better one
     PRIMARY KEY (image, detector, ordinal, crop, policy)
 );
 

@@ -229,7 +229,11 @@ mod tests {
         let fitted = fitted(&wide, 8).expect("fits");
         // The filter overshoots a little beside the edge.
         for x in 0..8 {
-            assert!(fitted.get_pixel(x, 4).0[0].abs_diff(200) < 30, "{x}: {:?}", fitted.get_pixel(x, 4));
+            assert!(
+                fitted.get_pixel(x, 4).0[0].abs_diff(200) < 30,
+                "{x}: {:?}",
+                fitted.get_pixel(x, 4)
+            );
         }
     }
 

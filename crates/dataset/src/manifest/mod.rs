@@ -84,8 +84,8 @@ pub struct ManifestBody {
     pub funnel: Vec<FunnelStep>,
     /// Digests of the detectors whose boxes the rows hold, sorted; `given` for imported heads.
     pub detectors: Vec<String>,
-    /// Digests of the crop rules, sorted; `given` for imported heads.
-    pub crops: Vec<String>,
+    /// Digest of the crop rule.
+    pub crop: String,
     /// Digest of the filter settings.
     pub policy: String,
     /// How train and validation were told apart.

@@ -1,0 +1,101 @@
+//! Queries whose placeholders are numbered as their values are added.
+
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, Executor, FromRow};
+
+use super::selection::{Value, conditions};
+use crate::selection::Selection;
+
+enum Bind {
+    Value(Value),
+    Real(f64),
+}
+
+/// The values of a query under construction.
+#[derive(Default)]
+pub(super) struct Binds(Vec<Bind>);
+
+impl Binds {
+    /// Adds a number and gives its placeholder.
+    pub(super) fn number(&mut self, value: i64) -> String {
+        self.push(Bind::Value(Value::Number(value)))
+    }
+
+    /// Adds a fraction and gives its placeholder.
+    pub(super) fn real(&mut self, value: f64) -> String {
+        self.push(Bind::Real(value))
+    }
+
+    /// Adds a text and gives its placeholder.
+    pub(super) fn text(&mut self, value: &str) -> String {
+        self.push(Bind::Value(Value::Text(value.into())))
+    }
+
+    /// Adds texts and gives their placeholders, for `IN (…)`.
+    pub(super) fn texts(&mut self, values: &[&str]) -> String {
+        let placeholders: Vec<String> = values.iter().map(|value| self.text(value)).collect();
+        placeholders.join(", ")
+    }
+
+    /// Adds a selection's values and gives its condition on `posts AS p`.
+    pub(super) fn posts(&mut self, selection: &Selection) -> String {
+        let conditions = conditions(selection, self.0.len() + 1);
+        self.0.extend(conditions.values.into_iter().map(Bind::Value));
+        conditions.sql
+    }
+
+    /// Adds a selection's values and gives a subquery of one column: its posts' stored pictures.
+    pub(super) fn images(&mut self, selection: &Selection) -> String {
+        format!(
+            "SELECT f.image FROM files AS f JOIN posts AS p ON p.source = f.source AND p.post = f.post \
+             WHERE f.outcome = 'stored' AND f.image IS NOT NULL AND {}",
+            self.posts(selection)
+        )
+    }
+
+    /// The rows of the finished query.
+    pub(super) async fn fetch<'connection, T>(
+        self,
+        sql: String,
+        executor: impl Executor<'connection, Database = Any>,
+    ) -> Result<Vec<T>, sqlx::Error>
+    where
+        T: for<'row> FromRow<'row, AnyRow>,
+    {
+        let rows = self.fetch_rows(sql, executor).await?;
+        rows.iter().map(T::from_row).collect()
+    }
+
+    /// The raw rows of the finished query.
+    pub(super) async fn fetch_rows<'connection>(
+        self,
+        sql: String,
+        executor: impl Executor<'connection, Database = Any>,
+    ) -> Result<Vec<AnyRow>, sqlx::Error> {
+        self.bind(sqlx::query(AssertSqlSafe(sql))).fetch_all(executor).await
+    }
+
+    /// The one number of the finished query, a count.
+    pub(super) async fn count<'connection>(
+        self,
+        sql: String,
+        executor: impl Executor<'connection, Database = Any>,
+    ) -> Result<u64, sqlx::Error> {
+        let rows: Vec<(i64,)> = self.fetch(sql, executor).await?;
+        Ok(rows.first().map_or(0, |(count,)| *count as u64))
+    }
+
+    fn push(&mut self, bind: Bind) -> String {
+        self.0.push(bind);
+        format!("${}", self.0.len())
+    }
+
+    fn bind(self, query: Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments> {
+        self.0.into_iter().fold(query, |query, bind| match bind {
+            Bind::Value(Value::Number(value)) => query.bind(value),
+            Bind::Value(Value::Text(value)) => query.bind(value),
+            Bind::Real(value) => query.bind(value),
+        })
+    }
+}

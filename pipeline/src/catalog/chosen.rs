@@ -1,0 +1,183 @@
+//! The heads a manifest is made of, and how many were left on the way to them.
+
+use anyhow::Context;
+use dataset::manifest::FunnelStep;
+use dataset::{ManifestRow, Split};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::Catalog;
+use super::binds::Binds;
+use super::detections::GIVEN;
+use super::verdicts::DUPLICATE;
+use crate::digests::Digests;
+use crate::selection::Selection;
+
+/// A head that passed every filter of its own, with one of its posts: once a post. Which post and
+/// which of several equal heads a manifest names is not yet settled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chosen {
+    /// All that the manifest says of it.
+    pub row: ManifestRow,
+    /// The post's number, for the order of posts of one second.
+    pub number: i64,
+}
+
+/// Current heads: of the current detector and crop rule, and imported ones. A picture that was
+/// imported as a head is that head alone, whatever a detector sees in it.
+fn current(digests: &Digests, binds: &mut Binds) -> String {
+    let (detector, crop) = (binds.text(&digests.detector), binds.text(&digests.crop));
+    let given = binds.text(GIVEN);
+    format!(
+        "(h.detector = {given} OR (h.detector = {detector} AND h.crop = {crop} AND NOT EXISTS \
+         (SELECT 1 FROM detections AS g WHERE g.image = h.image AND g.detector = {given})))"
+    )
+}
+
+const JOINS: &str = "JOIN verdicts AS v ON v.image = h.image AND v.detector = h.detector AND v.ordinal = h.ordinal \
+                     AND v.crop = h.crop";
+
+/// Every selected head that passed, with its split: the stored one, else what `draw` says for its
+/// duplicate group.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn load(
+    catalog: &Catalog,
+    selection: &Selection,
+    digests: &Digests,
+    draw: impl Fn(&str) -> Split,
+) -> anyhow::Result<Vec<Chosen>> {
+    let mut binds = Binds::default();
+    let current = current(digests, &mut binds);
+    let (policy, duplicate) = (binds.text(&digests.policy), binds.text(DUPLICATE));
+    let posts = binds.posts(selection);
+    let sql = format!(
+        "SELECT p.source, p.post, p.number, f.page, h.ordinal, p.artist, p.page_url, p.source_url, p.rating, p.tags, \
+         p.likes, p.views, p.created_at, h.image, i.width AS image_width, i.height AS image_height, h.detector, \
+         a.x0, a.y0, a.x1, a.y1, a.score, h.head, h.pixels, h.side, h.sharpness, s.split FROM heads AS h {JOINS} \
+         JOIN faces AS a ON a.image = h.image AND a.detector = h.detector AND a.ordinal = h.ordinal \
+         JOIN images AS i ON i.image = h.image \
+         JOIN files AS f ON f.image = h.image AND f.outcome = 'stored' \
+         JOIN posts AS p ON p.source = f.source AND p.post = f.post \
+         LEFT JOIN splits AS s ON s.duplicate_group = h.pixels \
+         WHERE v.policy = {policy} AND (v.accepted = 1 OR v.reason = {duplicate}) AND {current} AND {posts}"
+    );
+    let rows = binds.fetch_rows(sql, catalog.pool()).await;
+    let rows = rows.context("cannot read the accepted heads")?;
+    rows.iter()
+        .map(|row| from_row(row, &draw).context("cannot read an accepted head"))
+        .collect()
+}
+
+fn from_row(row: &AnyRow, draw: impl Fn(&str) -> Split) -> Result<Chosen, sqlx::Error> {
+    let pixels: String = row.try_get("pixels")?;
+    let stored: Option<String> = row.try_get("split")?;
+    let split = stored.as_deref().and_then(Split::parse);
+    let tags: String = row.try_get("tags")?;
+    let manifest_row = ManifestRow {
+        source: row.try_get("source")?,
+        post: row.try_get("post")?,
+        page: row.try_get("page")?,
+        ordinal: row.try_get("ordinal")?,
+        artist: row.try_get("artist")?,
+        page_url: row.try_get("page_url")?,
+        source_url: row.try_get("source_url")?,
+        rating: row.try_get("rating")?,
+        tags: tags.trim().to_string(),
+        likes: row.try_get("likes")?,
+        views: row.try_get("views")?,
+        created_at: row.try_get("created_at")?,
+        image: row.try_get("image")?,
+        image_width: row.try_get("image_width")?,
+        image_height: row.try_get("image_height")?,
+        detector: row.try_get("detector")?,
+        x0: row.try_get("x0")?,
+        y0: row.try_get("y0")?,
+        x1: row.try_get("x1")?,
+        y1: row.try_get("y1")?,
+        score: row.try_get("score")?,
+        head: row.try_get("head")?,
+        side: row.try_get("side")?,
+        sharpness: row.try_get("sharpness")?,
+        split: split.unwrap_or_else(|| draw(&pixels)),
+        duplicate_group: pixels.clone(),
+        pixels,
+    };
+    Ok(Chosen {
+        row: manifest_row,
+        number: row.try_get("number")?,
+    })
+}
+
+/// How many posts, pictures and heads are left after each step, up to the filters' verdicts.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn funnel(catalog: &Catalog, selection: &Selection, digests: &Digests) -> anyhow::Result<Vec<FunnelStep>> {
+    let mut steps = Vec::new();
+    let everything = Selection {
+        source: selection.source.clone(),
+        ..Selection::default()
+    };
+    for (step, selection) in [("posts", &everything), ("posts selected", selection)] {
+        let mut binds = Binds::default();
+        let sql = format!("SELECT COUNT(*) FROM posts AS p WHERE {}", binds.posts(selection));
+        steps.push(count(catalog, step, binds, sql).await?);
+    }
+    let pictures = [
+        ("pictures stored", ""),
+        ("pictures looked at", "'found', 'nothing'"),
+        ("pictures with a face", "'found'"),
+    ];
+    for (step, outcomes) in pictures {
+        let mut binds = Binds::default();
+        let selected = binds.images(selection);
+        let mut sql = format!("SELECT COUNT(*) FROM images AS i WHERE i.image IN ({selected})");
+        if !outcomes.is_empty() {
+            let (detector, given) = (binds.text(&digests.detector), binds.text(GIVEN));
+            sql.push_str(&format!(
+                " AND EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image \
+                 AND d.detector IN ({detector}, {given}) AND d.outcome IN ({outcomes}))"
+            ));
+        }
+        steps.push(count(catalog, step, binds, sql).await?);
+    }
+    let mut binds = Binds::default();
+    let (current, selected) = (current(digests, &mut binds), binds.images(selection));
+    let sql = format!("SELECT COUNT(*) FROM heads AS h WHERE {current} AND h.image IN ({selected})");
+    steps.push(count(catalog, "heads", binds, sql).await?);
+    steps.extend(verdict_steps(catalog, selection, digests).await?);
+    Ok(steps)
+}
+
+async fn count(catalog: &Catalog, step: &str, binds: Binds, sql: String) -> anyhow::Result<FunnelStep> {
+    let count = binds.count(sql, catalog.pool()).await;
+    Ok(FunnelStep {
+        step: step.into(),
+        count: count.with_context(|| format!("cannot count the {step}"))?,
+    })
+}
+
+async fn verdict_steps(catalog: &Catalog, selection: &Selection, digests: &Digests) -> anyhow::Result<Vec<FunnelStep>> {
+    let mut binds = Binds::default();
+    let (current, selected) = (current(digests, &mut binds), binds.images(selection));
+    let (policy, duplicate) = (binds.text(&digests.policy), binds.text(DUPLICATE));
+    let sql = format!(
+        "SELECT verdict, COUNT(*) FROM (SELECT CASE WHEN v.accepted = 1 OR v.reason = {duplicate} THEN '' \
+         ELSE v.reason END AS verdict FROM heads AS h {JOINS} WHERE v.policy = {policy} AND {current} \
+         AND h.image IN ({selected})) AS judged GROUP BY verdict ORDER BY verdict DESC"
+    );
+    let rows: Vec<(String, i64)> = binds
+        .fetch(sql, catalog.pool())
+        .await
+        .context("cannot count the verdicts")?;
+    let steps = rows.into_iter().map(|(reason, count)| FunnelStep {
+        step: match reason.as_str() {
+            "" => "passed every filter".into(),
+            reason => format!("refused: {reason}"),
+        },
+        count: count as u64,
+    });
+    Ok(steps.collect())
+}

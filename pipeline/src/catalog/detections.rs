@@ -1,0 +1,227 @@
+//! What the detector found: one row a picture and detector, one row a face.
+
+use anyhow::Context;
+
+use super::binds::Binds;
+use super::heads::{self, HeadRecord};
+use super::{Catalog, Write, now};
+use crate::selection::Selection;
+
+/// The detector and crop of imported heads.
+pub const GIVEN: &str = "given";
+
+/// A stored picture that crop must look at.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct PendingPicture {
+    /// SHA-256 of the file.
+    pub image: String,
+    /// Its format as `images` has it.
+    pub format: String,
+    /// 1 where the faces are known and only the heads are wanting.
+    pub detected: i64,
+}
+
+/// A face box in pixels of the upright picture.
+#[derive(Clone, Copy, Debug, PartialEq, sqlx::FromRow)]
+pub struct Face {
+    /// Place among the picture's faces, by falling score.
+    pub ordinal: i64,
+    /// Left edge.
+    pub x0: f64,
+    /// Upper edge.
+    pub y0: f64,
+    /// Right edge.
+    pub x1: f64,
+    /// Lower edge.
+    pub y1: f64,
+    /// 0 to 1.
+    pub score: f64,
+}
+
+/// How the detector's run over one picture ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DetectionOutcome {
+    /// It looked; the faces may be none.
+    Looked(Vec<Face>),
+    /// The picture can never be looked at: reason (a fixed word) and detail.
+    Refused(&'static str, String),
+    /// It could not be looked at this time; tried again by the next run.
+    Failed(&'static str, String),
+}
+
+/// What identifies the work of one crop run.
+#[derive(Clone, Debug)]
+pub struct CropKey {
+    /// The detector's digest.
+    pub detector: String,
+    /// The crop rule's digest.
+    pub crop: String,
+    /// Faces below this score get no head.
+    pub min_score: f64,
+}
+
+/// Selected pictures that lack a detection or a head, by hash, after `last`.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn pending(
+    catalog: &Catalog,
+    selection: &Selection,
+    key: &CropKey,
+    last: &str,
+    limit: i64,
+) -> anyhow::Result<Vec<PendingPicture>> {
+    let mut binds = Binds::default();
+    let pending = pending_condition(selection, key, &mut binds);
+    let detector = binds.text(&key.detector);
+    let (last, limit) = (binds.text(last), binds.number(limit));
+    let sql = format!(
+        "SELECT i.image, i.format, CAST(CASE WHEN EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image \
+         AND d.detector = {detector} AND d.outcome = 'found') THEN 1 ELSE 0 END AS BIGINT) AS detected \
+         FROM images AS i WHERE {pending} AND i.image > {last} ORDER BY i.image LIMIT {limit}"
+    );
+    let rows = binds.fetch(sql, catalog.pool()).await;
+    rows.context("cannot read which pictures wait for the detector")
+}
+
+/// How many selected pictures are pending, and how many are selected at all (imported heads not
+/// counted).
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn count(catalog: &Catalog, selection: &Selection, key: &CropKey) -> anyhow::Result<(u64, u64)> {
+    let mut binds = Binds::default();
+    let pending = pending_condition(selection, key, &mut binds);
+    let sql = format!("SELECT COUNT(*) FROM images AS i WHERE {pending}");
+    let pending = binds.count(sql, catalog.pool()).await;
+    let mut binds = Binds::default();
+    let selected = selected_condition(selection, &mut binds);
+    let sql = format!("SELECT COUNT(*) FROM images AS i WHERE {selected}");
+    let selected = binds.count(sql, catalog.pool()).await;
+    const FAILED: &str = "cannot count the selected pictures";
+    Ok((pending.context(FAILED)?, selected.context(FAILED)?))
+}
+
+/// The faces of one picture by falling score.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn faces(catalog: &Catalog, image: &str, detector: &str) -> anyhow::Result<Vec<Face>> {
+    let sql = "SELECT ordinal, x0, y0, x1, y1, score FROM faces WHERE image = $1 AND detector = $2 ORDER BY ordinal";
+    let query = sqlx::query_as(sql).bind(image).bind(detector);
+    query
+        .fetch_all(catalog.pool())
+        .await
+        .with_context(|| format!("cannot read the faces of {image}"))
+}
+
+/// Whether a detector, and not only imports, has left results in the catalog.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn any(catalog: &Catalog) -> anyhow::Result<bool> {
+    let query = sqlx::query("SELECT 1 FROM detections WHERE detector <> $1 LIMIT 1").bind(GIVEN);
+    let row = query.fetch_optional(catalog.pool()).await;
+    Ok(row.context("cannot look for detections in the catalog")?.is_some())
+}
+
+/// Pictures of one detector by outcome, or by reason where one is recorded; sorted.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn counts(catalog: &Catalog, detector: &str) -> anyhow::Result<Vec<(String, u64)>> {
+    let sql = "SELECT COALESCE(reason, outcome), COUNT(*) FROM detections WHERE detector = $1 \
+               GROUP BY COALESCE(reason, outcome) ORDER BY 1";
+    let query = sqlx::query_as::<_, (String, i64)>(sql).bind(detector);
+    let rows = query
+        .fetch_all(catalog.pool())
+        .await
+        .context("cannot count the detections")?;
+    Ok(rows.into_iter().map(|(word, count)| (word, count as u64)).collect())
+}
+
+/// Selected, not an imported head, and either never looked at (transient failures count as that)
+/// or with a face whose head is wanting.
+fn pending_condition(selection: &Selection, key: &CropKey, binds: &mut Binds) -> String {
+    let selected = selected_condition(selection, binds);
+    let detector = binds.text(&key.detector);
+    let crop = binds.text(&key.crop);
+    let score = binds.real(key.min_score);
+    format!(
+        "{selected} AND (NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {detector} AND d.outcome <> 'failed') \
+         OR EXISTS (SELECT 1 FROM faces AS a WHERE a.image = i.image AND a.detector = {detector} AND a.score >= {score} \
+         AND NOT EXISTS (SELECT 1 FROM heads AS h WHERE h.image = a.image AND h.detector = a.detector \
+         AND h.ordinal = a.ordinal AND h.crop = {crop})))"
+    )
+}
+
+/// Selected, and no imported head: those are heads already.
+fn selected_condition(selection: &Selection, binds: &mut Binds) -> String {
+    let selected = binds.images(selection);
+    let given = binds.text(GIVEN);
+    format!(
+        "i.image IN ({selected}) \
+         AND NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {given})"
+    )
+}
+
+/// Records one picture's detection with its heads. Done again (after a transient failure), it
+/// replaces the outcome and counts the attempt.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn record(
+    write: &mut Write,
+    image: &str,
+    detector: &str,
+    outcome: &DetectionOutcome,
+    heads: &[HeadRecord],
+) -> anyhow::Result<()> {
+    let nothing: &[Face] = &[];
+    let (word, reason, detail, faces) = match outcome {
+        DetectionOutcome::Looked(faces) if faces.is_empty() => ("nothing", None, None, nothing),
+        DetectionOutcome::Looked(faces) => ("found", None, None, faces.as_slice()),
+        DetectionOutcome::Refused(reason, detail) => ("refused", Some(*reason), Some(detail.as_str()), nothing),
+        DetectionOutcome::Failed(reason, detail) => ("failed", Some(*reason), Some(detail.as_str()), nothing),
+    };
+    sqlx::query(
+        "INSERT INTO detections (image, detector, outcome, reason, detail, faces, attempts, recorded_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7) ON CONFLICT (image, detector) DO UPDATE SET \
+         outcome = excluded.outcome, reason = excluded.reason, detail = excluded.detail, \
+         faces = excluded.faces, attempts = detections.attempts + 1, recorded_at = excluded.recorded_at",
+    )
+    .bind(image)
+    .bind(detector)
+    .bind(word)
+    .bind(reason)
+    .bind(detail)
+    .bind(faces.len() as i64)
+    .bind(now())
+    .execute(write.connection())
+    .await
+    .with_context(|| format!("cannot record the detection in {image}"))?;
+    for face in faces {
+        record_face(write, image, detector, face)
+            .await
+            .with_context(|| format!("cannot record a face of {image}"))?;
+    }
+    heads::record(write, image, detector, heads).await
+}
+
+async fn record_face(write: &mut Write, image: &str, detector: &str, face: &Face) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO faces (image, detector, ordinal, x0, y0, x1, y1, score) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (image, detector, ordinal) DO NOTHING",
+    )
+    .bind(image)
+    .bind(detector)
+    .bind(face.ordinal)
+    .bind(face.x0)
+    .bind(face.y0)
+    .bind(face.x1)
+    .bind(face.y1)
+    .bind(face.score)
+    .execute(write.connection())
+    .await?;
+    Ok(())
+}

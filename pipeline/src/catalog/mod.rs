@@ -1,0 +1,237 @@
+//! The catalog: every record of what was listed, stored, found and decided. All SQL lives here, one
+//! file a table, in the part that SQLite and PostgreSQL share: `$1` placeholders, TEXT, BIGINT and
+//! DOUBLE PRECISION columns, aggregates cast (PostgreSQL's `sum` of BIGINT is NUMERIC).
+//!
+//! One pool serves both databases: sqlx's `Any` driver speaks exactly that shared part, nullable
+//! floats included, so there is no second copy of a query.
+
+mod binds;
+
+pub mod chosen;
+pub mod cursors;
+pub mod detections;
+pub mod files;
+pub mod heads;
+pub mod images;
+pub mod imports;
+pub mod likes;
+pub mod posts;
+pub mod selection;
+pub mod splits;
+pub mod verdicts;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// The schema's history, embedded in the program.
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+
+/// Enough for one writer beside a few readers that stream.
+const CONNECTIONS: u32 = 4;
+
+/// Set on every SQLite connection. WAL lets readers go on beside the writer; FULL makes a committed
+/// row survive a power cut, as the stored bytes do; the timeout (ms) outlasts another process's
+/// commit.
+const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL";
+
+#[derive(Clone, Copy, PartialEq)]
+enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// An open catalog. Cheap to clone.
+#[derive(Clone)]
+pub struct Catalog {
+    pool: AnyPool,
+    backend: Backend,
+    /// SQLite takes one writer: the others wait here instead of polling its lock.
+    writer: Arc<Mutex<()>>,
+}
+
+impl Catalog {
+    /// The URL of a SQLite file; what is special in a URL is escaped.
+    pub fn sqlite_url(path: &Path) -> String {
+        let mut escaped = String::new();
+        for character in path.to_string_lossy().chars() {
+            match character {
+                '%' => escaped.push_str("%25"),
+                '?' => escaped.push_str("%3F"),
+                '#' => escaped.push_str("%23"),
+                other => escaped.push(other),
+            }
+        }
+        format!("sqlite://{escaped}")
+    }
+
+    /// Opens a catalog by URL, `sqlite://FOLDER/FILE` (made where it is missing; its folder must
+    /// exist) or `postgres://USER:PASSWORD@HOST/DATABASE`, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// Where the URL, the database or its schema will not do. Passwords are left out of the text.
+    pub async fn open(url: &str) -> anyhow::Result<Self> {
+        sqlx::any::install_default_drivers();
+        let shown = without_password(url);
+        let backend = match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => Backend::Sqlite,
+            Some("postgres" | "postgresql") => Backend::Postgres,
+            _ => {
+                return Err(dataset::failure::Usage(format!(
+                    "the catalog's URL {shown} names no known database: it starts with sqlite:// or postgres://"
+                ))
+                .into());
+            }
+        };
+        let pool = connect(url, backend).await.with_context(|| match backend {
+            Backend::Sqlite => format!("cannot open the catalog {shown}: is its folder there and writable?"),
+            Backend::Postgres => format!("cannot open the catalog {shown}: is the server up, and the name right?"),
+        })?;
+        migrate(&pool).await.with_context(|| format!("the catalog {shown}"))?;
+        Ok(Self {
+            pool,
+            backend,
+            writer: Arc::default(),
+        })
+    }
+
+    /// Where reads run; writes go through [`Self::write`].
+    pub fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    /// Begins a transaction that writes. It waits for the one before it, and is undone where it is
+    /// dropped without [`Write::commit`].
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    pub async fn write(&self) -> anyhow::Result<Write> {
+        let turn = Arc::clone(&self.writer).lock_owned().await;
+        // IMMEDIATE takes SQLite's write lock at once: a transaction that first reads and then
+        // finds the lock taken could not wait for it.
+        let statement = match self.backend {
+            Backend::Sqlite => "BEGIN IMMEDIATE",
+            Backend::Postgres => "BEGIN",
+        };
+        let transaction = self.pool.begin_with(statement).await;
+        Ok(Write {
+            transaction: transaction.context("the catalog refuses to be written")?,
+            _turn: turn,
+        })
+    }
+
+    /// Closes every connection; SQLite's log is then folded into its file.
+    pub async fn close(self) {
+        self.pool.close().await;
+    }
+}
+
+impl fmt::Debug for Catalog {
+    /// Says nothing of the URL, which may hold a password.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Catalog").finish_non_exhaustive()
+    }
+}
+
+/// A transaction that writes; the record_* functions of the tables take it.
+pub struct Write {
+    transaction: Transaction<'static, Any>,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl Write {
+    /// The connection inside the transaction, as an sqlx executor.
+    pub fn connection(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
+    }
+
+    /// Makes the changes last.
+    ///
+    /// # Errors
+    /// Where the database refuses; then nothing was changed.
+    pub async fn commit(self) -> anyhow::Result<()> {
+        self.transaction.commit().await.context("the catalog refuses to commit")
+    }
+}
+
+/// Now, in epoch seconds, as every `*_at` column has it.
+pub fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+/// The URL with its password replaced: what may be printed.
+pub fn without_password(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_some() || parsed.query().is_some() => {
+            // A URL whose password cannot be replaced has none.
+            let _ = parsed.set_password(parsed.password().map(|_| "***"));
+            parsed.set_query(None);
+            parsed.to_string()
+        }
+        Ok(_) => url.to_string(),
+        Err(_) => "(unreadable)".to_string(),
+    }
+}
+
+async fn connect(url: &str, backend: Backend) -> anyhow::Result<AnyPool> {
+    let mut url = url.to_string();
+    if backend == Backend::Sqlite && !url.contains("mode=") {
+        url.push_str(if url.contains('?') { "&mode=rwc" } else { "?mode=rwc" });
+    }
+    let options: AnyConnectOptions = url.parse()?;
+    // The pool would try what cannot be opened for half a minute, and then only say that it timed out.
+    let mut first = AnyConnection::connect_with(&options).await?;
+    if backend == Backend::Sqlite {
+        first.execute(SQLITE_PRAGMAS).await?;
+    }
+    first.close().await?;
+    let pool = AnyPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                if backend == Backend::Sqlite {
+                    connection.execute(SQLITE_PRAGMAS).await?;
+                }
+                Ok(())
+            })
+        })
+        .connect_with(options.disable_statement_logging())
+        .await?;
+    Ok(pool)
+}
+
+async fn migrate(pool: &AnyPool) -> anyhow::Result<()> {
+    match MIGRATIONS.run(pool).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(version)) => anyhow::bail!(
+            "its schema has version {version}, which this program does not know: use the newer program that made it"
+        ),
+        Err(MigrateError::VersionMismatch(version)) => anyhow::bail!(
+            "its schema {version} differs from this program's: it was made by a version that was never released; \
+             move it away and crawl again"
+        ),
+        Err(error) => Err(error).context("its schema cannot be brought up to date"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let shown = without_password("postgres://reader:secret@db.example/heads?password=secret");
+        assert_eq!(shown, "postgres://reader:***@db.example/heads");
+        assert_eq!(
+            without_password("sqlite:///srv/a b/c.sqlite"),
+            "sqlite:///srv/a b/c.sqlite"
+        );
+        assert!(!without_password("postgres://reader:sec ret@:bad:/x").contains("ret"));
+    }
+}

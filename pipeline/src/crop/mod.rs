@@ -1,0 +1,242 @@
+//! From stored pictures to heads: decode, detect, cut, record. Each picture is decoded once, on one
+//! of a few worker threads with a detector of its own, so that every core is busy whatever the
+//! share of decoding in the work; bounded channels keep the pictures in memory to a few.
+
+mod picture;
+mod select;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use dataset::Store;
+use dataset::failure::Interrupted;
+use tokio::sync::mpsc;
+use vision::Detector;
+
+use crate::catalog::detections::{self, CropKey, DetectionOutcome, PendingPicture};
+use crate::catalog::{Catalog, heads};
+use crate::outcome::Tally;
+use crate::progress;
+use crate::selection::{Selection, SelectionArgs};
+use crate::stop::Stop;
+use picture::{Job, Looked, Workbench};
+
+pub use settings::CropSettings;
+
+/// Pictures asked for at once; a page holds hashes alone.
+const PAGE: i64 = 500;
+
+/// Finds the faces in stored pictures and cuts out their heads
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(after_help = "Example: pipeline crop --min-likes 500 --since 2022")]
+pub struct Args {
+    /// Which posts' pictures
+    #[command(flatten)]
+    pub select: SelectionArgs,
+    /// At most so many pictures
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+}
+
+/// What one run is asked to do.
+#[derive(Clone, Debug, Default)]
+pub struct CropRequest {
+    /// Which posts' pictures.
+    pub selection: Selection,
+    /// At most so many pictures.
+    pub limit: Option<u64>,
+}
+
+impl Args {
+    /// The request behind the arguments.
+    ///
+    /// # Errors
+    /// `Usage` where a date or tag is none.
+    pub fn resolve(&self) -> anyhow::Result<CropRequest> {
+        Ok(CropRequest {
+            selection: self.select.resolve()?,
+            limit: self.limit,
+        })
+    }
+}
+
+/// Looks at every selected picture that lacks a result of this detector and crop rule.
+///
+/// # Errors
+/// `Usage` where nothing is selected; `Interrupted`; otherwise what stopped the stage: weights
+/// missing, the store vanished, a full disk, the database gone.
+pub async fn run(
+    catalog: &Catalog,
+    store: &Store,
+    settings: &CropSettings,
+    request: &CropRequest,
+    stop: &Stop,
+) -> anyhow::Result<Tally> {
+    let first = settings.load_detector(1)?;
+    let key = settings.key(&first);
+    let (pending, selected) = detections::count(catalog, &request.selection, &key).await?;
+    if selected == 0 {
+        return Err(select::nothing_selected(catalog, &request.selection).await?);
+    }
+    let pending_now = pending.min(request.limit.unwrap_or(u64::MAX));
+    let mut tally = Tally {
+        skipped: selected - pending,
+        ..Tally::default()
+    };
+    tally.line("pictures selected", selected);
+    let bench = Arc::new(Workbench {
+        store: store.clone(),
+        rule: settings.rule(),
+        limits: settings.limits(),
+        key: key.clone(),
+    });
+    let workers = settings.workers().min(pending_now as usize);
+    let mut detectors = vec![first];
+    while detectors.len() < workers {
+        detectors.push(settings.load_detector(1)?);
+    }
+    detectors.truncate(workers);
+
+    let (jobs, waiting) = mpsc::channel(workers.max(1));
+    let (looked, results) = mpsc::channel(2 * workers.max(1));
+    let threads = start_workers(detectors, &bench, waiting, looked);
+    let (fed, recorded) = tokio::join!(
+        feed(catalog, request, &key, pending_now, jobs, stop),
+        record(catalog, &key, results, pending_now)
+    );
+    for thread in threads {
+        thread.await.context("a crop worker failed")?;
+    }
+    let counts = recorded?;
+    fed?;
+    if stop.requested() {
+        return Err(Interrupted.into());
+    }
+    counts.fill(&mut tally);
+    Ok(tally)
+}
+
+type Results = mpsc::Receiver<anyhow::Result<Looked>>;
+
+fn start_workers(
+    detectors: Vec<Detector>,
+    bench: &Arc<Workbench>,
+    waiting: mpsc::Receiver<Job>,
+    looked: mpsc::Sender<anyhow::Result<Looked>>,
+) -> Vec<tokio::task::JoinHandle<()>> {
+    let waiting = Arc::new(Mutex::new(waiting));
+    let start = |detector: Detector| {
+        let (bench, waiting, looked) = (Arc::clone(bench), Arc::clone(&waiting), looked.clone());
+        tokio::task::spawn_blocking(move || {
+            loop {
+                // The others queue for the lock meanwhile, which is as good as queueing for a job.
+                let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+                let Some(job) = next else { return };
+                if looked.blocking_send(bench.look(job, &detector)).is_err() {
+                    return;
+                }
+            }
+        })
+    };
+    detectors.into_iter().map(start).collect()
+}
+
+/// Hands out pending pictures in the order of their hashes until none is left, the limit is reached
+/// or a stop is asked for.
+async fn feed(
+    catalog: &Catalog,
+    request: &CropRequest,
+    key: &CropKey,
+    mut left: u64,
+    jobs: mpsc::Sender<Job>,
+    stop: &Stop,
+) -> anyhow::Result<()> {
+    let mut last = String::new();
+    while left > 0 {
+        let page = detections::pending(catalog, &request.selection, key, &last, PAGE.min(left as i64)).await?;
+        let Some(end) = page.last() else { break };
+        last.clone_from(&end.image);
+        left -= page.len() as u64;
+        for picture in page {
+            if stop.requested() {
+                return Ok(());
+            }
+            let job = prepare(catalog, key, picture).await?;
+            // The receivers are gone only after a failure, which is reported by what met it.
+            if jobs.send(job).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn prepare(catalog: &Catalog, key: &CropKey, picture: PendingPicture) -> anyhow::Result<Job> {
+    let faces = match picture.detected {
+        0 => None,
+        _ => Some(detections::faces(catalog, &picture.image, &key.detector).await?),
+    };
+    Ok(Job { picture, faces })
+}
+
+/// What was recorded.
+#[derive(Default)]
+struct Counts {
+    looked: u64,
+    recut: u64,
+    failed: u64,
+    faces: u64,
+    heads: u64,
+    reasons: BTreeMap<&'static str, u64>,
+}
+
+impl Counts {
+    fn fill(self, tally: &mut Tally) {
+        tally.done = self.looked + self.recut;
+        tally.failed = self.failed;
+        tally.line("pictures looked at", self.looked);
+        if self.recut > 0 {
+            tally.line("pictures cut anew", self.recut);
+        }
+        for (reason, count) in self.reasons {
+            tally.line(format!("failed: {reason}"), count);
+        }
+        tally.line("faces", self.faces);
+        tally.line("heads", self.heads);
+    }
+}
+
+/// Records each result in a transaction of its own; the bytes are in the store by then.
+async fn record(catalog: &Catalog, key: &CropKey, mut results: Results, total: u64) -> anyhow::Result<Counts> {
+    let bar = progress::bar(total, "crop");
+    let mut counts = Counts::default();
+    while let Some(looked) = results.recv().await {
+        let looked = looked?;
+        let mut write = catalog.write().await?;
+        match &looked.outcome {
+            Some(outcome) => {
+                detections::record(&mut write, &looked.image, &key.detector, outcome, &looked.heads).await?
+            }
+            None => heads::record(&mut write, &looked.image, &key.detector, &looked.heads).await?,
+        }
+        write.commit().await?;
+        counts.heads += looked.heads.len() as u64;
+        match (looked.outcome, looked.lost) {
+            (Some(DetectionOutcome::Looked(faces)), _) => {
+                counts.looked += 1;
+                counts.faces += faces.len() as u64;
+            }
+            (Some(DetectionOutcome::Refused(reason, _) | DetectionOutcome::Failed(reason, _)), _)
+            | (None, Some(reason)) => {
+                counts.failed += 1;
+                *counts.reasons.entry(reason).or_default() += 1;
+            }
+            (None, None) => counts.recut += 1,
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(counts)
+}

@@ -1,0 +1,350 @@
+//! A ready-made folder into the catalog: pictures for the detector to look at, or heads as they are.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use anyhow::Context;
+use dataset::failure::{Interrupted, Usage};
+use dataset::{Key, Store};
+use image::RgbImage;
+use md5::Md5;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use vision::crop::{CropRule, Region};
+use vision::picture::{DecodeError, Limits, decode, header};
+
+use crate::catalog::detections::{DetectionOutcome, Face, GIVEN};
+use crate::catalog::files::{File, Outcome};
+use crate::catalog::heads::HeadRecord;
+use crate::catalog::images::Image;
+use crate::catalog::posts::{Post, Rating, Status, tag_text};
+use crate::catalog::{Catalog, detections, files, images, imports, now, posts};
+use crate::head;
+use crate::outcome::Tally;
+use crate::progress;
+use crate::stop::Stop;
+
+/// Files of one transaction, read and decoded on all cores.
+const PAGE: usize = 256;
+
+/// What the files of a folder are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// Crops of one head each, taken as they are; the middle square of those that are not square.
+    Heads,
+    /// Pictures that `pipeline crop` looks at.
+    Pictures,
+}
+
+/// Takes a folder of ready-made heads or pictures into the catalog
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Example: pipeline import faces --as heads --source faces96")]
+pub struct Args {
+    /// The folder; folders in it are read too
+    pub folder: PathBuf,
+    /// What its files are
+    #[arg(long = "as", value_name = "KIND")]
+    pub kind: Kind,
+    /// Name of the source: its posts are of `import:NAME`; the folder's name by default
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// At most so many files that are new, in the order of their names
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+}
+
+/// What one run is asked to do.
+#[derive(Clone, Debug)]
+pub struct ImportRequest {
+    /// The folder.
+    pub folder: PathBuf,
+    /// What its files are.
+    pub kind: Kind,
+    /// The source, `import:NAME`.
+    pub source: String,
+    /// At most so many files that are new.
+    pub limit: Option<u64>,
+}
+
+impl Args {
+    /// The request behind the arguments.
+    ///
+    /// # Errors
+    /// `Usage` where the folder is none or the name will not do.
+    pub fn resolve(&self) -> Result<ImportRequest, Usage> {
+        let folder = std::fs::canonicalize(&self.folder)
+            .ok()
+            .filter(|folder| folder.is_dir())
+            .ok_or_else(|| Usage(format!("{} is no folder", self.folder.display())))?;
+        let name = match &self.source {
+            Some(name) => name.clone(),
+            None => folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase(),
+        };
+        if dataset::manifest::check_name(&name).is_err() {
+            return Err(Usage(format!(
+                "`{name}` is no name for a source: name it by --source, of the letters a-z, digits, `.`, `_` and `-`"
+            )));
+        }
+        Ok(ImportRequest {
+            folder,
+            kind: self.kind,
+            source: format!("import:{name}"),
+            limit: self.limit,
+        })
+    }
+}
+
+/// A file of the folder.
+struct Found {
+    path: PathBuf,
+    /// Its path inside the folder, `/` between folders.
+    post: String,
+    modified: i64,
+    bytes: i64,
+}
+
+/// A file read, checked and stored.
+struct Read {
+    found: Found,
+    result: Result<Taken, DecodeError>,
+}
+
+struct Taken {
+    image: Image,
+    head: Option<(Face, HeadRecord)>,
+}
+
+/// Takes the folder's files in the order of their names; those taken before are skipped unless size
+/// or time changed. Of `rule` only the bound on a head's side is used. A file that is no picture gets its outcome and is skipped from then on.
+///
+/// # Errors
+/// `Usage` where the folder is empty or was imported as the other kind; `Interrupted`; otherwise what
+/// the disk or the database refused.
+pub async fn run(
+    catalog: &Catalog,
+    store: &Store,
+    rule: CropRule,
+    limits: Limits,
+    request: &ImportRequest,
+    stop: &Stop,
+) -> anyhow::Result<Tally> {
+    check_kind(catalog, request).await?;
+    let mut found = Vec::new();
+    walk(&request.folder, &request.folder, &mut found)?;
+    if found.is_empty() {
+        let text = format!("{} holds no file", request.folder.display());
+        return Err(Usage(text).into());
+    }
+    found.sort_unstable_by(|a, b| a.post.cmp(&b.post));
+    let mut tally = Tally::default();
+    tally.line("files", found.len() as u64);
+    let known = imports::known(catalog, &request.source).await?;
+    let before = found.len();
+    found.retain(|file| known.get(&file.post) != Some(&(file.bytes, file.modified)));
+    tally.skipped = (before - found.len()) as u64;
+    found.truncate(request.limit.unwrap_or(u64::MAX).min(before as u64) as usize);
+
+    let bar = progress::bar(found.len() as u64, "import");
+    let mut reasons: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut pages = found.into_iter().peekable();
+    while pages.peek().is_some() {
+        if stop.requested() {
+            return Err(Interrupted.into());
+        }
+        let page: Vec<Found> = pages.by_ref().take(PAGE).collect();
+        let (store, kind) = (store.clone(), request.kind);
+        let read = tokio::task::spawn_blocking(move || {
+            page.into_par_iter()
+                .map(|found| read(found, &store, &rule, &limits, kind))
+                .collect::<anyhow::Result<Vec<Read>>>()
+        });
+        for file in record(
+            catalog,
+            &request.source,
+            read.await.context("an import worker failed")??,
+        )
+        .await?
+        {
+            match file {
+                None => tally.done += 1,
+                Some(reason) => {
+                    tally.failed += 1;
+                    *reasons.entry(reason).or_default() += 1;
+                }
+            }
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    for (reason, count) in reasons {
+        tally.line(format!("refused: {reason}"), count);
+    }
+    Ok(tally)
+}
+
+/// A source is of one kind: the same file cannot be a head and a picture to be looked at.
+async fn check_kind(catalog: &Catalog, request: &ImportRequest) -> anyhow::Result<()> {
+    let there = imports::heads_of(catalog, &request.source).await?;
+    let other = match (there, request.kind) {
+        (Some(true), Kind::Pictures) => "heads",
+        (Some(false), Kind::Heads) => "pictures",
+        _ => return Ok(()),
+    };
+    let text = format!("{} was imported as {other}; choose another --source", request.source);
+    Err(Usage(text).into())
+}
+
+/// Every plain file below `folder`. Links to folders are not followed, so the walk ends.
+fn walk(root: &Path, folder: &Path, found: &mut Vec<Found>) -> anyhow::Result<()> {
+    let entries =
+        dataset::files::sorted_entries(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    for path in entries {
+        let kind = path
+            .symlink_metadata()
+            .with_context(|| format!("cannot look at {}", path.display()))?;
+        if kind.is_dir() {
+            walk(root, &path, found)?;
+            continue;
+        }
+        let Ok(about) = path.metadata() else { continue };
+        if !about.is_file() {
+            continue;
+        }
+        let age = about
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let parts = path.strip_prefix(root).unwrap_or(&path).components();
+        let parts: Vec<String> = parts
+            .map(|part| part.as_os_str().to_string_lossy().into_owned())
+            .collect();
+        found.push(Found {
+            post: parts.join("/"),
+            modified: age.map_or(0, |age| age.as_secs() as i64),
+            bytes: about.len() as i64,
+            path,
+        });
+    }
+    Ok(())
+}
+
+/// Reads, checks and stores one file; what is wrong with the file itself is a result.
+fn read(found: Found, store: &Store, rule: &CropRule, limits: &Limits, kind: Kind) -> anyhow::Result<Read> {
+    let bytes = std::fs::read(&found.path).with_context(|| format!("cannot read {}", found.path.display()))?;
+    let picture = header(&bytes, limits).and_then(|header| Ok((header, decode(&bytes, limits)?)));
+    let (header, picture) = match picture {
+        Ok(read) => read,
+        Err(error) => {
+            return Ok(Read {
+                found,
+                result: Err(error),
+            });
+        }
+    };
+    let image = Image {
+        image: hex::encode(Sha256::digest(&bytes)),
+        format: header.format,
+        bytes: bytes.len() as i64,
+        width: i64::from(header.width),
+        height: i64::from(header.height),
+        md5: hex::encode(Md5::digest(&bytes)),
+        stored_at: now(),
+    };
+    store.put_blocking(&Key::image(&image.image, header.format.extension())?, bytes)?;
+    let head = match kind {
+        Kind::Heads => Some(take_head(&picture, store, rule)?),
+        Kind::Pictures => None,
+    };
+    let result = Ok(Taken { image, head });
+    Ok(Read { found, result })
+}
+
+/// The middle square of a ready-made head: the whole of it where it is square.
+fn take_head(picture: &RgbImage, store: &Store, rule: &CropRule) -> anyhow::Result<(Face, HeadRecord)> {
+    let side = picture.width().min(picture.height());
+    let region = Region {
+        x: i64::from((picture.width() - side) / 2),
+        y: i64::from((picture.height() - side) / 2),
+        side,
+    };
+    let face = Face {
+        ordinal: 0,
+        x0: region.x as f64,
+        y0: region.y as f64,
+        x1: (region.x + i64::from(side)) as f64,
+        y1: (region.y + i64::from(side)) as f64,
+        score: 1.0,
+    };
+    let record = HeadRecord {
+        ordinal: 0,
+        crop: GIVEN.into(),
+        head: head::store(store, &rule.cut(picture, region))?,
+        native_side: i64::from(side),
+        inside: 1.0,
+    };
+    Ok((face, record))
+}
+
+/// Records a page in one transaction; gives for each file why it was refused.
+async fn record(catalog: &Catalog, source: &str, page: Vec<Read>) -> anyhow::Result<Vec<Option<&'static str>>> {
+    let mut write = catalog.write().await?;
+    let mut refusals = Vec::with_capacity(page.len());
+    for read in page {
+        let (outcome, image) = match read.result {
+            Ok(Taken { image, head }) => {
+                images::record(&mut write, &image).await?;
+                if let Some((face, head)) = head {
+                    let looked = DetectionOutcome::Looked(vec![face]);
+                    detections::record(&mut write, &image.image, GIVEN, &looked, &[head]).await?;
+                }
+                (Outcome::Stored(image.image.clone()), Some(image))
+            }
+            Err(error) => {
+                let (reason, detail) = (error.reason(), error.to_string());
+                (Outcome::Refused { reason, detail }, None)
+            }
+        };
+        posts::record(&mut write, &post(source, &read.found, image.as_ref())).await?;
+        refusals.push(match &outcome {
+            Outcome::Refused { reason, .. } => Some(*reason),
+            _ => None,
+        });
+        let file = File {
+            source: source.into(),
+            post: read.found.post,
+            page: 0,
+            outcome,
+            md5: image.map(|image| image.md5),
+            recorded_at: now(),
+        };
+        files::record(&mut write, &file).await?;
+    }
+    write.commit().await?;
+    Ok(refusals)
+}
+
+fn post(source: &str, found: &Found, image: Option<&Image>) -> Post {
+    Post {
+        source: source.into(),
+        post: found.post.clone(),
+        number: 0,
+        status: Status::Active,
+        created_at: found.modified,
+        fetched_at: now(),
+        likes: None,
+        views: None,
+        favourites: None,
+        score: None,
+        rating: Rating::Unknown,
+        tags: tag_text([]),
+        artist: None,
+        page_url: None,
+        source_url: None,
+        file_url: None,
+        md5: image.map(|image| image.md5.clone()),
+        file_size: Some(found.bytes),
+        width: image.map(|image| image.width),
+        height: image.map(|image| image.height),
+    }
+}

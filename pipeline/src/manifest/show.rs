@@ -1,0 +1,98 @@
+//! Manifests as text and JSON.
+
+use std::path::Path;
+
+use anyhow::Result;
+use dataset::Manifest;
+use serde_json::json;
+
+/// Prints every version with its size and id, or what is wrong with it.
+///
+/// # Errors
+/// Where the folder cannot be read.
+pub fn list(folder: &Path, as_json: bool) -> Result<()> {
+    let names = dataset::manifest::list(folder)?;
+    if names.is_empty() && !as_json {
+        println!("no manifest yet; `pipeline manifest create NAME` makes one");
+    }
+    for name in names {
+        match Manifest::load(&folder.join(&name)) {
+            Ok(manifest) if as_json => println!(
+                "{}",
+                json!({"name": name, "id": manifest.id(), "heads": manifest.rows.len(), "parent": manifest.body.parent})
+            ),
+            Ok(manifest) => {
+                let filters = manifest.body.filters.join(" ");
+                println!(
+                    "{name:<16} {:>8} heads  {}  {filters}",
+                    manifest.rows.len(),
+                    &manifest.id()[..16]
+                );
+            }
+            Err(error) if as_json => println!("{}", json!({"name": name, "error": error.to_string()})),
+            Err(error) => println!("{name:<16} {error}"),
+        }
+    }
+    Ok(())
+}
+
+/// Prints what a version was made from, its funnel and its figures.
+///
+/// # Errors
+/// As [`super::load`].
+pub fn show(folder: &Path, name: &str, as_json: bool) -> Result<()> {
+    let manifest = super::load(folder, name)?;
+    let body = &manifest.body;
+    if as_json {
+        let shown = json!({
+            "name": manifest.name,
+            "id": manifest.id(),
+            "rows_digest": manifest.rows_digest(),
+            "rows": manifest.rows.len(),
+            "body": body,
+        });
+        println!("{shown}");
+        return Ok(());
+    }
+    println!("{name}: {} heads, id {}", manifest.rows.len(), manifest.id());
+    if let Some(parent) = &body.parent {
+        println!("parent    {} ({})", parent.name, &parent.id[..16]);
+    }
+    println!("sources   {}", body.sources.join(", "));
+    for (source, likes) in &body.popularity {
+        println!("likes     {source}: {likes}");
+    }
+    println!(
+        "filters   {}",
+        if body.filters.is_empty() {
+            "none".into()
+        } else {
+            body.filters.join(" ")
+        }
+    );
+    println!("detector  {}", body.detectors.join(", "));
+    println!("crop      {}", body.crop);
+    println!("policy    {}", body.policy);
+    println!(
+        "split     seed {}, {} for validation",
+        body.split.seed, body.split.validation
+    );
+    println!("funnel");
+    for step in &body.funnel {
+        println!("  {:<24} {:>8}", step.step, step.count);
+    }
+    let figures = &body.statistics;
+    println!("figures");
+    println!("  train {}, validation {}", figures.train, figures.validation);
+    println!("  {} pictures, {} artists", figures.pictures, figures.artists);
+    println!("  side, quartiles   {:?}", figures.side);
+    println!("  likes, quartiles  {:?}", figures.likes);
+    println!(
+        "  face centre {:.3} ± {:.4} of the side from the top, face size ± {:.4}",
+        figures.face_centre_y_mean, figures.face_centre_y_deviation, figures.face_scale_deviation
+    );
+    for (year, heads) in &figures.years {
+        println!("  {year}  {heads:>8}");
+    }
+    Ok(())
+}
