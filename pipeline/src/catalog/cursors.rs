@@ -1,0 +1,69 @@
+//! How far listings have been read.
+
+use anyhow::Context;
+use sqlx::Row;
+
+use super::{Catalog, Write};
+
+/// One row of `cursors`. A listing goes from high post numbers to low ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// Highest post number of the finished listings; 0 before the first.
+    pub newest: i64,
+    /// When the last finished listing began, epoch seconds; 0 before the first.
+    pub finished_at: i64,
+    /// When the listing under way began, epoch seconds; 0 where none is.
+    pub begun_at: i64,
+    /// Highest post number of the listing under way.
+    pub top: i64,
+    /// The listing under way goes on below this post number.
+    pub oldest: i64,
+}
+
+/// The cursor of a source's query; a new one where there is none.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn load(catalog: &Catalog, source: &str, query: &str) -> anyhow::Result<Cursor> {
+    let row =
+        sqlx::query("SELECT newest, finished_at, begun_at, top, oldest FROM cursors WHERE source = $1 AND query = $2")
+            .bind(source)
+            .bind(query)
+            .fetch_optional(catalog.pool())
+            .await
+            .with_context(|| format!("cannot read how far {source} was listed"))?;
+    let Some(row) = row else {
+        return Ok(Cursor::default());
+    };
+    Ok(Cursor {
+        newest: row.try_get("newest")?,
+        finished_at: row.try_get("finished_at")?,
+        begun_at: row.try_get("begun_at")?,
+        top: row.try_get("top")?,
+        oldest: row.try_get("oldest")?,
+    })
+}
+
+/// Writes a cursor, in the transaction of the posts it stands for.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn record(write: &mut Write, source: &str, query: &str, cursor: &Cursor) -> anyhow::Result<()> {
+    sqlx::query(
+        "INSERT INTO cursors (source, query, newest, finished_at, begun_at, top, oldest) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) \
+         ON CONFLICT (source, query) DO UPDATE SET newest = excluded.newest, finished_at = excluded.finished_at, \
+         begun_at = excluded.begun_at, top = excluded.top, oldest = excluded.oldest",
+    )
+    .bind(source)
+    .bind(query)
+    .bind(cursor.newest)
+    .bind(cursor.finished_at)
+    .bind(cursor.begun_at)
+    .bind(cursor.top)
+    .bind(cursor.oldest)
+    .execute(write.connection())
+    .await
+    .with_context(|| format!("cannot record how far {source} was listed"))?;
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! Posts as their sites describe them, and which of them are selected.
+
+use anyhow::Context;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::Write;
+
+/// Whether a post stands at its site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Shown to everybody.
+    Active,
+    /// Removed by the site.
+    Deleted,
+    /// Waits for approval.
+    Pending,
+    /// Held back by its uploader or a moderator.
+    Held,
+}
+
+impl Status {
+    /// The word in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Deleted => "deleted",
+            Self::Pending => "pending",
+            Self::Held => "held",
+        }
+    }
+
+    fn parse(word: &str) -> Self {
+        match word {
+            "active" => Self::Active,
+            "pending" => Self::Pending,
+            "held" => Self::Held,
+            _ => Self::Deleted,
+        }
+    }
+}
+
+/// How explicit a post is, in one scale for all sites. The sites' own letters differ (`s` is "safe"
+/// on one and "sensitive" on another), so each dialect translates its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rating {
+    /// For everybody.
+    Safe,
+    /// Mildly suggestive.
+    Sensitive,
+    /// Suggestive.
+    Questionable,
+    /// Adults only.
+    Explicit,
+    /// The site gave none that is known.
+    Unknown,
+}
+
+impl Rating {
+    /// All, from harmless to unknown.
+    pub const ALL: [Self; 5] = [
+        Self::Safe,
+        Self::Sensitive,
+        Self::Questionable,
+        Self::Explicit,
+        Self::Unknown,
+    ];
+
+    /// The word in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Sensitive => "sensitive",
+            Self::Questionable => "questionable",
+            Self::Explicit => "explicit",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn parse(word: &str) -> Self {
+        let known = Self::ALL.into_iter().find(|rating| rating.as_str() == word);
+        known.unwrap_or(Self::Unknown)
+    }
+}
+
+/// One row of `posts`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Post {
+    /// The site table in stages.toml, or `import:NAME`.
+    pub source: String,
+    /// The site's id, or the file's path in an imported folder.
+    pub post: String,
+    /// The id as a number, the keyset cursor; 0 for imports.
+    pub number: i64,
+    /// Whether it stands.
+    pub status: Status,
+    /// Upload at the site, epoch seconds.
+    pub created_at: i64,
+    /// When the counters were read, epoch seconds.
+    pub fetched_at: i64,
+    /// By the source's documented mapping; `None` where it has none.
+    pub likes: Option<i64>,
+    /// Views, where the source counts them.
+    pub views: Option<i64>,
+    /// Favourites, where the source counts them.
+    pub favourites: Option<i64>,
+    /// Score, where the source has one.
+    pub score: Option<i64>,
+    /// How explicit it is.
+    pub rating: Rating,
+    /// As [`tag_text`] writes them.
+    pub tags: String,
+    /// The artist, where known.
+    pub artist: Option<String>,
+    /// The post's own page.
+    pub page_url: Option<String>,
+    /// Where the artist published it.
+    pub source_url: Option<String>,
+    /// The original picture.
+    pub file_url: Option<String>,
+    /// MD5 of the original picture, as the site says.
+    pub md5: Option<String>,
+    /// Length of the original picture in bytes, as the site says.
+    pub file_size: Option<i64>,
+    /// Width in pixels, as the site says.
+    pub width: Option<i64>,
+    /// Height in pixels, as the site says.
+    pub height: Option<i64>,
+}
+
+/// Tags as the table has them: `" tag tag "`, lower-case, sorted, each once, a space at both ends,
+/// so that a tag is found as the text `" tag "`.
+pub fn tag_text<'tag>(tags: impl IntoIterator<Item = &'tag str>) -> String {
+    let mut tags: Vec<String> = tags.into_iter().map(str::to_lowercase).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    format!(" {} ", tags.join(" "))
+}
+
+/// Writes a post, or what its site now says of a known one.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn record(write: &mut Write, post: &Post) -> anyhow::Result<()> {
+    sqlx::query(
+        "INSERT INTO posts (source, post, number, status, created_at, fetched_at, likes, views, favourites, score, \
+         rating, tags, artist, page_url, source_url, file_url, md5, file_size, width, height) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
+         ON CONFLICT (source, post) DO UPDATE SET number = excluded.number, status = excluded.status, \
+         created_at = excluded.created_at, fetched_at = excluded.fetched_at, likes = excluded.likes, \
+         views = excluded.views, favourites = excluded.favourites, score = excluded.score, \
+         rating = excluded.rating, tags = excluded.tags, artist = excluded.artist, page_url = excluded.page_url, \
+         source_url = excluded.source_url, file_url = excluded.file_url, md5 = excluded.md5, \
+         file_size = excluded.file_size, width = excluded.width, height = excluded.height",
+    )
+    .bind(&post.source)
+    .bind(&post.post)
+    .bind(post.number)
+    .bind(post.status.as_str())
+    .bind(post.created_at)
+    .bind(post.fetched_at)
+    .bind(post.likes)
+    .bind(post.views)
+    .bind(post.favourites)
+    .bind(post.score)
+    .bind(post.rating.as_str())
+    .bind(&post.tags)
+    .bind(post.artist.as_deref())
+    .bind(post.page_url.as_deref())
+    .bind(post.source_url.as_deref())
+    .bind(post.file_url.as_deref())
+    .bind(post.md5.as_deref())
+    .bind(post.file_size)
+    .bind(post.width)
+    .bind(post.height)
+    .execute(write.connection())
+    .await
+    .with_context(|| format!("cannot record post {} of {}", post.post, post.source))?;
+    Ok(())
+}
+
+/// A row that has the columns of `posts`.
+///
+/// # Errors
+/// Where a column is missing or of another type.
+pub fn from_row(row: &AnyRow) -> Result<Post, sqlx::Error> {
+    Ok(Post {
+        source: row.try_get("source")?,
+        post: row.try_get("post")?,
+        number: row.try_get("number")?,
+        status: Status::parse(&row.try_get::<String, _>("status")?),
+        created_at: row.try_get("created_at")?,
+        fetched_at: row.try_get("fetched_at")?,
+        likes: row.try_get("likes")?,
+        views: row.try_get("views")?,
+        favourites: row.try_get("favourites")?,
+        score: row.try_get("score")?,
+        rating: Rating::parse(&row.try_get::<String, _>("rating")?),
+        tags: row.try_get("tags")?,
+        artist: row.try_get("artist")?,
+        page_url: row.try_get("page_url")?,
+        source_url: row.try_get("source_url")?,
+        file_url: row.try_get("file_url")?,
+        md5: row.try_get("md5")?,
+        file_size: row.try_get("file_size")?,
+        width: row.try_get("width")?,
+        height: row.try_get("height")?,
+    })
+}

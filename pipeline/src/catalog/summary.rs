@@ -1,0 +1,83 @@
+//! Counts over whole tables, for `pipeline status`.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+
+use super::Catalog;
+
+/// What the catalog holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Posts by source.
+    pub posts: BTreeMap<String, u64>,
+    /// Stored pictures.
+    pub images: u64,
+    /// Their bytes.
+    pub image_bytes: u64,
+    /// Heads, whatever the crop rule.
+    pub heads: u64,
+    /// Files and pictures whose last result is a failure, by `stage: reason`.
+    pub failures: BTreeMap<String, u64>,
+}
+
+/// Reads all counts.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn counts(catalog: &Catalog) -> anyhow::Result<Counts> {
+    let posts = groups(catalog, "SELECT source, COUNT(*) FROM posts GROUP BY source").await?;
+    let mut failures = groups(
+        catalog,
+        "SELECT 'crawl: ' || COALESCE(reason, outcome), COUNT(*) FROM files WHERE outcome <> 'stored' \
+         GROUP BY COALESCE(reason, outcome)",
+    )
+    .await?;
+    let undetected = "SELECT 'crop: ' || COALESCE(reason, outcome), COUNT(*) FROM detections WHERE outcome = 'failed' \
+                      GROUP BY COALESCE(reason, outcome)";
+    failures.extend(groups(catalog, undetected).await?);
+    let (images, image_bytes) = pair(
+        catalog,
+        "SELECT COUNT(*), CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM images",
+    )
+    .await?;
+    let (heads, _) = pair(catalog, "SELECT COUNT(*), CAST(0 AS BIGINT) FROM heads").await?;
+    Ok(Counts {
+        posts,
+        images,
+        image_bytes,
+        heads,
+        failures,
+    })
+}
+
+async fn groups(catalog: &Catalog, sql: &'static str) -> anyhow::Result<BTreeMap<String, u64>> {
+    let query = sqlx::query_as::<_, (String, i64)>(sql);
+    let rows = query
+        .fetch_all(catalog.pool())
+        .await
+        .context("cannot count what the catalog holds")?;
+    Ok(rows.into_iter().map(|(word, count)| (word, count as u64)).collect())
+}
+
+async fn pair(catalog: &Catalog, sql: &'static str) -> anyhow::Result<(u64, u64)> {
+    let query = sqlx::query_as::<_, (i64, i64)>(sql);
+    let (first, second) = query
+        .fetch_one(catalog.pool())
+        .await
+        .context("cannot count what the catalog holds")?;
+    Ok((first as u64, second as u64))
+}
+
+/// Whether any picture is stored.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn has_images(catalog: &Catalog) -> anyhow::Result<bool> {
+    let (stored, _) = pair(
+        catalog,
+        "SELECT COUNT(*), CAST(0 AS BIGINT) FROM (SELECT 1 FROM images LIMIT 1) AS some",
+    )
+    .await?;
+    Ok(stored > 0)
+}

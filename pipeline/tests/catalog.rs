@@ -1,0 +1,352 @@
+//! One story of the catalog, told against SQLite and against PostgreSQL.
+
+mod common;
+
+use pipeline::catalog::files::{self, File, Outcome, Window};
+use pipeline::catalog::images::{self, Image};
+use pipeline::catalog::posts::{self, Post, Rating, Status, tag_text};
+use pipeline::catalog::selection::{conditions, refusal};
+use pipeline::catalog::{Catalog, cursors};
+use pipeline::selection::Selection;
+use sqlx::{AssertSqlSafe, Row};
+use vision::picture::Format;
+
+fn post(number: i64, likes: Option<i64>) -> Post {
+    Post {
+        source: "board".into(),
+        post: number.to_string(),
+        number,
+        status: Status::Active,
+        created_at: 1_600_000_000 + number,
+        fetched_at: 1_700_000_000,
+        likes,
+        views: None,
+        favourites: None,
+        score: likes,
+        rating: Rating::Safe,
+        tags: tag_text(["Smile", "blue_eyes", "smile"]),
+        artist: None,
+        page_url: Some(format!("https://board.example/post/show/{number}")),
+        source_url: None,
+        file_url: Some(format!("https://board.example/image/{number}.png")),
+        md5: Some(format!("{number:032x}")),
+        file_size: Some(1000),
+        width: Some(640),
+        height: Some(480),
+    }
+}
+
+fn image(name: &str, md5: &str) -> Image {
+    Image {
+        image: name.into(),
+        format: Format::Png,
+        bytes: 10,
+        width: 640,
+        height: 480,
+        md5: md5.into(),
+        stored_at: 1_700_000_000,
+    }
+}
+
+fn file(post: &Post, outcome: Outcome) -> File {
+    File {
+        source: post.source.clone(),
+        post: post.post.clone(),
+        page: 0,
+        outcome,
+        md5: post.md5.clone(),
+        recorded_at: 1_700_000_000,
+    }
+}
+
+fn failed() -> Outcome {
+    Outcome::Failed {
+        reason: "truncated",
+        detail: "10 of 20 bytes".into(),
+    }
+}
+
+const ALL: Window = Window {
+    from: 0,
+    below: i64::MAX,
+    limit: 100,
+};
+
+async fn waiting(catalog: &Catalog, selection: &Selection) -> Vec<i64> {
+    let pending = files::pending(catalog, selection, 2, ALL).await.expect("reads");
+    pending.iter().map(|pending| pending.post.number).collect()
+}
+
+async fn posts_come_back_as_they_were_written(catalog: &Catalog) {
+    let first = post(1, None);
+    let mut second = post(2, Some(7));
+    let mut write = catalog.write().await.expect("begins");
+    for post in [&first, &second] {
+        posts::record(&mut write, post).await.expect("writes");
+    }
+    write.commit().await.expect("commits");
+    second.likes = Some(600);
+    second.score = None;
+    let mut write = catalog.write().await.expect("begins");
+    posts::record(&mut write, &second).await.expect("writes again");
+    write.commit().await.expect("commits");
+    let pending = files::pending(catalog, &Selection::default(), 2, ALL)
+        .await
+        .expect("reads");
+    let read: Vec<&Post> = pending.iter().map(|pending| &pending.post).collect();
+    assert_eq!(read, [&second, &first]);
+    let sum = sqlx::query("SELECT CAST(SUM(likes) AS BIGINT) AS total FROM posts").fetch_one(catalog.pool());
+    assert_eq!(sum.await.expect("adds").get::<i64, _>("total"), 600);
+}
+
+async fn an_unfinished_write_leaves_nothing(catalog: &Catalog) {
+    let mut write = catalog.write().await.expect("begins");
+    posts::record(&mut write, &post(99, None)).await.expect("writes");
+    drop(write);
+    assert!(!waiting(catalog, &Selection::default()).await.contains(&99));
+}
+
+async fn a_file_waits_until_it_has_an_outcome_that_lasts(catalog: &Catalog) {
+    let all = Selection::default();
+    let (first, mut second) = (post(1, None), post(2, Some(600)));
+    let mut write = catalog.write().await.expect("begins");
+    files::record(&mut write, &file(&first, failed()))
+        .await
+        .expect("writes");
+    files::record(&mut write, &file(&second, Outcome::Stored("aa".into())))
+        .await
+        .expect("writes");
+    let md5 = second.md5.clone().expect("has one");
+    assert!(images::record(&mut write, &image("aa", &md5)).await.expect("writes"));
+    assert!(!images::record(&mut write, &image("aa", &md5)).await.expect("knows it"));
+    write.commit().await.expect("commits");
+    assert!(images::any(catalog).await.expect("looks"));
+    assert_eq!(waiting(catalog, &all).await, [1], "one failure of two");
+
+    let mut write = catalog.write().await.expect("begins");
+    files::record(&mut write, &file(&first, failed()))
+        .await
+        .expect("writes");
+    write.commit().await.expect("commits");
+    assert_eq!(
+        waiting(catalog, &all).await,
+        Vec::<i64>::new(),
+        "failed twice, or stored"
+    );
+
+    second.md5 = Some("f".repeat(32));
+    let mut twin = post(3, None);
+    twin.md5 = Some(md5);
+    let mut write = catalog.write().await.expect("begins");
+    posts::record(&mut write, &second).await.expect("writes");
+    posts::record(&mut write, &twin).await.expect("writes");
+    write.commit().await.expect("commits");
+    let pending = files::pending(catalog, &all, 2, ALL).await.expect("reads");
+    let known: Vec<(i64, Option<&str>)> = pending
+        .iter()
+        .map(|pending| (pending.post.number, pending.known_image.as_deref()))
+        .collect();
+    assert_eq!(
+        known,
+        [(3, Some("aa")), (2, None)],
+        "bytes that are there, and a replaced file"
+    );
+}
+
+async fn a_selection_says_the_same_in_sql_and_in_code(catalog: &Catalog) {
+    let mut variants = vec![post(10, Some(500)), post(11, Some(499)), post(12, None)];
+    for (number, status) in [(13, Status::Deleted), (14, Status::Held), (15, Status::Pending)] {
+        variants.push(Post {
+            status,
+            ..post(number, Some(900))
+        });
+    }
+    variants.push(Post {
+        rating: Rating::Explicit,
+        ..post(16, Some(900))
+    });
+    variants.push(Post {
+        tags: tag_text(["blueXeyes", "SMILES"]),
+        ..post(17, Some(900))
+    });
+    variants.push(Post {
+        source: "other".into(),
+        ..post(18, Some(900))
+    });
+    let mut write = catalog.write().await.expect("begins");
+    for post in &variants {
+        posts::record(&mut write, post).await.expect("writes");
+    }
+    write.commit().await.expect("commits");
+    let tags = |tags: &[&str]| tags.iter().map(|tag| (*tag).to_string()).collect::<Vec<_>>();
+    let all = Selection::default();
+    let selections = [
+        Selection {
+            min_likes: Some(500),
+            ..all.clone()
+        },
+        Selection {
+            since: Some(1_600_000_012),
+            before: Some(1_600_000_017),
+            ..all.clone()
+        },
+        Selection {
+            rating: Some("safe".into()),
+            source: Some("board".into()),
+            ..all.clone()
+        },
+        Selection {
+            tags: tags(&["blue_eyes"]),
+            ..all.clone()
+        },
+        Selection {
+            tags: tags(&["smile"]),
+            without_tags: tags(&["blue_eyes"]),
+            ..all.clone()
+        },
+        Selection {
+            without_tags: tags(&["smile"]),
+            ..all.clone()
+        },
+        all,
+    ];
+    for selection in selections {
+        let conditions = conditions(&selection, 2);
+        let sql = format!(
+            "SELECT p.* FROM posts AS p WHERE p.number >= $1 AND {} ORDER BY p.number",
+            conditions.sql
+        );
+        let rows = conditions
+            .bind(sqlx::query(AssertSqlSafe(sql)).bind(10_i64))
+            .fetch_all(catalog.pool())
+            .await;
+        let by_sql: Vec<i64> = rows.expect("reads").iter().map(|row| row.get("number")).collect();
+        let kept = variants.iter().filter(|post| refusal(&selection, post).is_none());
+        let by_code: Vec<i64> = kept.map(|post| post.number).collect();
+        assert_eq!(by_sql, by_code, "{selection:?}");
+    }
+}
+
+async fn a_cursor_is_kept_by_source_and_query(catalog: &Catalog) {
+    let cursor = cursors::Cursor {
+        newest: 9,
+        finished_at: 5,
+        begun_at: 6,
+        top: 12,
+        oldest: 10,
+    };
+    let mut write = catalog.write().await.expect("begins");
+    cursors::record(&mut write, "board", "rating:s", &cursors::Cursor::default())
+        .await
+        .expect("writes");
+    cursors::record(&mut write, "board", "rating:s", &cursor)
+        .await
+        .expect("writes again");
+    write.commit().await.expect("commits");
+    assert_eq!(
+        cursors::load(catalog, "board", "rating:s").await.expect("reads"),
+        cursor
+    );
+    let other = cursors::load(catalog, "board", "").await.expect("reads");
+    assert_eq!(other, cursors::Cursor::default());
+}
+
+async fn nullable_floats_and_readers_beside_a_writer(catalog: &Catalog) {
+    let mut write = catalog.write().await.expect("begins");
+    let insert = "INSERT INTO faces (image, detector, ordinal, x0, y0, x1, y1, score) \
+                  VALUES ($1, 'd', $2, $3, 0.5, 1, 1, 0.25)";
+    for (ordinal, x0) in [(0_i64, 2.5_f64), (1, 0.1)] {
+        let query = sqlx::query(insert).bind("aa").bind(ordinal).bind(x0);
+        query.execute(write.connection()).await.expect("writes");
+    }
+    let beside = sqlx::query("SELECT COUNT(*) AS faces FROM faces").fetch_one(catalog.pool());
+    assert_eq!(
+        beside.await.expect("reads").get::<i64, _>("faces"),
+        0,
+        "a reader sees what is committed"
+    );
+    write.commit().await.expect("commits");
+    let row =
+        sqlx::query("SELECT MAX(x0) AS most, AVG(score) AS mean, CAST($1 AS DOUBLE PRECISION) AS none FROM faces")
+            .bind(None::<f64>)
+            .fetch_one(catalog.pool())
+            .await
+            .expect("reads");
+    assert_eq!((row.get::<f64, _>("most"), row.get::<f64, _>("mean")), (2.5, 0.25));
+    assert_eq!(row.get::<Option<f64>, _>("none"), None);
+}
+
+async fn story(catalog: &Catalog) {
+    posts_come_back_as_they_were_written(catalog).await;
+    an_unfinished_write_leaves_nothing(catalog).await;
+    a_file_waits_until_it_has_an_outcome_that_lasts(catalog).await;
+    a_selection_says_the_same_in_sql_and_in_code(catalog).await;
+    a_cursor_is_kept_by_source_and_query(catalog).await;
+    nullable_floats_and_readers_beside_a_writer(catalog).await;
+}
+
+#[tokio::test]
+async fn the_catalog_keeps_its_promises_on_sqlite() {
+    let (_folder, catalog) = common::sqlite().await;
+    story(&catalog).await;
+}
+
+#[tokio::test]
+async fn the_catalog_keeps_its_promises_on_postgresql() {
+    if let Some(catalog) = common::postgres().await {
+        story(&catalog).await;
+    }
+}
+
+#[tokio::test]
+async fn writers_that_meet_take_turns() {
+    let (_folder, catalog) = common::sqlite().await;
+    let writers = (0..20).map(|number| {
+        let catalog = catalog.clone();
+        tokio::spawn(async move {
+            let mut write = catalog.write().await.expect("begins");
+            posts::record(&mut write, &post(number, None)).await.expect("writes");
+            write.commit().await.expect("commits");
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.expect("writes");
+    }
+    assert_eq!(waiting(&catalog, &Selection::default()).await.len(), 20);
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_named_without_its_password() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = Catalog::sqlite_url(&folder.path().join("no such folder/catalog.sqlite"));
+    let error = Catalog::open(&missing).await.expect_err("has no folder");
+    assert!(
+        format!("{error:#}").contains("is its folder there and writable?"),
+        "{error:#}"
+    );
+
+    std::fs::write(
+        folder.path().join("text"),
+        "not a database, but long enough to be looked at",
+    )
+    .expect("writes");
+    let error = Catalog::open(&Catalog::sqlite_url(&folder.path().join("text")))
+        .await
+        .expect_err("is no database");
+    assert!(format!("{error:#}").contains("not a database"), "{error:#}");
+
+    let error = Catalog::open("postgres://me:secret@127.0.0.1:1/none")
+        .await
+        .expect_err("nothing listens");
+    let text = format!("{error:#} {error:?}");
+    assert!(
+        text.contains("postgres://me:***@127.0.0.1:1/none") && !text.contains("secret"),
+        "{text}"
+    );
+
+    let error = Catalog::open("mysql://me:secret@db/x")
+        .await
+        .expect_err("is not spoken");
+    assert_eq!(dataset::failure::exit_code(&error), dataset::failure::USAGE);
+    assert!(!error.to_string().contains("secret"), "{error}");
+}
