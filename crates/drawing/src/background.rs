@@ -9,15 +9,8 @@ use crate::pen::{Extent, Pen, blob, brush, ellipse, polygon, rectangle};
 
 /// Paints the whole background of a picture of `width` by `height` pixels. `busy` adds objects.
 pub fn draw(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32), busy: bool) {
-    let hue = dice.range(0.0, 360.0);
     let all = rectangle(0.0, 0.0, width, height);
-    let (light, rich) = (dice.range(0.25, 0.95), dice.range(0.1, 0.7));
-    let upper = hsl(hue, rich, light);
-    let lower = hsl(
-        hue + dice.range(-60.0, 60.0),
-        rich,
-        (light + dice.range(-0.3, 0.2)).clamp(0.1, 0.97),
-    );
+    let (upper, lower) = sky(dice);
     let to = if dice.chance(0.7) {
         (0.0, height)
     } else {
@@ -52,6 +45,35 @@ pub fn draw(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32), busy: b
             let radius = short * dice.range(0.02, 0.12);
             pen.glow(centre, radius, radius, WHITE, dice.range(0.1, 0.5));
         }
+    }
+}
+
+/// The colours of the background's top and bottom.
+fn sky(dice: &mut Dice) -> (Colour, Colour) {
+    let hue = dice.range(0.0, 360.0);
+    let near = hue + dice.range(-50.0, 50.0);
+    match dice.weighted(&[(0, 3.0), (1, 2.0), (2, 1.0), (3, 1.5), (4, 2.0), (5, 0.8)]) {
+        0 => (
+            hsl(hue, dice.range(0.3, 0.75), dice.range(0.75, 0.93)),
+            hsl(near, dice.range(0.3, 0.7), dice.range(0.72, 0.95)),
+        ),
+        1 => (
+            hsl(dice.range(200.0, 222.0), 0.75, dice.range(0.5, 0.72)),
+            hsl(195.0, 0.6, dice.range(0.8, 0.93)),
+        ),
+        2 => (
+            hsl(dice.range(230.0, 290.0), 0.45, dice.range(0.3, 0.55)),
+            hsl(dice.range(10.0, 40.0), 0.85, 0.65),
+        ),
+        3 => (
+            hsl(dice.range(215.0, 265.0), 0.5, dice.range(0.08, 0.22)),
+            hsl(dice.range(200.0, 300.0), 0.45, dice.range(0.2, 0.4)),
+        ),
+        4 => (
+            hsl(hue, dice.range(0.1, 0.6), dice.range(0.25, 0.75)),
+            hsl(near, dice.range(0.1, 0.6), dice.range(0.2, 0.75)),
+        ),
+        _ => (hsl(hue, 0.2, 0.98), hsl(near, 0.15, 0.93)),
     }
 }
 

@@ -11,7 +11,9 @@ use crate::ornament::Ornaments;
 use crate::pen::{EMPTY, Extent, Pen, bounds, rectangle, union};
 
 /// Long hair counts to the head down to here: the shoulders.
-const HEAD_BOTTOM: f32 = 1.5;
+const HEAD_BOTTOM: f32 = 1.35;
+/// The body is drawn this much higher than its own units say, which shortens the neck.
+const BODY_LIFT: f32 = -0.22;
 
 /// Somebody who can be drawn. Units: see `face`.
 pub struct Character {
@@ -21,6 +23,7 @@ pub struct Character {
     ornaments: Ornaments,
     clothes: Clothes,
     tilt: f32,
+    line: f32,
 }
 
 /// Where a drawn character's face and head are, in pixels; not clipped to the picture.
@@ -49,12 +52,13 @@ impl Character {
             ornaments: Ornaments::new(&mut dice.fork(), band, hair),
             clothes: Clothes::new(&mut dice.fork(), skin),
             tilt,
+            line: dice.range(0.65, 1.2),
         }
     }
 
     /// Half width of all that hangs from the head, in face units.
     pub fn reach(&self) -> f32 {
-        self.hair.reach()
+        self.hair.reach().max(self.clothes.reach())
     }
 
     /// The y of the highest point, in face units.
@@ -80,10 +84,11 @@ impl Character {
             &rectangle(-3.0, -6.0, 6.0, 6.0 + HEAD_BOTTOM),
             pen.transform.pre_concat(head),
         );
+        pen.weight = self.line;
         pen.record();
         pen.under(head, |pen| self.hair.draw_back(pen));
         let mut extent = pen.recorded().unwrap_or(EMPTY);
-        self.clothes.draw(pen);
+        pen.under(Transform::from_translate(0.0, BODY_LIFT), |pen| self.clothes.draw(pen));
         pen.record();
         pen.under(head, |pen| {
             self.ornaments.draw_behind(pen, dome);
@@ -99,6 +104,7 @@ impl Character {
             self.ornaments.draw_front(pen, dome);
         });
         extent = union(extent, pen.recorded().unwrap_or(EMPTY));
+        pen.weight = 1.0;
         let clipped = [extent[0], extent[1], extent[2], extent[3].min(limits[3])];
         Boxes {
             face,

@@ -1,11 +1,14 @@
 //! Hair: the mass behind the head, tails and buns, and the front with its locks. Units as in
 //! `face`: the face is about 2 wide, the chin at (0, 1).
 
+mod back;
+mod bangs;
+
 use tiny_skia::{Path, PathBuilder};
 
 use crate::colour::{Colour, WHITE};
 use crate::dice::Dice;
-use crate::pen::{Pen, Spot, between, blob, brush, ellipse, finish, line, resample};
+use crate::pen::{Pen, Spot, between, blob, brush, finish, resample};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Back {
@@ -19,34 +22,24 @@ enum Back {
     SideTail,
     Buns,
     Braids,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Bangs {
-    Straight,
     Spiky,
-    Parted,
-    Swept,
-    Middle,
-}
-
-/// One lock of the bangs: it grows between two roots and ends in a point.
-struct Lock {
-    root: Spot,
-    tip: Spot,
+    Drills,
 }
 
 /// Everything that makes somebody's hair.
 pub struct Hair {
     colour: Colour,
     tips: Colour,
+    inner: Colour,
     shine: Colour,
     shine_alpha: f32,
     back: Back,
     length: f32,
     volume: f32,
     top: f32,
-    locks: Vec<Lock>,
+    locks: Vec<bangs::Lock>,
+    /// How far down the hair before the ears reaches.
+    burns: f32,
     part: f32,
     side_locks: Option<f32>,
     side_width: f32,
@@ -71,16 +64,11 @@ impl Hair {
             (Back::SideTail, 0.5),
             (Back::Buns, 0.6),
             (Back::Braids, 0.5),
-        ]);
-        let bangs = dice.weighted(&[
-            (Bangs::Straight, 1.4),
-            (Bangs::Spiky, 1.5),
-            (Bangs::Parted, 0.9),
-            (Bangs::Swept, 1.3),
-            (Bangs::Middle, 1.2),
+            (Back::Spiky, 1.0),
+            (Back::Drills, 0.5),
         ]);
         let side = dice.sign();
-        let (part, locks) = locks(dice, bangs, side);
+        let (part, locks) = bangs::locks(dice, side);
         let tips = match dice.weighted(&[(0, 0.84), (1, 0.08), (2, 0.08)]) {
             0 => colour,
             1 => band,
@@ -90,12 +78,14 @@ impl Hair {
         Self {
             colour,
             tips,
+            inner: if dice.chance(0.08) { band } else { colour.shade(0.3) },
             shine: colour.tint(0.62).mix(WHITE, 0.1),
             shine_alpha: dice.range(0.45, 0.85),
             back,
             length: dice.range(0.0, 1.0),
-            volume: dice.range(1.0, 1.12),
-            top: dice.range(1.32, 1.48),
+            volume: dice.range(1.05, 1.2),
+            top: dice.range(1.36, 1.54),
+            burns: dice.range(0.4, 0.9),
             locks,
             part,
             side_locks: has_side_locks.then(|| dice.range(0.7, 1.75)),
@@ -111,7 +101,7 @@ impl Hair {
     /// How far the hair reaches to either side of the head's axis.
     pub fn reach(&self) -> f32 {
         match self.back {
-            Back::TwinTails | Back::SideTail => 2.3,
+            Back::TwinTails | Back::SideTail | Back::Drills => 2.3,
             Back::Long | Back::LowTails | Back::Ponytail => 1.8,
             _ => 1.55,
         }
@@ -155,6 +145,13 @@ impl Hair {
                 self.draw_mass(pen, 0.9, 1.0);
                 for side in [-1.0, 1.0] {
                     self.draw_braid(pen, side);
+                }
+            }
+            Back::Spiky => self.draw_tufts(pen),
+            Back::Drills => {
+                self.draw_mass(pen, 0.85, 0.95);
+                for side in [-1.0, 1.0] {
+                    self.draw_drill(pen, side);
                 }
             }
             Back::Short => self.draw_mass(pen, 0.62 + 0.3 * self.length, 1.02),
@@ -202,11 +199,12 @@ impl Hair {
     fn front(&self) -> Path {
         let (v, top) = (self.volume, self.top);
         let mut builder = PathBuilder::new();
-        builder.move_to(-v * 0.99, 0.42);
-        builder.cubic_to(-v * 1.12, -0.35, -v * 1.02, -top, 0.0, -top);
-        builder.cubic_to(v * 1.02, -top, v * 1.12, -0.35, v * 0.99, 0.42);
-        builder.quad_to(v * 0.86, 0.3, 0.84, -0.12);
-        let mut at = (0.84, -0.12);
+        let burns = self.burns;
+        builder.move_to(-v * 0.9, burns);
+        builder.cubic_to(-v * 1.2, -0.2, -v * 1.05, -top, 0.0, -top);
+        builder.cubic_to(v * 1.05, -top, v * 1.2, -0.2, v * 0.9, burns);
+        builder.cubic_to(v * 0.84, burns * 0.7, 0.72, burns * 0.4, 0.78, -0.14);
+        let mut at = (0.78, -0.14);
         for lock in self.locks.iter().rev() {
             let (root, tip) = (lock.root, lock.tip);
             let out = between(at, tip, 0.5);
@@ -215,8 +213,8 @@ impl Hair {
             builder.quad_to(back.0 - 0.01 + 0.05 * self.side, back.1 + 0.02, root.0, root.1);
             at = root;
         }
-        builder.line_to(-0.84, -0.12);
-        builder.quad_to(-v * 0.86, 0.3, -v * 0.99, 0.42);
+        builder.line_to(-0.78, -0.14);
+        builder.cubic_to(-0.72, burns * 0.4, -v * 0.84, burns * 0.7, -v * 0.9, burns);
         builder.close();
         finish(builder)
     }
@@ -335,185 +333,4 @@ impl Hair {
         pen.fill_along(path, (0.0, from), (0.0, to), &stops);
         pen.stroke(path, 0.034, self.colour.line(), 1.0);
     }
-
-    /// The hair behind the head down to `bottom`, `wide` at its widest.
-    fn draw_mass(&self, pen: &mut Pen, bottom: f32, wide: f32) {
-        let (v, top) = (self.volume, self.top);
-        let w = wide * v;
-        let end = w * (0.85 + self.flip * 0.5);
-        let mut builder = PathBuilder::new();
-        builder.move_to(0.0, -top + 0.02);
-        builder.cubic_to(v * 1.1, -top, v * 1.12, -0.5, w * 1.02, 0.3);
-        let middle = 0.3 + (bottom - 0.3) * 0.55;
-        builder.cubic_to(
-            w * (1.0 + self.wave),
-            middle * 0.8,
-            w * (1.1 - self.wave * 2.0),
-            middle,
-            end,
-            bottom,
-        );
-        let count = 6;
-        for k in 0..count {
-            let from = end * (1.0 - 2.0 * k as f32 / count as f32);
-            let to = end * (1.0 - 2.0 * (k + 1) as f32 / count as f32);
-            let notch = bottom - 0.14 - 0.05 * ((k * 3 % 4) as f32);
-            builder.quad_to(from - (from - to) * 0.3, notch, from - (from - to) * 0.5, notch);
-            builder.quad_to(
-                to + (from - to) * 0.1,
-                bottom - 0.1,
-                to,
-                bottom - 0.06 * ((k * 5 % 3) as f32) * if k + 1 < count { 1.0 } else { 0.0 },
-            );
-        }
-        builder.cubic_to(
-            -w * (1.1 - self.wave * 2.0),
-            middle,
-            -w * (1.0 + self.wave),
-            middle * 0.8,
-            -w * 1.02,
-            0.3,
-        );
-        builder.cubic_to(-v * 1.12, -0.5, -v * 1.1, -top, 0.0, -top + 0.02);
-        builder.close();
-        let path = finish(builder);
-        let base = self.colour.shade(0.3);
-        let stops = [(0.0, base, 1.0), (0.5, base, 1.0), (1.0, self.tips.shade(0.22), 1.0)];
-        pen.fill_along(&path, (0.0, -0.5), (0.0, bottom), &stops);
-        for k in 0..7 {
-            let x = w * (k as f32 / 3.0 - 1.0) * 0.86;
-            let strand = [
-                (x * 0.9, 0.1),
-                (x * 1.05 + self.wave, (bottom + 0.1) * 0.5),
-                (x * (0.9 + 0.4 * self.flip), bottom - 0.2),
-            ];
-            pen.fill(&brush(&strand, 0.05, (0.005, 0.005), 0.5), self.colour.shade(0.6), 0.6);
-        }
-        pen.stroke(&path, 0.034, self.colour.line(), 1.0);
-    }
-
-    fn draw_tail(&self, pen: &mut Pen, root: Spot, side: f32, length: f32, wide: f32) {
-        let (x, y) = root;
-        let out = side * (0.75 + 0.3 * self.flip);
-        let points = [
-            (x, y),
-            (x + side * 0.5, y + 0.1),
-            (x + out + self.wave, y + length * 0.45),
-            (x + out * 0.8 - self.wave * 2.0, y + length * 0.75),
-            (x + out * (0.85 + self.flip), y + length),
-        ];
-        let path = brush(&points, wide, (0.2, 0.02), 0.45);
-        self.fill_strand(pen, &path, (y, y + length));
-        for shift in [-0.12, 0.1] {
-            let inner: Vec<Spot> = points[1..4].iter().map(|p| (p.0 + shift, p.1 + 0.1)).collect();
-            pen.fill(&brush(&inner, 0.05, (0.005, 0.005), 0.5), self.colour.shade(0.5), 0.6);
-        }
-        let shine = between(points[1], points[2], 0.4);
-        pen.fill(
-            &blob(&[
-                (shine.0 - 0.2, shine.1 - 0.05),
-                (shine.0, shine.1 - 0.12),
-                (shine.0 + 0.2, shine.1 - 0.05),
-                (shine.0, shine.1 + 0.06),
-            ]),
-            self.shine,
-            self.shine_alpha * 0.7,
-        );
-        let tie = ellipse((x + side * 0.12, y + 0.02), 0.17, 0.17);
-        pen.fill(&tie, self.band, 1.0);
-        pen.stroke(&tie, 0.03, self.band.line(), 1.0);
-    }
-
-    fn draw_bun(&self, pen: &mut Pen, centre: Spot, radius: f32) {
-        let path = ellipse(centre, radius, radius * 0.95);
-        pen.fill_round(
-            &path,
-            (centre.0 - 0.1, centre.1 - 0.15),
-            radius * 1.3,
-            &[(0.0, self.colour.tint(0.2), 1.0), (1.0, self.colour.shade(0.25), 1.0)],
-        );
-        let swirl = [
-            (centre.0 - radius * 0.6, centre.1 + 0.1),
-            (centre.0, centre.1 - radius * 0.5),
-            (centre.0 + radius * 0.5, centre.1),
-            (centre.0, centre.1 + radius * 0.4),
-        ];
-        pen.stroke(&line(&swirl), 0.03, self.colour.line(), 0.7);
-        pen.stroke(&path, 0.034, self.colour.line(), 1.0);
-    }
-
-    fn draw_braid(&self, pen: &mut Pen, side: f32) {
-        let count = 5 + (self.length * 4.0) as usize;
-        for k in 0..count {
-            let k = k as f32;
-            let centre = (side * (0.95 + 0.03 * k), 0.8 + 0.32 * k);
-            let knot = blob(&[
-                (centre.0 - 0.2, centre.1 - 0.05),
-                (centre.0, centre.1 - 0.22),
-                (centre.0 + 0.2, centre.1 - 0.05),
-                (centre.0, centre.1 + 0.24),
-            ]);
-            self.fill_strand(pen, &knot, (centre.1 - 0.2, centre.1 + 0.4));
-        }
-        let end = (side * (0.95 + 0.03 * count as f32), 0.8 + 0.32 * count as f32);
-        pen.fill(&ellipse((end.0, end.1 - 0.06), 0.13, 0.09), self.band, 1.0);
-        self.fill_strand(
-            pen,
-            &brush(&[end, (end.0, end.1 + 0.35)], 0.24, (0.18, 0.02), 0.3),
-            (end.1, end.1 + 0.35),
-        );
-    }
-}
-
-/// The parting's x and the locks of the bangs from left to right.
-fn locks(dice: &mut Dice, bangs: Bangs, side: f32) -> (f32, Vec<Lock>) {
-    let count = match bangs {
-        Bangs::Straight => 5 + dice.index(4),
-        Bangs::Spiky => 4 + dice.index(3),
-        _ => 5 + dice.index(2),
-    };
-    let part = match bangs {
-        Bangs::Parted => dice.range(-0.15, 0.15),
-        Bangs::Swept => side * dice.range(0.3, 0.5),
-        _ => dice.range(-0.2, 0.2),
-    };
-    let low = dice.range(-0.08, 0.06);
-    let locks = (0..count)
-        .map(|k| {
-            let left = -0.84 + 1.68 * k as f32 / count as f32;
-            let middle = left + 0.84 / count as f32;
-            let away = (middle - part).abs();
-            let (root, tip) = match bangs {
-                Bangs::Straight => (-0.16, (middle, low + dice.range(-0.03, 0.03))),
-                Bangs::Spiky => (
-                    dice.range(-0.45, -0.3),
-                    (middle - side * 0.12, low + dice.range(-0.06, 0.1)),
-                ),
-                Bangs::Parted => (
-                    -0.75 + 0.4 * away,
-                    (middle + (middle - part) * 0.25, -0.5 + 0.62 * away + low),
-                ),
-                Bangs::Swept => (
-                    -0.7 + 0.35 * away,
-                    (middle + (middle - part) * 0.12, -0.4 + 0.48 * away + low),
-                ),
-                Bangs::Middle => (
-                    -0.48 + 0.15 * away,
-                    (
-                        middle,
-                        if away < 0.2 {
-                            0.12 + low
-                        } else {
-                            -0.28 + 0.5 * away + low
-                        },
-                    ),
-                ),
-            };
-            Lock {
-                root: (left, root),
-                tip,
-            }
-        })
-        .collect();
-    (part, locks)
 }

@@ -17,6 +17,8 @@ pub struct Pen<'a> {
     pub pixmap: &'a mut Pixmap,
     /// From the current units to pixels.
     pub transform: Transform,
+    /// Factor on the width of all strokes: a hand's own line.
+    pub weight: f32,
     clip: Option<Mask>,
     extent: Option<Extent>,
 }
@@ -30,6 +32,7 @@ impl<'a> Pen<'a> {
         Self {
             pixmap,
             transform,
+            weight: 1.0,
             clip: None,
             extent: None,
         }
@@ -84,7 +87,7 @@ impl<'a> Pen<'a> {
     /// Draws along `path` with a line of constant width.
     pub fn stroke(&mut self, path: &Path, width: f32, colour: Colour, alpha: f32) {
         let stroke = Stroke {
-            width,
+            width: width * self.weight,
             line_cap: LineCap::Round,
             line_join: LineJoin::Round,
             ..Stroke::default()
@@ -314,4 +317,30 @@ fn spline(a: f32, b: f32, c: f32, d: f32, t: f32) -> f32 {
 /// A point a share `t` of the way from `a` to `b`.
 pub fn between(a: Spot, b: Spot, t: f32) -> Spot {
     (a.0 + (b.0 - a.0) * t, a.1 + (b.1 - a.1) * t)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bounds_of_a_turned_ellipse_are_exact() {
+        for degrees in [0.0f32, 11.0, -20.0, 45.0] {
+            let place = Transform::from_rotate(degrees).post_translate(50.0, 40.0);
+            let found = bounds(&ellipse((0.0, 0.0), 30.0, 12.0), place);
+            let (sine, cosine) = degrees.to_radians().sin_cos();
+            let half_width = (30.0 * cosine).hypot(12.0 * sine);
+            let half_height = (30.0 * sine).hypot(12.0 * cosine);
+            let wanted = [
+                50.0 - half_width,
+                40.0 - half_height,
+                50.0 + half_width,
+                40.0 + half_height,
+            ];
+            assert!(
+                found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 0.05),
+                "{found:?} {wanted:?}"
+            );
+        }
+    }
 }

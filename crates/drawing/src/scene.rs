@@ -1,7 +1,7 @@
 //! A picture: its size, who stands where, light over all.
 
 use image::RgbImage;
-use tiny_skia::{Pixmap, Transform};
+use tiny_skia::{FilterQuality, Pixmap, PixmapPaint, Transform};
 
 use crate::background;
 use crate::character::Character;
@@ -55,7 +55,7 @@ pub fn draw(seed: u64, settings: &Settings) -> Drawing {
     let mut pixmap = Pixmap::new(width, height).expect("both sides are at least 1 and far below the limit");
     let mut pen = Pen::new(&mut pixmap, Transform::identity());
     let mut placed = place(&mut dice.fork(), area);
-    background::draw(&mut dice.fork(), &mut pen, area, placed.is_empty());
+    backdrop(&mut dice.fork(), &mut pen, area, placed.is_empty());
     // Bodies hang downwards: whoever stands higher is painted first and covered by nobody's body.
     placed.sort_by(|a, b| a.y.total_cmp(&b.y));
     let mut faces = Vec::new();
@@ -74,6 +74,26 @@ pub fn draw(seed: u64, settings: &Settings) -> Drawing {
         image: rgb(&pixmap),
         faces,
         heads,
+    }
+}
+
+/// The background, sharp or out of focus.
+fn backdrop(dice: &mut Dice, pen: &mut Pen, area: (f32, f32), busy: bool) {
+    let blur = dice.weighted(&[(1.0, 0.6), (6.0, 0.2), (14.0, 0.2)]);
+    let small = Pixmap::new((area.0 / blur).ceil() as u32 + 1, (area.1 / blur).ceil() as u32 + 1);
+    match small {
+        Some(mut small) if blur > 1.0 => {
+            let mut far = Pen::new(&mut small, Transform::from_scale(1.0 / blur, 1.0 / blur));
+            background::draw(dice, &mut far, (area.0 + blur, area.1 + blur), busy);
+            let paint = PixmapPaint {
+                quality: FilterQuality::Bicubic,
+                ..PixmapPaint::default()
+            };
+            let grow = Transform::from_scale(blur, blur);
+            pen.pixmap.fill(WHITE.skia(1.0));
+            pen.pixmap.draw_pixmap(0, 0, small.as_ref(), &paint, grow, None);
+        }
+        _ => background::draw(dice, pen, area, busy),
     }
 }
 
@@ -103,10 +123,10 @@ fn place(dice: &mut Dice, (width, height): (f32, f32)) -> Vec<Placed> {
     let wanted = dice.weighted(&[(1, 0.5), (2, 0.28), (3, 0.14), (4, 0.08)]);
     let short = width.min(height);
     let largest = match wanted {
-        1 => 0.46,
-        2 => 0.32,
-        3 => 0.26,
-        _ => 0.22,
+        1 => 0.54,
+        2 => 0.36,
+        3 => 0.28,
+        _ => 0.24,
     };
     let mut placed: Vec<Placed> = Vec::new();
     for _ in 0..wanted {
@@ -116,10 +136,13 @@ fn place(dice: &mut Dice, (width, height): (f32, f32)) -> Vec<Placed> {
             let least = (SMALLEST_FACE / short).max(largest * 0.35);
             let face = (short * dice.range(least, largest) * shrink).max(SMALLEST_FACE);
             let scale = face / FACE_WIDTH;
-            let x = dice.range(1.2 * scale, width - 1.2 * scale);
+            // Mostly with room for the whole head, sometimes cut off by the picture's edge.
+            let (aside, above) = if dice.chance(0.8) { (1.9, 2.1) } else { (1.1, 1.2) };
+            let aside = (aside * scale).min(width * 0.48);
+            let x = dice.range(aside, width - aside);
             let y = dice.range(
-                (1.3 * scale).max(height * 0.12),
-                (height - 1.5 * scale).min(height * 0.72),
+                (above * scale).min(height * 0.55),
+                (height - 1.7 * scale).min(height * 0.75),
             );
             let candidate = Placed {
                 character: Character::new(&mut Dice::new(seed)),
@@ -154,14 +177,19 @@ fn overlap(a: Extent, b: Extent) -> bool {
     a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]
 }
 
-/// Now and then a dark, a pale or a tinted picture.
+/// Now and then a dark, a pale or a tinted picture, or light from a corner.
 fn light(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32)) {
     let all = rectangle(0.0, 0.0, width, height);
-    match dice.weighted(&[(0, 0.78), (1, 0.07), (2, 0.06), (3, 0.09)]) {
+    match dice.weighted(&[(0, 0.62), (1, 0.07), (2, 0.06), (3, 0.08), (4, 0.17)]) {
         0 => {}
         1 => pen.fill(&all, INK.mix(hsl(235.0, 0.6, 0.2), 0.6), dice.range(0.3, 0.55)),
-        2 => pen.fill(&all, WHITE, dice.range(0.2, 0.45)),
-        _ => pen.fill(&all, hsl(dice.range(0.0, 360.0), 0.7, 0.5), dice.range(0.08, 0.22)),
+        2 => pen.fill(&all, WHITE, dice.range(0.15, 0.32)),
+        3 => pen.fill(&all, hsl(dice.range(0.0, 360.0), 0.7, 0.5), dice.range(0.08, 0.22)),
+        _ => {
+            let (corner, radius) = (dice.index(2) as f32 * width, width.max(height) * dice.range(0.6, 1.0));
+            let warm = hsl(dice.range(20.0, 60.0), 1.0, 0.8);
+            pen.glow((corner, 0.0), radius, radius, warm, dice.range(0.3, 0.6));
+        }
     }
 }
 
