@@ -3,7 +3,11 @@
 fn main() {
     let libtorch = std::env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys names libtorch's folder");
     // The linked program finds libtorch beside a checkout it was moved with, else where it was built.
-    for path in ["$ORIGIN/../../.native/libtorch/lib", "$ORIGIN/../../../.native/libtorch/lib", &libtorch] {
+    for path in [
+        "$ORIGIN/../../.native/libtorch/lib",
+        "$ORIGIN/../../../.native/libtorch/lib",
+        &libtorch,
+    ] {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{path}");
     }
     let include = std::path::Path::new(&libtorch).join("../include");

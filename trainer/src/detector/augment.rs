@@ -1,0 +1,355 @@
+//! Training pictures made of annotated pictures and head crops: views, mosaics, sheets and collages.
+
+use image::{Rgb, RgbImage};
+use vision::BBox;
+use vision::letterbox::GREY;
+
+use super::data::{Material, Sample};
+use super::dice::Dice;
+use super::raster::{Look, Mask, Placement, Pyramid, paint};
+
+/// A face in a training picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Truth {
+    /// Where, in pixels of the training picture.
+    pub bbox: BBox,
+    /// Too small or too much hidden to ask for: finding it is neither rewarded nor punished.
+    pub ignored: bool,
+}
+
+/// A square training picture with its faces.
+pub struct Scene {
+    /// The pixels.
+    pub canvas: RgbImage,
+    /// The faces.
+    pub truths: Vec<Truth>,
+}
+
+/// Faces below this many pixels a side are ignored: they do not fill a cell of stride 8.
+const SMALLEST_FACE: f32 = 8.0;
+/// A face of which less than this share is seen is ignored …
+const SEEN: f32 = 0.6;
+/// … and below this share it counts as no face.
+const HINTED: f32 = 0.25;
+/// Chances of the four kinds of picture: view, mosaic, sheet of heads, collage.
+const KINDS: [f32; 4] = [0.42, 0.2, 0.14, 0.24];
+/// Chance of a folder: the root of its size, which this bounds, so that the many drawn pictures do
+/// not crowd out the few real ones.
+const FOLDER_BOUND: usize = 250;
+
+/// Makes training pictures from what was loaded.
+pub struct Studio<'a> {
+    material: &'a Material,
+    folder_weights: Vec<f32>,
+    head_box: [f32; 4],
+}
+
+impl<'a> Studio<'a> {
+    /// `head_box` says where the face lies in a head crop, in shares of its side.
+    pub fn new(material: &'a Material, head_box: [f32; 4]) -> Self {
+        let weight = |folder: &Vec<Sample>| (folder.len().min(FOLDER_BOUND) as f32).sqrt();
+        Self {
+            material,
+            folder_weights: material.folders.iter().map(weight).collect(),
+            head_box,
+        }
+    }
+
+    /// One training picture of `side` pixels.
+    pub fn scene(&self, side: u32, dice: &mut Dice) -> Scene {
+        let mut scene = Scene {
+            canvas: RgbImage::from_pixel(side, side, Rgb([GREY; 3])),
+            truths: Vec::new(),
+        };
+        let whole = square(0.0, 0.0, side as f32);
+        let kinds = if self.material.heads.is_empty() {
+            [0.7, 0.3, 0.0, 0.0]
+        } else {
+            KINDS
+        };
+        match dice.weighted(&kinds) {
+            0 => self.view(&mut scene, &whole, dice),
+            1 => self.mosaic(&mut scene, dice),
+            2 => self.sheet(&mut scene, dice),
+            _ => {
+                self.view(&mut scene, &whole, dice);
+                self.collage(&mut scene, dice);
+            }
+        }
+        scene.truths.iter_mut().for_each(|truth| {
+            let small = truth.bbox.width().min(truth.bbox.height()) < SMALLEST_FACE;
+            truth.ignored |= small;
+        });
+        scene
+    }
+
+    fn sample(&self, dice: &mut Dice) -> &'a Sample {
+        let folder = &self.material.folders[dice.weighted(&self.folder_weights)];
+        &folder[dice.below(folder.len())]
+    }
+
+    /// A picture in the region `clip`: whole and letterboxed, as detection sees it, or cut out
+    /// round one of its faces at any size.
+    fn view(&self, scene: &mut Scene, clip: &BBox, dice: &mut Dice) {
+        let sample = self.sample(dice);
+        let (width, height) = sample.picture.size();
+        let room = clip.width().max(clip.height());
+        let (x, y) = clip.centre();
+        let fit = room / width.max(height);
+        let mut placement = turned(dice);
+        if sample.faces.is_empty() || dice.chance(0.5) {
+            let scale = fit * dice.scale(0.7, 1.6);
+            let slack = (room - scale * width.max(height)).abs() * 0.5;
+            placement.source = (width / 2.0, height / 2.0);
+            placement.target = (x + dice.between(-slack, slack), y + dice.between(-slack, slack));
+            placement.scale = stretched(scale, dice);
+        } else {
+            let face = &sample.faces[dice.below(sample.faces.len())];
+            let wanted = dice.scale(12.0, 0.65 * room);
+            // More than twofold enlargement shows no new detail, only blur.
+            let scale = (wanted / face.width().max(face.height())).clamp(fit * 0.4, 2.2_f32.max(fit));
+            placement.source = face.centre();
+            placement.target = (
+                x + dice.between(-0.4, 0.4) * clip.width(),
+                y + dice.between(-0.4, 0.4) * clip.height(),
+            );
+            placement.scale = stretched(scale, dice);
+        }
+        let extent = placement.extent((width, height));
+        if overlap(&extent, clip).area() < 0.7 * clip.area() && dice.chance(0.8) {
+            self.backdrop(scene, clip, dice);
+        }
+        scene.cover(&overlap(&extent, clip));
+        self.put(scene, clip, sample, &placement, &look(dice));
+    }
+
+    /// A picture that fills the region: what a small view stands on.
+    fn backdrop(&self, scene: &mut Scene, clip: &BBox, dice: &mut Dice) {
+        let sample = self.sample(dice);
+        let (width, height) = sample.picture.size();
+        let scale = (clip.width() / width).max(clip.height() / height) * dice.scale(1.0, 2.0);
+        let reach = |length: f32, room: f32| (length - room / scale).max(0.0) / 2.0;
+        let (across, down) = (reach(width, clip.width()), reach(height, clip.height()));
+        let placement = Placement {
+            source: (
+                width / 2.0 + dice.between(-across, across),
+                height / 2.0 + dice.between(-down, down),
+            ),
+            target: clip.centre(),
+            scale: (scale, scale),
+            mirrored: dice.chance(0.5),
+            angle: 0.0,
+        };
+        self.put(scene, clip, sample, &placement, &look(dice));
+    }
+
+    /// Paints a picture and takes over those of its faces that are seen.
+    fn put(&self, scene: &mut Scene, clip: &BBox, sample: &Sample, placement: &Placement, look: &Look) {
+        paint(&mut scene.canvas, clip, &sample.picture, placement, look, None);
+        for face in &sample.faces {
+            scene.add(placement.apply(face), clip);
+        }
+    }
+
+    /// Four views that meet at a point.
+    fn mosaic(&self, scene: &mut Scene, dice: &mut Dice) {
+        let side = scene.canvas.width() as f32;
+        let (x, y) = (
+            (dice.between(0.3, 0.7) * side).round(),
+            (dice.between(0.3, 0.7) * side).round(),
+        );
+        for (x0, x1) in [(0.0, x), (x, side)] {
+            for (y0, y1) in [(0.0, y), (y, side)] {
+                self.view(scene, &BBox { x0, y0, x1, y1 }, dice);
+            }
+        }
+    }
+
+    /// Head crops side by side, one to seven a row, as the grids that a generator fills; one a row
+    /// is a head that fills the picture.
+    fn sheet(&self, scene: &mut Scene, dice: &mut Dice) {
+        let side = scene.canvas.width() as f32;
+        let rows = [1, 1, 2, 3, 4, 5, 7][dice.below(7)];
+        let gap = if dice.chance(0.5) { 0.0 } else { dice.between(0.0, 4.0) };
+        let shade = [0, 255, GREY][dice.below(3)];
+        scene.canvas.pixels_mut().for_each(|pixel| *pixel = Rgb([shade; 3]));
+        let cell = side / rows as f32;
+        let common = look(dice);
+        for row in 0..rows {
+            for column in 0..rows {
+                if rows > 1 && dice.chance(0.05) {
+                    continue;
+                }
+                let at = square(column as f32 * cell, row as f32 * cell, cell);
+                let clip = BBox {
+                    x1: at.x1 - gap,
+                    y1: at.y1 - gap,
+                    ..at
+                };
+                let zoom = dice.scale(0.9, 1.25);
+                let head = &self.material.heads[dice.below(self.material.heads.len())];
+                let mut placement = turned(dice);
+                placement.angle *= 0.4;
+                placement.source = (head.size().0 / 2.0, head.size().1 / 2.0);
+                placement.target = clip.centre();
+                let scale = cell / head.size().0 * zoom;
+                placement.scale = (scale, scale);
+                paint(&mut scene.canvas, &clip, head, &placement, &common, None);
+                scene.add(placement.apply(&self.face_of(head)), &clip);
+            }
+        }
+    }
+
+    /// Head crops pasted over what is there, among patches that hold no face, so that the seams
+    /// give nothing away.
+    fn collage(&self, scene: &mut Scene, dice: &mut Dice) {
+        let side = scene.canvas.width() as f32;
+        for _ in 0..1 + dice.below(5) {
+            let whole = square(0.0, 0.0, side);
+            let mask = Mask {
+                corner: dice.between(0.0, 0.5),
+                feather: dice.between(0.0, 0.2),
+            };
+            let mut placement = turned(dice);
+            placement.target = (dice.between(0.02, 0.98) * side, dice.between(0.02, 0.98) * side);
+            let wanted = dice.scale(18.0, 0.6 * side);
+            if dice.chance(0.4) {
+                self.decoy(scene, &mut placement, wanted, mask, dice);
+                continue;
+            }
+            let head = &self.material.heads[dice.below(self.material.heads.len())];
+            placement.source = (head.size().0 / 2.0, head.size().1 / 2.0);
+            placement.scale = stretched(wanted / head.size().0, dice);
+            // What shows through a mask's faded corners is not covered.
+            scene.cover(&shrunk(&placement.extent(head.size()), 0.85));
+            paint(&mut scene.canvas, &whole, head, &placement, &look(dice), Some(mask));
+            scene.add(placement.apply(&self.face_of(head)), &whole);
+        }
+    }
+
+    /// A patch of some picture without a face on it; none if a few tries find only faces.
+    fn decoy(&self, scene: &mut Scene, placement: &mut Placement, wanted: f32, mask: Mask, dice: &mut Dice) {
+        for _ in 0..6 {
+            let sample = self.sample(dice);
+            let (width, height) = sample.picture.size();
+            let cut = dice
+                .scale(24.0, width.min(height).max(25.0))
+                .min(width.min(height))
+                .floor();
+            let window = square(
+                dice.between(0.0, width - cut).floor(),
+                dice.between(0.0, height - cut).floor(),
+                cut,
+            );
+            if sample.faces.iter().any(|face| vision::iou(face, &window) > 0.0) {
+                continue;
+            }
+            let patch = image::imageops::crop_imm(
+                sample.picture.full(),
+                window.x0 as u32,
+                window.y0 as u32,
+                (cut as u32).max(1),
+                (cut as u32).max(1),
+            )
+            .to_image();
+            let patch = Pyramid::new(patch);
+            placement.source = (cut / 2.0, cut / 2.0);
+            placement.scale = stretched(wanted / cut, dice);
+            scene.cover(&placement.extent(patch.size()));
+            let whole = square(0.0, 0.0, scene.canvas.width() as f32);
+            paint(&mut scene.canvas, &whole, &patch, placement, &look(dice), Some(mask));
+            return;
+        }
+    }
+
+    fn face_of(&self, head: &Pyramid) -> BBox {
+        let (width, height) = head.size();
+        let [x0, y0, x1, y1] = self.head_box;
+        BBox {
+            x0: x0 * width,
+            y0: y0 * height,
+            x1: x1 * width,
+            y1: y1 * height,
+        }
+    }
+}
+
+impl Scene {
+    /// Takes a face that was painted through a window, as far as it is seen.
+    fn add(&mut self, face: BBox, clip: &BBox) {
+        let seen = overlap(&face, clip);
+        let share = seen.area() / face.area().max(1e-6);
+        if share >= HINTED {
+            self.truths.push(Truth {
+                bbox: seen,
+                ignored: share < SEEN,
+            });
+        }
+    }
+
+    /// Something was painted over that box.
+    fn cover(&mut self, cover: &BBox) {
+        self.truths.retain_mut(|truth| {
+            let left = 1.0 - overlap(&truth.bbox, cover).area() / truth.bbox.area().max(1e-6);
+            truth.ignored |= left < SEEN;
+            left >= HINTED
+        });
+    }
+}
+
+fn overlap(a: &BBox, b: &BBox) -> BBox {
+    BBox {
+        x0: a.x0.max(b.x0),
+        y0: a.y0.max(b.y0),
+        x1: a.x1.min(b.x1),
+        y1: a.y1.min(b.y1),
+    }
+}
+
+fn shrunk(bbox: &BBox, share: f32) -> BBox {
+    let (x, y) = bbox.centre();
+    BBox::from_centre(x, y, bbox.width() * share, bbox.height() * share)
+}
+
+fn square(x0: f32, y0: f32, side: f32) -> BBox {
+    BBox {
+        x0,
+        y0,
+        x1: x0 + side,
+        y1: y0 + side,
+    }
+}
+
+/// A placement that is mirrored half the time and turned a little half the time.
+fn turned(dice: &mut Dice) -> Placement {
+    let mirrored = dice.chance(0.5);
+    let angle = if dice.chance(0.5) {
+        dice.between(-0.35, 0.35)
+    } else {
+        0.0
+    };
+    Placement {
+        source: (0.0, 0.0),
+        target: (0.0, 0.0),
+        scale: (1.0, 1.0),
+        mirrored,
+        angle,
+    }
+}
+
+/// The scale, with an aspect that varies by up to a tenth.
+fn stretched(scale: f32, dice: &mut Dice) -> (f32, f32) {
+    (scale * dice.scale(0.93, 1.075), scale * dice.scale(0.93, 1.075))
+}
+
+/// Random colours: light, contrast, tint, greyness, blur.
+fn look(dice: &mut Dice) -> Look {
+    let tint = if dice.chance(0.5) { 0.12 } else { 0.0 };
+    let gain = std::array::from_fn(|_| dice.between(1.0 - tint, 1.0 + tint));
+    let saturation = if dice.chance(0.12) { 0.0 } else { dice.between(0.6, 1.4) };
+    let mut look = Look::new(gain, dice.between(0.7, 1.3), dice.between(-30.0, 30.0), saturation);
+    if dice.chance(0.12) {
+        look.blur = dice.between(1.0, 2.2);
+    }
+    look
+}

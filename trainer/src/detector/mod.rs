@@ -1,0 +1,52 @@
+//! `trainer detector`: trains, measures and exports the YOLOv3 that finds faces.
+
+pub mod anchors;
+pub mod assign;
+pub mod augment;
+pub mod checkpoint;
+pub mod data;
+pub mod dice;
+pub mod evaluate;
+pub mod export;
+pub mod feed;
+pub mod graph;
+pub mod loss;
+pub mod measure;
+pub mod network;
+pub mod optimiser;
+pub mod preview;
+pub mod raster;
+pub mod train;
+
+use anyhow::Result;
+
+/// What to do with the detector.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Args {
+    /// Trains a detector on annotated pictures and head crops
+    #[command(
+        after_help = "Example:\n  trainer detector train --pictures drawn --pictures photos --heads crops --out runs/detector --minutes 75"
+    )]
+    Train(train::Train),
+    /// Writes sheets of training pictures with their boxes
+    #[command(after_help = "Example:\n  trainer detector preview --pictures drawn --heads crops --out sheets")]
+    Preview(preview::Preview),
+    /// Measures a detector file on annotated pictures
+    #[command(
+        after_help = "Example:\n  trainer detector eval --onnx data/face_yolov3.onnx --pictures photos --threshold 0.5"
+    )]
+    Eval(measure::Eval),
+    /// Writes a run's network as an ONNX file
+    #[command(after_help = "Example:\n  trainer detector export --run runs/detector --out data/face_yolov3.onnx")]
+    Export(export::Export),
+}
+
+/// Does it.
+pub fn run(args: Args) -> Result<()> {
+    match args {
+        Args::Train(settings) => train::train(&settings),
+        Args::Preview(settings) => preview::preview(&settings),
+        Args::Eval(settings) => measure::eval(&settings),
+        Args::Export(settings) => export::export(&settings),
+    }
+}

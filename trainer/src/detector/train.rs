@@ -1,0 +1,328 @@
+//! The training loop.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use dataset::failure::Usage;
+use tch::Tensor;
+use vision::DetectorSettings;
+
+use super::anchors;
+use super::augment::Studio;
+use super::checkpoint::{self, LAST, State};
+use super::data::{Material, Sample, Sources};
+use super::evaluate;
+use super::feed::{Feed, Order};
+use super::graph::Graph;
+use super::loss::{Loss, loss};
+use super::network::{Network, Precision};
+use super::optimiser::{Optimiser, rate};
+
+/// Steps of linear warm-up.
+const WARM_UP: u64 = 150;
+/// Decoupled weight decay.
+const DECAY: f64 = 0.02;
+/// Steps between two lines of the log.
+const LOG_EVERY: u64 = 20;
+/// Seconds between two checkpoints.
+const SAVE_EVERY: f64 = 120.0;
+/// Pictures made to fit the anchors.
+const ANCHOR_SCENES: u64 = 1500;
+/// Threads that make pictures; one keeps up with two cores of torch.
+const FEEDERS: usize = 1;
+
+/// Settings of `trainer detector train`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Train {
+    #[command(flatten)]
+    sources: Sources,
+    /// Folder of the run: checkpoint and metrics.jsonl
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Ends the run after so many minutes of training; the learning rate ends with it
+    #[arg(long, default_value_t = 75.0)]
+    minutes: f64,
+    /// Ends the run after so many steps, whatever the minutes
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Pictures a step
+    #[arg(long, default_value_t = 16)]
+    batch: usize,
+    /// Side of the input at the end of the run, a multiple of 32; it begins at about half of it
+    #[arg(long, default_value_t = 416)]
+    side: u32,
+    /// Highest learning rate
+    #[arg(long, default_value_t = 1.5e-3)]
+    rate: f64,
+    /// Number format of the convolutions in training
+    #[arg(long, value_enum, default_value_t = Precision::Bf16)]
+    precision: Precision,
+    /// Seed of weights and pictures
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Minutes between two measurements
+    #[arg(long, default_value_t = 10.0)]
+    measure_every: f64,
+    /// Goes on from the checkpoint in --out
+    #[arg(long)]
+    resume: bool,
+}
+
+/// Trains until the budget is used up.
+pub fn train(settings: &Train) -> Result<()> {
+    if settings.side % 32 != 0 || settings.side < 128 || settings.batch == 0 {
+        return Err(Usage("--side wants a multiple of 32 from 128 on, --batch at least 1".into()).into());
+    }
+    let last = settings.out.join(LAST);
+    if last.exists() && !settings.resume {
+        let message = format!("{} exists: give --resume, or another --out", last.display());
+        return Err(Usage(message).into());
+    }
+    std::fs::create_dir_all(&settings.out)
+        .with_context(|| format!("cannot make the folder {}", settings.out.display()))?;
+    let material = Material::load(&settings.sources)?;
+    describe(&material);
+    let studio = Studio::new(&material, settings.sources.head_box);
+    let (network, optimiser, state) = if settings.resume {
+        let (network, optimiser, mut state) = checkpoint::load(&last, DECAY)?;
+        // More material may have come; anchors and weights stay.
+        state.sources = settings.sources.clone();
+        state.held_out = names(&material.held_out);
+        (network, optimiser, state)
+    } else {
+        begin(settings, &studio, &material)?
+    };
+    let graph = &network.graph;
+    println!(
+        "network: {:.2} M parameters, {:.2} GFLOP at {}; anchors {}",
+        graph.parameters() as f64 / 1e6,
+        graph.gigaflop(i64::from(settings.side)),
+        settings.side,
+        anchors::to_text(&state.anchors)
+    );
+    let run = Run {
+        settings,
+        material: &material,
+        network,
+        optimiser,
+        state,
+    };
+    std::thread::scope(|scope| {
+        let feed = Feed::start(scope, &studio, settings.seed, settings.batch, FEEDERS);
+        run.work(feed)
+    })
+}
+
+fn describe(material: &Material) {
+    let counts: Vec<String> = material.folders.iter().map(|folder| folder.len().to_string()).collect();
+    println!(
+        "pictures: {} to train on, {} choose the threshold, {} held out; {} head crops",
+        counts.join(" + "),
+        material.validation.len(),
+        material.held_out.len(),
+        material.heads.len()
+    );
+}
+
+fn begin(settings: &Train, studio: &Studio<'_>, material: &Material) -> Result<(Network, Optimiser, State)> {
+    let boxes = anchors::training_boxes(studio, settings.seed, settings.side, ANCHOR_SCENES);
+    let (anchors, fit) = anchors::fit(&boxes)
+        .ok_or_else(|| Usage("fewer than nine faces to train on: add a --pictures folder".into()))?;
+    println!("anchors fit {} boxes with a mean IoU of {fit:.3}", boxes.len());
+    let network = Network::new(Graph::yolov3(), settings.seed as i64);
+    let optimiser = Optimiser::new(&network, DECAY);
+    let state = State {
+        step: 0,
+        seconds: 0.0,
+        images: 0,
+        seed: settings.seed,
+        anchors,
+        side: settings.side,
+        sources: settings.sources.clone(),
+        held_out: names(&material.held_out),
+        threshold: None,
+    };
+    Ok((network, optimiser, state))
+}
+
+fn names(samples: &[Sample]) -> Vec<String> {
+    samples.iter().map(|sample| sample.name.clone()).collect()
+}
+
+/// A run between two checkpoints.
+struct Run<'a> {
+    settings: &'a Train,
+    material: &'a Material,
+    network: Network,
+    optimiser: Optimiser,
+    state: State,
+}
+
+impl Run<'_> {
+    fn work(mut self, mut feed: Feed) -> Result<()> {
+        let mut ordered = self.state.step;
+        let mut window = Window::new();
+        let (mut measured, mut saved) = (self.state.seconds, self.state.seconds);
+        let mut clock = Instant::now();
+        while self.progress() < 1.0 {
+            while feed.open() < feed.capacity() {
+                let side = side_at(self.progress(), self.settings.side, ordered);
+                feed.order(Order { step: ordered, side });
+                ordered += 1;
+            }
+            let waited = Instant::now();
+            let batch = feed.take().context("the thread that makes the pictures has died")?;
+            window.waited += waited.elapsed().as_secs_f64();
+            let side = i64::from(batch.order.side);
+            let learning = rate(self.settings.rate, self.state.step, WARM_UP, self.progress());
+            let heads = self.network.forward(&batch.images(), true, self.settings.precision);
+            let losses = loss(&heads, &batch.truths, &self.state.anchors, side);
+            let length = self
+                .optimiser
+                .step(&self.network, &losses.total, self.state.step, learning);
+            anyhow::ensure!(
+                length.is_finite(),
+                "the gradient is not finite at step {}: lower --rate and give --resume",
+                self.state.step
+            );
+            self.state.step += 1;
+            self.state.images += batch.truths.len() as u64;
+            self.state.seconds += clock.elapsed().as_secs_f64();
+            clock = Instant::now();
+            window.add(&losses, batch.truths.len());
+            if self.state.step % LOG_EVERY == 0 {
+                self.log(&window, side, learning)?;
+                window = Window::new();
+            }
+            if self.state.seconds - measured >= self.settings.measure_every * 60.0 {
+                measured = self.state.seconds;
+                self.measure()?;
+                clock = Instant::now();
+            }
+            if self.state.seconds - saved >= SAVE_EVERY {
+                saved = self.state.seconds;
+                self.save()?;
+                clock = Instant::now();
+            }
+        }
+        self.measure()?;
+        self.save()
+    }
+
+    /// Share of the budget used.
+    fn progress(&self) -> f64 {
+        match self.settings.steps {
+            Some(steps) => self.state.step as f64 / steps.max(1) as f64,
+            None => self.state.seconds / (self.settings.minutes * 60.0),
+        }
+    }
+
+    fn log(&self, window: &Window, side: i64, learning: f64) -> Result<()> {
+        let seconds = window.begun.elapsed().as_secs_f64();
+        let speed = window.images as f64 / seconds;
+        let progress = self.progress();
+        let left = self.state.seconds * (1.0 - progress) / progress.max(1e-6) / 60.0;
+        let [boxes, objectness, class] = window.means();
+        println!(
+            "step {:6}  side {side}  box {boxes:.3}  objectness {objectness:.3}  class {class:.4}  rate {learning:.2e}  {speed:.1} img/s  waited {:.0} %  {left:.0} min left",
+            self.state.step,
+            100.0 * window.waited / seconds
+        );
+        self.record(&serde_json::json!({
+            "step": self.state.step, "seconds": self.state.seconds, "images": self.state.images,
+            "side": side, "box": boxes, "objectness": objectness, "class": class,
+            "rate": learning, "images_per_second": speed,
+        }))
+    }
+
+    fn save(&self) -> Result<()> {
+        let path = self.settings.out.join(LAST);
+        checkpoint::save(&path, &self.network, &self.optimiser, &self.state)
+    }
+
+    /// Measures the averaged network and chooses the threshold.
+    fn measure(&mut self) -> Result<()> {
+        let network = self.optimiser.averaged_network(&self.network);
+        let settings = DetectorSettings::default();
+        let judged = |samples: &[Sample]| {
+            let found = evaluate::detect(&network, &self.state.anchors, self.state.side, samples, &settings);
+            evaluate::judge_all(&found, samples)
+        };
+        let validation = judged(&self.material.validation);
+        let threshold = evaluate::best_threshold(&validation);
+        let held_out = judged(&self.material.held_out);
+        for (name, judged) in [("validation", &validation), ("held out", &held_out)] {
+            let figures = evaluate::figures(judged, threshold);
+            let average = evaluate::average_precision(judged);
+            println!(
+                "measured {name}: AP {average:.3}  precision {:.3}  recall {:.3}  F1 {:.3} at {threshold:.2}",
+                figures.precision, figures.recall, figures.f1
+            );
+            self.record(&serde_json::json!({
+                "step": self.state.step, "measured": name, "average_precision": average,
+                "figures": figures,
+            }))?;
+        }
+        self.state.threshold = Some(threshold);
+        Ok(())
+    }
+
+    fn record(&self, line: &serde_json::Value) -> Result<()> {
+        append(&self.settings.out.join("metrics.jsonl"), line)
+    }
+}
+
+fn append(path: &Path, line: &serde_json::Value) -> Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    writeln!(file, "{line}").with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The side of a step's pictures: small ones first, which cost a quarter, the full side for the
+/// last fifth; among neighbours drawn by the step, so that the network sees several scales.
+fn side_at(progress: f64, side: u32, step: u64) -> u32 {
+    let shares: &[f64] = match progress {
+        p if p < 0.35 => &[0.54, 0.62, 0.54],
+        p if p < 0.65 => &[0.62, 0.77, 0.69],
+        p if p < 0.85 => &[0.77, 1.0, 0.85],
+        _ => &[1.0],
+    };
+    let share = shares[(step % shares.len() as u64) as usize];
+    ((f64::from(side) * share / 32.0).round() as u32 * 32).max(96)
+}
+
+/// Sums between two lines of the log.
+struct Window {
+    sums: Tensor,
+    steps: u64,
+    images: usize,
+    waited: f64,
+    begun: Instant,
+}
+
+impl Window {
+    fn new() -> Self {
+        Self {
+            sums: Tensor::zeros([3], (tch::Kind::Float, tch::Device::Cpu)),
+            steps: 0,
+            images: 0,
+            waited: 0.0,
+            begun: Instant::now(),
+        }
+    }
+
+    fn add(&mut self, loss: &Loss, images: usize) {
+        self.sums += Tensor::stack(&[&loss.boxes, &loss.objectness, &loss.class], 0).detach();
+        self.steps += 1;
+        self.images += images;
+    }
+
+    fn means(&self) -> [f64; 3] {
+        std::array::from_fn(|term| self.sums.double_value(&[term as i64]) / self.steps.max(1) as f64)
+    }
+}

@@ -1,0 +1,96 @@
+//! The exported detector computes what the trained network computes.
+
+use ort::session::Session;
+use ort::value::TensorRef;
+use tch::{Kind, Tensor};
+use trainer::detector::checkpoint::State;
+use trainer::detector::data::Sources;
+use trainer::detector::export::to_onnx;
+use trainer::detector::graph::{Graph, STRIDES};
+use trainer::detector::network::{Network, Precision};
+use trainer::onnx::Storage;
+
+const SIDE: u32 = 96;
+
+fn state() -> State {
+    let sides = [10.0, 16.0, 24.0, 32.0, 44.0, 60.0, 80.0, 120.0, 200.0];
+    State {
+        step: 0,
+        seconds: 0.0,
+        images: 0,
+        seed: 1,
+        anchors: sides.map(|side| (side, side)),
+        side: SIDE,
+        sources: Sources {
+            pictures: Vec::new(),
+            heads: Vec::new(),
+            head_box: [0.0, 0.0, 1.0, 1.0],
+            hold_out: 0,
+            validation: 0,
+        },
+        held_out: Vec::new(),
+        threshold: Some(0.4),
+    }
+}
+
+/// A network whose normalisations do something: statistics of a few random batches.
+fn network() -> Network {
+    let network = Network::new(Graph::yolov3(), 7);
+    for _ in 0..4 {
+        let images = Tensor::rand([4, 3, 96, 96], (Kind::Float, tch::Device::Cpu));
+        let _ = tch::no_grad(|| network.forward(&images, true, Precision::F32));
+    }
+    network
+}
+
+/// The largest difference of any logit, and the largest logit.
+fn difference(storage: Storage) -> (f64, f64) {
+    let network = network();
+    let bytes = to_onnx(&network, &state(), storage, "nothing: random weights");
+    let images = Tensor::rand([2, 3, 96, 96], (Kind::Float, tch::Device::Cpu));
+    let expected = tch::no_grad(|| network.forward(&images, false, Precision::F32));
+    let environment = vision::runtime::environment().unwrap();
+    let mut session = Session::builder(environment)
+        .unwrap()
+        .commit_from_memory(&bytes)
+        .unwrap();
+    let input: Vec<f32> = Vec::try_from(images.flatten(0, -1)).unwrap();
+    let tensor = TensorRef::from_array_view(([2_usize, 3, 96, 96], input.as_slice())).unwrap();
+    let outputs = session.run(ort::inputs!["images" => tensor]).unwrap();
+    let (mut worst, mut largest) = (0.0_f64, 0.0_f64);
+    for (expected, stride) in expected.iter().zip(STRIDES) {
+        let name = format!("stride{stride}");
+        let (shape, logits) = outputs[name.as_str()].try_extract_tensor::<f32>().unwrap();
+        assert_eq!(shape.iter().copied().collect::<Vec<i64>>(), expected.size());
+        let logits = Tensor::from_slice(logits).view_as(expected);
+        worst = worst.max((logits - expected).abs().max().double_value(&[]));
+        largest = largest.max(expected.abs().max().double_value(&[]));
+    }
+    (worst, largest)
+}
+
+#[test]
+fn exported_logits_are_those_of_the_network_to_a_ten_thousandth() {
+    let (worst, largest) = difference(Storage::F32);
+    println!("f32 storage: {worst:.2e} of {largest:.2}");
+    assert!(worst <= 1e-4, "{worst}");
+    assert!(largest > 0.1, "the outputs are all but constant: {largest}");
+}
+
+#[test]
+fn half_precision_storage_moves_logits_by_less_than_a_hundredth() {
+    let (worst, _) = difference(Storage::F16);
+    println!("f16 storage: {worst:.2e}");
+    assert!(worst > 0.0 && worst <= 1e-2, "{worst}");
+}
+
+#[test]
+fn the_pipelines_detector_loads_the_exported_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("face.onnx");
+    std::fs::write(&path, to_onnx(&network(), &state(), Storage::F16, "nothing")).unwrap();
+    let detector = vision::Detector::load(&path, vision::DetectorSettings::default()).unwrap();
+    assert_eq!(detector.input_side(), SIDE);
+    let found = detector.detect(&image::RgbImage::new(50, 70)).unwrap();
+    assert!(found.iter().all(|detection| detection.score < 0.5));
+}
