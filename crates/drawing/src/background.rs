@@ -268,10 +268,10 @@ fn object(dice: &mut Dice, pen: &mut Pen) {
     }
 }
 
-/// Petals, snow, bars of text: things before the characters that leave the faces free.
-pub fn draw_before(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32), faces: &[Extent]) {
+/// Petals, snow, bars of text: things before the characters that leave the boxes to `keep` free.
+pub fn draw_before(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32), keep: &[Extent]) {
     let free =
-        |x0: f32, y0: f32, x1: f32, y1: f32| faces.iter().all(|f| x1 < f[0] || x0 > f[2] || y1 < f[1] || y0 > f[3]);
+        |x0: f32, y0: f32, x1: f32, y1: f32| keep.iter().all(|f| x1 < f[0] || x0 > f[2] || y1 < f[1] || y0 > f[3]);
     let short = width.min(height);
     if dice.chance(0.22) {
         let colour = any(dice).tint(0.5);

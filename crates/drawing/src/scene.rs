@@ -1,7 +1,7 @@
 //! A picture: its size, who stands where, light over all.
 
 use image::RgbImage;
-use tiny_skia::{FilterQuality, Pixmap, PixmapPaint, Transform};
+use tiny_skia::{Pixmap, Transform};
 
 use crate::background;
 use crate::character::Character;
@@ -68,7 +68,7 @@ pub fn draw(seed: u64, settings: &Settings) -> Drawing {
             heads.push(inside(boxes.head, area));
         }
     }
-    background::draw_before(&mut dice.fork(), &mut pen, area, &faces);
+    background::draw_before(&mut dice.fork(), &mut pen, area, &heads);
     light(&mut dice.fork(), &mut pen, area);
     Drawing {
         image: rgb(&pixmap),
@@ -85,16 +85,54 @@ fn backdrop(dice: &mut Dice, pen: &mut Pen, area: (f32, f32), busy: bool) {
         Some(mut small) if blur > 1.0 => {
             let mut far = Pen::new(&mut small, Transform::from_scale(1.0 / blur, 1.0 / blur));
             background::draw(dice, &mut far, (area.0 + blur, area.1 + blur), busy);
-            let paint = PixmapPaint {
-                quality: FilterQuality::Bicubic,
-                ..PixmapPaint::default()
-            };
-            let grow = Transform::from_scale(blur, blur);
-            pen.pixmap.fill(WHITE.skia(1.0));
-            pen.pixmap.draw_pixmap(0, 0, small.as_ref(), &paint, grow, None);
+            soften(&mut small);
+            enlarge(&small, pen.pixmap, blur);
         }
         _ => background::draw(dice, pen, area, busy),
     }
+}
+
+/// Blurs an opaque pixmap a little (1 2 1 across and down), so that no step shows once enlarged.
+fn soften(pixmap: &mut Pixmap) {
+    let stride = pixmap.width() as usize * 4;
+    for step in [4, stride] {
+        let before = pixmap.data().to_vec();
+        let last = before.len() - step;
+        for (at, value) in pixmap.data_mut().iter_mut().enumerate().take(last).skip(step) {
+            let sum = u32::from(before[at - step]) + 2 * u32::from(before[at]) + u32::from(before[at + step]);
+            *value = (sum / 4) as u8;
+        }
+    }
+}
+
+/// Fills `large` with `small` enlarged `by` times, bilinearly; both are opaque. (The general
+/// resampling of the drawing library takes several times as long.)
+fn enlarge(small: &Pixmap, large: &mut Pixmap, by: f32) {
+    let (width, rows) = (small.width() as usize, small.height() as usize);
+    let across: Vec<(usize, u32)> = (0..large.width()).map(|x| source(x, by, width)).collect();
+    let from = small.data();
+    let row_bytes = across.len() * 4;
+    let mut blended = vec![0u32; width * 4];
+    for (y, line) in large.data_mut().chunks_exact_mut(row_bytes).enumerate() {
+        let (top, share) = source(y as u32, by, rows);
+        let (upper, lower) = from[top * width * 4..].split_at(width * 4);
+        for ((value, a), b) in blended.iter_mut().zip(upper).zip(lower) {
+            *value = u32::from(*a) * (256 - share) + u32::from(*b) * share;
+        }
+        for (pixel, &(left, share)) in line.chunks_exact_mut(4).zip(&across) {
+            for (channel, value) in pixel.iter_mut().enumerate() {
+                let (a, b) = (blended[left * 4 + channel], blended[left * 4 + 4 + channel]);
+                *value = ((a * (256 - share) + b * share) >> 16) as u8;
+            }
+        }
+    }
+}
+
+/// The first of the two source pixels under target pixel `at`, and the second one's share of 256.
+fn source(at: u32, by: f32, count: usize) -> (usize, u32) {
+    let exact = at as f32 / by;
+    let first = (exact as usize).min(count - 2);
+    (first, ((exact - first as f32).min(1.0) * 256.0) as u32)
 }
 
 fn size(dice: &mut Dice, side: u32) -> (u32, u32) {
@@ -195,10 +233,9 @@ fn light(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32)) {
 
 /// The opaque pixmap without its alpha channel.
 fn rgb(pixmap: &Pixmap) -> RgbImage {
-    let bytes = pixmap
-        .data()
-        .chunks_exact(4)
-        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])
-        .collect();
+    let mut bytes = vec![0; (pixmap.width() * pixmap.height() * 3) as usize];
+    for (to, from) in bytes.chunks_exact_mut(3).zip(pixmap.data().chunks_exact(4)) {
+        to.copy_from_slice(&from[..3]);
+    }
     RgbImage::from_raw(pixmap.width(), pixmap.height(), bytes).expect("three bytes a pixel")
 }

@@ -1,12 +1,12 @@
 //! What a caller relies on, over a few dozen small pictures.
 
+use std::sync::LazyLock;
+
 use drawing::{Drawing, Settings, draw};
 
 const SMALL: Settings = Settings { side: 300 };
 
-fn some(count: u64) -> Vec<Drawing> {
-    (0..count).map(|seed| draw(seed, &SMALL)).collect()
-}
+static DRAWINGS: LazyLock<Vec<Drawing>> = LazyLock::new(|| (0..100).map(|seed| draw(seed, &SMALL)).collect());
 
 #[test]
 fn the_same_seed_gives_the_same_picture_and_another_seed_another() {
@@ -19,7 +19,7 @@ fn the_same_seed_gives_the_same_picture_and_another_seed_another() {
 
 #[test]
 fn the_longer_side_is_the_one_asked_for() {
-    for drawing in some(12) {
+    for drawing in DRAWINGS.iter() {
         let (width, height) = drawing.image.dimensions();
         assert_eq!(width.max(height), 300);
         assert!(width.min(height) >= 180);
@@ -28,7 +28,7 @@ fn the_longer_side_is_the_one_asked_for() {
 
 #[test]
 fn boxes_lie_in_the_picture_and_every_face_lies_in_its_head() {
-    for drawing in some(40) {
+    for drawing in DRAWINGS.iter() {
         let (width, height) = drawing.image.dimensions();
         assert_eq!(drawing.faces.len(), drawing.heads.len());
         for (face, head) in drawing.faces.iter().zip(&drawing.heads) {
@@ -47,7 +47,7 @@ fn boxes_lie_in_the_picture_and_every_face_lies_in_its_head() {
 
 #[test]
 fn no_face_overlaps_another() {
-    for drawing in some(40) {
+    for drawing in DRAWINGS.iter() {
         for (index, a) in drawing.faces.iter().enumerate() {
             for b in &drawing.faces[index + 1..] {
                 assert!(
@@ -61,21 +61,18 @@ fn no_face_overlaps_another() {
 
 #[test]
 fn most_pictures_have_faces_and_some_have_several_or_none() {
-    let drawings = some(150);
-    let with = |wanted: fn(usize) -> bool| drawings.iter().filter(|d| wanted(d.faces.len())).count();
-    assert!((1..=15).contains(&with(|faces| faces == 0)));
-    assert!(with(|faces| faces == 1) > 40);
-    assert!(with(|faces| faces > 1) > 30);
+    let with = |wanted: fn(usize) -> bool| DRAWINGS.iter().filter(|d| wanted(d.faces.len())).count();
+    assert!((1..=12).contains(&with(|faces| faces == 0)));
+    assert!(with(|faces| faces == 1) > 30);
+    assert!(with(|faces| faces > 1) > 25);
 }
 
-/// The box follows the skin: its centre is a face's colour, brighter or darker than none of its
-/// neighbours would tell, so we look where eyes are: a column of the picture through an open eye
-/// holds both very dark and very light pixels.
+/// An open eye is white beside near-black; lids, glasses and dark pictures leave some tenth of faces.
 #[test]
-fn a_face_box_holds_more_contrast_than_a_plain_region() {
+fn the_middle_of_a_face_box_holds_eyes() {
     let mut strong = 0;
     let mut all = 0;
-    for drawing in some(30) {
+    for drawing in DRAWINGS.iter() {
         for face in &drawing.faces {
             let luma = |x: u32, y: u32| {
                 drawing

@@ -138,7 +138,7 @@ impl Hair {
     /// Tufts that stand off all round the head.
     pub(super) fn draw_tufts(&self, pen: &mut Pen) {
         let (v, top) = (self.volume, self.top);
-        let count = 13;
+        let count = 10;
         let at = |angle: f32, r: f32| (v * r * angle.sin(), -0.28 - (top - 0.28) * r * angle.cos());
         let spread = 2.35;
         let mut builder = PathBuilder::new();
@@ -146,11 +146,17 @@ impl Hair {
         builder.move_to(start.0, start.1);
         for k in 0..count {
             let angle = |share: f32| spread * (2.0 * (k as f32 + share) / count as f32 - 1.0);
-            // Tufts fall outwards and down, away from the crown.
-            let lean = if angle(0.5) < 0.0 { 0.25 } else { 0.75 };
-            let reach = 1.24 + 0.06 * ((k * 5 % 4) as f32) + 0.15 * self.length;
-            let (tip, end) = (at(angle(lean), reach), at(angle(1.0), 0.98));
-            let (rise, fall) = (at(angle(lean * 0.4), 1.12), at(angle(0.5 + lean * 0.4), 1.05));
+            // Tufts fall outwards and down, away from the crown, and are longer the lower they sit.
+            let low = angle(0.5).abs() / spread;
+            let reach = 1.03 + (0.15 + 0.06 * ((k * 7 % 3) as f32) + 0.12 * self.length) * (0.3 + low);
+            let end = at(angle(1.0), 0.98);
+            let (lean, bulge, hollow) = if angle(0.5) < 0.0 {
+                (-0.1, -0.05, 0.55)
+            } else {
+                (1.1, 0.45, 1.05)
+            };
+            let tip = at(angle(lean), reach);
+            let (rise, fall) = (at(angle(bulge), 1.08), at(angle(hollow), 1.06));
             builder.quad_to(rise.0, rise.1, tip.0, tip.1);
             builder.quad_to(fall.0, fall.1, end.0, end.1);
         }
