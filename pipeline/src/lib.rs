@@ -4,6 +4,7 @@
 //! No torch here.
 
 pub mod catalog;
+pub mod crawl;
 pub mod crop;
 pub mod curate;
 pub mod detect;
@@ -16,4 +17,5 @@ pub mod outcome;
 pub mod period;
 pub mod progress;
 pub mod selection;
+pub mod sheet;
 pub mod stop;

@@ -25,7 +25,7 @@ pub struct Chosen {
 
 /// Current heads: of the current detector and crop rule, and imported ones. A picture that was
 /// imported as a head is that head alone, whatever a detector sees in it.
-fn current(digests: &Digests, binds: &mut Binds) -> String {
+pub(super) fn current(digests: &Digests, binds: &mut Binds) -> String {
     let (detector, crop) = (binds.text(&digests.detector), binds.text(&digests.crop));
     let given = binds.text(GIVEN);
     format!(

@@ -16,6 +16,7 @@ pub mod images;
 pub mod imports;
 pub mod likes;
 pub mod posts;
+pub mod samples;
 pub mod selection;
 pub mod splits;
 pub mod verdicts;
