@@ -100,6 +100,12 @@ pub struct Window {
     pub limit: i64,
 }
 
+/// Files that wait: never tried, failed fewer than `$3` times, or another one now (a replaced file
+/// has another MD5 under the same post). `$1` and `$2` bound the post numbers.
+const WAITING: &str = "FROM posts AS p LEFT JOIN files AS f ON f.source = p.source AND f.post = p.post AND f.page = 0 \
+    WHERE p.number >= $1 AND p.number < $2 \
+    AND (f.post IS NULL OR f.md5 <> p.md5 OR (f.outcome = 'failed' AND f.attempts < $3))";
+
 /// Selected posts whose file was never tried, failed fewer than `attempts` times, or is another one
 /// now; from the highest post number down.
 ///
@@ -112,13 +118,9 @@ pub async fn pending(
     window: Window,
 ) -> anyhow::Result<Vec<Pending>> {
     let conditions = conditions(selection, 5);
-    // A replaced file has another MD5 under the same post; a post without MD5 is never asked again.
     let sql = format!(
         "SELECT p.*, (SELECT MIN(i.image) FROM images AS i WHERE i.md5 = p.md5) AS known_image \
-         FROM posts AS p LEFT JOIN files AS f ON f.source = p.source AND f.post = p.post AND f.page = 0 \
-         WHERE p.number >= $1 AND p.number < $2 AND (f.post IS NULL OR f.md5 <> p.md5 \
-         OR (f.outcome = 'failed' AND f.attempts < $3)) AND {} \
-         ORDER BY p.number DESC LIMIT $4",
+         {WAITING} AND {} ORDER BY p.number DESC LIMIT $4",
         conditions.sql
     );
     let query = sqlx::query(AssertSqlSafe(sql))
@@ -135,4 +137,29 @@ pub async fn pending(
         })
     });
     pending.collect()
+}
+
+/// How many [`pending`] would give.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn count_pending(
+    catalog: &Catalog,
+    selection: &Selection,
+    attempts: i64,
+    window: Window,
+) -> anyhow::Result<u64> {
+    let conditions = conditions(selection, 5);
+    let sql = format!(
+        "SELECT COUNT(*) AS waiting FROM (SELECT p.post {WAITING} AND {} LIMIT $4) AS found",
+        conditions.sql
+    );
+    let query = sqlx::query(AssertSqlSafe(sql))
+        .bind(window.from)
+        .bind(window.below)
+        .bind(attempts)
+        .bind(window.limit);
+    let row = conditions.bind(query).fetch_one(catalog.pool()).await;
+    let row = row.context("cannot count which pictures wait")?;
+    Ok(row.try_get::<i64, _>("waiting")?.unsigned_abs())
 }

@@ -1,0 +1,148 @@
+//! What is checked of a picture when it arrives. The one full decode is a later stage's.
+
+use md5::{Digest, Md5};
+use sha2::Sha256;
+use vision::picture::{self, DecodeError, Format, Limits};
+
+use super::http::Answer;
+use crate::catalog::files::Outcome;
+use crate::catalog::images::Image;
+
+/// Checks a picture: not empty, no web page, a known format, whole (by the MD5 that the post names,
+/// else by the format's end marker), and its header within limits.
+///
+/// # Errors
+/// The outcome to record: failed where another copy may be whole, else refused.
+pub fn check(answer: &Answer, md5: Option<&str>, limits: &Limits, now: i64) -> Result<Image, Outcome> {
+    let bytes = &answer.bytes;
+    if bytes.is_empty() {
+        return Err(failed("empty", "no bytes at all"));
+    }
+    if answer.is_web_page() {
+        return Err(failed("web-page", "a web page where a picture was due"));
+    }
+    let Some(format) = Format::sniff(bytes) else {
+        let detail = format!(
+            "{} bytes of {}, beginning {}",
+            bytes.len(),
+            kind(answer),
+            hex::encode(&bytes[..bytes.len().min(8)])
+        );
+        return Err(refused("unknown-format", detail));
+    };
+    let found = hex::encode(Md5::digest(bytes));
+    match md5 {
+        Some(named) if named == found => {}
+        _ if !format.is_complete(bytes) => {
+            return Err(failed(
+                "truncated",
+                format!("{} bytes, without the end of the file", bytes.len()),
+            ));
+        }
+        Some(named) => {
+            return Err(refused(
+                "md5-mismatch",
+                format!("the post names {named}, the file has {found}"),
+            ));
+        }
+        None => {}
+    }
+    let header = picture::header(bytes, limits).map_err(|error| match error {
+        DecodeError::TooLarge { .. } => refused("too-large", error.to_string()),
+        _ => refused(error.reason(), error.to_string()),
+    })?;
+    Ok(Image {
+        image: hex::encode(Sha256::digest(bytes)),
+        format,
+        bytes: bytes.len() as i64,
+        width: header.width.into(),
+        height: header.height.into(),
+        md5: found,
+        stored_at: now,
+    })
+}
+
+fn kind(answer: &Answer) -> &str {
+    match answer.content_type.as_str() {
+        "" => "no named type",
+        named => named,
+    }
+}
+
+fn failed(reason: &'static str, detail: impl Into<String>) -> Outcome {
+    Outcome::Failed {
+        reason,
+        detail: detail.into(),
+    }
+}
+
+fn refused(reason: &'static str, detail: impl Into<String>) -> Outcome {
+    Outcome::Refused {
+        reason,
+        detail: detail.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{DynamicImage, ImageFormat, RgbImage};
+
+    fn png() -> Vec<u8> {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        DynamicImage::from(RgbImage::new(30, 20))
+            .write_to(&mut bytes, ImageFormat::Png)
+            .expect("encodes");
+        bytes.into_inner()
+    }
+
+    fn reason(bytes: &[u8], md5: Option<&str>, limits: &Limits) -> (&'static str, &'static str) {
+        let answer = Answer {
+            bytes: bytes.to_vec(),
+            content_type: "image/png".into(),
+        };
+        match check(&answer, md5, limits, 7) {
+            Ok(_) | Err(Outcome::Stored(_)) => ("stored", ""),
+            Err(Outcome::Failed { reason, .. }) => ("failed", reason),
+            Err(Outcome::Refused { reason, .. }) => ("refused", reason),
+        }
+    }
+
+    #[test]
+    fn each_fault_has_its_reason_and_says_whether_to_try_again() {
+        let whole = png();
+        let md5 = hex::encode(Md5::digest(&whole));
+        let limits = Limits::default();
+        let small = Limits {
+            pixels: 500,
+            side: 1000,
+        };
+        let cut = &whole[..whole.len() - 4];
+        let cases: [(&[u8], Option<&str>, &Limits, _); 10] = [
+            (&whole, Some(&md5), &limits, ("stored", "")),
+            (&whole, None, &limits, ("stored", "")),
+            (b"", None, &limits, ("failed", "empty")),
+            (b"<html>busy</html>", None, &limits, ("failed", "web-page")),
+            (cut, Some(&md5), &limits, ("failed", "truncated")),
+            (cut, None, &limits, ("failed", "truncated")),
+            (&whole, Some("00"), &limits, ("refused", "md5-mismatch")),
+            (b"PK\x03\x04 frames", None, &limits, ("refused", "unknown-format")),
+            (&whole, None, &small, ("refused", "too-large")),
+            (b"\xff\xd8\xff\xff\xd9", None, &limits, ("refused", "undecodable")),
+        ];
+        for (bytes, md5, limits, expected) in cases {
+            assert_eq!(reason(bytes, md5, limits), expected);
+        }
+    }
+
+    #[test]
+    fn a_picture_is_described_by_its_bytes() {
+        let answer = Answer {
+            bytes: png(),
+            content_type: "image/jpeg".into(),
+        };
+        let image = check(&answer, None, &Limits::default(), 7).expect("is whole");
+        assert_eq!((image.format, image.width, image.height), (Format::Png, 30, 20));
+        assert_eq!(image.image, hex::encode(Sha256::digest(&answer.bytes)));
+    }
+}

@@ -1,0 +1,114 @@
+//! `pipeline crawl SITE`: lists a site's posts, then fetches the pictures of those selected.
+//!
+//! The listing is committed page by page before the first picture is fetched, so that an interrupted
+//! run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome for.
+
+mod arrival;
+mod download;
+mod http;
+mod listing;
+mod pace;
+mod plan;
+mod progress;
+mod settings;
+pub mod source;
+
+use std::collections::BTreeMap;
+
+use dataset::Store;
+use dataset::failure::Usage;
+
+pub use plan::{Args, Plan};
+pub use settings::{CrawlSettings, Likes, SiteSettings};
+
+use crate::catalog::Catalog;
+use crate::outcome::Tally;
+use crate::stop::Stop;
+use download::{Download, Fetched};
+use http::Client;
+use listing::{Listed, Listing};
+use progress::Progress;
+
+/// Runs a crawl.
+///
+/// # Errors
+/// [`Usage`] where the site, a filter or the contact will not do;
+/// [`Interrupted`](dataset::failure::Interrupted); otherwise what the site, the store or the catalog
+/// refuses. What was recorded stays, and the same call goes on from there.
+pub async fn run(
+    catalog: &Catalog,
+    store: &Store,
+    settings: &CrawlSettings,
+    sites: &BTreeMap<String, SiteSettings>,
+    args: &Args,
+    stop: &Stop,
+) -> anyhow::Result<Tally> {
+    let plan = args.resolve(sites)?;
+    if settings.contact.trim().is_empty() && !plan.loopback {
+        return Err(Usage(format!(
+            "{} asks whoever crawls it to be reachable: set [crawl] contact in stages.toml to your mail address or page; \
+             it is sent with each request",
+            plan.root
+        ))
+        .into());
+    }
+    let client = Client::new(&plan, settings, stop.clone())?;
+    eprintln!(
+        "crawl {}: {} at {}, checked again here: {}; {}",
+        plan.name,
+        plan.site.dialect.query(&plan.selection),
+        plan.root,
+        plan.query,
+        plan.site.likes.describe()
+    );
+    let progress = Progress::listing(&plan.name);
+    let listing = Listing {
+        catalog,
+        client: &client,
+        plan: &plan,
+        settings,
+        progress: &progress,
+    };
+    let listed = listing.run().await;
+    progress.finish();
+    let listed = listed?;
+    let download = Download {
+        catalog,
+        store,
+        client: &client,
+        plan: &plan,
+        settings,
+        stop,
+    };
+    let fetched = download.run().await?;
+    Ok(tally(&listed, &fetched))
+}
+
+fn tally(listed: &Listed, fetched: &Fetched) -> Tally {
+    let failed: u64 = fetched.failed.values().sum();
+    let refused: u64 = fetched.refused.values().sum();
+    let mut tally = Tally {
+        done: fetched.stored + fetched.shared,
+        skipped: listed.matching.saturating_sub(fetched.total()),
+        failed: failed + refused,
+        lines: Vec::new(),
+    };
+    tally.line("posts listed", listed.rows);
+    for (reason, count) in &listed.refused {
+        tally.line(format!("not selected: {reason}"), *count);
+    }
+    if listed.unreadable > 0 {
+        tally.line("rows without id or date", listed.unreadable);
+    }
+    tally.line("posts selected", listed.matching);
+    tally.line("pictures stored", fetched.stored);
+    tally.line("pictures that were there", fetched.shared);
+    for (reason, count) in &fetched.refused {
+        tally.line(format!("refused: {reason}"), *count);
+    }
+    for (reason, count) in &fetched.failed {
+        tally.line(format!("failed, to be tried again: {reason}"), *count);
+    }
+    tally.line("bytes stored", fetched.bytes);
+    tally
+}

@@ -1,0 +1,216 @@
+//! The `[crawl]` and `[sites.NAME]` tables of stages.toml.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dataset::settings::SettingsFile;
+use serde::Deserialize;
+use url::Url;
+
+use super::source::Dialect;
+
+/// `[crawl]`: manners and limits that hold for every site.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CrawlSettings {
+    /// A mail address or page by which a site's staff reach whoever runs this; part of the
+    /// User-Agent. Empty: only loopback roots are crawled.
+    pub contact: String,
+    /// Pictures fetched at once, over all hosts.
+    pub connections: usize,
+    /// Tries of one request in a run, the first included.
+    pub attempts: u32,
+    /// Runs that try a picture which failed before it is left alone.
+    pub file_attempts: u32,
+    /// A finished listing looks again at posts uploaded in so many days before it: their likes grow.
+    pub overlap_days: u32,
+    /// Seconds to wait for a connection.
+    pub connect_timeout: f64,
+    /// Seconds to wait for the next bytes of an answer.
+    pub read_timeout: f64,
+    /// Seconds that a busy host (429, 503, 421) is left in peace where it names no time of its own;
+    /// doubles with each try.
+    pub backoff: f64,
+    /// A host that asks for a longer wait than this, seconds, ends the run.
+    pub max_wait: f64,
+    /// So many pictures in a row that a host fails to serve end the run.
+    pub give_up_after: u32,
+    /// Largest picture file, bytes.
+    pub max_bytes: u64,
+    /// Seconds between two requests to a loopback host, in place of the site's interval.
+    pub loopback_interval: f64,
+    /// As `backoff`, for a loopback host.
+    pub loopback_backoff: f64,
+    /// PEM file with certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for CrawlSettings {
+    fn default() -> Self {
+        Self {
+            contact: String::new(),
+            connections: 32,
+            attempts: 4,
+            file_attempts: 3,
+            overlap_days: 30,
+            connect_timeout: 20.0,
+            read_timeout: 60.0,
+            backoff: 60.0,
+            max_wait: 900.0,
+            give_up_after: 5,
+            max_bytes: 100_000_000,
+            loopback_interval: 0.0,
+            loopback_backoff: 0.05,
+            ca_file: None,
+        }
+    }
+}
+
+impl CrawlSettings {
+    /// Refuses values that no crawl can have.
+    pub fn check(&self, file: &mut SettingsFile<'_>) {
+        let counts = [
+            ("connections", self.connections as u64),
+            ("attempts", u64::from(self.attempts)),
+            ("file_attempts", u64::from(self.file_attempts)),
+            ("give_up_after", u64::from(self.give_up_after)),
+            ("max_bytes", self.max_bytes),
+        ];
+        for (key, _) in counts.into_iter().filter(|(_, count)| *count == 0) {
+            file.refuse("crawl", key, "must be 1 or more");
+        }
+        let seconds = [
+            ("connect_timeout", self.connect_timeout),
+            ("read_timeout", self.read_timeout),
+            ("backoff", self.backoff),
+            ("max_wait", self.max_wait),
+            ("loopback_interval", self.loopback_interval),
+            ("loopback_backoff", self.loopback_backoff),
+        ];
+        for (key, _) in seconds.into_iter().filter(|(_, seconds)| duration(*seconds).is_none()) {
+            file.refuse("crawl", key, "seconds are expected, 0 or more");
+        }
+    }
+}
+
+/// Where a source's likes come from; likes mean something else at every site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Likes {
+    /// The post's score: what its voters gave, summed.
+    #[default]
+    Score,
+}
+
+impl Likes {
+    /// The mapping in words, as printed at the head of a run and kept in manifests.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Score => "likes = score (votes, summed)",
+        }
+    }
+}
+
+/// `[sites.NAME]`: one site of a known dialect.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SiteSettings {
+    /// The API it speaks.
+    pub dialect: Dialect,
+    /// Where its API lives: `https://HOST`.
+    pub root: String,
+    /// Hosts that serve its pictures; nothing is fetched from any other.
+    pub hosts: Vec<String>,
+    /// Seconds between two requests to one host, API and pictures together.
+    pub interval: f64,
+    /// Posts asked for at once.
+    pub page: u32,
+    /// What counts as likes.
+    pub likes: Likes,
+}
+
+impl Default for SiteSettings {
+    fn default() -> Self {
+        Self {
+            dialect: Dialect::default(),
+            root: String::new(),
+            hosts: Vec::new(),
+            interval: 1.0,
+            page: 100,
+            likes: Likes::default(),
+        }
+    }
+}
+
+impl SiteSettings {
+    /// Refuses values that no site can have; `name` is the table's.
+    pub fn check(&self, name: &str, file: &mut SettingsFile<'_>) {
+        let table = format!("sites.{name}");
+        if let Err(why) = parse_root(&self.root) {
+            file.refuse(&table, "root", why);
+        }
+        if let Some(wrong) = self.hosts.iter().find(|host| host.contains(['/', ':', '*'])) {
+            let why = format!("`{wrong}` is no plain host name: write files.example.org, without scheme, port or path");
+            file.refuse(&table, "hosts", why);
+        }
+        if duration(self.interval).is_none() {
+            file.refuse(&table, "interval", "seconds are expected, 0 or more");
+        }
+        if !(1..=self.dialect.largest_page()).contains(&self.page) {
+            let why = format!("1 to {} are expected", self.dialect.largest_page());
+            file.refuse(&table, "page", why);
+        }
+    }
+}
+
+/// Reads a site's root.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn parse_root(text: &str) -> Result<Url, String> {
+    let root = Url::parse(text).map_err(|error| format!("`{text}` is no URL ({error}): write https://HOST"))?;
+    if !matches!(root.scheme(), "http" | "https") || root.host_str().is_none() {
+        return Err(format!("`{text}` is no web address: write https://HOST"));
+    }
+    Ok(root)
+}
+
+/// A setting in seconds as a duration; `None` where it is negative or no number.
+pub fn duration(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn the_defaults_have_no_problem() {
+        let mut file = SettingsFile::parse(Path::new("stages.toml"), "");
+        CrawlSettings::default().check(&mut file);
+        file.finish().expect("has no problem");
+    }
+
+    #[test]
+    fn impossible_values_are_refused_with_their_lines() {
+        let text =
+            "[crawl]\nattempts = 0\nbackoff = -1\n[sites.a]\nroot = \"ftp://a\"\nhosts = [\"*.a\"]\npage = 1000\n";
+        let mut file = SettingsFile::parse(Path::new("stages.toml"), text);
+        let crawl: CrawlSettings = file.table("crawl");
+        crawl.check(&mut file);
+        for (name, site) in file.tables::<SiteSettings>("sites") {
+            site.check(&name, &mut file);
+        }
+        let error = file.finish().expect_err("has problems").to_string();
+        for expected in [
+            "line 2: [crawl] attempts",
+            "line 3: [crawl] backoff",
+            "line 5: [sites.a] root",
+            "line 6: [sites.a] hosts",
+            "line 7: [sites.a] page",
+        ] {
+            assert!(error.contains(expected), "{expected} is not in {error}");
+        }
+    }
+}
