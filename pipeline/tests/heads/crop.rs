@@ -1,0 +1,206 @@
+use dataset::failure::{USAGE, exit_code};
+use pipeline::curate;
+use pipeline::selection::Selection;
+use pipeline::stop::Stop;
+
+use crate::fixture::{House, jpeg, objects, picture, png};
+use crate::model::{CELL, FACE, score};
+
+const OUTCOMES: &str = "SELECT outcome, reason, faces, attempts, COUNT(*) AS pictures FROM detections \
+                        GROUP BY outcome, reason, faces, attempts ORDER BY 1, 2, 3, 4";
+
+fn likes(least: i64) -> Selection {
+    Selection {
+        min_likes: Some(least),
+        ..Selection::default()
+    }
+}
+
+/// Two good faces, a weak one, and one cut by the edge; nothing; and three files that are no pictures.
+async fn fill(house: &House) -> [String; 5] {
+    let faces = picture(1, &[(1, 1, 255), (4, 3, 200), (1, 4, 110)]);
+    let whole = house.add(1, Some(900), &png(&faces)).await;
+    let empty = house.add(2, Some(800), &jpeg(&picture(2, &[]))).await;
+    let corner = house.add(3, Some(20), &png(&picture(3, &[(0, 0, 255)]))).await;
+    let bytes = png(&picture(4, &[(2, 2, 255)]));
+    let truncated = house.add(4, Some(700), &bytes[..bytes.len() - 20]).await;
+    let garbage = house.add(5, Some(600), b"<html>busy</html>").await;
+    [whole, empty, corner, truncated, garbage]
+}
+
+async fn every_picture_gets_an_outcome_once(house: House) {
+    let [whole, ..] = fill(&house).await;
+    let tally = house.crop(likes(500)).await.expect("crops");
+    assert_eq!((tally.done, tally.skipped, tally.failed), (2, 0, 2));
+    let expected = [
+        "found - 3 1 1",
+        "nothing - 0 1 1",
+        "refused truncated 0 1 1",
+        "refused unknown-format 0 1 1",
+    ];
+    assert_eq!(house.rows(OUTCOMES).await, expected);
+    let boxes = house
+        .rows(&format!(
+            "SELECT x0, y0, x1, score FROM faces WHERE image = '{whole}' ORDER BY ordinal"
+        ))
+        .await;
+    let centre = |cell: u32| f64::from(cell * CELL + CELL / 2);
+    let half = f64::from(FACE) / 2.0;
+    let line = |column: u32, row: u32, red: u8| {
+        let (x, y) = (centre(column), centre(row));
+        format!("{:.4} {:.4} {:.4} {:.4}", x - half, y - half, x + half, score(red))
+    };
+    assert_eq!(boxes, [line(1, 1, 255), line(4, 3, 200), line(1, 4, 110)]);
+    assert_eq!(house.verdicts().await, ["accepted 2", "score 1"]);
+
+    let again = house.crop(likes(500)).await.expect("has nothing to do");
+    assert_eq!((again.done, again.skipped, again.failed), (0, 4, 0));
+    let lower = house.crop(likes(10)).await.expect("picks up what was below");
+    assert_eq!((lower.done, lower.skipped, lower.failed), (1, 4, 0));
+    assert_eq!(house.verdicts().await, ["accepted 2", "edge 1", "score 1"]);
+}
+
+async fn missing_bytes_are_an_item_failure_that_is_tried_again(house: House) {
+    let [whole, empty, ..] = fill(&house).await;
+    let path = house
+        .store
+        .path_of(&dataset::Key::image(&whole, "png").expect("a hash"));
+    let bytes = std::fs::read(&path).expect("reads");
+    std::fs::remove_file(&path).expect("removes");
+    let tally = house.crop(likes(800)).await.expect("goes on");
+    assert_eq!((tally.done, tally.failed), (1, 1));
+    assert!(
+        house
+            .rows(OUTCOMES)
+            .await
+            .contains(&"failed missing-bytes 0 1 1".to_string())
+    );
+    assert!(
+        house.rows(OUTCOMES).await.contains(&"nothing - 0 1 1".to_string()),
+        "{empty}"
+    );
+    std::fs::write(&path, bytes).expect("restores");
+    let tally = house.crop(likes(800)).await.expect("tries again");
+    assert_eq!((tally.done, tally.skipped, tally.failed), (1, 1, 0));
+    assert!(house.rows(OUTCOMES).await.contains(&"found - 3 2 1".to_string()));
+}
+
+async fn each_digest_asks_for_its_own_step_alone(mut house: House) {
+    fill(&house).await;
+    house.crop(likes(500)).await.expect("crops");
+    let (detections, heads) = (house.rows(OUTCOMES).await, objects(&house.store, "heads").await.len());
+
+    house.curate.min_score = 0.999;
+    let judged = curate::run(&house.catalog, &house.curate, &Stop::never())
+        .await
+        .expect("judges");
+    assert_eq!(judged.done, 3);
+    assert_eq!(house.verdicts().await, ["accepted 1", "score 2"]);
+    assert_eq!(house.rows(OUTCOMES).await, detections);
+
+    house.crop.margin = 1.5;
+    let tally = house.crop(likes(500)).await.expect("cuts anew");
+    assert_eq!((tally.done, tally.skipped, tally.failed), (1, 3, 0));
+    assert_eq!(house.rows(OUTCOMES).await, detections, "no new detection");
+    assert_eq!(objects(&house.store, "heads").await.len(), 2 * heads);
+
+    house.crop.nms = 0.5;
+    let tally = house.crop(likes(500)).await.expect("detects anew");
+    assert_eq!((tally.done, tally.skipped, tally.failed), (2, 0, 2));
+    assert_eq!(house.rows("SELECT COUNT(*) FROM detections").await, ["8"]);
+    assert_eq!(
+        objects(&house.store, "heads").await.len(),
+        2 * heads,
+        "the same boxes, the same heads"
+    );
+}
+
+async fn the_best_of_equal_heads_does_not_depend_on_the_order(first: House, second: House) {
+    // The same cell in the same surroundings, and different pictures by a far corner.
+    let mut pictures: Vec<Vec<u8>> = Vec::new();
+    for corner in 0..4 {
+        let mut drawn = picture(7, &[(1, 1, 255)]);
+        drawn.put_pixel(191, 191, image::Rgb([corner, 0, 90]));
+        pictures.push(png(&drawn));
+    }
+    for (number, bytes) in pictures.iter().enumerate() {
+        first.add(number as i64, Some(1), bytes).await;
+    }
+    first.crop(Selection::default()).await.expect("crops");
+    for (number, bytes) in pictures.iter().enumerate().rev() {
+        second.add(number as i64, Some(1), bytes).await;
+        second
+            .crop(Selection::default())
+            .await
+            .expect("crops one after the other");
+    }
+    assert_eq!(first.verdicts().await, ["accepted 1", "duplicate 3"]);
+    assert_eq!(first.tables().await, second.tables().await);
+}
+
+async fn an_empty_selection_names_the_threshold_that_gives_something(house: House) {
+    let said = |error: anyhow::Error| {
+        assert_eq!(exit_code(&error), USAGE);
+        error.to_string()
+    };
+    let error = said(house.crop(likes(1)).await.expect_err("has nothing"));
+    assert!(error.contains("pipeline crawl"), "{error}");
+    fill(&house).await;
+    let error = said(house.crop(likes(1000)).await.expect_err("selects nothing"));
+    assert!(
+        error.contains("highest of 5 is 900: --min-likes 20 would give 5"),
+        "{error}"
+    );
+    let other = Selection {
+        source: Some("elsewhere".into()),
+        ..likes(10)
+    };
+    let error = said(house.crop(other).await.expect_err("selects nothing"));
+    assert!(
+        error.contains("none of the 5 stored pictures passes the filters (source=elsewhere)"),
+        "{error}"
+    );
+    house.add(6, None, &png(&picture(6, &[]))).await;
+    let unliked = Selection {
+        since: Some(1_600_000_006),
+        ..likes(10)
+    };
+    let error = said(house.crop(unliked).await.expect_err("selects nothing"));
+    assert!(error.contains("leave --min-likes out"), "{error}");
+}
+
+on_both!(
+    every_picture_gets_an_outcome_once,
+    missing_bytes_are_an_item_failure_that_is_tried_again,
+    each_digest_asks_for_its_own_step_alone,
+    an_empty_selection_names_the_threshold_that_gives_something
+);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_best_of_equal_heads_does_not_depend_on_the_order_on_sqlite() {
+    the_best_of_equal_heads_does_not_depend_on_the_order(House::new().await, House::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_best_of_equal_heads_does_not_depend_on_the_order_on_postgres() {
+    if let (Some(first), Some(second)) = (House::on_postgres().await, House::on_postgres().await) {
+        the_best_of_equal_heads_does_not_depend_on_the_order(first, second).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vanished_store_and_missing_weights_stop_the_run() {
+    let mut house = House::new().await;
+    fill(&house).await;
+    std::fs::rename(house.path("store"), house.path("elsewhere")).expect("vanishes");
+    let error = house.crop(Selection::default()).await.expect_err("stops").to_string();
+    assert!(error.contains("vanished"), "{error}");
+    assert!(house.rows("SELECT * FROM detections").await.is_empty());
+    house.crop.detector = house.path("no.onnx");
+    let error = house.crop(Selection::default()).await.expect_err("stops").to_string();
+    assert!(error.contains("no.onnx"), "{error}");
+    house.crop.detector = house.path("corrupt.onnx");
+    std::fs::write(&house.crop.detector, b"no model").expect("writes");
+    let error = house.crop(Selection::default()).await.expect_err("stops").to_string();
+    assert!(error.contains("not a usable YOLOv3 detector"), "{error}");
+}

@@ -1,0 +1,231 @@
+//! A data folder with pictures whose faces are known.
+
+use std::io::Cursor;
+
+use dataset::{Key, Store};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use pipeline::catalog::Catalog;
+use pipeline::catalog::files::{self, File, Outcome};
+use pipeline::catalog::images::{self, Image};
+use pipeline::catalog::posts::{self, Post, Rating, Status, tag_text};
+use pipeline::crop::{self, CropRequest, CropSettings};
+use pipeline::curate::{self, CurateSettings};
+use pipeline::digests::{self, Digests};
+use pipeline::outcome::Tally;
+use pipeline::selection::Selection;
+use pipeline::stop::Stop;
+use sha2::{Digest, Sha256};
+use sqlx::{AssertSqlSafe, Row};
+use tempfile::TempDir;
+use vision::picture::Format;
+
+use crate::common;
+use crate::model::{self, CELL, SIDE};
+
+/// Everything a stage needs.
+pub struct House {
+    pub folder: TempDir,
+    pub catalog: Catalog,
+    pub store: Store,
+    pub crop: CropSettings,
+    pub curate: CurateSettings,
+}
+
+impl House {
+    /// Empty, on SQLite.
+    pub async fn new() -> Self {
+        let (folder, catalog) = common::sqlite().await;
+        Self::around(folder, catalog)
+    }
+
+    /// Empty, on PostgreSQL where a server is named.
+    pub async fn on_postgres() -> Option<Self> {
+        let catalog = common::postgres().await?;
+        Some(Self::around(tempfile::tempdir().expect("a folder"), catalog))
+    }
+
+    fn around(folder: TempDir, catalog: Catalog) -> Self {
+        let store = Store::create(&folder.path().join("store")).expect("creates");
+        let detector = folder.path().join("red.onnx");
+        std::fs::write(&detector, model::bytes()).expect("writes");
+        let crop = CropSettings {
+            detector,
+            workers: 2,
+            ..CropSettings::default()
+        };
+        let curate = CurateSettings::default();
+        Self {
+            folder,
+            catalog,
+            store,
+            crop,
+            curate,
+        }
+    }
+
+    /// Stores bytes as the picture of a post `number` with these likes.
+    pub async fn add(&self, number: i64, likes: Option<i64>, bytes: &[u8]) -> String {
+        let format = Format::sniff(bytes).unwrap_or(Format::Png);
+        let hash = hex::encode(Sha256::digest(bytes));
+        let key = Key::image(&hash, format.extension()).expect("a hash");
+        self.store.put(&key, bytes.to_vec()).await.expect("stores");
+        let image = Image {
+            image: hash.clone(),
+            format,
+            bytes: bytes.len() as i64,
+            width: i64::from(SIDE),
+            height: i64::from(SIDE),
+            md5: format!("{number:032x}"),
+            stored_at: 1_700_000_000,
+        };
+        let file = File {
+            source: "board".into(),
+            post: number.to_string(),
+            page: 0,
+            outcome: Outcome::Stored(hash.clone()),
+            md5: Some(image.md5.clone()),
+            recorded_at: 1_700_000_000,
+        };
+        let mut write = self.catalog.write().await.expect("begins");
+        posts::record(&mut write, &post(number, likes)).await.expect("writes");
+        images::record(&mut write, &image).await.expect("writes");
+        files::record(&mut write, &file).await.expect("writes");
+        write.commit().await.expect("commits");
+        hash
+    }
+
+    /// Crops and judges what the selection asks for.
+    pub async fn crop(&self, selection: Selection) -> anyhow::Result<Tally> {
+        let request = CropRequest { selection, limit: None };
+        let stop = Stop::never();
+        let tally = crop::run(&self.catalog, &self.store, &self.crop, &request, &stop).await?;
+        curate::run(&self.catalog, &self.curate, &stop).await?;
+        Ok(tally)
+    }
+
+    /// The digests of the settings as they are.
+    pub async fn digests(&self) -> Digests {
+        let digests = digests::current(&self.catalog, &self.crop, &self.curate).await;
+        digests.expect("has digests")
+    }
+
+    /// The rows of a query, each as text, for comparison; all columns must be texts or numbers.
+    pub async fn rows(&self, sql: &str) -> Vec<String> {
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(self.catalog.pool()).await;
+        let text = |row: &sqlx::any::AnyRow| -> String {
+            let cells = (0..row.len()).map(|at| {
+                let text = row
+                    .try_get::<Option<String>, _>(at)
+                    .map(|cell| cell.unwrap_or("-".into()));
+                let number = |_| {
+                    row.try_get::<Option<i64>, _>(at)
+                        .map(|cell| cell.map_or("-".into(), |n| n.to_string()))
+                };
+                let real = |_| row.try_get::<f64, _>(at).map(|cell| format!("{cell:.4}"));
+                text.or_else(number).or_else(real).expect("a text or a number")
+            });
+            cells.collect::<Vec<String>>().join(" ")
+        };
+        rows.expect("reads").iter().map(text).collect()
+    }
+
+    /// All tables of crop and curate, the times left out.
+    pub async fn tables(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for sql in [
+            "SELECT image, detector, outcome, reason, faces FROM detections ORDER BY image, detector",
+            "SELECT image, detector, ordinal, x0, y0, x1, y1, score FROM faces ORDER BY image, detector, ordinal",
+            "SELECT image, detector, ordinal, crop, head, pixels, side, native_side, inside, sharpness FROM heads \
+             ORDER BY image, detector, ordinal, crop",
+            "SELECT image, detector, ordinal, crop, policy, accepted, reason, detail FROM verdicts \
+             ORDER BY image, detector, ordinal, crop, policy",
+            "SELECT duplicate_group, split FROM splits ORDER BY duplicate_group",
+        ] {
+            all.extend(self.rows(sql).await);
+        }
+        all
+    }
+
+    /// Accepted heads and refused ones by reason, as `word count`.
+    pub async fn verdicts(&self) -> Vec<String> {
+        let policy = self.curate.digest();
+        self.rows(&format!(
+            "SELECT COALESCE(reason, 'accepted') AS word, COUNT(*) AS heads FROM verdicts WHERE policy = '{policy}' \
+             GROUP BY COALESCE(reason, 'accepted') ORDER BY 1"
+        ))
+        .await
+    }
+
+    /// Path of a folder in the data folder.
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// A post of `board`.
+pub fn post(number: i64, likes: Option<i64>) -> Post {
+    Post {
+        source: "board".into(),
+        post: number.to_string(),
+        number,
+        status: Status::Active,
+        created_at: 1_600_000_000 + number,
+        fetched_at: 1_700_000_000,
+        likes,
+        views: None,
+        favourites: None,
+        score: likes,
+        rating: Rating::Safe,
+        tags: tag_text(["smile"]),
+        artist: Some(format!("artist{}", number % 3)),
+        page_url: Some(format!("https://board.example/post/show/{number}")),
+        source_url: None,
+        file_url: None,
+        md5: Some(format!("{number:032x}")),
+        file_size: None,
+        width: None,
+        height: None,
+    }
+}
+
+/// A picture of blue and white noise of its own, with red cells: (column, row, red).
+pub fn picture(seed: u32, cells: &[(u32, u32, u8)]) -> RgbImage {
+    RgbImage::from_fn(SIDE, SIDE, |x, y| {
+        let cell = cells
+            .iter()
+            .find(|(column, row, _)| (*column, *row) == (x / CELL, y / CELL));
+        match cell {
+            Some((_, _, red)) => Rgb([*red, 0, 0]),
+            None => {
+                let mixed = (x / 4).wrapping_mul(0x9E37_79B1)
+                    ^ (y / 4).wrapping_mul(0x85EB_CA77)
+                    ^ seed.wrapping_mul(0xC2B2_AE3D);
+                let bit = (mixed.wrapping_mul(0x27D4_EB2F) >> 15) & 1;
+                Rgb([bit as u8 * 200, bit as u8 * 200, 255])
+            }
+        }
+    })
+}
+
+/// A picture as a PNG file.
+pub fn png(picture: &RgbImage) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    DynamicImage::from(picture.clone())
+        .write_to(&mut bytes, ImageFormat::Png)
+        .expect("encodes");
+    bytes.into_inner()
+}
+
+/// A picture as a JPEG file.
+pub fn jpeg(picture: &RgbImage) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    DynamicImage::from(picture.clone())
+        .write_to(&mut bytes, ImageFormat::Jpeg)
+        .expect("encodes");
+    bytes.into_inner()
+}
+
+/// Objects in the store below a folder.
+pub async fn objects(store: &Store, prefix: &str) -> Vec<String> {
+    store.list(prefix).await.expect("lists")
+}

@@ -1,0 +1,31 @@
+//! From stored pictures and folders to frozen manifests, on real databases, a real store and ONNX
+//! Runtime; the network is one whose boxes are known.
+
+/// Tells a story on SQLite, and on PostgreSQL where there is one.
+macro_rules! on_both {
+    ($($name:ident),+) => { $(
+        mod $name {
+            use crate::fixture::House;
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_sqlite() {
+                super::$name(House::new().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_postgres() {
+                if let Some(house) = House::on_postgres().await {
+                    super::$name(house).await;
+                }
+            }
+        }
+    )+ };
+}
+
+#[path = "../common/mod.rs"]
+mod common;
+mod crop;
+mod fixture;
+mod import;
+mod manifest;
+mod model;
