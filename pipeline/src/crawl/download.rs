@@ -14,8 +14,8 @@ use vision::picture::Limits;
 
 use super::arrival;
 use super::http::{Answer, Client, HttpError};
-use super::plan::Plan;
 use super::progress::Progress;
+use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
 use crate::catalog::files::{self, File, Outcome, Pending, Window};
 use crate::catalog::images::{self, Image};
@@ -68,7 +68,7 @@ enum Arrival {
     Stopped,
 }
 
-/// The pictures of one plan.
+/// The pictures of one request.
 pub struct Download<'run> {
     /// What waits, and where outcomes go.
     pub catalog: &'run Catalog,
@@ -77,7 +77,7 @@ pub struct Download<'run> {
     /// How hosts are asked.
     pub client: &'run Client,
     /// What was asked for.
-    pub plan: &'run Plan,
+    pub request: &'run CrawlRequest,
     /// `[crawl]`.
     pub settings: &'run CrawlSettings,
     /// Whether to end.
@@ -85,26 +85,26 @@ pub struct Download<'run> {
 }
 
 impl Download<'_> {
-    /// Fetches all that wait, or as many as the plan allows.
+    /// Fetches all that wait, or as many as the request allows.
     ///
     /// # Errors
     /// Where the store or the catalog fails, or a host gives up; [`Interrupted`]. What arrived
     /// before is recorded.
     pub async fn run(&self) -> anyhow::Result<Fetched> {
         let limit = self
-            .plan
+            .request
             .limit
             .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let window = self.window(
             i64::MAX,
-            self.plan
+            self.request
                 .limit
                 .and_then(|limit| i64::try_from(limit).ok())
                 .unwrap_or(i64::MAX),
         );
         let attempts = i64::from(self.settings.file_attempts);
-        let total = files::count_pending(self.catalog, &self.plan.selection, attempts, window).await?;
-        let progress = Progress::pictures(&self.plan.name, total);
+        let total = files::count_pending(self.catalog, &self.request.selection, attempts, window).await?;
+        let progress = Progress::pictures(&self.request.name, total);
         let arrivals = self
             .pending()
             .take(limit)
@@ -131,7 +131,7 @@ impl Download<'_> {
                 if portion.is_empty() {
                     let attempts = i64::from(self.settings.file_attempts);
                     let window = self.window(below, READ_AHEAD);
-                    portion = files::pending(self.catalog, &self.plan.selection, attempts, window)
+                    portion = files::pending(self.catalog, &self.request.selection, attempts, window)
                         .await?
                         .into();
                 }
@@ -258,7 +258,7 @@ impl Download<'_> {
                 detail,
             }));
         };
-        let url = match self.plan.file_url(text) {
+        let url = match self.request.file_url(text) {
             Ok(url) => url,
             Err(detail) => {
                 return Ok(ended(Outcome::Refused {

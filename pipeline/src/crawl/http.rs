@@ -9,7 +9,7 @@ use reqwest::{Certificate, Response, StatusCode, redirect};
 use url::Url;
 
 use super::pace::{Pace, Paces};
-use super::plan::{Plan, is_listed};
+use super::request::{CrawlRequest, is_listed};
 use super::settings::{CrawlSettings, duration};
 use crate::stop::Stop;
 
@@ -99,15 +99,15 @@ enum Pause {
 }
 
 impl Client {
-    /// A client that asks only the plan's hosts, at the site's pace.
+    /// A client that asks only the request's hosts, at the site's pace.
     ///
     /// # Errors
     /// Where the certificates cannot be read.
-    pub fn new(plan: &Plan, settings: &CrawlSettings, stop: Stop) -> anyhow::Result<Self> {
+    pub fn new(request: &CrawlRequest, settings: &CrawlSettings, stop: Stop) -> anyhow::Result<Self> {
         // Where another part of the program chose a provider first, that one serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let seconds = |seconds| duration(seconds).unwrap_or_default();
-        let hosts = plan.hosts.clone();
+        let hosts = request.hosts.clone();
         let mut builder = reqwest::Client::builder()
             .user_agent(user_agent(&settings.contact))
             .connect_timeout(seconds(settings.connect_timeout))
@@ -125,15 +125,15 @@ impl Client {
             }));
         let certificates = own_certificates(settings)?;
         // A board on this machine needs neither a proxy nor the system's certificates.
-        builder = if plan.loopback {
+        builder = if request.loopback {
             builder.no_proxy().tls_certs_only(certificates)
         } else {
             builder.tls_certs_merge(certificates)
         };
-        let (interval, backoff) = if plan.loopback {
+        let (interval, backoff) = if request.loopback {
             (settings.loopback_interval, settings.loopback_backoff)
         } else {
-            (plan.site.interval, settings.backoff)
+            (request.site.interval, settings.backoff)
         };
         Ok(Self {
             client: builder.build().context("cannot set up the HTTP client")?,

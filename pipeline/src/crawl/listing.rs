@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use dataset::failure::Interrupted;
 
 use super::http::{Client, HttpError};
-use super::plan::Plan;
 use super::progress::Progress;
+use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
 use super::source::Page;
 use crate::catalog::cursors::{self, Cursor};
@@ -43,7 +43,7 @@ pub struct Listing<'run> {
     /// How the site is asked.
     pub client: &'run Client,
     /// What was asked for.
-    pub plan: &'run Plan,
+    pub request: &'run CrawlRequest,
     /// `[crawl]`.
     pub settings: &'run CrawlSettings,
     /// What is shown meanwhile.
@@ -59,7 +59,7 @@ impl Listing<'_> {
         let mut listed = Listed::default();
         let mut room = self.room().await?;
         loop {
-            let mut cursor = cursors::load(self.catalog, &self.plan.name, &self.plan.query).await?;
+            let mut cursor = cursors::load(self.catalog, &self.request.name, &self.request.query).await?;
             let resumed = cursor.begun_at != 0;
             if !resumed {
                 cursor = Cursor {
@@ -85,7 +85,7 @@ impl Listing<'_> {
 
     /// How many pictures more may wait before listing on is of no use to this run.
     async fn room(&self) -> anyhow::Result<Option<u64>> {
-        let Some(limit) = self.plan.limit else {
+        let Some(limit) = self.request.limit else {
             return Ok(None);
         };
         let window = Window {
@@ -98,7 +98,7 @@ impl Listing<'_> {
 
     async fn waiting(&self, window: Window) -> anyhow::Result<u64> {
         let attempts = i64::from(self.settings.file_attempts);
-        files::count_pending(self.catalog, &self.plan.selection, attempts, window).await
+        files::count_pending(self.catalog, &self.request.selection, attempts, window).await
     }
 
     /// Lists one page and commits it; says how many pictures more wait now.
@@ -109,7 +109,7 @@ impl Listing<'_> {
         if lowest.is_some_and(|lowest| lowest >= cursor.oldest) || (lowest.is_none() && page.unreadable > 0) {
             bail!(
                 "{} does not list below post {}: its answers are not what its dialect promises",
-                self.plan.root,
+                self.request.root,
                 cursor.oldest
             );
         }
@@ -118,7 +118,7 @@ impl Listing<'_> {
             below: cursor.oldest,
             limit: i64::MAX,
         };
-        let before = if self.plan.limit.is_some() {
+        let before = if self.request.limit.is_some() {
             self.waiting(window).await?
         } else {
             0
@@ -136,10 +136,10 @@ impl Listing<'_> {
         for post in &page.posts {
             posts::record(&mut write, post).await?;
         }
-        cursors::record(&mut write, &self.plan.name, &self.plan.query, cursor).await?;
+        cursors::record(&mut write, &self.request.name, &self.request.query, cursor).await?;
         write.commit().await?;
         self.count(&page, listed);
-        let after = if self.plan.limit.is_some() {
+        let after = if self.request.limit.is_some() {
             self.waiting(window).await?
         } else {
             0
@@ -156,17 +156,22 @@ impl Listing<'_> {
     }
 
     async fn fetch(&self, below: i64) -> anyhow::Result<Page> {
-        let plan = self.plan;
-        let dialect = plan.site.dialect;
+        let request = self.request;
+        let dialect = request.site.dialect;
         let below = Some(below).filter(|below| *below != i64::MAX);
-        let url = dialect.page_url(&plan.root, &dialect.query(&plan.selection), plan.site.page, below);
+        let url = dialect.page_url(
+            &request.root,
+            &dialect.query(&request.selection),
+            request.site.page,
+            below,
+        );
         let answer = match self.client.get(&url, MOST_BYTES).await {
             Ok(answer) => answer,
             Err(HttpError::Stopped) => return Err(Interrupted.into()),
             Err(error) => {
                 let what = format!(
                     "cannot list {} at {}; the same command goes on from here",
-                    plan.name, plan.root
+                    request.name, request.root
                 );
                 return Err(anyhow::Error::new(error).context(what));
             }
@@ -175,19 +180,19 @@ impl Listing<'_> {
             bail!(
                 "{} answers with a web page where JSON was due: a browser challenge, or no site of this dialect. It is \
                  not worked round; look at it in a browser, wait, or name another root (--root)",
-                plan.root
+                request.root
             );
         }
-        let page = dialect.parse(&answer.bytes, &plan.name, &plan.root, now());
+        let page = dialect.parse(&answer.bytes, &request.name, &request.root, now());
         page.map_err(anyhow::Error::msg)
-            .with_context(|| format!("cannot list {} at {url}", plan.name))
+            .with_context(|| format!("cannot list {} at {url}", request.name))
     }
 
     fn count(&self, page: &Page, listed: &mut Listed) {
         listed.rows += page.posts.len() as u64;
         listed.unreadable += page.unreadable;
         for post in &page.posts {
-            match refusal(&self.plan.selection, post) {
+            match refusal(&self.request.selection, post) {
                 None => listed.matching += 1,
                 Some(reason) => *listed.refused.entry(reason).or_default() += 1,
             }

@@ -8,17 +8,14 @@ mod download;
 mod http;
 mod listing;
 mod pace;
-mod plan;
 mod progress;
+mod request;
 mod settings;
 pub mod source;
 
-use std::collections::BTreeMap;
-
 use dataset::Store;
-use dataset::failure::Usage;
 
-pub use plan::{Args, Plan};
+pub use request::{Args, CrawlRequest};
 pub use settings::{CrawlSettings, Likes, SiteSettings};
 
 use crate::catalog::Catalog;
@@ -32,40 +29,29 @@ use progress::Progress;
 /// Runs a crawl.
 ///
 /// # Errors
-/// [`Usage`] where the site, a filter or the contact will not do;
 /// [`Interrupted`](dataset::failure::Interrupted); otherwise what the site, the store or the catalog
 /// refuses. What was recorded stays, and the same call goes on from there.
 pub async fn run(
     catalog: &Catalog,
     store: &Store,
     settings: &CrawlSettings,
-    sites: &BTreeMap<String, SiteSettings>,
-    args: &Args,
+    request: &CrawlRequest,
     stop: &Stop,
 ) -> anyhow::Result<Tally> {
-    let plan = args.resolve(sites)?;
-    if settings.contact.trim().is_empty() && !plan.loopback {
-        return Err(Usage(format!(
-            "{} asks whoever crawls it to be reachable: set [crawl] contact in stages.toml to your mail address or page; \
-             it is sent with each request",
-            plan.root
-        ))
-        .into());
-    }
-    let client = Client::new(&plan, settings, stop.clone())?;
+    let client = Client::new(request, settings, stop.clone())?;
     eprintln!(
         "crawl {}: {} at {}, checked again here: {}; {}",
-        plan.name,
-        plan.site.dialect.query(&plan.selection),
-        plan.root,
-        plan.query,
-        plan.site.likes.describe()
+        request.name,
+        request.site.dialect.query(&request.selection),
+        request.root,
+        request.query,
+        request.site.likes.describe()
     );
-    let progress = Progress::listing(&plan.name);
+    let progress = Progress::listing(&request.name);
     let listing = Listing {
         catalog,
         client: &client,
-        plan: &plan,
+        request,
         settings,
         progress: &progress,
     };
@@ -76,7 +62,7 @@ pub async fn run(
         catalog,
         store,
         client: &client,
-        plan: &plan,
+        request,
         settings,
         stop,
     };

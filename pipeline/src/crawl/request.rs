@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dataset::failure::Usage;
 use url::{Host, Url};
 
-use super::settings::{SiteSettings, parse_root};
+use super::settings::{CrawlSettings, SiteSettings, parse_root};
 use crate::selection::{Selection, SelectionArgs};
 
 const EXAMPLE: &str = "Example:
@@ -46,7 +46,7 @@ pub struct Args {
 
 /// A crawl, resolved.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct CrawlRequest {
     /// The site's name: the source of its posts.
     pub name: String,
     /// The site.
@@ -66,11 +66,15 @@ pub struct Plan {
 }
 
 impl Args {
-    /// Looks the site up and checks that it can answer what is asked.
+    /// Looks the site up and checks that it may be asked, and can answer what is asked.
     ///
     /// # Errors
     /// [`Usage`] that says what would be right.
-    pub fn resolve(&self, sites: &BTreeMap<String, SiteSettings>) -> Result<Plan, Usage> {
+    pub fn resolve(
+        &self,
+        settings: &CrawlSettings,
+        sites: &BTreeMap<String, SiteSettings>,
+    ) -> Result<CrawlRequest, Usage> {
         let Some(site) = sites.get(&self.site) else {
             let known: Vec<&str> = sites.keys().map(String::as_str).collect();
             return Err(Usage(format!(
@@ -95,10 +99,16 @@ impl Args {
         let mut query = selection.describe();
         query.extend(given.map(|_| format!("root={root}")));
         let loopback = is_loopback(&root);
+        if settings.contact.trim().is_empty() && !loopback {
+            return Err(Usage(format!(
+                "{root} may not be crawled without a contact: set [crawl] contact in stages.toml to your mail address or \
+                 page; it goes with each request, so that the site's staff can reach you"
+            )));
+        }
         let own = root.host_str().map(str::to_string);
         // A board on this machine serves its own pictures: what its answers name elsewhere is not fetched.
         let listed = site.hosts.iter().filter(|_| !loopback).map(|host| host.to_lowercase());
-        Ok(Plan {
+        Ok(CrawlRequest {
             name: self.site.clone(),
             hosts: own.into_iter().chain(listed).collect(),
             site: site.clone(),
@@ -111,7 +121,7 @@ impl Args {
     }
 }
 
-impl Plan {
+impl CrawlRequest {
     /// A picture's URL as its site gave it: absolute, without scheme, or only a path.
     ///
     /// # Errors
@@ -148,13 +158,21 @@ fn is_loopback(url: &Url) -> bool {
 mod tests {
     use super::*;
 
-    fn plan(args: Args) -> Result<Plan, Usage> {
+    fn with_contact(contact: &str, args: &Args) -> Result<CrawlRequest, Usage> {
         let site = SiteSettings {
             root: "https://board.example".into(),
             hosts: vec!["files.board.example".into()],
             ..SiteSettings::default()
         };
-        args.resolve(&BTreeMap::from([("board".to_string(), site)]))
+        let settings = CrawlSettings {
+            contact: contact.into(),
+            ..CrawlSettings::default()
+        };
+        args.resolve(&settings, &BTreeMap::from([("board".to_string(), site)]))
+    }
+
+    fn request(args: Args) -> Result<CrawlRequest, Usage> {
+        with_contact("me@example.org", &args)
     }
 
     fn args() -> Args {
@@ -166,13 +184,13 @@ mod tests {
 
     #[test]
     fn pictures_come_from_listed_hosts_only() {
-        let plan = plan(args()).expect("is sound");
+        let request = request(args()).expect("is sound");
         for good in [
             "/image/a.png",
             "//files.board.example/a.png",
             "https://board.example/a.png",
         ] {
-            assert!(plan.file_url(good).is_ok(), "{good}");
+            assert!(request.file_url(good).is_ok(), "{good}");
         }
         let bad = [
             "https://elsewhere.example/a.png",
@@ -183,7 +201,7 @@ mod tests {
             "ftp://board.example/a.png",
         ];
         for bad in bad {
-            assert!(plan.file_url(bad).is_err(), "{bad}");
+            assert!(request.file_url(bad).is_err(), "{bad}");
         }
     }
 
@@ -193,10 +211,10 @@ mod tests {
             root: Some("http://127.0.0.1:4000".into()),
             ..args()
         };
-        let plan = plan(args).expect("is sound");
-        assert!(plan.loopback);
-        assert!(plan.file_url("http://127.0.0.1:4001/a.png").is_ok());
-        assert!(plan.file_url("https://files.board.example/a.png").is_err());
+        let request = with_contact("", &args).expect("is sound");
+        assert!(request.loopback);
+        assert!(request.file_url("http://127.0.0.1:4001/a.png").is_ok());
+        assert!(request.file_url("https://files.board.example/a.png").is_err());
     }
 
     #[test]
@@ -246,9 +264,15 @@ mod tests {
             ),
         ];
         for (args, expected) in wrong {
-            let error = plan(args).expect_err("is refused").to_string();
+            let error = request(args).expect_err("is refused").to_string();
             assert!(error.contains(expected), "{expected} is not in {error}");
         }
+    }
+
+    #[test]
+    fn a_real_site_is_not_asked_without_a_contact() {
+        let error = with_contact(" ", &args()).expect_err("is refused").to_string();
+        assert!(error.contains("[crawl] contact"), "{error}");
     }
 
     #[test]
@@ -258,9 +282,9 @@ mod tests {
             ..args()
         };
         assert_eq!(
-            plan(args()).expect("is sound").selection.rating.as_deref(),
+            request(args()).expect("is sound").selection.rating.as_deref(),
             Some("safe")
         );
-        assert_eq!(plan(any).expect("is sound").selection.rating, None);
+        assert_eq!(request(any).expect("is sound").selection.rating, None);
     }
 }
