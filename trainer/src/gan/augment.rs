@@ -51,11 +51,7 @@ fn holed(batch: &Tensor) -> Tensor {
             (start, (centre + half).min(side) - start)
         };
         let ((y, height), (x, width)) = (span(centre[0]), span(centre[1]));
-        let _ = mask
-            .select(0, index)
-            .narrow(1, y, height)
-            .narrow(2, x, width)
-            .zero_();
+        let _ = mask.select(0, index).narrow(1, y, height).narrow(2, x, width).zero_();
     }
     batch * mask
 }
@@ -101,6 +97,9 @@ mod tests {
         let heads = Tensor::ones([64, 1, 16, 16], (Kind::Float, tch::Device::Cpu));
         let left: Vec<f64> = Vec::try_from(holed(&heads).sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Double))
             .expect("a vector");
-        assert!(left.iter().all(|left| (256.0 - 64.0..256.0 - 15.0).contains(left)), "{left:?}");
+        assert!(
+            left.iter().all(|left| (256.0 - 64.0..256.0 - 15.0).contains(left)),
+            "{left:?}"
+        );
     }
 }

@@ -143,7 +143,10 @@ fn load(path: &Path, players: &mut Players, run: &str) -> Result<State> {
     let named = || format!("the checkpoint {}", path.display());
     let content = std::fs::read(path).with_context(|| format!("cannot read {}", named()))?;
     let damaged = || anyhow!("{} is damaged", named());
-    let length = content.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)).ok_or_else(damaged)?;
+    let length = content
+        .first_chunk()
+        .map(|bytes| u64::from_le_bytes(*bytes))
+        .ok_or_else(damaged)?;
     let (header, data) = content[8..]
         .split_at_checked(usize::try_from(length)?)
         .ok_or_else(damaged)?;

@@ -100,7 +100,10 @@ impl RunFolder {
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
         let file: RunFile = serde_json::from_slice(&text).with_context(|| {
-            format!("{} is not of this version or was changed; train under another --name", path.display())
+            format!(
+                "{} is not of this version or was changed; train under another --name",
+                path.display()
+            )
         })?;
         Ok(Some(file))
     }

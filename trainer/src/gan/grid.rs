@@ -29,11 +29,7 @@ pub fn grid(pictures: &[RgbImage]) -> RgbImage {
     let columns = (pictures.len() as f64).sqrt().ceil().max(1.0) as u32;
     let rows = (pictures.len() as u32).div_ceil(columns);
     let (width, height) = pictures.first().map_or((0, 0), RgbImage::dimensions);
-    let mut grid = RgbImage::from_pixel(
-        columns * (width + GAP) + GAP,
-        rows * (height + GAP) + GAP,
-        BACKGROUND,
-    );
+    let mut grid = RgbImage::from_pixel(columns * (width + GAP) + GAP, rows * (height + GAP) + GAP, BACKGROUND);
     for (index, picture) in (0..).zip(pictures) {
         let (column, row) = (index % columns, index / columns);
         let (x, y) = (GAP + column * (width + GAP), GAP + row * (height + GAP));
@@ -60,13 +56,18 @@ mod tests {
     fn a_batch_becomes_pictures_in_order_with_its_colours() {
         let values = Tensor::from_slice(&[-1.0f32, 0.0, 1.0]).view([3, 1, 1, 1]);
         let batch = values.expand([3, 3, 2, 2], false);
-        let shades: Vec<u8> = pictures(&batch).iter().map(|picture| picture.get_pixel(1, 1).0[0]).collect();
+        let shades: Vec<u8> = pictures(&batch)
+            .iter()
+            .map(|picture| picture.get_pixel(1, 1).0[0])
+            .collect();
         assert_eq!(shades, [0, 128, 255]);
     }
 
     #[test]
     fn sixty_four_heads_stand_eight_by_eight_with_gaps() {
-        let heads: Vec<RgbImage> = (0..64).map(|shade| RgbImage::from_pixel(4, 4, Rgb([shade; 3]))).collect();
+        let heads: Vec<RgbImage> = (0..64)
+            .map(|shade| RgbImage::from_pixel(4, 4, Rgb([shade; 3])))
+            .collect();
         let grid = grid(&heads);
         assert_eq!(grid.dimensions(), (8 * 6 + 2, 8 * 6 + 2));
         assert_eq!(grid.get_pixel(0, 0), &BACKGROUND);

@@ -37,7 +37,10 @@ impl Heads {
         })?;
         let rows: Vec<&ManifestRow> = manifest.split(Split::Train).collect();
         if rows.is_empty() {
-            return Err(Usage(format!("the manifest `{name}` has no head to train on; create one that selects some")).into());
+            return Err(Usage(format!(
+                "the manifest `{name}` has no head to train on; create one that selects some"
+            ))
+            .into());
         }
         let mut hash = Sha256::new();
         for row in &rows {
@@ -95,8 +98,16 @@ fn build(data: &Path, rows: &[&ManifestRow], path: &Path, side: u32) -> Result<(
         }
     }
     let bar = ProgressBar::new(rows.len() as u64).with_message(format!("packing heads at {side} px"));
-    bar.set_style(ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}").expect("the template is well-formed"));
-    let built = pack::build(path, side, rows.len(), |index| read_head(&store, rows[index]), |done| bar.set_position(done as u64));
+    bar.set_style(
+        ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}").expect("the template is well-formed"),
+    );
+    let built = pack::build(
+        path,
+        side,
+        rows.len(),
+        |index| read_head(&store, rows[index]),
+        |done| bar.set_position(done as u64),
+    );
     bar.finish_and_clear();
     built.context("cannot pack the heads")
 }

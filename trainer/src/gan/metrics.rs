@@ -81,7 +81,11 @@ impl Log {
         if kept != text {
             dataset::files::write_durably(path, kept.as_bytes()).with_context(cannot)?;
         }
-        let file = OpenOptions::new().create(true).append(true).open(path).with_context(cannot)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .with_context(cannot)?;
         Ok(Self { file, lines })
     }
 

@@ -5,6 +5,7 @@
 
 pub mod adam;
 pub mod augment;
+pub mod canvas;
 pub mod chart;
 pub mod checkpoint;
 pub mod folder;

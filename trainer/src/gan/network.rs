@@ -115,7 +115,16 @@ impl Network {
                         Mode::Estimate(share) => (true, share),
                         Mode::Use => (false, 0.0),
                     };
-                    x.batch_norm(Some(scale), Some(shift), Some(mean), Some(variance), train, momentum, EPSILON, false)
+                    x.batch_norm(
+                        Some(scale),
+                        Some(shift),
+                        Some(mean),
+                        Some(variance),
+                        train,
+                        momentum,
+                        EPSILON,
+                        false,
+                    )
                 }
                 Layer::Relu => x.relu(),
                 Layer::LeakyRelu => leaky_relu(&x, SLOPE),
@@ -179,4 +188,84 @@ fn unit(vector: &Tensor) -> Tensor {
 /// The weight's largest singular value along the kept vectors; differentiable in the weight only.
 fn singular_value(weight: &Tensor, left: &Tensor, right: &Tensor) -> Tensor {
     weight.view([left.size()[0], -1]).mv(right).dot(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gan::plan::Shape;
+
+    fn pictures(count: i64) -> Tensor {
+        Tensor::randn([count, 3, 16, 16], (Kind::Float, Device::Cpu))
+    }
+
+    fn convolution(spectral: bool) -> Layer {
+        Layer::Conv {
+            out: 8,
+            kernel: 4,
+            stride: 2,
+            padding: 1,
+            spectral,
+        }
+    }
+
+    fn network(layers: Vec<Layer>) -> Network {
+        tch::manual_seed(5);
+        let input = Shape {
+            channels: 3,
+            side: 16,
+        };
+        Network::new(Plan::new(input, layers))
+    }
+
+    #[test]
+    fn values_begin_as_the_dcgan_paper_says() {
+        let network = network(vec![convolution(false), Layer::BatchNorm]);
+        let weight = network.parameter("0.weight");
+        assert!((weight.std(false).double_value(&[]) - 0.02).abs() < 0.003);
+        let scale = network.parameter("1.weight");
+        assert!((scale.mean(Kind::Float).double_value(&[]) - 1.0).abs() < 0.03);
+        assert_eq!(network.parameter("1.bias").abs().max().double_value(&[]), 0.0);
+    }
+
+    #[test]
+    fn a_change_of_the_flat_vector_is_a_change_of_the_weights() {
+        let mut network = network(vec![convolution(false)]);
+        let input = pictures(2);
+        let before = tch::no_grad(|| network.forward(&input, Mode::Use));
+        let _ = network.flat.g_mul_scalar_(2.0);
+        let after = tch::no_grad(|| network.forward(&input, Mode::Use));
+        assert!(after.allclose(&(before * 2), 1e-5, 1e-6, false));
+    }
+
+    #[test]
+    fn a_spectral_layer_stretches_nothing() {
+        let network = network(vec![convolution(true)]);
+        for _ in 0..30 {
+            network.turn_singular_vectors();
+        }
+        let (left, right) = (network.buffer("0.left"), network.buffer("0.right"));
+        let weight = network.parameter("0.weight");
+        let matrix = (weight / singular_value(weight, left, right)).view([8, -1]);
+        let largest = matrix.matmul(&matrix.tr()).linalg_eigvalsh("L").max().sqrt().double_value(&[]);
+        assert!((largest - 1.0).abs() < 1e-3, "{largest}");
+    }
+
+    #[test]
+    fn running_statistics_move_in_training_only() {
+        let network = network(vec![convolution(false), Layer::BatchNorm]);
+        let start = network.kept.copy();
+        let _ = network.forward(&pictures(4), Mode::Use);
+        assert!(network.kept.equal(&start));
+        let _ = network.forward(&pictures(4), Mode::Train);
+        assert!(!network.kept.equal(&start));
+    }
+
+    #[test]
+    fn values_that_are_no_numbers_are_noticed() {
+        let network = network(vec![convolution(false)]);
+        assert!(network.is_finite());
+        let _ = network.flat.narrow(0, 5, 1).fill_(f64::NAN);
+        assert!(!network.is_finite());
+    }
 }

@@ -154,7 +154,12 @@ impl Plan {
                 let side = (before.side + 2 * padding - kernel) / stride + 1;
                 let inputs = before.channels * kernel * kernel;
                 self.macs += side * side * out * inputs;
-                self.parameter(number, "weight", &[out, before.channels, kernel, kernel], Init::Normal(0.0, DEVIATION));
+                self.parameter(
+                    number,
+                    "weight",
+                    &[out, before.channels, kernel, kernel],
+                    Init::Normal(0.0, DEVIATION),
+                );
                 if spectral {
                     self.parameter(number, "bias", &[out], Init::Constant(0.0));
                     self.buffer(number, "left", &[out], Init::Normal(0.0, 1.0));
@@ -170,7 +175,12 @@ impl Plan {
             } => {
                 let side = stride * (before.side - 1) - 2 * padding + kernel;
                 self.macs += before.side * before.side * before.channels * out * kernel * kernel;
-                self.parameter(number, "weight", &[before.channels, out, kernel, kernel], Init::Normal(0.0, DEVIATION));
+                self.parameter(
+                    number,
+                    "weight",
+                    &[before.channels, out, kernel, kernel],
+                    Init::Normal(0.0, DEVIATION),
+                );
                 Shape { channels: out, side }
             }
             Layer::BatchNorm => {

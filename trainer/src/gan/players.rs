@@ -119,8 +119,7 @@ impl Players {
         let loss = self.recipe.loss.generator(&logits);
         // Only the generator's gradients are asked for, so the discriminator's are not computed.
         let gradient = gradient(&loss, &self.generator);
-        self.generator_adam
-            .step(&mut self.generator.flat, &gradient, rate);
+        self.generator_adam.step(&mut self.generator.flat, &gradient, rate);
         tch::no_grad(|| {
             if let Some(average) = &mut self.average {
                 // At the start the average follows quickly, or it would hold the random weights long.

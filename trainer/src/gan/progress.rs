@@ -97,7 +97,12 @@ impl Progress {
             text.push_str(&format!(" | {} left", duration(left)));
         }
         if let Some(last) = standing.last {
-            for (name, value) in [("loss D", last.loss_d), ("G", last.loss_g), ("D(real)", last.d_real), ("D(fake)", last.d_fake)] {
+            for (name, value) in [
+                ("loss D", last.loss_d),
+                ("G", last.loss_g),
+                ("D(real)", last.d_real),
+                ("D(fake)", last.d_fake),
+            ] {
                 if let Some(value) = value {
                     text.push_str(&format!(" | {name} {value:.2}"));
                 }

@@ -121,7 +121,9 @@ impl Args {
         match (&self.name, &self.manifest) {
             (Some(name), _) => Ok(name.clone()),
             (None, Some(manifest)) => Ok(format!("{manifest}-{:?}", settings.preset).to_lowercase()),
-            (None, None) => Err(Usage("give --manifest NAME for a new run, or --name RUN --resume to go on with one".into()).into()),
+            (None, None) => {
+                Err(Usage("give --manifest NAME for a new run, or --name RUN --resume to go on with one".into()).into())
+            }
         }
     }
 
@@ -166,7 +168,10 @@ fn existing(name: &str, resume: bool, data: &Path) -> Result<Option<(RunFolder, 
     let folder = RunFolder::new(data.join("runs").join(name));
     match folder.read()? {
         Some(file) if resume => Ok(Some((folder, file))),
-        Some(_) => Err(Usage(format!("there is a run `{name}`; go on with it by --resume, or give another --name")).into()),
+        Some(_) => Err(Usage(format!(
+            "there is a run `{name}`; go on with it by --resume, or give another --name"
+        ))
+        .into()),
         None => Ok(None),
     }
 }
@@ -174,7 +179,11 @@ fn existing(name: &str, resume: bool, data: &Path) -> Result<Option<(RunFolder, 
 /// A new run under the name.
 fn begin(name: &str, args: &Args, settings: &TrainSettings, data: &Path) -> Result<(RunFolder, RunFile, Heads)> {
     let Some(manifest) = &args.manifest else {
-        return Err(Usage(format!("there is no run `{name}`{}; a new one needs --manifest NAME", known(data))).into());
+        return Err(Usage(format!(
+            "there is no run `{name}`{}; a new one needs --manifest NAME",
+            known(data)
+        ))
+        .into());
     };
     let recipe = Recipe::resolve(settings)?;
     let heads = Heads::open(data, manifest, recipe.side)?;
@@ -205,7 +214,10 @@ fn refuse_changes(name: &str, args: &Args, file: &RunFile) -> Result<()> {
         return Ok(());
     }
     let changes = changes.join(", ");
-    Err(Usage(format!("the run `{name}` was begun with {changes}; leave that away, or begin another --name")).into())
+    Err(Usage(format!(
+        "the run `{name}` was begun with {changes}; leave that away, or begin another --name"
+    ))
+    .into())
 }
 
 /// What a flag would change, in words; none where it is not given or says what is.
@@ -224,7 +236,10 @@ fn refuse_other_heads(file: &RunFile, heads: &Heads) -> Result<()> {
         );
     }
     if file.heads_digest != heads.digest {
-        bail!("heads of the manifest `{}` were purged since the run began; begin another --name", file.manifest);
+        bail!(
+            "heads of the manifest `{}` were purged since the run began; begin another --name",
+            file.manifest
+        );
     }
     Ok(())
 }

@@ -64,7 +64,10 @@ pub fn run(args: &Args, settings: &SampleSettings, data: &Path) -> Result<()> {
     let mut players = Players::new(&file.recipe);
     let Some(state) = checkpoint::load_newest(&folder.checkpoints(), &mut players, &file.digest())? else {
         let shown = args.run.display();
-        return Err(Usage(format!("the run `{shown}` has no checkpoint yet; train it on with --resume")).into());
+        return Err(Usage(format!(
+            "the run `{shown}` has no checkpoint yet; train it on with --resume"
+        ))
+        .into());
     };
     let generator = final_generator(&players, &file.recipe);
     seed(settings.seed, Draw::Sample, 0);

@@ -125,8 +125,12 @@ impl<'a> Run<'a> {
         let steps = self.limits.epochs.map(|epochs| self.schedule.steps(epochs));
         let limits = [
             steps.map(|steps| share(self.step as f64, steps as f64)),
-            self.limits.time.map(|time| share(self.time().as_secs_f64(), time.as_secs_f64())),
-            self.limits.images.map(|images| share(self.images() as f64, images as f64)),
+            self.limits
+                .time
+                .map(|time| share(self.time().as_secs_f64(), time.as_secs_f64())),
+            self.limits
+                .images
+                .map(|images| share(self.images() as f64, images as f64)),
         ];
         limits.into_iter().flatten()
     }

@@ -16,7 +16,9 @@ pub fn freeze(data: &Path, name: &str, heads: impl Iterator<Item = RgbImage>) {
         head.write_to(&mut png, ImageFormat::Png).expect("encodes");
         let png = png.into_inner();
         let hash = hex::encode(Sha256::digest(&png));
-        store.put_blocking(&Key::head(&hash).expect("a hash"), png).expect("writes");
+        store
+            .put_blocking(&Key::head(&hash).expect("a hash"), png)
+            .expect("writes");
         row(&format!("{number:06}"), &hash, i64::from(head.width()))
     });
     let rows = rows.collect();

@@ -1,0 +1,239 @@
+//! `trainer run` as a process: what it makes, refuses, and keeps through kills.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use common::{discs, freeze, trainer};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+/// A data folder with the manifest `v1` of `count` heads.
+fn data(count: u32) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    freeze(folder.path(), "v1", discs(count));
+    folder
+}
+
+/// A tiny run: networks of a few thousand values at 16 px.
+fn tiny(data: &Path, name: &str, more: &[&str]) -> Command {
+    let mut command = trainer(data);
+    command.args(["run", "--name", name, "--preset", "quick", "--side", "16", "--width", "4"]);
+    command.args(["--batch", "8", "--threads", "1", "--precision", "f32"]);
+    command.args(more);
+    command
+}
+
+fn run(mut command: Command) -> Output {
+    command.output().expect("the program starts")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn assert_refused(output: &Output, code: i32, expected: &str) {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert!(text.contains(expected), "{expected:?} is not in {text}");
+}
+
+fn checkpoints(data: &Path, name: &str) -> Vec<PathBuf> {
+    let folder = data.join("runs").join(name).join("checkpoints");
+    dataset::files::sorted_entries(&folder).expect("lists")
+}
+
+/// The vectors of the newest checkpoint: what follows the header, whose seconds differ.
+fn final_bits(data: &Path, name: &str) -> Vec<u8> {
+    let newest = checkpoints(data, name).pop().expect("a checkpoint");
+    let content = std::fs::read(newest).expect("reads");
+    let length = u64::from_le_bytes(*content.first_chunk().expect("a header"));
+    content[8 + length as usize..].to_vec()
+}
+
+/// metrics.jsonl without its times.
+fn metrics(data: &Path, name: &str) -> Vec<serde_json::Value> {
+    let path = data.join("runs").join(name).join("metrics.jsonl");
+    let text = std::fs::read_to_string(path).expect("reads");
+    let line = |line: &str| {
+        let mut line: serde_json::Value = serde_json::from_str(line).expect("is JSON");
+        line["seconds"].take();
+        line
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn a_run_leaves_grids_metrics_chart_and_checkpoints() {
+    let data = data(40);
+    let output = run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "30", "--grid-epochs", "10"]));
+    assert!(output.status.success(), "{}", stderr(&output));
+    let folder = data.path().join("runs/a");
+    for file in ["grids/epoch-0010.png", "grids/epoch-0030.png", "losses.png", "run.json"] {
+        assert!(folder.join(file).is_file(), "{file}");
+    }
+    assert_eq!(image::open(folder.join("grids/epoch-0030.png")).expect("opens").width(), 8 * 18 + 2);
+    let lines = metrics(data.path(), "a");
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[2]["images"], 150 * 8);
+    assert_eq!(checkpoints(data.path(), "a").len(), 1);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
+    let data = data(40);
+    for (name, seed) in [("a", "1"), ("b", "1"), ("c", "2")] {
+        let output = run(tiny(data.path(), name, &["--manifest", "v1", "--epochs", "6", "--seed", seed]));
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    assert_eq!(final_bits(data.path(), "a"), final_bits(data.path(), "b"));
+    assert_ne!(final_bits(data.path(), "a"), final_bits(data.path(), "c"));
+}
+
+#[test]
+fn killed_at_twenty_moments_and_resumed_a_run_ends_with_the_same_bits() {
+    let data = data(40);
+    let flags = ["--manifest", "v1", "--epochs", "80", "--grid-epochs", "40", "--resume"];
+    // A checkpoint after every step, so that kills fall into their writing too.
+    let each_step = [&flags[..], &["--checkpoint-minutes", "0"]].concat();
+    let started = std::time::Instant::now();
+    let output = run(tiny(data.path(), "whole", &flags));
+    assert!(output.status.success(), "{}", stderr(&output));
+    let whole = started.elapsed();
+    let mut dice = ChaCha8Rng::seed_from_u64(20);
+    let mut half_written = 0;
+    for _ in 0..20 {
+        let mut child = tiny(data.path(), "killed", &each_step)
+            .stderr(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        std::thread::sleep(whole.mul_f64(dice.random_range(0.0..0.7)));
+        child.kill().expect("is killed");
+        child.wait().expect("ends");
+        let folder = data.path().join("runs/killed/checkpoints");
+        let left = dataset::files::sorted_entries(&folder).expect("lists");
+        half_written += usize::from(left.iter().any(|path| path.extension().is_some_and(|end| end == "part")));
+    }
+    println!("{half_written} of 20 kills fell into the writing of a checkpoint");
+    let output = run(tiny(data.path(), "killed", &each_step));
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(final_bits(data.path(), "killed"), final_bits(data.path(), "whole"));
+    assert_eq!(metrics(data.path(), "killed"), metrics(data.path(), "whole"));
+    let grid = |name: &str| std::fs::read(data.path().join("runs").join(name).join("grids/epoch-0080.png")).expect("reads");
+    assert_eq!(grid("killed"), grid("whole"));
+}
+
+#[test]
+fn an_interrupt_saves_and_a_resumed_run_ends_with_the_same_bits() {
+    let data = data(40);
+    let flags = ["--manifest", "v1", "--epochs", "150", "--resume"];
+    let output = run(tiny(data.path(), "whole", &flags));
+    assert!(output.status.success(), "{}", stderr(&output));
+    let child = tiny(data.path(), "stopped", &flags)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let begun = data.path().join("runs/stopped/metrics.jsonl");
+    while std::fs::metadata(&begun).map_or(0, |file| file.len()) == 0 {
+        std::thread::yield_now();
+    }
+    let status = Command::new("kill").arg(child.id().to_string()).status().expect("signals");
+    assert!(status.success());
+    let output = child.wait_with_output().expect("ends");
+    assert_refused(&output, 130, "interrupted");
+    assert_eq!(checkpoints(data.path(), "stopped").len(), 1);
+    let output = run(tiny(data.path(), "stopped", &flags));
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(final_bits(data.path(), "stopped"), final_bits(data.path(), "whole"));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
+    let data = data(40);
+    let begin = ["--manifest", "v1", "--epochs", "4", "--checkpoint-minutes", "0"];
+    assert!(run(tiny(data.path(), "a", &begin)).status.success());
+    assert!(run(tiny(data.path(), "b", &begin)).status.success());
+    let newest = checkpoints(data.path(), "a").pop().expect("a checkpoint");
+    let mut content = std::fs::read(&newest).expect("reads");
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    std::fs::write(&newest, content).expect("writes");
+    let output = run(tiny(data.path(), "a", &["--resume", "--epochs", "6"]));
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("is damaged"), "{}", stderr(&output));
+    assert!(run(tiny(data.path(), "b", &["--resume", "--epochs", "6"])).status.success());
+    assert_eq!(final_bits(data.path(), "a"), final_bits(data.path(), "b"));
+}
+
+#[test]
+fn sixty_heads_fill_batches_of_sixty_four() {
+    let data = data(60);
+    let flags = ["--manifest", "v1", "--batch", "64", "--epochs", "20", "--g-every", "5"];
+    let mut command = trainer(data.path());
+    command.args(["run", "--name", "a", "--preset", "quick", "--side", "16", "--width", "4", "--threads", "1"]);
+    let output = run({
+        command.args(flags);
+        command
+    });
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+fn wrong_requests_are_usage_errors_that_name_the_way_out() {
+    let data = data(12);
+    let refused = |more: &[&str], expected: &str| {
+        let mut command = trainer(data.path());
+        command.args(["run", "--name", "a", "--threads", "1"]).args(more);
+        assert_refused(&run(command), 2, expected);
+    };
+    refused(&["--manifest", "v9", "--epochs", "1"], "there are: v1");
+    refused(&["--manifest", "v1", "--preset", "quick", "--side", "48"], "no side of 48 px");
+    refused(&["--manifest", "v1", "--preset", "report", "--side", "64"], "draws 96 px");
+    refused(&["--manifest", "v1", "--batch", "1"], "--batch must be 2");
+    refused(&["--resume"], "needs --manifest NAME");
+    assert!(!data.path().join("runs/a").exists());
+    assert!(run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "1"])).status.success());
+    refused(&["--manifest", "v1", "--epochs", "1"], "go on with it by --resume");
+    refused(&["--resume", "--seed", "9", "--g-every", "2"], "--g-every 1 (not 2), --seed 1 (not 9)");
+    let unnamed = run({
+        let mut command = trainer(data.path());
+        command.arg("run");
+        command
+    });
+    assert_refused(&unnamed, 2, "give --manifest NAME");
+}
+
+#[test]
+fn a_changed_manifest_and_missing_heads_are_told_before_training() {
+    let data = data(12);
+    let header = data.path().join("manifests/v1/manifest.json");
+    let text = std::fs::read_to_string(&header).expect("reads");
+    std::fs::write(&header, text.replace("\"seed\": 0", "\"seed\": 1")).expect("writes");
+    assert_refused(&run(tiny(data.path(), "a", &["--manifest", "v1"])), 1, "manifest.json was changed");
+    std::fs::write(&header, text).expect("writes");
+    let heads = dataset::files::sorted_entries(&data.path().join("store/heads")).expect("lists");
+    std::fs::remove_dir_all(&heads[0]).expect("removes");
+    assert_refused(&run(tiny(data.path(), "a", &["--manifest", "v1"])), 1, "is missing from the store");
+    std::fs::remove_dir_all(data.path().join("store")).expect("removes");
+    assert_refused(&run(tiny(data.path(), "a", &["--manifest", "v1"])), 1, "vanished");
+}
+
+#[test]
+fn a_full_disk_leaves_the_checkpoint_before_intact() {
+    let data = data(40);
+    assert!(run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "4"])).status.success());
+    let before = checkpoints(data.path(), "a");
+    // A limit on the size of files stands for the full disk: the write fails half-way with an error.
+    let shell = "trap '' XFSZ; ulimit -f 16; exec \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", shell, "sh"]);
+    let inner = tiny(data.path(), "a", &["--resume", "--epochs", "6"]);
+    command.arg(inner.get_program()).args(inner.get_args());
+    let output = run(command);
+    assert_refused(&output, 1, "is intact");
+    assert_eq!(checkpoints(data.path(), "a"), before);
+    assert!(run(tiny(data.path(), "a", &["--resume", "--epochs", "6"])).status.success());
+}
