@@ -4,9 +4,12 @@
 //! No torch here.
 
 pub mod catalog;
+pub mod cli;
+pub mod commands;
 pub mod crawl;
 pub mod crop;
 pub mod curate;
+pub mod desk;
 pub mod detect;
 pub mod digests;
 pub mod head;
@@ -16,6 +19,9 @@ pub mod manifest;
 pub mod outcome;
 pub mod period;
 pub mod progress;
+pub mod run;
 pub mod selection;
+pub mod settings;
 pub mod sheet;
+pub mod status;
 pub mod stop;

@@ -19,6 +19,13 @@ impl Tally {
         self.lines.push((label.into(), count));
     }
 
+    /// Adds the counts of another stage, its funnel left out.
+    pub fn add(&mut self, other: &Self) {
+        self.done += other.done;
+        self.skipped += other.skipped;
+        self.failed += other.failed;
+    }
+
     /// Whether more than `share` (0 to 1) of the attempted items failed.
     pub fn exceeds(&self, share: f64) -> bool {
         self.failed as f64 > share * (self.done + self.failed) as f64

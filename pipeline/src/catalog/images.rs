@@ -1,10 +1,9 @@
 //! Verified pictures in the store.
 
 use anyhow::Context;
-use sqlx::Row;
 use vision::picture::Format;
 
-use super::{Catalog, Write};
+use super::Write;
 
 /// One row of `images`.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,16 +64,4 @@ pub async fn record(write: &mut Write, image: &Image) -> anyhow::Result<bool> {
     .await
     .with_context(|| format!("cannot record picture {}", image.image))?;
     Ok(result.rows_affected() > 0)
-}
-
-/// Whether the catalog knows any picture: then its store must exist already.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn any(catalog: &Catalog) -> anyhow::Result<bool> {
-    let row = sqlx::query("SELECT CAST(COUNT(*) AS BIGINT) AS known FROM (SELECT image FROM images LIMIT 1) AS first")
-        .fetch_one(catalog.pool())
-        .await
-        .context("cannot look for pictures in the catalog")?;
-    Ok(row.try_get::<i64, _>("known")? > 0)
 }

@@ -19,6 +19,7 @@ pub mod posts;
 pub mod samples;
 pub mod selection;
 pub mod splits;
+pub mod summary;
 pub mod verdicts;
 
 use std::fmt;

@@ -1,0 +1,50 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::{crawl, crop, curate, detect, import, manifest, run, sheet, status};
+
+/// From image boards to frozen datasets of anime heads
+#[derive(Debug, Parser)]
+#[command(
+    name = "pipeline",
+    version,
+    after_help = "Example: pipeline crawl konachan --min-likes 100 --since 2023 --limit 500"
+)]
+pub struct Cli {
+    /// Settings file
+    #[arg(long, global = true, value_name = "FILE", default_value = "stages.toml")]
+    pub config: PathBuf,
+    /// Folder of catalog, store, manifests and runs [default: `data` beside the settings file]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// One command a stage or question.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Lists a site's posts and fetches their pictures
+    Crawl(crawl::Args),
+    /// Takes a folder of heads or pictures into the catalog
+    Import(import::Args),
+    /// Finds the faces in stored pictures, cuts out their heads and judges them
+    Crop(crop::Args),
+    /// Judges again the heads that have no verdict under the current settings
+    Curate(curate::Args),
+    /// Draws contact sheets: accepted heads, refused heads by reason, pictures with boxes
+    Sheet(sheet::Args),
+    /// Freezes, lists, shows and verifies versions of the dataset
+    #[command(subcommand)]
+    Manifest(manifest::Command),
+    /// Does every stage that [run] of the settings names, and freezes a new version if rows changed
+    Run(run::Args),
+    /// Says what lies where
+    Status(status::Args),
+    /// Finds the faces in picture files; needs no catalog
+    Detect(detect::Args),
+}

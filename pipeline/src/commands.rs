@@ -1,0 +1,107 @@
+//! From a parsed command line to an exit code.
+
+use dataset::failure;
+
+use crate::cli::{Cli, Command};
+use crate::desk::{Desk, data_folder};
+use crate::outcome::Tally;
+use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::{detect, manifest, run, sheet, status};
+
+/// Does what was asked.
+///
+/// # Errors
+/// What stopped it; `dataset::failure::exit_code` gives the code.
+pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
+    let settings = Settings::load(&cli.config)?;
+    let data = data_folder(cli.data.as_deref(), &settings)?;
+    let share = settings.run.max_failed_share;
+    let stop = Stop::on_signals()?;
+    let tally = match cli.command {
+        Command::Detect(args) => detect_files(&args, &settings, &stop)?,
+        Command::Status(args) => return show_status(&args, Desk::to_read(settings, data, stop).await?).await,
+        Command::Sheet(args) => {
+            let desk = Desk::to_read(settings, data, stop).await?;
+            let digests = desk.digests().await?;
+            let out = args.out.clone().unwrap_or_else(|| desk.data.join("sheets"));
+            sheet::run(&desk.catalog, &desk.store, &digests, &args, &out).await?
+        }
+        Command::Manifest(command) => return manifests(command, settings, data, stop).await,
+        Command::Crawl(args) => {
+            let request = args.resolve(&settings.crawl, &settings.sites)?;
+            let desk = Desk::to_write(settings, data, &format!("crawl {}", args.site), stop).await?;
+            printed("crawl", desk.crawl(&request).await?)
+        }
+        Command::Import(args) => {
+            let request = args.resolve()?;
+            let desk = Desk::to_write(settings, data, "import", stop).await?;
+            printed("import", desk.import(&request).await?)
+        }
+        Command::Crop(args) => {
+            let request = args.resolve()?;
+            let desk = Desk::to_write(settings, data, "crop", stop).await?;
+            printed("crop", desk.crop(&request).await?)
+        }
+        Command::Curate(_) => {
+            let desk = Desk::to_write(settings, data, "curate", stop).await?;
+            printed("curate", desk.curate().await?)
+        }
+        Command::Run(_) => run::run(&Desk::to_write(settings, data, "run", stop).await?).await?,
+    };
+    Ok(if tally.exceeds(share) {
+        failure::ITEM_FAILURES
+    } else {
+        0
+    })
+}
+
+fn printed(stage: &str, tally: Tally) -> Tally {
+    tally.print(stage);
+    tally
+}
+
+fn detect_files(args: &detect::Args, settings: &Settings, stop: &Stop) -> anyhow::Result<Tally> {
+    let detector = settings.crop.load_detector(0)?;
+    detect::run(
+        args,
+        &detector,
+        &settings.crop.limits(),
+        settings.curate.min_score,
+        stop,
+    )
+}
+
+async fn show_status(args: &status::Args, desk: Desk) -> anyhow::Result<u8> {
+    let gathered = status::gather(&desk.catalog, &desk.data, &desk.digests().await?).await?;
+    if args.json {
+        println!("{}", serde_json::to_string(&gathered)?);
+    } else {
+        let url = crate::catalog::without_password(&desk.settings.catalog_url(&desk.data));
+        status::print(&gathered, &desk.data, &url);
+    }
+    Ok(0)
+}
+
+async fn manifests(
+    command: manifest::Command,
+    settings: Settings,
+    data: std::path::PathBuf,
+    stop: Stop,
+) -> anyhow::Result<u8> {
+    let folder = data.join("manifests");
+    match command {
+        manifest::Command::Create { name, select } => {
+            let selection = select.resolve()?;
+            let desk = Desk::to_write(settings, data, "manifest create", stop).await?;
+            desk.freeze(Some(&name), &selection).await?;
+        }
+        manifest::Command::List { json } => manifest::list(&folder, json)?,
+        manifest::Command::Show { name, json } => manifest::show(&folder, &name, json)?,
+        manifest::Command::Verify { name, quick } => {
+            let desk = Desk::to_read(settings, data, stop).await?;
+            manifest::verify(&folder, &desk.store, &name, quick)?;
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,173 @@
+//! What the commands are given to work with: settings, catalog, store, and the lock of those that
+//! write. Stages take from here only what they use.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use dataset::Store;
+use dataset::failure::Usage;
+
+use crate::catalog::{Catalog, summary};
+use crate::digests::{self, Digests};
+use crate::lock::Lock;
+use crate::manifest::Origin;
+use crate::outcome::Tally;
+use crate::selection::Selection;
+use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::{crawl, crop, curate, import, manifest};
+
+/// An opened data folder.
+pub struct Desk {
+    /// All settings.
+    pub settings: Settings,
+    /// The data folder, absolute.
+    pub data: PathBuf,
+    /// The catalog.
+    pub catalog: Catalog,
+    /// The store.
+    pub store: Store,
+    /// Whether the run should end.
+    pub stop: Stop,
+    /// Held by commands that write.
+    _lock: Option<Lock>,
+}
+
+impl Desk {
+    /// Opens a data folder to write to it: takes the lock, makes what is missing.
+    ///
+    /// # Errors
+    /// `Locked`; a store that vanished; a database or folder that refuses.
+    pub async fn to_write(settings: Settings, data: PathBuf, command: &str, stop: Stop) -> anyhow::Result<Self> {
+        let lock = Lock::take(&data, command)?;
+        Self::open(settings, data, Some(lock), stop).await
+    }
+
+    /// Opens a data folder that must exist, to read from it beside a run that writes.
+    ///
+    /// # Errors
+    /// `Usage` where the folder holds nothing yet; otherwise as [`Self::to_write`].
+    pub async fn to_read(settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<Self> {
+        if !data.is_dir() {
+            let why = format!(
+                "there is no data folder {}; `pipeline crawl` or `pipeline import` makes it",
+                data.display()
+            );
+            return Err(Usage(why).into());
+        }
+        Self::open(settings, data, None, stop).await
+    }
+
+    async fn open(settings: Settings, data: PathBuf, lock: Option<Lock>, stop: Stop) -> anyhow::Result<Self> {
+        let catalog = Catalog::open(&settings.catalog_url(&data)).await?;
+        let folder = data.join("store");
+        // Only an empty catalog may have no store: else its bytes have vanished, and making a new
+        // store would hide it.
+        let store = if summary::has_images(&catalog).await? {
+            Store::open(&folder)?
+        } else {
+            Store::create(&folder)?
+        };
+        if lock.is_some() {
+            store.sweep()?;
+        }
+        Ok(Self {
+            settings,
+            data,
+            catalog,
+            store,
+            stop,
+            _lock: lock,
+        })
+    }
+
+    /// The folder of frozen versions.
+    pub fn manifests(&self) -> PathBuf {
+        self.data.join("manifests")
+    }
+
+    /// Digests of the current settings.
+    ///
+    /// # Errors
+    /// Where the catalog or the detector cannot be read.
+    pub async fn digests(&self) -> anyhow::Result<Digests> {
+        digests::current(&self.catalog, &self.settings.crop, &self.settings.curate).await
+    }
+
+    /// Crawls one site.
+    ///
+    /// # Errors
+    /// As [`crawl::run`].
+    pub async fn crawl(&self, request: &crawl::CrawlRequest) -> anyhow::Result<Tally> {
+        crawl::run(&self.catalog, &self.store, &self.settings.crawl, request, &self.stop).await
+    }
+
+    /// Takes in a folder, and judges its heads.
+    ///
+    /// # Errors
+    /// As [`import::run`] and [`curate::run`].
+    pub async fn import(&self, request: &import::ImportRequest) -> anyhow::Result<Tally> {
+        let (rule, limits) = (self.settings.crop.rule(), self.settings.crop.limits());
+        let mut tally = import::run(&self.catalog, &self.store, rule, limits, request, &self.stop).await?;
+        tally.lines.extend(self.curate().await?.lines);
+        Ok(tally)
+    }
+
+    /// Cuts heads, and judges them.
+    ///
+    /// # Errors
+    /// As [`crop::run`] and [`curate::run`].
+    pub async fn crop(&self, request: &crop::CropRequest) -> anyhow::Result<Tally> {
+        let mut tally = crop::run(&self.catalog, &self.store, &self.settings.crop, request, &self.stop).await?;
+        tally.lines.extend(self.curate().await?.lines);
+        Ok(tally)
+    }
+
+    /// Judges heads.
+    ///
+    /// # Errors
+    /// As [`curate::run`].
+    pub async fn curate(&self) -> anyhow::Result<Tally> {
+        curate::run(&self.catalog, &self.settings.curate, &self.stop).await
+    }
+
+    /// Freezes a selection, under `name` or under the next free `vN` if the rows changed.
+    ///
+    /// # Errors
+    /// As [`manifest::create`].
+    pub async fn freeze(&self, name: Option<&str>, selection: &Selection) -> anyhow::Result<manifest::Creation> {
+        let digests = self.digests().await?;
+        let popularity: BTreeMap<String, String> = self
+            .settings
+            .sites
+            .iter()
+            .map(|(name, site)| (name.clone(), site.likes.describe().to_string()))
+            .collect();
+        let origin = Origin {
+            selection,
+            digests: &digests,
+            rule: self.settings.crop.rule(),
+            popularity: &popularity,
+        };
+        let (catalog, folder, settings) = (&self.catalog, self.manifests(), &self.settings.manifest);
+        let creation = match name {
+            Some(name) => manifest::create(catalog, &folder, settings, &origin, name).await?,
+            None => manifest::refresh(catalog, &folder, settings, &origin).await?,
+        };
+        let (name, rows) = (&creation.manifest.name, creation.manifest.rows.len());
+        let word = if creation.created { "created" } else { "unchanged" };
+        println!("manifest {name}: {word}, {rows} heads, id {}", creation.manifest.id());
+        Ok(creation)
+    }
+}
+
+/// The data folder: the flag's, against the working directory; else the one beside the settings.
+///
+/// # Errors
+/// Where the working directory is gone.
+pub fn data_folder(flag: Option<&Path>, settings: &Settings) -> anyhow::Result<PathBuf> {
+    Ok(match flag {
+        Some(folder) => std::path::absolute(folder)?,
+        None => settings.default_data.clone(),
+    })
+}

@@ -1,0 +1,67 @@
+//! `pipeline run`: every stage in order, for cron.
+
+use anyhow::Context;
+
+use crate::crawl;
+use crate::crop::CropRequest;
+use crate::desk::Desk;
+use crate::outcome::Tally;
+use crate::selection::SelectionArgs;
+use crate::settings::{RunCrawl, RunSelect};
+
+/// Does every stage that [run] of the settings names, and freezes a new version if rows changed
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(after_help = "Example: pipeline --config /home/you/anime-heads/stages.toml run")]
+pub struct Args {}
+
+/// Crawls, crops, judges and freezes. What each stage did is printed as it ends.
+///
+/// # Errors
+/// Of the first stage that stops; what the stages before it recorded stays.
+pub async fn run(desk: &Desk) -> anyhow::Result<Tally> {
+    let mut all = Tally::default();
+    for crawl in &desk.settings.run.crawl {
+        let request = crawl_args(crawl).resolve(&desk.settings.crawl, &desk.settings.sites)?;
+        let tally = desk
+            .crawl(&request)
+            .await
+            .with_context(|| format!("crawl {}", crawl.site))?;
+        tally.print(&format!("crawl {}", crawl.site));
+        all.add(&tally);
+    }
+    let selection = select_args(&desk.settings.run.select).resolve()?;
+    let request = CropRequest {
+        selection: selection.clone(),
+        limit: None,
+    };
+    let tally = desk.crop(&request).await.context("crop")?;
+    tally.print("crop");
+    all.add(&tally);
+    desk.freeze(None, &selection).await.context("manifest")?;
+    Ok(all)
+}
+
+fn crawl_args(crawl: &RunCrawl) -> crawl::Args {
+    crawl::Args {
+        site: crawl.site.clone(),
+        min_likes: crawl.min_likes,
+        min_views: crawl.min_views,
+        since: crawl.since.clone(),
+        until: crawl.until.clone(),
+        tags: crawl.tags.clone(),
+        rating: crawl.rating.clone(),
+        limit: crawl.limit,
+        ..crawl::Args::default()
+    }
+}
+
+fn select_args(select: &RunSelect) -> SelectionArgs {
+    SelectionArgs {
+        min_likes: select.min_likes,
+        since: select.since.clone(),
+        until: select.until.clone(),
+        tags: select.tags.clone(),
+        source: select.source.clone(),
+        rating: None,
+    }
+}

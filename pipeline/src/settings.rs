@@ -1,0 +1,184 @@
+//! stages.toml as the pipeline reads it: once, with every problem reported together.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use dataset::settings::{SettingsFile, read};
+use dataset::train_settings::{SampleSettings, TrainSettings};
+use serde::Deserialize;
+
+use crate::catalog::Catalog;
+use crate::crawl::{CrawlSettings, SiteSettings};
+use crate::crop::CropSettings;
+use crate::curate::CurateSettings;
+use crate::manifest::ManifestSettings;
+
+/// Environment variable that overrides `[store] catalog`: a URL with a password belongs there.
+pub const CATALOG_VARIABLE: &str = "HEADS_CATALOG_URL";
+
+/// `[store]`: where the catalog is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    /// Database URL; empty: catalog.sqlite in the data folder.
+    pub catalog: String,
+}
+
+/// `[run]`: what `pipeline run` does.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunSettings {
+    /// Share of failed items, 0 to 1, above which a run ends with exit code 3.
+    pub max_failed_share: f64,
+    /// The crawls of a refresh, in order.
+    pub crawl: Vec<RunCrawl>,
+    /// What crop and manifest select.
+    pub select: RunSelect,
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self {
+            max_failed_share: 0.05,
+            crawl: Vec::new(),
+            select: RunSelect::default(),
+        }
+    }
+}
+
+/// One `[[run.crawl]]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunCrawl {
+    /// A site table's name.
+    pub site: String,
+    /// As `pipeline crawl --min-likes`.
+    pub min_likes: Option<i64>,
+    /// As `--min-views`.
+    pub min_views: Option<i64>,
+    /// As `--since`: a year or a date.
+    pub since: Option<String>,
+    /// As `--until`.
+    pub until: Option<String>,
+    /// As `--tags`.
+    pub tags: Option<String>,
+    /// As `--rating`.
+    pub rating: Option<String>,
+    /// As `--limit`.
+    pub limit: Option<u64>,
+}
+
+/// `[run.select]`: which stored pictures are cropped and frozen.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunSelect {
+    /// As `pipeline crop --min-likes`.
+    pub min_likes: Option<i64>,
+    /// As `--since`.
+    pub since: Option<String>,
+    /// As `--until`.
+    pub until: Option<String>,
+    /// As `--tags`.
+    pub tags: Option<String>,
+    /// As `--source`.
+    pub source: Option<String>,
+}
+
+/// Every setting of the pipeline.
+#[derive(Debug)]
+pub struct Settings {
+    /// `[store]`.
+    pub store: StoreSettings,
+    /// `[crawl]`.
+    pub crawl: CrawlSettings,
+    /// `[sites.NAME]`, by NAME.
+    pub sites: BTreeMap<String, SiteSettings>,
+    /// `[crop]`, its paths resolved.
+    pub crop: CropSettings,
+    /// `[curate]`.
+    pub curate: CurateSettings,
+    /// `[manifest]`.
+    pub manifest: ManifestSettings,
+    /// `[run]`.
+    pub run: RunSettings,
+    /// The data folder beside the settings file.
+    pub default_data: PathBuf,
+}
+
+impl Settings {
+    /// Reads and checks the whole file, the trainer's tables included.
+    ///
+    /// # Errors
+    /// `Usage` where the file cannot be read; `SettingsError` naming every problem with its line.
+    pub fn load(path: &Path) -> anyhow::Result<Self> {
+        let text = read(path)?;
+        let mut file = SettingsFile::parse(path, &text);
+        let mut settings = Self {
+            store: file.table("store"),
+            crawl: file.table("crawl"),
+            sites: file.tables("sites"),
+            crop: file.table("crop"),
+            curate: file.table("curate"),
+            manifest: file.table("manifest"),
+            run: file.table("run"),
+            default_data: file.resolve(Path::new("data")),
+        };
+        settings.crawl.check(&mut file);
+        settings.crop.check(&mut file);
+        settings.curate.check(&mut file);
+        settings.manifest.check(&mut file);
+        for (name, site) in &settings.sites {
+            site.check(name, &mut file);
+        }
+        settings.check_run(&mut file);
+        settings.crawl.ca_file = settings.crawl.ca_file.map(|path| file.resolve(&path));
+        let train: TrainSettings = file.table("train");
+        train.check(&mut file);
+        let sample: SampleSettings = file.table("sample");
+        sample.check(&mut file);
+        settings.crop.detector = file.resolve(&settings.crop.detector);
+        file.finish()?;
+        Ok(settings)
+    }
+
+    fn check_run(&self, file: &mut SettingsFile<'_>) {
+        if !(0.0..=1.0).contains(&self.run.max_failed_share) {
+            file.refuse("run", "max_failed_share", "a share from 0 to 1 is expected");
+        }
+        for crawl in self
+            .run
+            .crawl
+            .iter()
+            .filter(|crawl| !self.sites.contains_key(&crawl.site))
+        {
+            let known: Vec<&str> = self.sites.keys().map(String::as_str).collect();
+            let why = format!("no site `{}`; known are {}", crawl.site, known.join(", "));
+            file.refuse("[run.crawl]", "site", why);
+        }
+    }
+
+    /// The catalog's URL: the environment's, else the file's, else SQLite in the data folder.
+    pub fn catalog_url(&self, data: &Path) -> String {
+        let from_environment = std::env::var(CATALOG_VARIABLE).ok().filter(|url| !url.is_empty());
+        from_environment.unwrap_or_else(|| {
+            if self.store.catalog.is_empty() {
+                Catalog::sqlite_url(&data.join("catalog.sqlite"))
+            } else {
+                self.store.catalog.clone()
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_file_is_the_documentation_of_the_defaults() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stages.toml");
+        let settings = Settings::load(&path).expect("loads");
+        assert!(settings.sites.contains_key("konachan"));
+        assert_eq!(settings.crop.rule(), CropSettings::default().rule());
+    }
+}
