@@ -12,23 +12,7 @@ impl Clothes {
                 self.draw_shirt_collar(pen, self.main.tint(0.35));
                 self.draw_tie(pen);
             }
-            Kind::Blazer => {
-                let inside = polygon(&[(-0.36, 1.5), (0.36, 1.5), (0.0, 2.9)]);
-                self.shape(pen, &inside, rgb(0xf6f4f8), (1.4, 3.2));
-                for side in [-1.0, 1.0] {
-                    let lapel = polygon(&[
-                        (side * 0.34, 1.42),
-                        (side * 0.72, 2.0),
-                        (side * 0.5, 2.1),
-                        (side * 0.6, 2.3),
-                        (0.0, 3.0),
-                        (side * 0.1, 2.6),
-                    ]);
-                    self.shape(pen, &lapel, self.main.shade(0.1), (1.4, 3.0));
-                }
-                self.draw_shirt_collar(pen, rgb(0xfaf8fc));
-                self.draw_tie(pen);
-            }
+            Kind::Blazer => self.draw_blazer(pen),
             Kind::Turtleneck => {
                 let roll = blob(&[
                     (-0.3, 1.12),
@@ -40,42 +24,8 @@ impl Clothes {
                 ]);
                 self.shape(pen, &roll, self.main, (1.0, 2.2));
             }
-            Kind::Hoodie => {
-                for side in [-1.0, 1.0] {
-                    let hood = blob(&[
-                        (side * 0.3, 1.3),
-                        (side * 0.8, 1.42),
-                        (side * 0.85, 1.72),
-                        (side * 0.3, 2.05),
-                        (0.0, 2.0),
-                        (side * 0.22, 1.7),
-                    ]);
-                    self.shape(pen, &hood, self.main.shade(0.12), (1.2, 2.2));
-                    pen.fill(
-                        &brush(&[(side * 0.2, 2.0), (side * 0.24, 2.6)], 0.06, (0.05, 0.05), 0.5),
-                        WHITE,
-                        0.95,
-                    );
-                }
-            }
-            Kind::Kimono => {
-                for side in [1.0, -1.0] {
-                    let edge = brush(
-                        &[(side * 0.42, 1.38), (side * 0.22, 1.9), (-side * 0.3, 2.8)],
-                        0.24,
-                        (0.2, 0.2),
-                        0.5,
-                    );
-                    self.shape(pen, &edge, self.second, (1.3, 3.0));
-                }
-                let sash = polygon(&[
-                    (-self.shoulders * 0.84, 3.0),
-                    (self.shoulders * 0.84, 3.0),
-                    (self.shoulders * 0.74, 4.0),
-                    (-self.shoulders * 0.74, 4.0),
-                ]);
-                self.shape(pen, &sash, self.accent, (3.0, 4.6));
-            }
+            Kind::Hoodie => self.draw_hood(pen),
+            Kind::Kimono => self.draw_kimono(pen),
             Kind::Armour => {
                 for side in [-1.0, 1.0] {
                     let plate = ellipse((side * self.shoulders * 0.92, 1.95), 0.46, 0.38);
@@ -173,5 +123,61 @@ impl Clothes {
             self.accent,
             (y - size * 0.2, y + size * 0.3),
         );
+    }
+
+    fn draw_blazer(&self, pen: &mut Pen) {
+        let inside = polygon(&[(-0.36, 1.5), (0.36, 1.5), (0.0, 2.9)]);
+        self.shape(pen, &inside, rgb(0xf6f4f8), (1.4, 3.2));
+        for side in [-1.0, 1.0] {
+            let lapel = polygon(&[
+                (side * 0.34, 1.42),
+                (side * 0.72, 2.0),
+                (side * 0.5, 2.1),
+                (side * 0.6, 2.3),
+                (0.0, 3.0),
+                (side * 0.1, 2.6),
+            ]);
+            self.shape(pen, &lapel, self.main.shade(0.1), (1.4, 3.0));
+        }
+        self.draw_shirt_collar(pen, rgb(0xfaf8fc));
+        self.draw_tie(pen);
+    }
+
+    fn draw_hood(&self, pen: &mut Pen) {
+        for side in [-1.0, 1.0] {
+            let hood = blob(&[
+                (side * 0.3, 1.3),
+                (side * 0.8, 1.42),
+                (side * 0.85, 1.72),
+                (side * 0.3, 2.05),
+                (0.0, 2.0),
+                (side * 0.22, 1.7),
+            ]);
+            self.shape(pen, &hood, self.main.shade(0.12), (1.2, 2.2));
+            pen.fill(
+                &brush(&[(side * 0.2, 2.0), (side * 0.24, 2.6)], 0.06, (0.05, 0.05), 0.5),
+                WHITE,
+                0.95,
+            );
+        }
+    }
+
+    fn draw_kimono(&self, pen: &mut Pen) {
+        for side in [1.0, -1.0] {
+            let edge = brush(
+                &[(side * 0.42, 1.38), (side * 0.22, 1.9), (-side * 0.3, 2.8)],
+                0.24,
+                (0.2, 0.2),
+                0.5,
+            );
+            self.shape(pen, &edge, self.second, (1.3, 3.0));
+        }
+        let sash = polygon(&[
+            (-self.shoulders * 0.84, 3.0),
+            (self.shoulders * 0.84, 3.0),
+            (self.shoulders * 0.74, 4.0),
+            (-self.shoulders * 0.74, 4.0),
+        ]);
+        self.shape(pen, &sash, self.accent, (3.0, 4.6));
     }
 }
