@@ -1,0 +1,115 @@
+//! The `testbooru` program.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use testbooru::{Board, Invention, Pictures, Server, Setup};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A local image board that serves drawn or given pictures
+#[derive(Parser)]
+#[command(version, after_help = "Example: testbooru serve --count 300 --seed 1 --port 8080")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve a board on 127.0.0.1; the first line printed is its address
+    #[command(after_help = "Example: testbooru serve --pictures ~/Pictures --port 8080 --minutes 30")]
+    Serve(Serve),
+}
+
+#[derive(clap::Args)]
+struct Serve {
+    /// Serve the picture files of this folder in place of drawn ones
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
+    /// How many pictures to draw; a folder is served whole
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    count: usize,
+    /// Seed of pictures, times, votes and tags
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Make every post safe and active, where about a fifth would not be
+    #[arg(long)]
+    plain: bool,
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, value_name = "P", default_value_t = 0)]
+    port: u16,
+    /// Stop after this time
+    #[arg(long, value_name = "M", default_value_t = 120)]
+    minutes: u64,
+    /// Let this share (0 to 1) of files and listings go wrong, in the ways real ones do
+    #[arg(long, value_name = "SEED:SHARE", value_parser = faults)]
+    faults: Option<(u64, f64)>,
+    /// Wait before each answer, as if the board were far away
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency: u64,
+}
+
+fn faults(text: &str) -> Result<(u64, f64), String> {
+    let parsed = text
+        .split_once(':')
+        .and_then(|(seed, share)| Some((seed.parse().ok()?, share.parse().ok()?)));
+    parsed
+        .filter(|(_, share)| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "not of the form SEED:SHARE with a share from 0 to 1, such as 7:0.1".into())
+}
+
+/// A line for each tenth of the pictures.
+fn report(done: usize, total: usize) {
+    if done * 10 / total > (done - 1) * 10 / total {
+        eprintln!("{done} of {total} pictures ready");
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Command::Serve(arguments) = Cli::parse().command;
+    // Heard from the start: drawing takes a while, and must not outlive a Ctrl-C.
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        ended = serve(arguments) => ended,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+async fn serve(arguments: Serve) -> anyhow::Result<()> {
+    let Serve {
+        pictures,
+        count,
+        seed,
+        plain,
+        port,
+        minutes,
+        faults,
+        latency,
+    } = arguments;
+    let pictures = pictures.map_or(Pictures::Drawn { count, seed }, Pictures::Folder);
+    let invention = Invention {
+        seed,
+        plain,
+        progress: report,
+    };
+    let board = tokio::task::spawn_blocking(move || Board::build(pictures, &invention)).await??;
+    let posts = board.posts().len();
+    let setup = Setup {
+        port,
+        latency: Duration::from_millis(latency),
+        ..Setup::default()
+    };
+    let server = Server::start(board, setup).await?;
+    if let Some((seed, share)) = faults {
+        server.faults_by_chance(seed, share);
+    }
+    println!("{}", server.root_url());
+    std::io::stdout().flush()?;
+    eprintln!("{posts} posts; stops with Ctrl-C or after {minutes} minutes");
+    tokio::time::sleep(Duration::from_secs(minutes.saturating_mul(60))).await;
+    server.stop().await
+}
