@@ -1,5 +1,7 @@
 //! The exported detector computes what the trained network computes.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use ort::session::Session;
 use ort::value::TensorRef;
 use tch::{Kind, Tensor};

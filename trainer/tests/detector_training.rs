@@ -1,5 +1,7 @@
 //! `trainer detector` as it is called: train, go on, export, measure.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::path::Path;
 
 use clap::Parser;

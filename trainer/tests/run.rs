@@ -20,7 +20,9 @@ fn data(count: u32) -> tempfile::TempDir {
 /// A tiny run: networks of a few thousand values at 16 px.
 fn tiny(data: &Path, name: &str, more: &[&str]) -> Command {
     let mut command = trainer(data);
-    command.args(["run", "--name", name, "--preset", "quick", "--side", "16", "--width", "4"]);
+    command.args([
+        "run", "--name", name, "--preset", "quick", "--side", "16", "--width", "4",
+    ]);
     command.args(["--batch", "8", "--threads", "1", "--precision", "f32"]);
     command.args(more);
     command
@@ -68,13 +70,20 @@ fn metrics(data: &Path, name: &str) -> Vec<serde_json::Value> {
 #[test]
 fn a_run_leaves_grids_metrics_chart_and_checkpoints() {
     let data = data(40);
-    let output = run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "30", "--grid-epochs", "10"]));
+    let output = run(tiny(
+        data.path(),
+        "a",
+        &["--manifest", "v1", "--epochs", "30", "--grid-epochs", "10"],
+    ));
     assert!(output.status.success(), "{}", stderr(&output));
     let folder = data.path().join("runs/a");
     for file in ["grids/epoch-0010.png", "grids/epoch-0030.png", "losses.png", "run.json"] {
         assert!(folder.join(file).is_file(), "{file}");
     }
-    assert_eq!(image::open(folder.join("grids/epoch-0030.png")).expect("opens").width(), 8 * 18 + 2);
+    assert_eq!(
+        image::open(folder.join("grids/epoch-0030.png")).expect("opens").width(),
+        8 * 18 + 2
+    );
     let lines = metrics(data.path(), "a");
     assert_eq!(lines.len(), 3);
     assert_eq!(lines[2]["images"], 150 * 8);
@@ -85,7 +94,11 @@ fn a_run_leaves_grids_metrics_chart_and_checkpoints() {
 fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
     let data = data(40);
     for (name, seed) in [("a", "1"), ("b", "1"), ("c", "2")] {
-        let output = run(tiny(data.path(), name, &["--manifest", "v1", "--epochs", "6", "--seed", seed]));
+        let output = run(tiny(
+            data.path(),
+            name,
+            &["--manifest", "v1", "--epochs", "6", "--seed", seed],
+        ));
         assert!(output.status.success(), "{}", stderr(&output));
     }
     assert_eq!(final_bits(data.path(), "a"), final_bits(data.path(), "b"));
@@ -115,14 +128,18 @@ fn killed_at_twenty_moments_and_resumed_a_run_ends_with_the_same_bits() {
         child.wait().expect("ends");
         let folder = data.path().join("runs/killed/checkpoints");
         let left = dataset::files::sorted_entries(&folder).expect("lists");
-        half_written += usize::from(left.iter().any(|path| path.extension().is_some_and(|end| end == "part")));
+        half_written += usize::from(
+            left.iter()
+                .any(|path| path.extension().is_some_and(|end| end == "part")),
+        );
     }
     println!("{half_written} of 20 kills fell into the writing of a checkpoint");
     let output = run(tiny(data.path(), "killed", &each_step));
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(final_bits(data.path(), "killed"), final_bits(data.path(), "whole"));
     assert_eq!(metrics(data.path(), "killed"), metrics(data.path(), "whole"));
-    let grid = |name: &str| std::fs::read(data.path().join("runs").join(name).join("grids/epoch-0080.png")).expect("reads");
+    let grid =
+        |name: &str| std::fs::read(data.path().join("runs").join(name).join("grids/epoch-0080.png")).expect("reads");
     assert_eq!(grid("killed"), grid("whole"));
 }
 
@@ -140,7 +157,10 @@ fn an_interrupt_saves_and_a_resumed_run_ends_with_the_same_bits() {
     while std::fs::metadata(&begun).map_or(0, |file| file.len()) == 0 {
         std::thread::yield_now();
     }
-    let status = Command::new("kill").arg(child.id().to_string()).status().expect("signals");
+    let status = Command::new("kill")
+        .arg(child.id().to_string())
+        .status()
+        .expect("signals");
     assert!(status.success());
     let output = child.wait_with_output().expect("ends");
     assert_refused(&output, 130, "interrupted");
@@ -164,7 +184,11 @@ fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
     let output = run(tiny(data.path(), "a", &["--resume", "--epochs", "6"]));
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(stderr(&output).contains("is damaged"), "{}", stderr(&output));
-    assert!(run(tiny(data.path(), "b", &["--resume", "--epochs", "6"])).status.success());
+    assert!(
+        run(tiny(data.path(), "b", &["--resume", "--epochs", "6"]))
+            .status
+            .success()
+    );
     assert_eq!(final_bits(data.path(), "a"), final_bits(data.path(), "b"));
 }
 
@@ -173,7 +197,19 @@ fn sixty_heads_fill_batches_of_sixty_four() {
     let data = data(60);
     let flags = ["--manifest", "v1", "--batch", "64", "--epochs", "20", "--g-every", "5"];
     let mut command = trainer(data.path());
-    command.args(["run", "--name", "a", "--preset", "quick", "--side", "16", "--width", "4", "--threads", "1"]);
+    command.args([
+        "run",
+        "--name",
+        "a",
+        "--preset",
+        "quick",
+        "--side",
+        "16",
+        "--width",
+        "4",
+        "--threads",
+        "1",
+    ]);
     let output = run({
         command.args(flags);
         command
@@ -190,14 +226,27 @@ fn wrong_requests_are_usage_errors_that_name_the_way_out() {
         assert_refused(&run(command), 2, expected);
     };
     refused(&["--manifest", "v9", "--epochs", "1"], "there are: v1");
-    refused(&["--manifest", "v1", "--preset", "quick", "--side", "48"], "no side of 48 px");
-    refused(&["--manifest", "v1", "--preset", "report", "--side", "64"], "draws 96 px");
+    refused(
+        &["--manifest", "v1", "--preset", "quick", "--side", "48"],
+        "no side of 48 px",
+    );
+    refused(
+        &["--manifest", "v1", "--preset", "report", "--side", "64"],
+        "draws 96 px",
+    );
     refused(&["--manifest", "v1", "--batch", "1"], "--batch must be 2");
     refused(&["--resume"], "needs --manifest NAME");
     assert!(!data.path().join("runs/a").exists());
-    assert!(run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "1"])).status.success());
+    assert!(
+        run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "1"]))
+            .status
+            .success()
+    );
     refused(&["--manifest", "v1", "--epochs", "1"], "go on with it by --resume");
-    refused(&["--resume", "--seed", "9", "--g-every", "2"], "--g-every 1 (not 2), --seed 1 (not 9)");
+    refused(
+        &["--resume", "--seed", "9", "--g-every", "2"],
+        "--g-every 1 (not 2), --seed 1 (not 9)",
+    );
     let unnamed = run({
         let mut command = trainer(data.path());
         command.arg("run");
@@ -212,11 +261,19 @@ fn a_changed_manifest_and_missing_heads_are_told_before_training() {
     let header = data.path().join("manifests/v1/manifest.json");
     let text = std::fs::read_to_string(&header).expect("reads");
     std::fs::write(&header, text.replace("\"seed\": 0", "\"seed\": 1")).expect("writes");
-    assert_refused(&run(tiny(data.path(), "a", &["--manifest", "v1"])), 1, "manifest.json was changed");
+    assert_refused(
+        &run(tiny(data.path(), "a", &["--manifest", "v1"])),
+        1,
+        "manifest.json was changed",
+    );
     std::fs::write(&header, text).expect("writes");
     let heads = dataset::files::sorted_entries(&data.path().join("store/heads")).expect("lists");
     std::fs::remove_dir_all(&heads[0]).expect("removes");
-    assert_refused(&run(tiny(data.path(), "a", &["--manifest", "v1"])), 1, "is missing from the store");
+    assert_refused(
+        &run(tiny(data.path(), "a", &["--manifest", "v1"])),
+        1,
+        "is missing from the store",
+    );
     std::fs::remove_dir_all(data.path().join("store")).expect("removes");
     assert_refused(&run(tiny(data.path(), "a", &["--manifest", "v1"])), 1, "vanished");
 }
@@ -224,7 +281,11 @@ fn a_changed_manifest_and_missing_heads_are_told_before_training() {
 #[test]
 fn a_full_disk_leaves_the_checkpoint_before_intact() {
     let data = data(40);
-    assert!(run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "4"])).status.success());
+    assert!(
+        run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "4"]))
+            .status
+            .success()
+    );
     let before = checkpoints(data.path(), "a");
     // A limit on the size of files stands for the full disk: the write fails half-way with an error.
     let shell = "trap '' XFSZ; ulimit -f 16; exec \"$@\"";
@@ -235,5 +296,9 @@ fn a_full_disk_leaves_the_checkpoint_before_intact() {
     let output = run(command);
     assert_refused(&output, 1, "is intact");
     assert_eq!(checkpoints(data.path(), "a"), before);
-    assert!(run(tiny(data.path(), "a", &["--resume", "--epochs", "6"])).status.success());
+    assert!(
+        run(tiny(data.path(), "a", &["--resume", "--epochs", "6"]))
+            .status
+            .success()
+    );
 }

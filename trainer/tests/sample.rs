@@ -11,7 +11,19 @@ fn trained() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     freeze(folder.path(), "v1", discs(40));
     let output = trainer(folder.path())
-        .args(["run", "--manifest", "v1", "--name", "a", "--preset", "quick", "--side", "16", "--width", "4"])
+        .args([
+            "run",
+            "--manifest",
+            "v1",
+            "--name",
+            "a",
+            "--preset",
+            "quick",
+            "--side",
+            "16",
+            "--width",
+            "4",
+        ])
         .args(["--batch", "8", "--epochs", "4", "--threads", "1"])
         .output()
         .expect("the program starts");
@@ -42,9 +54,13 @@ fn the_best_of_many_stand_in_a_grid_and_each_by_itself() {
         .collect();
     assert_eq!(names.len(), 10);
     assert_eq!((names[0].as_str(), names[9].as_str()), ("grid.png", "head-0009.png"));
-    let grid = image::open(data.path().join("one/grid.png")).expect("opens").into_rgb8();
+    let grid = image::open(data.path().join("one/grid.png"))
+        .expect("opens")
+        .into_rgb8();
     assert_eq!(grid.dimensions(), (3 * 18 + 2, 3 * 18 + 2));
-    let second = image::open(data.path().join("one/head-0002.png")).expect("opens").into_rgb8();
+    let second = image::open(data.path().join("one/head-0002.png"))
+        .expect("opens")
+        .into_rgb8();
     assert_eq!(second.get_pixel(3, 4), grid.get_pixel(20 + 3, 2 + 4));
 }
 
@@ -52,9 +68,21 @@ fn the_best_of_many_stand_in_a_grid_and_each_by_itself() {
 fn the_seed_fixes_the_heads_and_a_path_serves_as_well_as_a_name() {
     let data = trained();
     let path = data.path().join("runs/a");
-    assert!(sample(data.path(), Path::new("a"), "one", &["--count", "70", "--seed", "5"]).status.success());
-    assert!(sample(data.path(), &path, "two", &["--count", "70", "--seed", "5"]).status.success());
-    assert!(sample(data.path(), &path, "three", &["--count", "70", "--seed", "6"]).status.success());
+    assert!(
+        sample(data.path(), Path::new("a"), "one", &["--count", "70", "--seed", "5"])
+            .status
+            .success()
+    );
+    assert!(
+        sample(data.path(), &path, "two", &["--count", "70", "--seed", "5"])
+            .status
+            .success()
+    );
+    assert!(
+        sample(data.path(), &path, "three", &["--count", "70", "--seed", "6"])
+            .status
+            .success()
+    );
     let grid = |out: &str| std::fs::read(data.path().join(out).join("grid.png")).expect("reads");
     assert_eq!(grid("one"), grid("two"));
     assert_ne!(grid("one"), grid("three"));

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::settings::SettingsFile;
 
+/// Ten years: longer times are typing errors.
+const MOST_MINUTES: f64 = 5_256_000.0;
+
 /// A recipe of networks, loss and rates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -112,11 +115,11 @@ impl TrainSettings {
         if self.batch == Some(1) {
             problems.push(("batch", "must be 2 or more: batch norm needs a batch".into()));
         }
-        if self.minutes.is_some_and(|minutes| !(minutes > 0.0)) {
-            problems.push(("minutes", "must be above 0".into()));
+        if self.minutes.is_some_and(|minutes| minutes <= 0.0 || !(0.0..=MOST_MINUTES).contains(&minutes)) {
+            problems.push(("minutes", format!("must be above 0 and at most {MOST_MINUTES}")));
         }
-        if !(self.checkpoint_minutes >= 0.0) {
-            problems.push(("checkpoint_minutes", "must be 0 (after every step) or more".into()));
+        if !(0.0..=MOST_MINUTES).contains(&self.checkpoint_minutes) {
+            problems.push(("checkpoint_minutes", format!("must be 0 (after every step) to {MOST_MINUTES}")));
         }
         problems
     }

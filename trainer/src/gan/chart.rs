@@ -63,10 +63,13 @@ pub fn draw(lines: &[Metrics]) -> RgbImage {
         curve("D(real)", BLUE, |line| line.d_real),
         curve("D(fake)", RED, |line| line.d_fake),
     ];
-    let rates = [
+    let mut rates = vec![
         curve("D", BLUE, |line| Some(line.rate_d)),
         curve("G", RED, |line| Some(line.rate_g)),
     ];
+    if rates[0].points == rates[1].points {
+        rates = vec![curve("D and G", INK, |line| Some(line.rate_g))];
+    }
     panel(&mut canvas, 0, "loss", linear(&losses), &losses, end);
     let unit = Scale {
         low: 0.0,
@@ -211,7 +214,7 @@ fn foot(canvas: &mut Canvas, lines: &[Metrics], end: f64) {
         let x = LEFT + (images / end) as f32 * (right - LEFT);
         canvas.line(&[(x, top + height), (x, top + height + 6.0)], 1.5, INK);
         let label = match images {
-            shown if step >= 1000.0 => format!("{}k", (shown / 1000.0).round()),
+            shown if step >= 1000.0 && shown > 0.0 => format!("{}k", (shown / 1000.0).round()),
             shown => shown.to_string(),
         };
         canvas.text(

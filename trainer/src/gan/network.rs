@@ -211,10 +211,7 @@ mod tests {
 
     fn network(layers: Vec<Layer>) -> Network {
         tch::manual_seed(5);
-        let input = Shape {
-            channels: 3,
-            side: 16,
-        };
+        let input = Shape { channels: 3, side: 16 };
         Network::new(Plan::new(input, layers))
     }
 
@@ -247,7 +244,12 @@ mod tests {
         let (left, right) = (network.buffer("0.left"), network.buffer("0.right"));
         let weight = network.parameter("0.weight");
         let matrix = (weight / singular_value(weight, left, right)).view([8, -1]);
-        let largest = matrix.matmul(&matrix.tr()).linalg_eigvalsh("L").max().sqrt().double_value(&[]);
+        let largest = matrix
+            .matmul(&matrix.tr())
+            .linalg_eigvalsh("L")
+            .max()
+            .sqrt()
+            .double_value(&[]);
         assert!((largest - 1.0).abs() < 1e-3, "{largest}");
     }
 

@@ -200,22 +200,24 @@ fn report() -> Recipe {
     }
 }
 
-/// Spectral norm and hinge keep a fast game stable, the average steadies its last swing, and
-/// augmentation keeps hundreds of heads from being learned by heart.
+/// Small batches give many steps in little time, the average steadies their swings, and
+/// augmentation keeps hundreds of heads from being learned by heart. Chosen by opening grids after
+/// 24,000 heads: the discriminator's batch norm showed faces where spectral norm still showed
+/// blotches, and without augmentation colours stayed away.
 fn quick() -> Recipe {
     Recipe {
         preset: Preset::Quick,
         side: 64,
-        batch: 64,
+        batch: 32,
         d_every: 1,
         g_every: 1,
-        width: 32,
-        loss: Loss::Hinge,
-        norm: Norm::Spectral,
+        width: 24,
+        loss: Loss::CrossEntropy,
+        norm: Norm::Batch,
         rates: vec![Rate {
             until: u64::MAX,
-            generator: 4e-4,
-            discriminator: 8e-4,
+            generator: 5e-4,
+            discriminator: 3e-4,
         }],
         beta1: adam::BETA1,
         average: 0.995,
