@@ -79,6 +79,7 @@ pub fn training_boxes(studio: &super::augment::Studio<'_>, seed: u64, side: u32,
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
     use super::*;
 

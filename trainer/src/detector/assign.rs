@@ -133,6 +133,7 @@ fn left_alone(bbox: &BBox, faces: &[Truth]) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
     use super::*;
 

@@ -4,7 +4,7 @@ use image::{Rgb, RgbImage};
 use vision::BBox;
 use vision::letterbox::GREY;
 
-use super::data::{Material, Sample};
+use super::data::{Head, Material, Sample};
 use super::dice::Dice;
 use super::raster::{Look, Mask, Placement, Pyramid, paint};
 
@@ -35,23 +35,21 @@ const HINTED: f32 = 0.25;
 const KINDS: [f32; 4] = [0.42, 0.2, 0.14, 0.24];
 /// Chance of a folder: the root of its size, which this bounds, so that the many drawn pictures do
 /// not crowd out the few real ones.
-const FOLDER_BOUND: usize = 250;
+const FOLDER_BOUND: usize = 60;
 
 /// Makes training pictures from what was loaded.
 pub struct Studio<'a> {
     material: &'a Material,
     folder_weights: Vec<f32>,
-    head_box: [f32; 4],
 }
 
 impl<'a> Studio<'a> {
-    /// `head_box` says where the face lies in a head crop, in shares of its side.
-    pub fn new(material: &'a Material, head_box: [f32; 4]) -> Self {
+    /// A studio on what was loaded.
+    pub fn new(material: &'a Material) -> Self {
         let weight = |folder: &Vec<Sample>| (folder.len().min(FOLDER_BOUND) as f32).sqrt();
         Self {
             material,
             folder_weights: material.folders.iter().map(weight).collect(),
-            head_box,
         }
     }
 
@@ -187,7 +185,7 @@ impl<'a> Studio<'a> {
                     ..at
                 };
                 let zoom = dice.scale(0.9, 1.25);
-                let head = &self.material.heads[dice.below(self.material.heads.len())];
+                let Head { picture: head, face } = &self.material.heads[dice.below(self.material.heads.len())];
                 let mut placement = turned(dice);
                 placement.angle *= 0.4;
                 placement.source = (head.size().0 / 2.0, head.size().1 / 2.0);
@@ -195,7 +193,7 @@ impl<'a> Studio<'a> {
                 let scale = cell / head.size().0 * zoom;
                 placement.scale = (scale, scale);
                 paint(&mut scene.canvas, &clip, head, &placement, &common, None);
-                scene.add(placement.apply(&self.face_of(head)), &clip);
+                scene.add(placement.apply(face), &clip);
             }
         }
     }
@@ -217,13 +215,13 @@ impl<'a> Studio<'a> {
                 self.decoy(scene, &mut placement, wanted, mask, dice);
                 continue;
             }
-            let head = &self.material.heads[dice.below(self.material.heads.len())];
+            let Head { picture: head, face } = &self.material.heads[dice.below(self.material.heads.len())];
             placement.source = (head.size().0 / 2.0, head.size().1 / 2.0);
             placement.scale = stretched(wanted / head.size().0, dice);
             // What shows through a mask's faded corners is not covered.
             scene.cover(&shrunk(&placement.extent(head.size()), 0.85));
             paint(&mut scene.canvas, &whole, head, &placement, &look(dice), Some(mask));
-            scene.add(placement.apply(&self.face_of(head)), &whole);
+            scene.add(placement.apply(face), &whole);
         }
     }
 
@@ -259,17 +257,6 @@ impl<'a> Studio<'a> {
             let whole = square(0.0, 0.0, scene.canvas.width() as f32);
             paint(&mut scene.canvas, &whole, &patch, placement, &look(dice), Some(mask));
             return;
-        }
-    }
-
-    fn face_of(&self, head: &Pyramid) -> BBox {
-        let (width, height) = head.size();
-        let [x0, y0, x1, y1] = self.head_box;
-        BBox {
-            x0: x0 * width,
-            y0: y0 * height,
-            x1: x1 * width,
-            y1: y1 * height,
         }
     }
 }

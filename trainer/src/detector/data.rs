@@ -25,7 +25,8 @@ pub struct Sources {
     /// first one is the folder that pictures are held out of
     #[arg(long = "pictures", value_name = "DIR", required = true)]
     pub pictures: Vec<PathBuf>,
-    /// Folder of square head crops for collages. Repeatable
+    /// Folder of square head crops for collages; with a boxes.csv, the crops it names with their
+    /// faces, else all of them with the face at --head-box. Repeatable
     #[arg(long = "heads", value_name = "DIR")]
     pub heads: Vec<PathBuf>,
     /// Where the face lies in a head crop: left, top, right, bottom in shares of its side
@@ -86,12 +87,20 @@ pub struct Sample {
     pub faces: Vec<BBox>,
 }
 
+/// A square head crop.
+pub struct Head {
+    /// The pixels.
+    pub picture: Pyramid,
+    /// The face in it.
+    pub face: BBox,
+}
+
 /// Everything a training run reads.
 pub struct Material {
     /// Training pictures, one list a folder.
     pub folders: Vec<Vec<Sample>>,
     /// Square head crops.
-    pub heads: Vec<Pyramid>,
+    pub heads: Vec<Head>,
     /// Pictures that choose the threshold.
     pub validation: Vec<Sample>,
     /// Pictures held out.
@@ -128,11 +137,7 @@ impl Material {
             return Err(Usage("no picture is left to train on: lower --hold-out or --validation".into()).into());
         }
         for folder in &sources.heads {
-            let heads: Vec<Pyramid> = files(folder)?
-                .par_iter()
-                .map(|path| Ok(Pyramid::new(reduced(path)?.0)))
-                .collect::<Result<_>>()?;
-            material.heads.extend(heads);
+            material.heads.extend(heads(folder, sources.head_box)?);
         }
         Ok(material)
     }
@@ -272,8 +277,33 @@ fn reduced(path: &Path) -> Result<(RgbImage, f32)> {
     Ok((vision::letterbox::resize(&picture, side(width), side(height)), scale))
 }
 
+fn heads(folder: &Path, [x0, y0, x1, y1]: [f32; 4]) -> Result<Vec<Head>> {
+    if folder.join("boxes.csv").exists() {
+        let mut named = annotations(folder)?;
+        named.retain(|annotated| annotated.faces.len() == 1);
+        let load = |annotated: &Annotated| {
+            let Sample { picture, faces, .. } = load_sample(annotated)?;
+            let face = faces[0];
+            Ok(Head { picture, face })
+        };
+        return named.par_iter().map(load).collect();
+    }
+    let load = |path: &PathBuf| {
+        let picture = Pyramid::new(reduced(path)?.0);
+        let (width, height) = picture.size();
+        let face = BBox {
+            x0: x0 * width,
+            y0: y0 * height,
+            x1: x1 * width,
+            y1: y1 * height,
+        };
+        Ok(Head { picture, face })
+    };
+    files(folder)?.par_iter().map(load).collect()
+}
+
 /// The picture files of a folder by name; other files are passed over.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder)
         .with_context(|| format!("cannot list {}: --heads wants a folder of crops", folder.display()))?;
     let mut paths: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
@@ -286,6 +316,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
     use super::*;
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use dataset::failure::Usage;
 use tch::{Kind, Tensor};
 
 use super::anchors;
@@ -26,6 +27,9 @@ pub struct Export {
     /// How weights are stored
     #[arg(long, value_enum, default_value_t = Storage::F16)]
     storage: Storage,
+    /// Side of the input, if not that of the run: a multiple of 32
+    #[arg(long)]
+    side: Option<u32>,
     /// What it was trained on, in words
     #[arg(long, value_name = "TEXT", default_value = "annotated illustrations and head crops")]
     training_data: String,
@@ -33,7 +37,11 @@ pub struct Export {
 
 /// Writes the averaged network of a run's newest checkpoint.
 pub fn export(settings: &Export) -> Result<()> {
-    let (network, optimiser, state) = checkpoint::load(&settings.run.join(LAST), 0.0)?;
+    let (network, optimiser, mut state) = checkpoint::load(&settings.run.join(LAST), 0.0)?;
+    state.side = settings.side.unwrap_or(state.side);
+    if state.side == 0 || !state.side.is_multiple_of(32) {
+        return Err(Usage("--side wants a multiple of 32".to_owned()).into());
+    }
     let averaged = optimiser.averaged_network(&network);
     let bytes = to_onnx(&averaged, &state, settings.storage, &settings.training_data);
     write(&settings.out, &bytes)?;

@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod export;
 pub mod feed;
 pub mod graph;
+pub mod label;
 pub mod loss;
 pub mod measure;
 pub mod network;
@@ -36,6 +37,11 @@ pub enum Args {
         after_help = "Example:\n  trainer detector eval --onnx data/face_yolov3.onnx --pictures photos --threshold 0.5"
     )]
     Eval(measure::Eval),
+    /// Writes what a detector finds in a folder as a table to train on
+    #[command(
+        after_help = "Example:\n  trainer detector label --onnx data/face_yolov3.onnx --folder crops --out crops/boxes.csv --best"
+    )]
+    Label(label::Label),
     /// Writes a run's network as an ONNX file
     #[command(after_help = "Example:\n  trainer detector export --run runs/detector --out data/face_yolov3.onnx")]
     Export(export::Export),
@@ -47,6 +53,7 @@ pub fn run(args: Args) -> Result<()> {
         Args::Train(settings) => train::train(&settings),
         Args::Preview(settings) => preview::preview(&settings),
         Args::Eval(settings) => measure::eval(&settings),
+        Args::Label(settings) => label::label(&settings),
         Args::Export(settings) => export::export(&settings),
     }
 }

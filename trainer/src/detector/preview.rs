@@ -57,7 +57,7 @@ pub fn preview(settings: &Preview) -> Result<()> {
         }
         return Ok(());
     }
-    let studio = Studio::new(&material, settings.sources.head_box);
+    let studio = Studio::new(&material);
     for sheet in 0..settings.count {
         let tiles: Vec<RgbImage> = (0..tiles)
             .map(|place| {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use dataset::failure::Usage;
+use dataset::failure::{Interrupted, Usage};
 use tch::Tensor;
 use vision::DetectorSettings;
 
@@ -14,11 +14,12 @@ use super::augment::Studio;
 use super::checkpoint::{self, LAST, State};
 use super::data::{Material, Sample, Sources};
 use super::evaluate;
-use super::feed::{Feed, Order};
+use super::feed::{Batch, Feed, Order};
 use super::graph::Graph;
 use super::loss::{Loss, loss};
 use super::network::{Network, Precision};
 use super::optimiser::{Optimiser, rate};
+use crate::gan::stop::Stop;
 
 /// Steps of linear warm-up.
 const WARM_UP: u64 = 150;
@@ -65,14 +66,14 @@ pub struct Train {
     /// Minutes between two measurements
     #[arg(long, default_value_t = 10.0)]
     measure_every: f64,
-    /// Goes on from the checkpoint in --out
+    /// Goes on from the checkpoint in --out, with the folders and the budget given now
     #[arg(long)]
     resume: bool,
 }
 
 /// Trains until the budget is used up.
 pub fn train(settings: &Train) -> Result<()> {
-    if settings.side % 32 != 0 || settings.side < 128 || settings.batch == 0 {
+    if !settings.side.is_multiple_of(32) || settings.side < 128 || settings.batch == 0 {
         return Err(Usage("--side wants a multiple of 32 from 128 on, --batch at least 1".into()).into());
     }
     let last = settings.out.join(LAST);
@@ -84,7 +85,7 @@ pub fn train(settings: &Train) -> Result<()> {
         .with_context(|| format!("cannot make the folder {}", settings.out.display()))?;
     let material = Material::load(&settings.sources)?;
     describe(&material);
-    let studio = Studio::new(&material, settings.sources.head_box);
+    let studio = Studio::new(&material);
     let (network, optimiser, state) = if settings.resume {
         let (network, optimiser, mut state) = checkpoint::load(&last, DECAY)?;
         // More material may have come; anchors and weights stay.
@@ -109,9 +110,10 @@ pub fn train(settings: &Train) -> Result<()> {
         optimiser,
         state,
     };
+    let stop = Stop::listen()?;
     std::thread::scope(|scope| {
         let feed = Feed::start(scope, &studio, settings.seed, settings.batch, FEEDERS);
-        run.work(feed)
+        run.work(feed, &stop)
     })
 }
 
@@ -161,7 +163,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn work(mut self, mut feed: Feed) -> Result<()> {
+    fn work(mut self, mut feed: Feed, stop: &Stop) -> Result<()> {
         let mut ordered = self.state.step;
         let mut window = Window::new();
         let (mut measured, mut saved) = (self.state.seconds, self.state.seconds);
@@ -175,25 +177,12 @@ impl Run<'_> {
             let waited = Instant::now();
             let batch = feed.take().context("the thread that makes the pictures has died")?;
             window.waited += waited.elapsed().as_secs_f64();
-            let side = i64::from(batch.order.side);
-            let learning = rate(self.settings.rate, self.state.step, WARM_UP, self.progress());
-            let heads = self.network.forward(&batch.images(), true, self.settings.precision);
-            let losses = loss(&heads, &batch.truths, &self.state.anchors, side);
-            let length = self
-                .optimiser
-                .step(&self.network, &losses.total, self.state.step, learning);
-            anyhow::ensure!(
-                length.is_finite(),
-                "the gradient is not finite at step {}: lower --rate and give --resume",
-                self.state.step
-            );
-            self.state.step += 1;
-            self.state.images += batch.truths.len() as u64;
+            let (losses, learning) = self.learn(&batch)?;
             self.state.seconds += clock.elapsed().as_secs_f64();
             clock = Instant::now();
             window.add(&losses, batch.truths.len());
-            if self.state.step % LOG_EVERY == 0 {
-                self.log(&window, side, learning)?;
+            if self.state.step.is_multiple_of(LOG_EVERY) {
+                self.log(&window, batch.order.side, learning)?;
                 window = Window::new();
             }
             if self.state.seconds - measured >= self.settings.measure_every * 60.0 {
@@ -201,14 +190,36 @@ impl Run<'_> {
                 self.measure()?;
                 clock = Instant::now();
             }
-            if self.state.seconds - saved >= SAVE_EVERY {
+            if self.state.seconds - saved >= SAVE_EVERY || stop.requested() {
                 saved = self.state.seconds;
                 self.save()?;
                 clock = Instant::now();
             }
+            if stop.requested() {
+                return Err(Interrupted.into());
+            }
         }
         self.measure()?;
         self.save()
+    }
+
+    /// One step; answers its loss and learning rate.
+    fn learn(&mut self, batch: &Batch) -> Result<(Loss, f64)> {
+        let learning = rate(self.settings.rate, self.state.step, WARM_UP, self.progress());
+        let heads = self.network.forward(&batch.images(), true, self.settings.precision);
+        let side = i64::from(batch.order.side);
+        let losses = loss(&heads, &batch.truths, &self.state.anchors, side);
+        let length = self
+            .optimiser
+            .step(&self.network, &losses.total, self.state.step, learning);
+        anyhow::ensure!(
+            length.is_finite(),
+            "the gradient is not finite at step {}: lower --rate and give --resume",
+            self.state.step
+        );
+        self.state.step += 1;
+        self.state.images += batch.truths.len() as u64;
+        Ok((losses, learning))
     }
 
     /// Share of the budget used.
@@ -219,7 +230,7 @@ impl Run<'_> {
         }
     }
 
-    fn log(&self, window: &Window, side: i64, learning: f64) -> Result<()> {
+    fn log(&self, window: &Window, side: u32, learning: f64) -> Result<()> {
         let seconds = window.begun.elapsed().as_secs_f64();
         let speed = window.images as f64 / seconds;
         let progress = self.progress();
