@@ -91,6 +91,8 @@ pub(crate) fn posts(uploads: Vec<Upload>, invention: &Invention) -> Vec<Post> {
     let mut posts = Vec::with_capacity(count);
     for (index, upload) in uploads.into_iter().enumerate() {
         let gap = SPAN / count as i64;
+        // The most liked can always be crawled, whatever the other lots.
+        let plain = invention.plain || luck[index] < 0.01;
         let post = Post {
             id,
             created_at: NEWEST - gap * (count - 1 - index) as i64 - dice.random_range(0..gap.max(2) / 2),
@@ -98,17 +100,9 @@ pub(crate) fn posts(uploads: Vec<Upload>, invention: &Invention) -> Vec<Post> {
             creator_id: dice.random_range(1_000..1_020),
             author: String::new(),
             score: score(luck[index]),
-            rating: if invention.plain {
-                Rating::Safe
-            } else {
-                rating(dice.random())
-            },
-            status: if invention.plain {
-                Status::Active
-            } else {
-                status(dice.random())
-            },
-            held: !invention.plain && dice.random_bool(0.01),
+            rating: if plain { Rating::Safe } else { rating(dice.random()) },
+            status: if plain { Status::Active } else { status(dice.random()) },
+            held: !plain && dice.random_bool(0.01),
             parent_id: None,
             tags: tags(&mut dice, upload.faces.len()),
             source: source(&mut dice),

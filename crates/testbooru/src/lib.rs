@@ -2,12 +2,12 @@
 //! and misbehaves on demand. The demo, the tests and the benchmarks crawl it over real HTTP.
 //!
 //! ```no_run
-//! # async fn story() -> anyhow::Result<()> {
+//! # fn story() -> anyhow::Result<()> {
 //! use testbooru::{Board, Fault, Invention, NewPost, Pictures, Server, Setup, Target};
 //!
 //! let board = Board::build(Pictures::Drawn { count: 20, seed: 7 }, &Invention::default())?;
 //! let id = board.add(NewPost { bytes: std::fs::read("picture.png")?, score: 600, ..NewPost::default() });
-//! let server = Server::start(board, Setup::default()).await?;
+//! let server = Server::start(board, Setup::default())?;
 //! server.fault(Target::Post(id), Fault::Truncated, 1);
 //! // … crawl server.root_url() …
 //! assert!(server.requests().iter().any(|request| request.path == "/post.json"));

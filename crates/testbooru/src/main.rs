@@ -103,7 +103,7 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
         latency: Duration::from_millis(latency),
         ..Setup::default()
     };
-    let server = Server::start(board, setup).await?;
+    let server = Server::start(board, setup)?;
     if let Some((seed, share)) = faults {
         server.faults_by_chance(seed, share);
     }
@@ -111,5 +111,5 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
     std::io::stdout().flush()?;
     eprintln!("{posts} posts; stops with Ctrl-C or after {minutes} minutes");
     tokio::time::sleep(Duration::from_secs(minutes.saturating_mul(60))).await;
-    server.stop().await
+    server.stop()
 }

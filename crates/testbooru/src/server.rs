@@ -4,19 +4,21 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use axum::Router;
 use axum::extract::{self, Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use futures::FutureExt;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use crate::board::Board;
 use crate::faults::{Fault, Faults, Target};
@@ -26,6 +28,8 @@ use crate::query::TooManyTags;
 use crate::respond;
 use crate::tls::{Identity, TlsListener};
 
+/// Threads that answer: serving is not to be what a benchmark of clients measures.
+const WORKERS: usize = 2;
 /// Requests that are remembered; older ones are forgotten.
 const REMEMBERED: usize = 100_000;
 /// What robots are asked to leave alone until [`Server::set_robots`] says otherwise.
@@ -81,69 +85,73 @@ impl Shared {
 
 type Parameters = extract::Query<HashMap<String, String>>;
 
-/// A running board. It stops when this is dropped: no new connections, idle ones are closed.
+/// A running board, on a thread and a runtime of its own: whoever holds it may block. It stops when
+/// this is dropped: no new connections, idle ones are closed.
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
     /// Held, not used: the server stops when it is dropped.
     stop: oneshot::Sender<()>,
-    task: JoinHandle<io::Result<()>>,
+    thread: JoinHandle<io::Result<()>>,
 }
 
 impl Server {
-    /// Listens on 127.0.0.1, within the Tokio runtime of the caller.
+    /// Listens on 127.0.0.1; from the return on requests are answered.
     ///
     /// # Errors
     /// A port that is taken; a certificate or key that cannot be used.
-    pub async fn start(board: Board, setup: Setup) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, setup.port))
-            .await
-            .with_context(|| {
-                format!(
-                    "cannot listen on port {}: take another, or 0 for any free one",
-                    setup.port
-                )
-            })?;
+    pub fn start(board: Board, setup: Setup) -> anyhow::Result<Self> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, setup.port)).with_context(|| {
+            format!(
+                "cannot listen on port {}: take another, or 0 for any free one",
+                setup.port
+            )
+        })?;
+        listener.set_nonblocking(true)?;
+        let acceptor = setup.identity.as_ref().map(Identity::acceptor).transpose()?;
         let shared = Arc::new(Shared {
             board,
-            scheme: if setup.identity.is_some() { "https" } else { "http" },
+            scheme: if acceptor.is_some() { "https" } else { "http" },
             authority: listener.local_addr()?.to_string(),
             latency: setup.latency,
             faults: Mutex::default(),
             requests: Mutex::default(),
             robots: Mutex::new(ROBOTS.into()),
         });
+        let router = router(&shared);
         let (stop, stopped) = oneshot::channel::<()>();
         // Dropping the sender is the signal.
-        let stopped = async move {
-            let _ = stopped.await;
-        };
-        let router = router(&shared);
-        let task = match setup.identity {
-            None => tokio::spawn(
-                axum::serve(listener, router)
-                    .with_graceful_shutdown(stopped)
-                    .into_future(),
-            ),
-            Some(identity) => {
-                let listener = TlsListener::new(listener, &identity)?;
-                tokio::spawn(
-                    axum::serve(listener, router)
-                        .with_graceful_shutdown(stopped)
-                        .into_future(),
-                )
-            }
-        };
-        Ok(Self { shared, stop, task })
+        let stopped = stopped.map(|_| ());
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .enable_all()
+            .build()?;
+        let thread = std::thread::spawn(move || {
+            runtime.block_on(async move {
+                let listener = TcpListener::from_std(listener)?;
+                match acceptor {
+                    None => axum::serve(listener, router).with_graceful_shutdown(stopped).await,
+                    Some(acceptor) => {
+                        let listener = TlsListener::new(listener, acceptor)?;
+                        axum::serve(listener, router).with_graceful_shutdown(stopped).await
+                    }
+                }
+            })
+        });
+        Ok(Self { shared, stop, thread })
     }
 
     /// Stops, and waits until the answers under way are sent.
     ///
     /// # Errors
     /// What made the server end before.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub fn stop(self) -> anyhow::Result<()> {
         drop(self.stop);
-        Ok(self.task.await??)
+        let ended = self
+            .thread
+            .join()
+            .map_err(|_| anyhow!("the board's thread panicked: see the message above"))?;
+        Ok(ended?)
     }
 
     /// `http://127.0.0.1:PORT`, or https.

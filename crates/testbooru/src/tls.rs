@@ -23,7 +23,9 @@ pub struct Identity {
 }
 
 impl Identity {
-    fn acceptor(&self) -> anyhow::Result<TlsAcceptor> {
+    /// # Errors
+    /// A certificate or key that cannot be used.
+    pub(crate) fn acceptor(&self) -> anyhow::Result<TlsAcceptor> {
         let certificates = CertificateDer::pem_slice_iter(self.certificates.as_bytes())
             .collect::<Result<Vec<_>, _>>()
             .context("the board's certificate is no PEM")?;
@@ -46,10 +48,8 @@ pub(crate) struct TlsListener {
 }
 
 impl TlsListener {
-    /// # Errors
-    /// A certificate or key that cannot be used.
-    pub fn new(mut listener: TcpListener, identity: &Identity) -> anyhow::Result<Self> {
-        let (acceptor, address) = (identity.acceptor()?, listener.local_addr()?);
+    pub fn new(mut listener: TcpListener, acceptor: TlsAcceptor) -> io::Result<Self> {
+        let address = listener.local_addr()?;
         let (sender, ready) = mpsc::channel(64);
         tokio::spawn(async move {
             loop {

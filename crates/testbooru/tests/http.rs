@@ -34,12 +34,12 @@ fn jpeg(shade: u8) -> Vec<u8> {
     picture(shade, image::ImageFormat::Jpeg)
 }
 
-async fn serve(board: Board) -> Server {
-    Server::start(board, Setup::default()).await.expect("listens")
+fn serve(board: Board) -> Server {
+    Server::start(board, Setup::default()).expect("listens")
 }
 
 /// A board of so many safe, active JPEGs.
-async fn serve_plain(count: u8) -> Server {
+fn serve_plain(count: u8) -> Server {
     let board = Board::build(
         Pictures::Given((0..count).map(jpeg).collect()),
         &Invention {
@@ -47,7 +47,7 @@ async fn serve_plain(count: u8) -> Server {
             ..Invention::default()
         },
     );
-    serve(board.expect("takes pictures")).await
+    serve(board.expect("takes pictures"))
 }
 
 async fn get(url: &str) -> Response {
@@ -89,7 +89,7 @@ async fn rows_have_exactly_the_fields_and_types_of_the_recorded_answers() {
         return;
     };
     let recorded: Vec<BTreeMap<String, Value>> = serde_json::from_str(&text).expect("is a list of objects");
-    let server = serve_plain(3).await;
+    let server = serve_plain(3);
     for row in listed(&server, "").await {
         let row: BTreeMap<String, Value> = serde_json::from_value(row).expect("is an object");
         assert_eq!(row.keys().collect::<Vec<_>>(), recorded[0].keys().collect::<Vec<_>>());
@@ -113,7 +113,7 @@ async fn what_is_listed_is_true_of_every_file_that_is_served() {
             ..Invention::default()
         },
     );
-    let server = serve(board.expect("draws")).await;
+    let server = serve(board.expect("draws"));
     let rows = listed(&server, "").await;
     assert_eq!(rows.len(), 9);
     for row in &rows {
@@ -170,7 +170,7 @@ async fn what_is_listed_is_true_of_every_file_that_is_served() {
 
 #[tokio::test]
 async fn a_keyset_walk_meets_every_post_once_while_posts_arrive() {
-    let server = serve_plain(25).await;
+    let server = serve_plain(25);
     let before: Vec<u64> = server.board().posts().iter().rev().map(|post| post.id).collect();
     let (mut met, mut below) = (Vec::new(), u64::MAX);
     loop {
@@ -188,7 +188,7 @@ async fn a_keyset_walk_meets_every_post_once_while_posts_arrive() {
 
 #[tokio::test]
 async fn numbered_pages_drift_when_a_post_arrives_between_them() {
-    let server = serve_plain(10).await;
+    let server = serve_plain(10);
     let first = listed(&server, "limit=5&page=1").await;
     let new = server.board().add(NewPost {
         bytes: jpeg(200),
@@ -201,7 +201,7 @@ async fn numbered_pages_drift_when_a_post_arrives_between_them() {
 
 #[tokio::test]
 async fn limits_are_forty_by_default_and_a_hundred_at_most() {
-    let server = serve_plain(120).await;
+    let server = serve_plain(120);
     for (query, count) in [
         ("", 40),
         ("limit=100", 100),
@@ -228,7 +228,7 @@ async fn version_2_names_the_types_of_the_tags() {
         tags,
         ..NewPost::default()
     });
-    let server = serve(board).await;
+    let server = serve(board);
     let url = format!("{}/post.json?api_version=2&include_tags=1", server.root_url());
     let answer: Value = get(&url).await.json().await.expect("is JSON");
     assert_eq!(answer["posts"][0]["tags"], "kumo sky suzu");
@@ -246,7 +246,7 @@ async fn version_2_names_the_types_of_the_tags() {
 
 #[tokio::test]
 async fn the_list_page_registers_the_same_objects_as_the_json() {
-    let server = serve_plain(4).await;
+    let server = serve_plain(4);
     let hidden = server.board().posts()[1].id;
     server.board().change(hidden, |post| post.held = true);
     let page = get(&format!("{}/post?tags=rating:s", server.root_url()))
@@ -266,7 +266,7 @@ async fn the_list_page_registers_the_same_objects_as_the_json() {
 
 #[tokio::test]
 async fn deleted_posts_arrive_with_an_id_term_and_name_no_file() {
-    let server = serve_plain(3).await;
+    let server = serve_plain(3);
     let gone = server.board().posts()[1].id;
     server.board().delete(gone);
     assert_eq!(listed(&server, "").await.len(), 2);
@@ -279,7 +279,7 @@ async fn deleted_posts_arrive_with_an_id_term_and_name_no_file() {
 
 #[tokio::test]
 async fn a_replaced_file_has_another_md5_under_the_same_id_and_the_old_one_is_gone() {
-    let server = serve_plain(2).await;
+    let server = serve_plain(2);
     let before = listed(&server, "").await[0].clone();
     let png = picture(9, image::ImageFormat::Png);
     server.board().replace_file(id(&before), png.clone());
@@ -296,7 +296,7 @@ async fn a_replaced_file_has_another_md5_under_the_same_id_and_the_old_one_is_go
 
 #[tokio::test]
 async fn a_file_that_is_known_is_not_sent_again() {
-    let server = serve_plain(1).await;
+    let server = serve_plain(1);
     let url = file_url(&listed(&server, "").await[0]).to_owned();
     let first = get(&url).await;
     for (request, answer) in [("if-none-match", "etag"), ("if-modified-since", "last-modified")] {
@@ -312,14 +312,14 @@ async fn a_file_that_is_known_is_not_sent_again() {
 
 #[tokio::test]
 async fn seven_tags_are_answered_with_500() {
-    let server = serve_plain(1).await;
+    let server = serve_plain(1);
     let answer = get(&format!("{}/post.json?tags=a+b+c+d+e+f+g", server.root_url())).await;
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
 #[tokio::test]
 async fn damaged_files_are_damaged_in_the_way_asked_for_and_then_whole() {
-    let server = serve_plain(1).await;
+    let server = serve_plain(1);
     let row = listed(&server, "").await[0].clone();
     let whole = get(file_url(&row)).await.bytes().await.expect("is whole");
     let meet = async |fault| {
@@ -376,7 +376,7 @@ async fn damaged_files_are_damaged_in_the_way_asked_for_and_then_whole() {
 
 #[tokio::test]
 async fn refusals_carry_the_status_and_headers_asked_for() {
-    let server = serve_plain(1).await;
+    let server = serve_plain(1);
     let url = format!("{}/post.json", server.root_url());
     let meet = async |fault| {
         server.fault(Target::Path("/post.json".into()), fault, 1);
@@ -428,7 +428,7 @@ async fn refusals_carry_the_status_and_headers_asked_for() {
 
 #[tokio::test]
 async fn requests_are_remembered_in_order_with_query_and_headers() {
-    let server = serve_plain(1).await;
+    let server = serve_plain(1);
     server.set_robots("User-agent: *\nDisallow: /\n");
     let robots = client()
         .get(format!("{}/robots.txt", server.root_url()))
@@ -497,7 +497,6 @@ async fn https_is_spoken_with_the_certificate_given() {
             ..Setup::default()
         },
     )
-    .await
     .expect("listens");
     let url = format!("{}/post.json", server.root_url());
     assert!(url.starts_with("https://127.0.0.1:"));
@@ -524,21 +523,20 @@ async fn https_is_spoken_with_the_certificate_given() {
 
 #[tokio::test]
 async fn a_stopped_board_gives_its_port_back() {
-    let server = serve_plain(1).await;
+    let server = serve_plain(1);
     let url = server.root_url();
     let port = url
         .rsplit(':')
         .next()
         .and_then(|port| port.parse().ok())
         .expect("a port");
-    server.stop().await.expect("served to the end");
+    server.stop().expect("served to the end");
     let again = Server::start(
         Board::empty(),
         Setup {
             port,
             ..Setup::default()
         },
-    )
-    .await;
+    );
     assert_eq!(again.expect("the port is free").root_url(), url);
 }
