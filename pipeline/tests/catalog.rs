@@ -6,7 +6,7 @@ use pipeline::catalog::files::{self, File, Outcome, Window};
 use pipeline::catalog::images::{self, Image};
 use pipeline::catalog::posts::{self, Post, Rating, Status, tag_text};
 use pipeline::catalog::selection::{conditions, refusal};
-use pipeline::catalog::{Catalog, cursors};
+use pipeline::catalog::{Catalog, cursors, summary};
 use pipeline::selection::Selection;
 use sqlx::{AssertSqlSafe, Row};
 use vision::picture::Format;
@@ -120,7 +120,7 @@ async fn a_file_waits_until_it_has_an_outcome_that_lasts(catalog: &Catalog) {
     assert!(images::record(&mut write, &image("aa", &md5)).await.expect("writes"));
     assert!(!images::record(&mut write, &image("aa", &md5)).await.expect("knows it"));
     write.commit().await.expect("commits");
-    assert!(images::any(catalog).await.expect("looks"));
+    assert!(summary::has_images(catalog).await.expect("looks"));
     assert_eq!(waiting(catalog, &all).await, [1], "one failure of two");
 
     let mut write = catalog.write().await.expect("begins");

@@ -7,7 +7,7 @@ use anyhow::Context;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use futures::stream;
+use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
@@ -78,11 +78,16 @@ pub(crate) async fn faulty(fault: Fault, answer: impl Future<Output = Response>)
             answer
                 .headers_mut()
                 .insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
-            let cut = Err(io::Error::new(
-                io::ErrorKind::ConnectionReset,
-                "the connection ends here, as asked",
-            ));
-            let body = Body::from_stream(stream::iter([Ok(whole.slice(..whole.len() / 2)), cut]));
+            // In one poll with the error the half would never be flushed, nor the head before it.
+            let cut = async {
+                tokio::task::yield_now().await;
+                Err(io::Error::new(
+                    io::ErrorKind::ConnectionReset,
+                    "the connection ends here, as asked",
+                ))
+            };
+            let half = Ok(whole.slice(..whole.len() / 2));
+            let body = Body::from_stream(stream::iter([half]).chain(stream::once(cut)));
             Response::from_parts(answer.into_parts().0, body)
         }
         Fault::Trickle(pause) => {

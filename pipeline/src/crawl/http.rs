@@ -246,7 +246,11 @@ fn unanswered(error: &reqwest::Error) -> Miss {
             detail,
         });
     }
-    let reason = if error.is_timeout() { "timeout" } else { "unreachable" };
+    let reason = match () {
+        () if error.is_timeout() => "timeout",
+        () if error.is_connect() => "unreachable",
+        () => "no-answer",
+    };
     Miss::Again {
         reason,
         detail,

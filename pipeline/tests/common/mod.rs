@@ -1,5 +1,7 @@
 //! What several tests of the pipeline share.
 
+#![allow(dead_code, reason = "each test uses a part")]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use pipeline::catalog::Catalog;

@@ -85,10 +85,11 @@ fn day(second: i64) -> String {
 
 /// See [`super::Dialect::page_url`].
 pub fn page_url(root: &Url, query: &str, size: u32, below: Option<i64>) -> Url {
-    let mut tags = query.to_string();
-    if let Some(below) = below {
-        tags.push_str(&format!(" id:<{below}"));
-    }
+    // Any id term lets deleted posts be listed too: so it is seen that they are.
+    let tags = match below {
+        Some(below) => format!("{query} id:<{below}"),
+        None => format!("{query} id:>0"),
+    };
     let mut url = under(root, "post.json");
     url.query_pairs_mut()
         .append_pair("limit", &size.to_string())
@@ -265,6 +266,7 @@ mod tests {
         let url = page_url(&root(), "order:id_desc", 100, Some(7));
         let expected = "https://board.example/post.json?limit=100&tags=order%3Aid_desc+id%3A%3C7";
         assert_eq!(url.as_str(), expected);
+        assert!(page_url(&root(), "", 100, None).as_str().ends_with("id%3A%3E0"));
     }
 
     #[test]
