@@ -9,6 +9,11 @@ use common::{discs, freeze, trainer};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use trainer::gan::folder::{RunFile, RunFolder};
+use trainer::gan::heads::Heads;
+use trainer::gan::recipe::Recipe;
+use trainer::gan::stop::Stop;
+use trainer::gan::train::{Limits, train};
 
 /// A data folder with the manifest `v1` of `count` heads.
 fn data(count: u32) -> tempfile::TempDir {
@@ -276,6 +281,35 @@ fn a_changed_manifest_and_missing_heads_are_told_before_training() {
     );
     std::fs::remove_dir_all(data.path().join("store")).expect("removes");
     assert_refused(&run(tiny(data.path(), "a", &["--manifest", "v1"])), 1, "vanished");
+}
+
+#[test]
+fn a_game_that_breaks_down_stops_with_the_reason() {
+    let data = data(40);
+    let settings = dataset::train_settings::TrainSettings {
+        preset: dataset::train_settings::Preset::Quick,
+        side: Some(16),
+        width: Some(4),
+        batch: Some(8),
+        ..Default::default()
+    };
+    let mut recipe = Recipe::resolve(&settings).expect("resolves");
+    recipe.rates[0].generator = 1e30;
+    let heads = Heads::open(data.path(), "v1", 16).expect("opens");
+    let file = RunFile::new(&heads, recipe);
+    let folder = RunFolder::new(data.path().join("runs/a"));
+    folder.begin(&file).expect("begins");
+    let limits = Limits {
+        epochs: Some(20),
+        time: None,
+        images: None,
+        checkpoint_every: std::time::Duration::MAX,
+        keep: 1,
+    };
+    let stop = Stop::listen().expect("listens");
+    let error = train(&folder, &file, &heads, &limits, &stop).expect_err("breaks down");
+    assert!(error.to_string().contains("no numbers any more at step 50"), "{error}");
+    assert!(checkpoints(data.path(), "a").is_empty());
 }
 
 #[test]

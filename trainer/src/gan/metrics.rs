@@ -36,14 +36,13 @@ pub struct Metrics {
 impl Metrics {
     /// Fills in the means out of the players' sums (see [`super::players::SUMS`]); none where a
     /// player took no step.
-    pub fn take(&mut self, sums: &mut Tensor) {
-        let values: Vec<f64> = Vec::try_from(&*sums).expect("a flat tensor of f64 is a vector of f64");
+    pub fn fill(&mut self, sums: &Tensor) {
+        let values: Vec<f64> = Vec::try_from(sums).expect("a flat tensor of f64 is a vector of f64");
         let mean = |place: usize, count: usize| (values[count] > 0.0).then(|| values[place] / values[count]);
         self.loss_d = mean(0, 4);
         self.loss_g = mean(1, 5);
         self.d_real = mean(2, 4);
         self.d_fake = mean(3, 4);
-        let _ = sums.zero_();
     }
 
     /// Whether every mean is a number.
@@ -146,12 +145,12 @@ mod tests {
 
     #[test]
     fn means_are_over_each_players_own_steps() {
-        let mut sums = Tensor::from_slice(&[10.0f64, 6.0, 2.0, 1.0, 4.0, 2.0]);
+        let sums = Tensor::from_slice(&[10.0f64, 6.0, 2.0, 1.0, 4.0, 2.0]);
         let mut line = metrics(4);
-        line.take(&mut sums);
+        line.fill(&sums);
         let found = [line.loss_d, line.loss_g, line.d_real, line.d_fake];
         assert_eq!(found, [Some(2.5), Some(3.0), Some(0.5), Some(0.25)]);
-        line.take(&mut sums);
+        line.fill(&sums.zeros_like());
         assert_eq!(line.loss_d, None);
     }
 }

@@ -43,12 +43,7 @@ impl Network {
     pub fn new(plan: Plan) -> Self {
         let flat = filled(&plan.parameters, plan.parameter_count());
         let kept = filled(&plan.buffers, plan.buffer_count());
-        let network = Self::with_values(plan, &flat, &kept);
-        // The singular vectors start as random directions; a few turns bring them near the truth.
-        for _ in 0..8 {
-            network.turn_singular_vectors();
-        }
-        network
+        Self::with_values(plan, &flat, &kept)
     }
 
     /// A network with copies of the given vectors.
@@ -82,21 +77,8 @@ impl Network {
         let mut buffer = || buffers.next().expect("the plan counted every buffer");
         for layer in &self.plan.layers {
             x = match *layer {
-                Layer::Conv {
-                    stride,
-                    padding,
-                    spectral,
-                    ..
-                } => {
-                    let weight = parameter();
-                    let (s, p) = ([stride; 2], [padding; 2]);
-                    if spectral {
-                        let bias = parameter();
-                        let weight = weight / singular_value(weight, buffer(), buffer());
-                        x.conv2d(&weight, Some(bias), s, p, [1, 1], 1)
-                    } else {
-                        x.conv2d(weight, None::<&Tensor>, s, p, [1, 1], 1)
-                    }
+                Layer::Conv { stride, padding, .. } => {
+                    x.conv2d(parameter(), None::<&Tensor>, [stride; 2], [padding; 2], [1, 1], 1)
                 }
                 Layer::ConvTransposed { stride, padding, .. } => x.conv_transpose2d(
                     parameter(),
@@ -134,39 +116,11 @@ impl Network {
         x
     }
 
-    /// One power iteration for every spectrally normalised weight; once a step of its player.
-    pub fn turn_singular_vectors(&self) {
-        let _guard = tch::no_grad_guard();
-        for (slot, left) in self.plan.buffers.iter().zip(&self.buffers) {
-            let Some(layer) = slot.name.strip_suffix(".left") else {
-                continue;
-            };
-            let right = self.buffer(&format!("{layer}.right"));
-            let weight = self.parameter(&format!("{layer}.weight"));
-            let matrix = weight.detach().view([left.size()[0], -1]);
-            right.shallow_clone().copy_(&unit(&matrix.tr().mv(left)));
-            left.shallow_clone().copy_(&unit(&matrix.mv(right)));
-        }
-    }
-
     /// Whether every trained and kept value is a number.
     pub fn is_finite(&self) -> bool {
         let finite = |values: &Tensor| values.isfinite().all().int64_value(&[]) == 1;
         finite(&self.flat) && finite(&self.kept)
     }
-
-    fn parameter(&self, name: &str) -> &Tensor {
-        named(&self.plan.parameters, &self.parameters, name)
-    }
-
-    fn buffer(&self, name: &str) -> &Tensor {
-        named(&self.plan.buffers, &self.buffers, name)
-    }
-}
-
-fn named<'a>(slots: &[Slot], tensors: &'a [Tensor], name: &str) -> &'a Tensor {
-    let index = slots.iter().position(|slot| slot.name == name);
-    &tensors[index.expect("the plan names its own slots")]
 }
 
 fn filled(slots: &[Slot], count: i64) -> Tensor {
@@ -181,15 +135,6 @@ fn filled(slots: &[Slot], count: i64) -> Tensor {
     flat
 }
 
-fn unit(vector: &Tensor) -> Tensor {
-    vector / (vector.norm() + 1e-12)
-}
-
-/// The weight's largest singular value along the kept vectors; differentiable in the weight only.
-fn singular_value(weight: &Tensor, left: &Tensor, right: &Tensor) -> Tensor {
-    weight.view([left.size()[0], -1]).mv(right).dot(left)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,13 +144,12 @@ mod tests {
         Tensor::randn([count, 3, 16, 16], (Kind::Float, Device::Cpu))
     }
 
-    fn convolution(spectral: bool) -> Layer {
+    fn convolution() -> Layer {
         Layer::Conv {
             out: 8,
             kernel: 4,
             stride: 2,
             padding: 1,
-            spectral,
         }
     }
 
@@ -217,17 +161,17 @@ mod tests {
 
     #[test]
     fn values_begin_as_the_dcgan_paper_says() {
-        let network = network(vec![convolution(false), Layer::BatchNorm]);
-        let weight = network.parameter("0.weight");
+        let network = network(vec![convolution(), Layer::BatchNorm]);
+        let weight = &network.parameters()[0];
         assert!((weight.std(false).double_value(&[]) - 0.02).abs() < 0.003);
-        let scale = network.parameter("1.weight");
+        let scale = &network.parameters()[1];
         assert!((scale.mean(Kind::Float).double_value(&[]) - 1.0).abs() < 0.03);
-        assert_eq!(network.parameter("1.bias").abs().max().double_value(&[]), 0.0);
+        assert_eq!(network.parameters()[2].abs().max().double_value(&[]), 0.0);
     }
 
     #[test]
     fn a_change_of_the_flat_vector_is_a_change_of_the_weights() {
-        let mut network = network(vec![convolution(false)]);
+        let mut network = network(vec![convolution()]);
         let input = pictures(2);
         let before = tch::no_grad(|| network.forward(&input, Mode::Use));
         let _ = network.flat.g_mul_scalar_(2.0);
@@ -236,26 +180,8 @@ mod tests {
     }
 
     #[test]
-    fn a_spectral_layer_stretches_nothing() {
-        let network = network(vec![convolution(true)]);
-        for _ in 0..30 {
-            network.turn_singular_vectors();
-        }
-        let (left, right) = (network.buffer("0.left"), network.buffer("0.right"));
-        let weight = network.parameter("0.weight");
-        let matrix = (weight / singular_value(weight, left, right)).view([8, -1]);
-        let largest = matrix
-            .matmul(&matrix.tr())
-            .linalg_eigvalsh("L")
-            .max()
-            .sqrt()
-            .double_value(&[]);
-        assert!((largest - 1.0).abs() < 1e-3, "{largest}");
-    }
-
-    #[test]
     fn running_statistics_move_in_training_only() {
-        let network = network(vec![convolution(false), Layer::BatchNorm]);
+        let network = network(vec![convolution(), Layer::BatchNorm]);
         let start = network.kept.copy();
         let _ = network.forward(&pictures(4), Mode::Use);
         assert!(network.kept.equal(&start));
@@ -265,7 +191,7 @@ mod tests {
 
     #[test]
     fn values_that_are_no_numbers_are_noticed() {
-        let network = network(vec![convolution(false)]);
+        let network = network(vec![convolution()]);
         assert!(network.is_finite());
         let _ = network.flat.narrow(0, 5, 1).fill_(f64::NAN);
         assert!(!network.is_finite());

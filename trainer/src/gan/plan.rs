@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// One row of a network's table.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Layer {
-    /// Convolution; output side (i + 2 padding - kernel) / stride + 1.
+    /// Convolution without bias; output side (i + 2 padding - kernel) / stride + 1.
     Conv {
         /// Output channels.
         out: i64,
@@ -16,8 +16,6 @@ pub enum Layer {
         stride: i64,
         /// Zeros added at each edge, pixels.
         padding: i64,
-        /// Whether a bias is added, and the weight divided by its largest singular value.
-        spectral: bool,
     },
     /// Transposed convolution without bias; output side stride (i - 1) - 2 padding + kernel.
     ConvTransposed {
@@ -94,7 +92,7 @@ pub struct Plan {
     pub shapes: Vec<Shape>,
     /// Trained values: weights, biases, scales and shifts.
     pub parameters: Vec<Slot>,
-    /// Values that the forward pass keeps: running statistics, singular vectors.
+    /// Values that the forward pass keeps: running statistics.
     pub buffers: Vec<Slot>,
     /// Multiply-accumulates of the convolutions for one picture, forward.
     pub macs: i64,
@@ -137,11 +135,6 @@ impl Plan {
         self.buffers.iter().map(Slot::len).sum()
     }
 
-    /// Whether a row normalises over the batch: then real and generated batches stay apart.
-    pub fn has_batch_norm(&self) -> bool {
-        self.layers.contains(&Layer::BatchNorm)
-    }
-
     fn add(&mut self, number: usize, layer: Layer, before: Shape) -> Shape {
         match layer {
             Layer::Conv {
@@ -149,22 +142,15 @@ impl Plan {
                 kernel,
                 stride,
                 padding,
-                spectral,
             } => {
                 let side = (before.side + 2 * padding - kernel) / stride + 1;
-                let inputs = before.channels * kernel * kernel;
-                self.macs += side * side * out * inputs;
+                self.macs += side * side * out * before.channels * kernel * kernel;
                 self.parameter(
                     number,
                     "weight",
                     &[out, before.channels, kernel, kernel],
                     Init::Normal(0.0, DEVIATION),
                 );
-                if spectral {
-                    self.parameter(number, "bias", &[out], Init::Constant(0.0));
-                    self.buffer(number, "left", &[out], Init::Normal(0.0, 1.0));
-                    self.buffer(number, "right", &[inputs], Init::Normal(0.0, 1.0));
-                }
                 Shape { channels: out, side }
             }
             Layer::ConvTransposed {

@@ -11,24 +11,6 @@ use super::plan::{Layer, Plan, Shape};
 /// Length of the noise vector.
 pub const NOISE: i64 = 100;
 
-/// What the two players want.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Loss {
-    /// Cross entropy on real and generated; the generator maximises log D(G(z)).
-    CrossEntropy,
-    /// Hinge: the discriminator stops caring beyond a margin of 1.
-    Hinge,
-}
-
-/// What keeps the discriminator of `quick` in check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Norm {
-    /// Batch norm.
-    Batch,
-    /// Spectral norm.
-    Spectral,
-}
-
 /// Learning rates that hold up to an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
@@ -56,10 +38,6 @@ pub struct Recipe {
     pub g_every: u64,
     /// Channels of the layers nearest to the picture.
     pub width: i64,
-    /// What is played for.
-    pub loss: Loss,
-    /// What keeps the discriminator in check.
-    pub norm: Norm,
     /// Learning rates by epoch; the last row holds to the end.
     pub rates: Vec<Rate>,
     /// Adam's first beta.
@@ -152,7 +130,7 @@ impl Recipe {
             picture,
             match self.preset {
                 Preset::Report => report_discriminator(self.width),
-                Preset::Quick => quick_discriminator(self.width, self.side, self.norm),
+                Preset::Quick => quick_discriminator(self.width, self.side),
             },
         )
     }
@@ -181,8 +159,6 @@ fn report() -> Recipe {
         d_every: 1,
         g_every: 5,
         width: 64,
-        loss: Loss::CrossEntropy,
-        norm: Norm::Batch,
         rates: vec![
             rate(10, 1e-3),
             rate(30, 5e-4),
@@ -212,8 +188,6 @@ fn quick() -> Recipe {
         d_every: 1,
         g_every: 1,
         width: 24,
-        loss: Loss::CrossEntropy,
-        norm: Norm::Batch,
         rates: vec![Rate {
             until: u64::MAX,
             generator: 5e-4,
@@ -238,13 +212,12 @@ fn transposed(out: i64, kernel: i64, stride: i64, padding: i64) -> Layer {
     }
 }
 
-fn convolution(out: i64, kernel: i64, stride: i64, padding: i64, spectral: bool) -> Layer {
+fn convolution(out: i64, kernel: i64, stride: i64, padding: i64) -> Layer {
     Layer::Conv {
         out,
         kernel,
         stride,
         padding,
-        spectral,
     }
 }
 
@@ -271,18 +244,18 @@ fn report_generator(width: i64) -> Vec<Layer> {
 fn report_discriminator(width: i64) -> Vec<Layer> {
     use Layer::{BatchNorm, LeakyRelu};
     vec![
-        convolution(width, 5, 3, 1, false), // 32
+        convolution(width, 5, 3, 1), // 32
         LeakyRelu,
-        convolution(2 * width, 4, 2, 1, false), // 16
+        convolution(2 * width, 4, 2, 1), // 16
         BatchNorm,
         LeakyRelu,
-        convolution(4 * width, 4, 2, 1, false), // 8
+        convolution(4 * width, 4, 2, 1), // 8
         BatchNorm,
         LeakyRelu,
-        convolution(8 * width, 4, 2, 1, false), // 4
+        convolution(8 * width, 4, 2, 1), // 4
         BatchNorm,
         LeakyRelu,
-        convolution(1, 4, 1, 0, false), // one logit
+        convolution(1, 4, 1, 0), // one logit
     ]
 }
 
@@ -312,19 +285,18 @@ fn quick_generator(width: i64, side: u32) -> Vec<Layer> {
     layers
 }
 
-fn quick_discriminator(width: i64, side: u32, norm: Norm) -> Vec<Layer> {
+fn quick_discriminator(width: i64, side: u32) -> Vec<Layer> {
     let mut layers = Vec::new();
     let mut at = side / 2;
-    let spectral = norm == Norm::Spectral;
     while at >= 4 {
-        layers.push(convolution(channels(width, side, at), 4, 2, 1, spectral));
-        if !spectral && at < side / 2 {
+        layers.push(convolution(channels(width, side, at), 4, 2, 1));
+        if at < side / 2 {
             layers.push(Layer::BatchNorm);
         }
         layers.push(Layer::LeakyRelu);
         at /= 2;
     }
-    layers.push(convolution(1, 4, 1, 0, spectral));
+    layers.push(convolution(1, 4, 1, 0));
     layers
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use dataset::failure::Interrupted;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::chart;
 use super::checkpoint::{self, State};
@@ -167,8 +167,8 @@ impl<'a> Run<'a> {
         self.schedule.steps(1) < WINDOW
     }
 
-    /// A line of metrics; stops where the game broke down.
-    fn note(&mut self, epoch: u64) -> Result<()> {
+    /// The means since the last line.
+    fn metrics(&self, epoch: u64) -> Metrics {
         let rate = self.recipe().rate(epoch);
         let mut metrics = Metrics {
             step: self.step,
@@ -182,13 +182,21 @@ impl<'a> Run<'a> {
             rate_d: rate.discriminator,
             seconds: self.time().as_secs_f64(),
         };
-        metrics.take(&mut self.players.sums);
+        metrics.fill(&self.players.sums);
+        metrics
+    }
+
+    /// A line of metrics; stops where the game broke down.
+    fn note(&mut self, epoch: u64) -> Result<()> {
+        let metrics = self.metrics(epoch);
+        let _ = self.players.sums.zero_();
         if !metrics.is_finite() {
-            self.broke_down()?;
+            return self.broke_down();
         }
         self.log.push(metrics)?;
         if self.charted.elapsed() >= CHART {
-            self.draw_chart()?;
+            self.charted = Instant::now();
+            self.draw_chart(&self.log.lines)?;
         }
         Ok(())
     }
@@ -205,7 +213,7 @@ impl<'a> Run<'a> {
 
     fn save(&mut self) -> Result<()> {
         if !(self.players.generator.is_finite() && self.players.discriminator.is_finite()) {
-            self.broke_down()?;
+            return self.broke_down();
         }
         let state = State {
             step: self.step,
@@ -221,13 +229,11 @@ impl<'a> Run<'a> {
     fn draw_grid(&self, epoch: u64) -> Result<()> {
         let generator = final_generator(&self.players, self.recipe());
         let heads = draw(&generator, &self.fixed_noise);
-        debug_assert_eq!(heads.kind(), Kind::Float);
         grid::save_png(&grid::grid(&grid::pictures(&heads)), &self.folder.grid(epoch))
     }
 
-    fn draw_chart(&mut self) -> Result<()> {
-        self.charted = Instant::now();
-        grid::save_png(&chart::draw(&self.log.lines), &self.folder.chart())
+    fn draw_chart(&self, lines: &[Metrics]) -> Result<()> {
+        grid::save_png(&chart::draw(lines), &self.folder.chart())
     }
 
     /// Saves what the run made.
@@ -235,7 +241,10 @@ impl<'a> Run<'a> {
         self.save()?;
         let epoch = self.schedule.position(self.step.saturating_sub(1)).epoch;
         self.draw_grid(epoch)?;
-        self.draw_chart()?;
+        // The window under way is shown, and stays open for a run that goes on.
+        let mut lines = self.log.lines.clone();
+        lines.push(self.metrics(epoch));
+        self.draw_chart(&lines)?;
         self.progress.finish();
         println!(
             "trained {} heads ({} epochs) in {}",
