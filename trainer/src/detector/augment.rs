@@ -7,6 +7,7 @@ use vision::letterbox::GREY;
 use super::data::{Head, Material, Sample};
 use super::dice::Dice;
 use super::raster::{Look, Mask, Placement, Pyramid, paint};
+use super::ruin::ruined;
 
 /// A face in a training picture.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +33,7 @@ const SEEN: f32 = 0.6;
 /// … and below this share it counts as no face.
 const HINTED: f32 = 0.25;
 /// Chances of the four kinds of picture: view, mosaic, sheet of heads, collage.
-const KINDS: [f32; 4] = [0.42, 0.2, 0.14, 0.24];
+const KINDS: [f32; 4] = [0.4, 0.18, 0.2, 0.22];
 /// Chance of a folder: the root of its size, which this bounds, so that the many drawn pictures do
 /// not crowd out the few real ones.
 const FOLDER_BOUND: usize = 60;
@@ -164,7 +165,7 @@ impl<'a> Studio<'a> {
     }
 
     /// Head crops side by side, one to seven a row, as the grids that a generator fills; one a row
-    /// is a head that fills the picture.
+    /// is a head that fills the picture. Some sheets have tiles that are no heads.
     fn sheet(&self, scene: &mut Scene, dice: &mut Dice) {
         let side = scene.canvas.width() as f32;
         let rows = [1, 1, 2, 3, 4, 5, 7][dice.below(7)];
@@ -173,6 +174,7 @@ impl<'a> Studio<'a> {
         scene.canvas.pixels_mut().for_each(|pixel| *pixel = Rgb([shade; 3]));
         let cell = side / rows as f32;
         let common = look(dice);
+        let ruins = if dice.chance(0.6) { dice.between(0.1, 1.0) } else { 0.0 };
         for row in 0..rows {
             for column in 0..rows {
                 if rows > 1 && dice.chance(0.05) {
@@ -185,13 +187,15 @@ impl<'a> Studio<'a> {
                     ..at
                 };
                 let zoom = dice.scale(0.9, 1.25);
+                if dice.chance(ruins)
+                    && let Some(patch) = self.faceless(dice)
+                {
+                    let placement = centred(&patch, &clip, cell * zoom, dice);
+                    paint(&mut scene.canvas, &clip, &patch, &placement, &common, None);
+                    continue;
+                }
                 let Head { picture: head, face } = &self.material.heads[dice.below(self.material.heads.len())];
-                let mut placement = turned(dice);
-                placement.angle *= 0.4;
-                placement.source = (head.size().0 / 2.0, head.size().1 / 2.0);
-                placement.target = clip.centre();
-                let scale = cell / head.size().0 * zoom;
-                placement.scale = (scale, scale);
+                let placement = centred(head, &clip, cell * zoom, dice);
                 paint(&mut scene.canvas, &clip, head, &placement, &common, None);
                 scene.add(placement.apply(face), &clip);
             }
@@ -225,39 +229,41 @@ impl<'a> Studio<'a> {
         }
     }
 
-    /// A patch of some picture without a face on it; none if a few tries find only faces.
+    /// What looks like a pasted head and is none.
     fn decoy(&self, scene: &mut Scene, placement: &mut Placement, wanted: f32, mask: Mask, dice: &mut Dice) {
+        let Some(patch) = self.faceless(dice) else { return };
+        let (width, height) = patch.size();
+        placement.source = (width / 2.0, height / 2.0);
+        placement.scale = stretched(wanted / width, dice);
+        scene.cover(&placement.extent(patch.size()));
+        let whole = square(0.0, 0.0, scene.canvas.width() as f32);
+        paint(&mut scene.canvas, &whole, &patch, placement, &look(dice), Some(mask));
+    }
+
+    /// A square without a face: a ruined head, or a patch of some picture; none if a few tries find
+    /// only faces.
+    fn faceless(&self, dice: &mut Dice) -> Option<Pyramid> {
+        if dice.chance(0.5) {
+            let head = &self.material.heads[dice.below(self.material.heads.len())];
+            return Some(Pyramid::new(ruined(head.picture.full(), dice)));
+        }
         for _ in 0..6 {
             let sample = self.sample(dice);
             let (width, height) = sample.picture.size();
-            let cut = dice
-                .scale(24.0, width.min(height).max(25.0))
-                .min(width.min(height))
-                .floor();
-            let window = square(
+            let shorter = width.min(height);
+            let cut = dice.scale(24.0, shorter.max(25.0)).min(shorter).floor();
+            let (x, y) = (
                 dice.between(0.0, width - cut).floor(),
                 dice.between(0.0, height - cut).floor(),
-                cut,
             );
-            if sample.faces.iter().any(|face| vision::iou(face, &window) > 0.0) {
-                continue;
+            let window = square(x, y, cut);
+            if sample.faces.iter().all(|face| vision::iou(face, &window) == 0.0) {
+                let side = (cut as u32).max(1);
+                let patch = image::imageops::crop_imm(sample.picture.full(), x as u32, y as u32, side, side);
+                return Some(Pyramid::new(patch.to_image()));
             }
-            let patch = image::imageops::crop_imm(
-                sample.picture.full(),
-                window.x0 as u32,
-                window.y0 as u32,
-                (cut as u32).max(1),
-                (cut as u32).max(1),
-            )
-            .to_image();
-            let patch = Pyramid::new(patch);
-            placement.source = (cut / 2.0, cut / 2.0);
-            placement.scale = stretched(wanted / cut, dice);
-            scene.cover(&placement.extent(patch.size()));
-            let whole = square(0.0, 0.0, scene.canvas.width() as f32);
-            paint(&mut scene.canvas, &whole, &patch, placement, &look(dice), Some(mask));
-            return;
         }
+        None
     }
 }
 
@@ -321,6 +327,19 @@ fn turned(dice: &mut Dice) -> Placement {
         scale: (1.0, 1.0),
         mirrored,
         angle,
+    }
+}
+
+/// A square picture in the middle of a region, `side` pixels wide, turned very little.
+fn centred(picture: &Pyramid, clip: &BBox, side: f32, dice: &mut Dice) -> Placement {
+    let (width, height) = picture.size();
+    let placement = turned(dice);
+    Placement {
+        source: (width / 2.0, height / 2.0),
+        target: clip.centre(),
+        scale: (side / width, side / width),
+        angle: placement.angle * 0.4,
+        ..placement
     }
 }
 

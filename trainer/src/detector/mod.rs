@@ -17,6 +17,7 @@ pub mod network;
 pub mod optimiser;
 pub mod preview;
 pub mod raster;
+pub mod ruin;
 pub mod train;
 
 use anyhow::Result;

@@ -9,8 +9,8 @@ const BETA2: f64 = 0.99;
 const EPSILON: f64 = 1e-8;
 /// Longest gradient; a batch of one hard picture may not throw the weights away.
 const CLIP: f64 = 10.0;
-/// Decay of the moving average once it has warmed up: the last thousand steps count.
-const AVERAGE: f64 = 0.999;
+/// Decay of the moving average once it has warmed up: the last five hundred steps count.
+const AVERAGE: f64 = 0.998;
 
 /// Moments of the gradient and moving averages of what is trained.
 pub struct Optimiser {
