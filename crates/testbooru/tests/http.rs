@@ -1,7 +1,9 @@
 //! The board as a client meets it: over HTTP, on a free port.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use md5::{Digest, Md5};
@@ -465,6 +467,7 @@ async fn invented_boards_are_as_mixed_as_real_ones() {
         .posts();
     let share = |test: &dyn Fn(&testbooru::Post) -> bool| posts.iter().filter(|post| test(post)).count();
     assert!((2..12).contains(&share(&|post| post.score >= 500)));
+    assert!(share(&|post| post.score >= 500 && post.rating == Rating::Safe && post.status == Status::Active) >= 2);
     assert!((60..140).contains(&share(&|post| post.score >= 10)));
     assert!((140..180).contains(&share(&|post| post.rating == Rating::Safe)));
     assert!((1..20).contains(&share(&|post| post.status == Status::Deleted)));
@@ -539,4 +542,28 @@ async fn a_stopped_board_gives_its_port_back() {
         },
     );
     assert_eq!(again.expect("the port is free").root_url(), url);
+}
+
+#[tokio::test]
+async fn the_program_prints_its_address_first_and_ends_when_told_to() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_testbooru"))
+        .args(["serve", "--count", "2", "--plain", "--faults", "1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let mut line = String::new();
+    BufReader::new(program.stdout.take().expect("is piped"))
+        .read_line(&mut line)
+        .expect("prints");
+    let rows: Vec<Value> = get(&format!("{}/post.json", line.trim()))
+        .await
+        .json()
+        .await
+        .expect("is a list");
+    assert_eq!(rows.len(), 2);
+    let told = Command::new("kill")
+        .arg(program.id().to_string())
+        .status()
+        .expect("kill is there");
+    assert!(told.success() && program.wait().expect("ends").success());
 }

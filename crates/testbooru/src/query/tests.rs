@@ -38,7 +38,7 @@ fn board() -> (Board, u64) {
         })
     });
     let first = ids.next().expect("ten posts");
-    assert_eq!(ids.last(), Some(first + 9));
+    assert_eq!(ids.next_back(), Some(first + 9));
     (board, first)
 }
 
