@@ -179,6 +179,13 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stages.toml");
         let settings = Settings::load(&path).expect("loads");
         assert!(settings.sites.contains_key("konachan"));
-        assert_eq!(settings.crop.rule(), CropSettings::default().rule());
+        assert_eq!(settings.crawl, CrawlSettings::default());
+        assert_eq!(CropSettings { detector: "data/face_yolov3.onnx".into(), ..settings.crop }, CropSettings::default());
+        assert_eq!(settings.curate, CurateSettings::default());
+        assert_eq!(settings.manifest, ManifestSettings::default());
+        let text = read(&path).expect("is there");
+        let mut file = SettingsFile::parse(&path, &text);
+        assert_eq!(file.table::<TrainSettings>("train"), TrainSettings::default());
+        assert_eq!(file.table::<SampleSettings>("sample"), SampleSettings::default());
     }
 }

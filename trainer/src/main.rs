@@ -1,0 +1,60 @@
+//! The `trainer` program.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use trainer::settings::Settings;
+
+/// Trains the GAN and the face detector.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// Settings file
+    #[arg(long, global = true, value_name = "FILE", default_value = "stages.toml")]
+    config: PathBuf,
+    /// Folder of what is made at run time [default: `data` beside the settings file]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Trains a generator of heads on a manifest
+    #[command(after_help = "Example:\n  trainer run --manifest v3 --minutes 30")]
+    Run(trainer::gan::run::Args),
+    /// Draws heads with a trained generator and keeps the best
+    #[command(after_help = "Example:\n  trainer sample --run v3-report --count 512 --keep 64 --out best")]
+    Sample(trainer::gan::sample::Args),
+    /// Trains, measures and exports the face detector
+    #[command(subcommand)]
+    Detector(trainer::detector::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let answer = match &cli.command {
+        Command::Run(args) => with_settings(&cli, |settings, data| {
+            trainer::gan::run::run(args, &settings.train, data)
+        }),
+        Command::Sample(args) => with_settings(&cli, |settings, data| {
+            trainer::gan::sample::run(args, &settings.sample, data)
+        }),
+        Command::Detector(args) => trainer::detector::run(args.clone()),
+    };
+    match answer {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(dataset::failure::exit_code(&error))
+        }
+    }
+}
+
+/// Runs a command that reads stages.toml and the data folder.
+fn with_settings(cli: &Cli, command: impl FnOnce(&Settings, &Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let settings = Settings::load(&cli.config)?;
+    command(&settings, cli.data.as_deref().unwrap_or(&settings.default_data))
+}
