@@ -47,7 +47,7 @@ pub struct Candidate {
     pub native_side: i64,
     /// Share of the region inside the picture.
     pub inside: f64,
-    /// Variance of the Laplacian at a fixed side.
+    /// Sharpness, 0 to 1.
     pub sharpness: f64,
     /// Width of the face box in picture pixels.
     pub face_width: f64,

@@ -140,7 +140,9 @@ impl CropSettings {
     /// SHA-256 (hex) over all that decides a head's pixels and measures, its face box given.
     pub fn crop_digest(&self) -> String {
         let rule = dataset::manifest::canonical_json(&self.rule());
-        hex::encode(Sha256::digest(format!("{rule}|sharpness side={SHARPNESS_SIDE}")))
+        hex::encode(Sha256::digest(format!(
+            "{rule}|sharpness=blur effect, side={SHARPNESS_SIDE}"
+        )))
     }
 
     /// Worker threads.

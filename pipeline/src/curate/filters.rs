@@ -61,7 +61,7 @@ fn sharpness(head: &Candidate, settings: &CurateSettings) -> Option<Rejection> {
     if head.sharpness >= settings.min_sharpness {
         return None;
     }
-    reject("blurred", format!("{:.1} < {}", head.sharpness, settings.min_sharpness))
+    reject("blurred", format!("{:.3} < {}", head.sharpness, settings.min_sharpness))
 }
 
 #[cfg(test)]
@@ -75,7 +75,7 @@ mod tests {
             pixels: String::new(),
             native_side: 200,
             inside: 1.0,
-            sharpness: 500.0,
+            sharpness: 0.5,
             face_width: 100.0,
             face_height: 110.0,
             score: 0.9,
@@ -92,7 +92,7 @@ mod tests {
             ("aspect", |head| head.face_width = 400.0),
             ("aspect", |head| head.face_width = 25.0),
             ("edge", |head| head.inside = 0.3),
-            ("blurred", |head| head.sharpness = 0.5),
+            ("blurred", |head| head.sharpness = 0.2),
         ];
         for (reason, spoil) in spoiled {
             let mut head = good();

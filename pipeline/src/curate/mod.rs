@@ -33,7 +33,7 @@ pub struct CurateSettings {
     pub max_aspect: f64,
     /// Lowest share of the head inside the picture.
     pub min_inside: f64,
-    /// Lowest variance of the Laplacian at a fixed side.
+    /// Lowest sharpness of the head, 0 to 1.
     pub min_sharpness: f64,
 }
 
@@ -43,8 +43,8 @@ impl Default for CurateSettings {
             min_score: 0.5,
             min_side: 64,
             max_aspect: 1.8,
-            min_inside: 0.75,
-            min_sharpness: 60.0,
+            min_inside: 0.8,
+            min_sharpness: 0.35,
         }
     }
 }
@@ -78,9 +78,9 @@ impl CurateSettings {
             "a share from 0 to 1 is expected",
         );
         expect(
-            (0.0..1e9).contains(&self.min_sharpness),
+            (0.0..=1.0).contains(&self.min_sharpness),
             "min_sharpness",
-            "a number of 0 (all pass) or more is expected",
+            "0 (all pass) to 1 is expected",
         );
     }
 

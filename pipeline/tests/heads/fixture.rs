@@ -109,41 +109,14 @@ impl House {
         digests.expect("has digests")
     }
 
-    /// The rows of a query, each as text, for comparison; all columns must be texts or numbers.
+    /// The rows of a query, each as text; all columns must be texts or numbers.
     pub async fn rows(&self, sql: &str) -> Vec<String> {
-        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(self.catalog.pool()).await;
-        let text = |row: &sqlx::any::AnyRow| -> String {
-            let cells = (0..row.len()).map(|at| {
-                let text = row
-                    .try_get::<Option<String>, _>(at)
-                    .map(|cell| cell.unwrap_or("-".into()));
-                let number = |_| {
-                    row.try_get::<Option<i64>, _>(at)
-                        .map(|cell| cell.map_or("-".into(), |n| n.to_string()))
-                };
-                let real = |_| row.try_get::<f64, _>(at).map(|cell| format!("{cell:.4}"));
-                text.or_else(number).or_else(real).expect("a text or a number")
-            });
-            cells.collect::<Vec<String>>().join(" ")
-        };
-        rows.expect("reads").iter().map(text).collect()
+        rows_of(&self.catalog, sql).await
     }
 
     /// All tables of crop and curate, the times left out.
     pub async fn tables(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        for sql in [
-            "SELECT image, detector, outcome, reason, faces FROM detections ORDER BY image, detector",
-            "SELECT image, detector, ordinal, x0, y0, x1, y1, score FROM faces ORDER BY image, detector, ordinal",
-            "SELECT image, detector, ordinal, crop, head, pixels, side, native_side, inside, sharpness FROM heads \
-             ORDER BY image, detector, ordinal, crop",
-            "SELECT image, detector, ordinal, crop, policy, accepted, reason, detail FROM verdicts \
-             ORDER BY image, detector, ordinal, crop, policy",
-            "SELECT duplicate_group, split FROM splits ORDER BY duplicate_group",
-        ] {
-            all.extend(self.rows(sql).await);
-        }
-        all
+        tables_of(&self.catalog).await
     }
 
     /// Accepted heads and refused ones by reason, as `word count`.
@@ -160,6 +133,43 @@ impl House {
     pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
+}
+
+/// The rows of a query, each as text; all columns must be texts or numbers.
+pub async fn rows_of(catalog: &Catalog, sql: &str) -> Vec<String> {
+    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(catalog.pool()).await;
+    let text = |row: &sqlx::any::AnyRow| -> String {
+        let cells = (0..row.len()).map(|at| {
+            let text = row
+                .try_get::<Option<String>, _>(at)
+                .map(|cell| cell.unwrap_or("-".into()));
+            let number = |_| {
+                let number = row.try_get::<Option<i64>, _>(at);
+                number.map(|cell| cell.map_or("-".into(), |number| number.to_string()))
+            };
+            let real = |_| row.try_get::<f64, _>(at).map(|cell| format!("{cell:.4}"));
+            text.or_else(number).or_else(real).expect("a text or a number")
+        });
+        cells.collect::<Vec<String>>().join(" ")
+    };
+    rows.expect("reads").iter().map(text).collect()
+}
+
+/// All tables of crop, curate and manifest, the times left out.
+pub async fn tables_of(catalog: &Catalog) -> Vec<String> {
+    let mut all = Vec::new();
+    for sql in [
+        "SELECT image, detector, outcome, reason, faces FROM detections ORDER BY image, detector",
+        "SELECT image, detector, ordinal, x0, y0, x1, y1, score FROM faces ORDER BY image, detector, ordinal",
+        "SELECT image, detector, ordinal, crop, head, pixels, side, native_side, inside, sharpness FROM heads \
+         ORDER BY image, detector, ordinal, crop",
+        "SELECT image, detector, ordinal, crop, policy, accepted, reason, detail FROM verdicts \
+         ORDER BY image, detector, ordinal, crop, policy",
+        "SELECT duplicate_group, split FROM splits ORDER BY duplicate_group",
+    ] {
+        all.extend(rows_of(catalog, sql).await);
+    }
+    all
 }
 
 /// A post of `board`.

@@ -27,5 +27,6 @@ mod common;
 mod crop;
 mod fixture;
 mod import;
+mod kill;
 mod manifest;
 mod model;

@@ -134,7 +134,7 @@ row! {
     pixels: String,
     /// Side of the stored head in pixels.
     side: i64,
-    /// Variance of the Laplacian of the head at a fixed side: higher is sharper.
+    /// How much fine detail the head holds, 0 to 1: higher is sharper.
     sharpness: f64,
     /// Name of the set of heads that are taken for the same one.
     duplicate_group: String,

@@ -1,0 +1,168 @@
+//! The real program, killed at seeded moments of crop and manifest: the same command again ends in the
+//! same tables and the same files as a run that nobody disturbed.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pipeline::catalog::Catalog;
+
+use crate::fixture::{picture, png, tables_of};
+use crate::model;
+
+const PICTURES: u32 = 40;
+const SETTINGS: &str = "[crop]\ndetector = \"red.onnx\"\nworkers = 2\n[manifest]\nvalidation_share = 0.3\n[run]\nmax_failed_share = 1.0\n";
+/// Moments of each story.
+const KILLS: u32 = 20;
+
+fn command(data: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+    let config = data.parent().expect("has a parent").join("stages.toml");
+    command.arg("--config").arg(config).arg("--data").arg(data).args(words);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+fn finish(data: &Path, words: &[&str]) {
+    let ended = command(data, words).output().expect("runs");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+/// Starts the program and kills it after a share of `whole`, drawn from the seed.
+fn kill(data: &Path, words: &[&str], whole: Duration, seed: u32) {
+    let mut child = command(data, words).stderr(Stdio::null()).spawn().expect("starts");
+    let drawn = seed.wrapping_mul(0x9E37_79B1) >> 8;
+    let moment = Instant::now() + whole.mul_f64(f64::from(drawn) / f64::from(1 << 24));
+    while Instant::now() < moment {
+        std::thread::yield_now();
+    }
+    // An error means that it had ended by itself: a moment after the last.
+    let _ = child.kill();
+    child.wait().expect("ends");
+}
+
+/// A data folder with imported pictures, closed, beside its settings.
+async fn template(folder: &Path) -> PathBuf {
+    std::fs::write(folder.join("stages.toml"), SETTINGS).expect("writes");
+    std::fs::write(folder.join("red.onnx"), model::bytes()).expect("writes");
+    let pictures = folder.join("pictures");
+    std::fs::create_dir(&pictures).expect("a folder");
+    for number in 0..PICTURES {
+        // Every third shares its first head with the one before, so that duplicates are settled too.
+        let seed = if number % 3 == 2 { number - 1 } else { number };
+        let mut drawn = picture(seed, &[(1, 1, 255), (4, 3, 200), (1, 4, 120)]);
+        drawn.put_pixel(191, 191, image::Rgb([number as u8, 0, 90]));
+        let bytes = png(&drawn);
+        let whole = if number % 10 == 9 {
+            bytes.len() - 30
+        } else {
+            bytes.len()
+        };
+        std::fs::write(pictures.join(format!("{number:02}.png")), &bytes[..whole]).expect("writes");
+    }
+    let data = folder.join("template");
+    let pictures = pictures.display().to_string();
+    finish(&data, &["import", &pictures, "--as", "pictures", "--source", "set"]);
+    data
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for path in dataset::files::sorted_entries(from).expect("lists") {
+        let target = to.join(path.file_name().expect("a name"));
+        match path.is_dir() {
+            true => copy(&path, &target),
+            false => drop(std::fs::copy(&path, &target).expect("copies")),
+        }
+    }
+}
+
+/// Every row but its times, and every file but the database's, each with its length.
+async fn state(data: &Path) -> Vec<String> {
+    let catalog = Catalog::open(&Catalog::sqlite_url(&data.join("catalog.sqlite")))
+        .await
+        .expect("opens");
+    let mut state = tables_of(&catalog).await;
+    catalog.close().await;
+    let mut folders = vec![data.join("manifests"), data.join("store")];
+    while let Some(folder) = folders.pop() {
+        for path in dataset::files::sorted_entries(&folder).expect("lists") {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(data).expect("is below").display().to_string();
+                state.push(format!("{name} {}", std::fs::metadata(&path).expect("is there").len()));
+            }
+        }
+    }
+    state
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_crop_ends_as_an_undisturbed_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let template = template(folder.path()).await;
+    let calm = folder.path().join("calm");
+    copy(&template, &calm);
+    let begun = Instant::now();
+    finish(&calm, &["crop"]);
+    let whole = begun.elapsed();
+    let expected = state(&calm).await;
+    assert!(expected.iter().any(|line| line.contains("duplicate")) && expected.len() > 300);
+    // Five kills in a row each time: what one leaves is what the next begins with.
+    for round in 0..KILLS / 5 {
+        let data = folder.path().join(format!("killed{round}"));
+        copy(&template, &data);
+        for seed in round * 5..round * 5 + 5 {
+            kill(&data, &["crop"], whole, seed + 1);
+        }
+        finish(&data, &["crop"]);
+        assert_eq!(state(&data).await, expected, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_manifest_is_whole_or_absent_and_made_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let template = template(folder.path()).await;
+    finish(&template, &["crop"]);
+    let words = ["manifest", "create", "v1"];
+    let calm = folder.path().join("calm");
+    copy(&template, &calm);
+    let begun = Instant::now();
+    finish(&calm, &words);
+    let whole = begun.elapsed();
+    let expected = state(&calm).await;
+    for seed in 0..KILLS {
+        let data = folder.path().join(format!("killed{seed}"));
+        copy(&template, &data);
+        kill(&data, &words, whole, seed + 100);
+        if let Ok(names) = dataset::manifest::list(&data.join("manifests"))
+            && names == ["v1"]
+        {
+            dataset::Manifest::load(&data.join("manifests/v1")).expect("is whole");
+        }
+        finish(&data, &words);
+        assert_eq!(state(&data).await, expected, "moment {seed}");
+        finish(&data, &["manifest", "verify", "v1"]);
+        std::fs::remove_dir_all(&data).expect("removes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_ways_to_the_same_catalog_give_the_same_manifest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let template = template(folder.path()).await;
+    let id = |data: &Path| -> String {
+        finish(data, &["manifest", "create", "v1"]);
+        dataset::Manifest::load(&data.join("manifests/v1")).expect("reads").id()
+    };
+    let (at_once, in_steps) = (folder.path().join("at_once"), folder.path().join("in_steps"));
+    copy(&template, &at_once);
+    copy(&template, &in_steps);
+    finish(&at_once, &["crop"]);
+    for limit in ["7", "20", "100"] {
+        finish(&in_steps, &["crop", "--limit", limit]);
+    }
+    assert_eq!(id(&at_once), id(&in_steps));
+}
