@@ -59,6 +59,10 @@ impl Crawl {
         }
         let server = Server::start(board, setup).expect("listens");
         let (folder, catalog) = common::sqlite().await;
+        Self::into(folder, catalog, server)
+    }
+
+    fn into(folder: TempDir, catalog: Catalog, server: Server) -> Self {
         Self {
             store: Store::create(&folder.path().join("store")).expect("makes a store"),
             _folder: folder,
@@ -199,6 +203,29 @@ async fn a_second_run_fetches_nothing_twice() {
     assert_eq!((again.done, again.skipped), (0, 4), "one page, all of it there");
     assert_eq!(crawl.listings().len(), 1, "posts of 2021 are long out of the window");
     assert_eq!(crawl.downloads(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_crawl_fills_postgresql_as_it_fills_sqlite() {
+    let Some(catalog) = common::postgres().await else {
+        return;
+    };
+    let board = Board::empty();
+    for number in 0..10 {
+        board.add(post(number));
+    }
+    let server = Server::start(board, Setup::default()).expect("listens");
+    let crawl = Crawl::into(tempfile::tempdir().expect("a folder"), catalog, server);
+    let args = || Args {
+        min_likes: Some(10),
+        tags: Some("sky -comic".into()),
+        limit: Some(7),
+        ..Args::default()
+    };
+    assert_eq!(crawl.run(args()).await.expect("crawls").done, 7);
+    assert_eq!(crawl.run(args()).await.expect("crawls").done, 3);
+    assert_eq!(crawl.downloads().len(), 10);
+    assert_eq!((crawl.count("posts").await, crawl.count("images").await), (10, 10));
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
 //! Fetching the pictures that wait: many at once, checked at arrival, bytes into the store before
 //! the row into the catalog.
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use dataset::failure::Interrupted;
 use dataset::{Key, Store};
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
@@ -19,6 +18,7 @@ use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
 use crate::catalog::files::{self, File, Outcome, Pending, Window};
 use crate::catalog::images::{self, Image};
+use crate::catalog::posts::Post;
 use crate::catalog::{Catalog, now};
 use crate::stop::Stop;
 
@@ -53,19 +53,30 @@ impl Fetched {
     }
 }
 
-/// What a fetch ends in.
-enum Arrival {
-    /// A row for the catalog; with the picture, where bytes came.
-    Outcome {
-        file: File,
-        image: Option<Image>,
-        /// A failure that speaks of its host.
-        of_host: Option<String>,
-    },
-    /// The host does not want to be asked: the run ends.
-    Blocked(String),
-    /// The run is to end.
-    Stopped,
+/// A picture's outcome, on its way into the catalog.
+struct Arrival {
+    file: File,
+    /// The picture, where bytes came.
+    image: Option<Image>,
+    /// A failure that speaks of the host, not only of this file.
+    of_host: Option<String>,
+}
+
+impl Arrival {
+    fn of(post: &Post, outcome: Outcome) -> Self {
+        Self {
+            file: File {
+                source: post.source.clone(),
+                post: post.post.clone(),
+                page: 0,
+                outcome,
+                md5: post.md5.clone(),
+                recorded_at: now(),
+            },
+            image: None,
+            of_host: None,
+        }
+    }
 }
 
 /// The pictures of one request.
@@ -146,7 +157,7 @@ impl Download<'_> {
     /// Writes outcomes in batches; a batch is written before any error is passed on.
     async fn record_all(
         &self,
-        arrivals: impl Stream<Item = anyhow::Result<Arrival>>,
+        arrivals: impl Stream<Item = anyhow::Result<Option<Arrival>>>,
         progress: &Progress,
     ) -> anyhow::Result<Fetched> {
         let mut fetched = Fetched::default();
@@ -164,11 +175,11 @@ impl Download<'_> {
         ended.map(|()| fetched)
     }
 
-    /// Fills a batch; says how the run ends, where it does.
+    /// Fills a batch; says how the run ends, where it does. `in_a_row` counts failures of hosts.
     async fn gather(
         &self,
-        arrivals: &mut (impl Stream<Item = anyhow::Result<Arrival>> + Unpin),
-        batch: &mut Vec<(File, Option<Image>)>,
+        arrivals: &mut (impl Stream<Item = anyhow::Result<Option<Arrival>>> + Unpin),
+        batch: &mut Vec<Arrival>,
         in_a_row: &mut u32,
     ) -> Option<anyhow::Result<()>> {
         let mut deadline = None;
@@ -181,38 +192,35 @@ impl Download<'_> {
                     Err(_) => return None,
                 },
             };
-            let (file, image, of_host) = match next {
+            let mut arrival = match next {
+                Some(Ok(Some(arrival))) => arrival,
+                // Interrupted before it was asked for; those that are receiving bytes come to their end.
+                Some(Ok(None)) => continue,
+                Some(Err(error)) => return Some(Err(error)),
                 None if self.stop.requested() => return Some(Err(Interrupted.into())),
                 None => return Some(Ok(())),
-                Some(Err(error)) => return Some(Err(error)),
-                // Those that are receiving bytes come to their end.
-                Some(Ok(Arrival::Stopped)) => continue,
-                Some(Ok(Arrival::Blocked(why))) => {
-                    return Some(Err(anyhow::Error::msg(why).context("fetching pictures")));
-                }
-                Some(Ok(Arrival::Outcome { file, image, of_host })) => (file, image, of_host),
             };
-            deadline = deadline.or_else(|| Some(Instant::now() + BATCH_AGE));
-            batch.push((file, image));
+            let of_host = arrival.of_host.take();
             *in_a_row = if of_host.is_some() { *in_a_row + 1 } else { 0 };
+            deadline = deadline.or_else(|| Some(Instant::now() + BATCH_AGE));
+            batch.push(arrival);
             if let Some(why) = of_host.filter(|_| *in_a_row >= self.settings.give_up_after) {
-                let gave_up = format!(
+                return Some(Err(anyhow::anyhow!(
                     "{in_a_row} pictures in a row could not be had, the last: {why}. The others still wait: run the same \
                      command again later"
-                );
-                return Some(Err(anyhow::Error::msg(gave_up)));
+                )));
             }
         }
         None
     }
 
-    async fn write(&self, batch: Vec<(File, Option<Image>)>, fetched: &mut Fetched) -> anyhow::Result<()> {
+    async fn write(&self, batch: Vec<Arrival>, fetched: &mut Fetched) -> anyhow::Result<()> {
         if batch.is_empty() {
             return Ok(());
         }
         let mut write = self.catalog.write().await?;
         let mut counted = Vec::new();
-        for (file, image) in &batch {
+        for Arrival { file, image, .. } in &batch {
             let new = match image {
                 Some(image) => images::record(&mut write, image).await?,
                 None => false,
@@ -221,7 +229,7 @@ impl Download<'_> {
             counted.push(new);
         }
         write.commit().await?;
-        for ((file, image), new) in batch.into_iter().zip(counted) {
+        for (Arrival { file, image, .. }, new) in batch.into_iter().zip(counted) {
             match file.outcome {
                 Outcome::Stored(_) if new => fetched.stored += 1,
                 Outcome::Stored(_) => fetched.shared += 1,
@@ -233,64 +241,53 @@ impl Download<'_> {
         Ok(())
     }
 
-    async fn fetch(&self, pending: Pending) -> anyhow::Result<Arrival> {
+    /// Fetches one picture and keeps it; `None` where the run was to end before.
+    async fn fetch(&self, pending: Pending) -> anyhow::Result<Option<Arrival>> {
         let Pending { post, known_image } = pending;
-        let file = |outcome| File {
-            source: post.source.clone(),
-            post: post.post.clone(),
-            page: 0,
-            outcome,
-            md5: post.md5.clone(),
-            recorded_at: now(),
-        };
-        let ended = |outcome| Arrival::Outcome {
-            file: file(outcome),
-            image: None,
-            of_host: None,
-        };
+        let arrived = |outcome| Ok(Some(Arrival::of(&post, outcome)));
         if let Some(image) = known_image {
-            return Ok(ended(Outcome::Stored(image)));
+            return arrived(Outcome::Stored(image));
         }
         let Some(text) = &post.file_url else {
             let detail = "the site names no file".to_string();
-            return Ok(ended(Outcome::Refused {
+            return arrived(Outcome::Refused {
                 reason: "no-file",
                 detail,
-            }));
+            });
         };
         let url = match self.request.file_url(text) {
             Ok(url) => url,
             Err(detail) => {
-                return Ok(ended(Outcome::Refused {
+                return arrived(Outcome::Refused {
                     reason: "foreign-host",
                     detail,
-                }));
+                });
             }
         };
         let answer = match self.client.get(&url, self.settings.max_bytes).await {
             Ok(answer) => answer,
-            Err(HttpError::Stopped) => return Ok(Arrival::Stopped),
-            Err(HttpError::Blocked(why)) => return Ok(Arrival::Blocked(why)),
-            Err(HttpError::Refused { reason, detail }) => return Ok(ended(Outcome::Refused { reason, detail })),
+            Err(HttpError::Stopped) => return Ok(None),
+            Err(blocked @ HttpError::Blocked(_)) => {
+                return Err(anyhow::Error::new(blocked).context("cannot fetch the pictures that still wait"));
+            }
+            Err(HttpError::Refused { reason, detail }) => return arrived(Outcome::Refused { reason, detail }),
             Err(HttpError::Failed {
                 reason,
                 detail,
                 of_host,
             }) => {
-                return Ok(Arrival::Outcome {
+                return Ok(Some(Arrival {
                     of_host: of_host.then(|| format!("{reason}: {detail}")),
-                    file: file(Outcome::Failed { reason, detail }),
-                    image: None,
-                });
+                    ..Arrival::of(&post, Outcome::Failed { reason, detail })
+                }));
             }
         };
         match self.keep(answer, post.md5.clone()).await? {
-            Ok(image) => Ok(Arrival::Outcome {
-                file: file(Outcome::Stored(image.image.clone())),
-                image: Some(image),
-                of_host: None,
-            }),
-            Err(outcome) => Ok(ended(outcome)),
+            Err(outcome) => arrived(outcome),
+            Ok(image) => Ok(Some(Arrival {
+                image: Some(image.clone()),
+                ..Arrival::of(&post, Outcome::Stored(image.image))
+            })),
         }
     }
 
@@ -307,9 +304,8 @@ impl Download<'_> {
             Ok(Ok(image))
         });
         match checked.await {
-            Ok(kept) => kept,
-            Err(error) => bail!("checking a picture failed: {error}"),
+            Ok(kept) => kept.context("cannot keep a picture"),
+            Err(error) => Err(anyhow::Error::new(error).context("checking a picture failed")),
         }
-        .context("cannot keep a picture")
     }
 }
