@@ -14,7 +14,7 @@ use crate::file::{File, encode_jpeg};
 use crate::invent;
 use crate::post::{Post, Rating, Status, TagType};
 
-/// Longer side of drawn pictures in pixels: heads of 100 to 300 pixels, a few milliseconds each.
+/// Longer side of drawn pictures in pixels: heads of 100 to 300 pixels, about 50 ms each to make.
 const DRAWN_SIDE: u32 = 700;
 /// One drawn picture in this many is a PNG, as on real boards.
 const PNG_SHARE: u64 = 8;

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -68,8 +69,18 @@ fn report(done: usize, total: usize) {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let Command::Serve(arguments) = Cli::parse().command;
+    match serve_until_told(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve_until_told(arguments: Serve) -> anyhow::Result<()> {
     // Heard from the start: drawing takes a while, and must not outlive a Ctrl-C.
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
