@@ -9,7 +9,7 @@ const LEAP_DAY: i64 = 1_709_164_800;
 /// deleted, 4 held, 5 pending, 6 questionable, 7 explicit; all tagged `sky`, even ones `cat_ears`.
 fn board() -> (Board, u64) {
     let board = Board::empty();
-    let mut ids = (0..10i64).map(|index| {
+    let upload = |index: i64| {
         let mut tags = vec![("sky".to_owned(), TagType::General)];
         if index % 2 == 0 {
             tags.push(("cat_ears".to_owned(), TagType::General));
@@ -36,10 +36,10 @@ fn board() -> (Board, u64) {
             source: format!("https://Example.org/{index}"),
             tags,
         })
-    });
-    let first = ids.next().expect("ten posts");
-    assert_eq!(ids.next_back(), Some(first + 9));
-    (board, first)
+    };
+    let ids: Vec<u64> = (0..10).map(upload).collect();
+    assert_eq!(ids[9], ids[0] + 9);
+    (board, ids[0])
 }
 
 /// The numbers 0..9 of the posts that an API query finds, in its order.
