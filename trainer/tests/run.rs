@@ -113,7 +113,7 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
 #[test]
 fn killed_at_twenty_moments_and_resumed_a_run_ends_with_the_same_bits() {
     let data = data(40);
-    let flags = ["--manifest", "v1", "--epochs", "80", "--grid-epochs", "40", "--resume"];
+    let flags = ["--manifest", "v1", "--epochs", "40", "--grid-epochs", "20", "--resume"];
     // A checkpoint after every step, so that kills fall into their writing too.
     let each_step = [&flags[..], &["--checkpoint-minutes", "0"]].concat();
     let started = std::time::Instant::now();
@@ -144,14 +144,14 @@ fn killed_at_twenty_moments_and_resumed_a_run_ends_with_the_same_bits() {
     assert_eq!(final_bits(data.path(), "killed"), final_bits(data.path(), "whole"));
     assert_eq!(metrics(data.path(), "killed"), metrics(data.path(), "whole"));
     let grid =
-        |name: &str| std::fs::read(data.path().join("runs").join(name).join("grids/epoch-0080.png")).expect("reads");
+        |name: &str| std::fs::read(data.path().join("runs").join(name).join("grids/epoch-0040.png")).expect("reads");
     assert_eq!(grid("killed"), grid("whole"));
 }
 
 #[test]
 fn an_interrupt_saves_and_a_resumed_run_ends_with_the_same_bits() {
     let data = data(40);
-    let flags = ["--manifest", "v1", "--epochs", "150", "--resume"];
+    let flags = ["--manifest", "v1", "--epochs", "60", "--grid-epochs", "60", "--resume"];
     let output = run(tiny(data.path(), "whole", &flags));
     assert!(output.status.success(), "{}", stderr(&output));
     let child = tiny(data.path(), "stopped", &flags)
