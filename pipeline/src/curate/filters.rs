@@ -86,7 +86,8 @@ mod tests {
     fn each_filter_refuses_what_it_is_for() {
         let settings = CurateSettings::default();
         assert_eq!(judge(&good(), &settings), None);
-        let spoiled: [(&str, fn(&mut Candidate)); 6] = [
+        type Spoil = fn(&mut Candidate);
+        let spoiled: [(&str, Spoil); 6] = [
             ("score", |head| head.score = 0.1),
             ("side", |head| head.native_side = 20),
             ("aspect", |head| head.face_width = 400.0),

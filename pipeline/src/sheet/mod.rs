@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use dataset::failure::Usage;
-use dataset::{Key, Store};
+use dataset::{Key, Store, StoreError};
 use image::{Rgb, RgbImage};
 use rayon::prelude::*;
 use vision::letterbox::resize;
@@ -95,37 +95,56 @@ pub async fn run(
 }
 
 fn head_sheet(title: &str, heads: &[SampleHead], colour: Rgb<u8>, store: &Store) -> anyhow::Result<RgbImage> {
-    let tiles: anyhow::Result<Vec<Tile>> = heads
+    let tiles: anyhow::Result<Vec<Option<Tile>>> = heads
         .par_iter()
         .map(|head| {
-            let bytes = store.read_blocking(&Key::head(&head.head)?)?;
-            let picture = decode(&bytes, &Limits::default()).with_context(|| format!("head {}", head.head))?;
-            Ok(Tile {
+            let picture = load(store, &Key::head(&head.head)?)?;
+            Ok(picture.map(|picture| Tile {
                 text: format!("{:.2} {}", head.score, picture.width()),
                 picture: resize(&picture, HEAD, HEAD),
                 frame: colour,
-            })
+            }))
         })
         .collect();
-    Ok(sheet(title, &tiles?, HEAD, 10))
+    let tiles: Vec<Tile> = tiles?.into_iter().flatten().collect();
+    Ok(sheet(title, &tiles, HEAD, 10))
 }
 
 fn picture_sheet(pictures: &[(SamplePicture, Vec<SampleFace>)], store: &Store) -> anyhow::Result<RgbImage> {
-    let tiles: anyhow::Result<Vec<Tile>> = pictures
+    let tiles: anyhow::Result<Vec<Option<Tile>>> = pictures
         .par_iter()
         .map(|(picture, faces)| {
             let key = Key::image(&picture.image, parse_format(&picture.format)?.extension())?;
-            let bytes = store.read_blocking(&key)?;
-            let decoded = decode(&bytes, &Limits::default()).with_context(|| format!("picture {key}"))?;
-            Ok(Tile {
+            Ok(load(store, &key)?.map(|decoded| Tile {
                 text: picture.image[..12].into(),
                 picture: with_boxes(&decoded, faces),
                 frame: GREY,
-            })
+            }))
         })
         .collect();
-    let title = format!("{} pictures: green accepted, red refused, grey not cut", pictures.len());
-    Ok(sheet(&title, &tiles?, PICTURE, 5))
+    let tiles: Vec<Tile> = tiles?.into_iter().flatten().collect();
+    let title = format!("{} pictures: green accepted, red refused, grey not cut", tiles.len());
+    Ok(sheet(&title, &tiles, PICTURE, 5))
+}
+
+/// An object's picture; `None`, told on standard error, where it is missing or damaged: the rest is
+/// still worth a look.
+fn load(store: &Store, key: &Key) -> anyhow::Result<Option<RgbImage>> {
+    let bytes = match store.read_blocking(key) {
+        Ok(bytes) => bytes,
+        Err(error @ StoreError::Missing(_)) => {
+            eprintln!("left out: {error}");
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match decode(&bytes, &Limits::default()) {
+        Ok(picture) => Ok(Some(picture)),
+        Err(error) => {
+            eprintln!("left out: {key}: {error}");
+            Ok(None)
+        }
+    }
 }
 
 /// The picture reduced to its tile, with the faces' boxes; the accepted ones are drawn last.

@@ -30,3 +30,4 @@ mod import;
 mod kill;
 mod manifest;
 mod model;
+mod show;

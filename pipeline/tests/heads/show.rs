@@ -1,0 +1,104 @@
+//! What people and scripts look at: contact sheets and `pipeline detect`.
+
+use std::process::Command;
+
+use pipeline::selection::Selection;
+use pipeline::sheet::{self, Args};
+
+use crate::fixture::{House, picture, png};
+use crate::model::score;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sheets_show_every_verdict_and_forget_old_ones() {
+    let house = House::new().await;
+    let out = house.path("sheets");
+    let args = Args { out: None, count: 50 };
+    let digests = house.digests().await;
+    let error = sheet::run(&house.catalog, &house.store, &digests, &args, &out).await;
+    assert!(
+        error
+            .expect_err("has nothing to show")
+            .to_string()
+            .contains("pipeline crop")
+    );
+    for number in 0..3 {
+        let drawn = picture(number, &[(2, 2, 255), (4, 4, 115), (0, 0, 255)]);
+        house.add(i64::from(number), None, &png(&drawn)).await;
+    }
+    house.crop(Selection::default()).await.expect("crops");
+    std::fs::create_dir_all(&out).expect("a folder");
+    std::fs::write(out.join("rejected-old.png"), "old").expect("writes");
+    let digests = house.digests().await;
+    let tally = sheet::run(&house.catalog, &house.store, &digests, &args, &out)
+        .await
+        .expect("draws");
+    assert_eq!(tally.done, 4);
+    let names: Vec<String> = dataset::files::sorted_entries(&out)
+        .expect("lists")
+        .iter()
+        .map(|path| path.file_name().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "accepted.png",
+            "pictures.png",
+            "rejected-edge.png",
+            "rejected-score.png"
+        ]
+    );
+    let drawn = image::open(out.join("accepted.png")).expect("opens").into_rgb8();
+    let green = drawn.pixels().filter(|pixel| pixel.0 == [40, 170, 70]).count();
+    assert!(green >= 3 * 4 * 100, "three framed heads, not {green} pixels");
+
+    let first = dataset::files::sorted_entries(&house.path("store/heads")).expect("lists");
+    std::fs::remove_dir_all(&first[0]).expect("removes");
+    sheet::run(&house.catalog, &house.store, &digests, &args, &out)
+        .await
+        .expect("leaves it out");
+}
+
+#[test]
+fn detect_prints_a_line_a_picture_and_needs_no_data_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("stages.toml"), "[crop]\ndetector = \"red.onnx\"\n").expect("writes");
+    std::fs::write(path("red.onnx"), crate::model::bytes()).expect("writes");
+    std::fs::write(
+        path("a.png"),
+        png(&picture(1, &[(1, 2, 255), (4, 4, 140), (0, 5, 110)])),
+    )
+    .expect("writes");
+    std::fs::write(path("b.png"), "no picture").expect("writes");
+    std::fs::write(path("c.png"), png(&picture(2, &[]))).expect("writes");
+    let ended = Command::new(env!("CARGO_BIN_EXE_pipeline"))
+        .args(["--config", "stages.toml", "detect", "--json", "a.png", "b.png", "c.png"])
+        .current_dir(folder.path())
+        .env_clear()
+        .output()
+        .expect("runs");
+    let errors = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(3), "{errors}");
+    assert!(errors.contains("b.png: not a picture of a known format"), "{errors}");
+    let output = String::from_utf8(ended.stdout).expect("is text");
+    let lines: Vec<serde_json::Value> = output
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("is JSON"))
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!((&lines[0]["file"], &lines[0]["width"]), (&"a.png".into(), &192.into()));
+    let boxes = lines[0]["boxes"].as_array().expect("a list");
+    let number = |index: usize, key: &str| boxes[index][key].as_f64().expect("a number");
+    assert_eq!(boxes.len(), 2, "the third is below the acceptance score");
+    for (index, corner, red) in [(0, [28.0, 60.0], 255), (1, [124.0, 124.0], 140)] {
+        let found = ["x0", "y0", "x1", "y1"].map(|key| number(index, key));
+        let expected = [corner[0], corner[1], corner[0] + 40.0, corner[1] + 40.0];
+        assert!(
+            found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.01),
+            "{found:?}"
+        );
+        assert!((number(index, "score") - score(red)).abs() < 1e-4);
+    }
+    assert_eq!(lines[1]["boxes"], serde_json::json!([]));
+    assert!(!path("data").exists());
+}
