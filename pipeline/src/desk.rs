@@ -68,7 +68,7 @@ impl Desk {
         } else {
             Store::create(&folder)?
         };
-        if lock.is_some() {
+        if lock.as_ref().is_some_and(Lock::after_a_kill) {
             store.sweep()?;
         }
         Ok(Self {

@@ -2,7 +2,7 @@
 //! drops when the process ends, however it ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -10,7 +10,10 @@ use dataset::failure::Locked;
 
 /// Holds the lock until dropped.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File);
+pub struct Lock {
+    file: File,
+    after_a_kill: bool,
+}
 
 impl Lock {
     /// Takes the lock of a data folder, which is made where it is missing.
@@ -27,11 +30,12 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .with_context(|| format!("cannot open {}", path.display()))?;
-        match file.try_lock() {
+        let locked = file.try_lock();
+        let mut holder = String::new();
+        file.read_to_string(&mut holder)?;
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder)?;
                 return Err(Locked {
                     path: path.display().to_string(),
                     holder: holder.trim().to_string(),
@@ -41,8 +45,24 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(error).context("cannot lock the data folder"),
         }
         file.set_len(0)?;
+        file.rewind()?;
         writeln!(file, "pipeline {command}, process {}", std::process::id())?;
-        Ok(Self(file))
+        Ok(Self {
+            file,
+            after_a_kill: !holder.is_empty(),
+        })
+    }
+
+    /// Whether the run before ended without letting go: it may have left files half written.
+    pub fn after_a_kill(&self) -> bool {
+        self.after_a_kill
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // An error here only makes the next run sweep once more.
+        let _ = self.file.set_len(0);
     }
 }
 
@@ -61,6 +81,15 @@ mod tests {
             "{error}"
         );
         drop(first);
-        Lock::take(folder.path(), "crop").expect("is free again");
+        let second = Lock::take(folder.path(), "crop").expect("is free again");
+        assert!(!second.after_a_kill());
+    }
+
+    #[test]
+    fn what_a_killed_run_left_in_the_file_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("lock"), "pipeline crawl konachan, process 1\n").expect("is written");
+        assert!(Lock::take(folder.path(), "crop").expect("is free").after_a_kill());
+        assert!(!Lock::take(folder.path(), "crop").expect("is free").after_a_kill());
     }
 }

@@ -182,7 +182,10 @@ impl Store {
             for folder in
                 crate::files::sorted_entries(&self.folder.join(kind)).map_err(|error| failed("list", kind, &error))?
             {
-                let half_written = |path: &Path| path.to_string_lossy().contains('#');
+                let half_written = |path: &Path| {
+                    path.file_name()
+                        .is_some_and(|name| name.to_string_lossy().contains('#'))
+                };
                 let files =
                     crate::files::sorted_entries(&folder).map_err(|error| failed("list", folder.display(), &error))?;
                 for file in files.iter().filter(|file| half_written(file)) {
