@@ -126,18 +126,18 @@ fn linear(curves: &[Curve]) -> Scale {
     }
 }
 
-/// Whole decades round positive values.
+/// Whole decades round positive values, with room above and below each.
 fn decades(curves: &[Curve]) -> Scale {
-    let values = || {
-        curves
-            .iter()
-            .flat_map(|curve| curve.points.iter().map(|(_, value)| *value))
-    };
-    let low = values().fold(1e-3, f64::min).log10().floor();
-    let high = values().fold(1e-4, f64::max).log10().ceil().max(low + 1.0);
+    let values = curves
+        .iter()
+        .flat_map(|curve| curve.points.iter().map(|(_, value)| *value));
+    let positive = values.filter(|value| *value > 0.0).map(|value| (value, value));
+    let (lowest, highest) = positive
+        .reduce(|(low, high), (value, _)| (low.min(value), high.max(value)))
+        .unwrap_or((1e-3, 1e-3));
     Scale {
-        low: 10f64.powf(low),
-        high: 10f64.powf(high),
+        low: 10f64.powf((lowest * 0.9).log10().floor()),
+        high: 10f64.powf((highest * 1.1).log10().ceil()),
         logarithmic: true,
     }
 }
@@ -244,6 +244,18 @@ mod tests {
                 round_step(span)
             );
         }
+    }
+
+    #[test]
+    fn a_rate_on_a_decade_has_room_on_both_sides() {
+        let curve = |points| Curve {
+            name: "G",
+            colour: INK,
+            points,
+        };
+        let scale = decades(&[curve(vec![(0.0, 1e-3), (64.0, 1e-3)])]);
+        assert!(scale.place(1e-3) > 0.1 && scale.place(1e-3) < 0.9);
+        assert!(decades(&[curve(Vec::new())]).place(1e-3).is_finite());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::stop::Stop;
 use super::train::{Limits, train};
 
 /// Heads that a `quick` run without limits is shown: about four minutes on two cores.
-const QUICK_IMAGES: u64 = 250_000;
+const QUICK_IMAGES: u64 = 80_000;
 
 /// Trains a generator of heads on a manifest. What is not given here is as in stages.toml, [train].
 #[derive(Clone, Debug, clap::Args)]

@@ -19,7 +19,7 @@ use super::sample::{draw, final_generator};
 use super::schedule::Schedule;
 use super::stop::Stop;
 
-/// Steps between two lines of metrics; an epoch's end writes one too.
+/// Steps between two lines of metrics: ten of the report's generator steps.
 const WINDOW: u64 = 50;
 /// Heads of a grid of the fixed noise.
 const GRID: i64 = 64;
@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
         self.players.step(&heads, self.step, position.number, rate);
         let ends_epoch = self.schedule.ends_epoch(self.step);
         self.step += 1;
-        if self.step.is_multiple_of(WINDOW) || (ends_epoch && !self.is_small_epoch()) {
+        if self.step.is_multiple_of(WINDOW) {
             self.note(position.epoch)?;
         }
         if ends_epoch && position.epoch.is_multiple_of(self.recipe().grid_epochs) {
@@ -160,11 +160,6 @@ impl<'a> Run<'a> {
             last: self.log.lines.last(),
         });
         Ok(())
-    }
-
-    /// Whether epochs are so short that a line a window is enough.
-    fn is_small_epoch(&self) -> bool {
-        self.schedule.steps(1) < WINDOW
     }
 
     /// The means since the last line.
