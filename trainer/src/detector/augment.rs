@@ -244,8 +244,9 @@ impl<'a> Studio<'a> {
     /// only faces.
     fn faceless(&self, dice: &mut Dice) -> Option<Pyramid> {
         if dice.chance(0.5) {
-            let head = &self.material.heads[dice.below(self.material.heads.len())];
-            return Some(Pyramid::new(ruined(head.picture.full(), dice)));
+            let heads = &self.material.heads;
+            let pick = |dice: &mut Dice| heads[dice.below(heads.len())].picture.full();
+            return Some(Pyramid::new(ruined(&pick, dice)));
         }
         for _ in 0..6 {
             let sample = self.sample(dice);

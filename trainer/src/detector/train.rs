@@ -30,7 +30,7 @@ const LOG_EVERY: u64 = 20;
 /// Seconds between two checkpoints.
 const SAVE_EVERY: f64 = 120.0;
 /// Pictures made to fit the anchors.
-const ANCHOR_SCENES: u64 = 1500;
+const ANCHOR_SCENES: u64 = 800;
 /// Threads that make pictures; one keeps up with two cores of torch.
 const FEEDERS: usize = 1;
 
