@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 
+use crate::catalog::summary;
 use crate::crawl;
 use crate::crop::CropRequest;
 use crate::desk::Desk;
@@ -30,13 +31,16 @@ pub async fn run(desk: &Desk) -> anyhow::Result<Tally> {
         all.add(&tally);
     }
     let selection = select_args(&desk.settings.run.select).resolve()?;
-    let request = CropRequest {
-        selection: selection.clone(),
-        limit: None,
-    };
-    let tally = desk.crop(&request).await.context("crop")?;
-    tally.print("crop");
-    all.add(&tally);
+    // Crop refuses to do nothing; a catalog of imported heads alone has nothing for it.
+    if summary::has_pictures(&desk.catalog).await? {
+        let request = CropRequest {
+            selection: selection.clone(),
+            limit: None,
+        };
+        let tally = desk.crop(&request).await.context("crop")?;
+        tally.print("crop");
+        all.add(&tally);
+    }
     desk.freeze(None, &selection).await.context("manifest")?;
     Ok(all)
 }

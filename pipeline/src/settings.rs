@@ -180,7 +180,13 @@ mod tests {
         let settings = Settings::load(&path).expect("loads");
         assert!(settings.sites.contains_key("konachan"));
         assert_eq!(settings.crawl, CrawlSettings::default());
-        assert_eq!(CropSettings { detector: "data/face_yolov3.onnx".into(), ..settings.crop }, CropSettings::default());
+        assert_eq!(
+            CropSettings {
+                detector: "data/face_yolov3.onnx".into(),
+                ..settings.crop
+            },
+            CropSettings::default()
+        );
         assert_eq!(settings.curate, CurateSettings::default());
         assert_eq!(settings.manifest, ManifestSettings::default());
         let text = read(&path).expect("is there");

@@ -243,3 +243,25 @@ fn a_threshold_above_every_post_names_the_highest_and_a_useful_one() {
     let text = place.expect(2, &["crop", "--min-likes", "100000"]);
     assert!(text.contains(&highest.to_string()), "{highest} is not in {text}");
 }
+
+#[test]
+fn a_refresh_of_imported_heads_alone_freezes_them() {
+    let place = Place::new("http://127.0.0.1:9", "");
+    let heads = place.path("heads");
+    std::fs::create_dir(&heads).expect("is made");
+    for seed in 0..3 {
+        let image = drawn_head(seed);
+        image.save(heads.join(format!("{seed}.png"))).expect("is written");
+    }
+    let folder = heads.display().to_string();
+    place.expect(0, &["import", &folder, "--as", "heads"]);
+    let text = place.expect(0, &["run"]);
+    assert!(text.contains("manifest v1: created, 3 heads"), "{text}");
+}
+
+/// A patch of fine squares: sharp enough for a head.
+fn drawn_head(seed: u8) -> image::RgbImage {
+    image::RgbImage::from_fn(96, 96, |x, y| {
+        image::Rgb([if (x / 3 + y / 3) % 2 == 0 { 230 } else { 20 }, seed * 60, 90])
+    })
+}

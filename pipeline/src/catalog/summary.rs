@@ -33,7 +33,8 @@ pub async fn counts(catalog: &Catalog) -> anyhow::Result<Counts> {
          GROUP BY COALESCE(reason, outcome)",
     )
     .await?;
-    let undetected = "SELECT 'crop: ' || COALESCE(reason, outcome), COUNT(*) FROM detections WHERE outcome = 'failed' \
+    let undetected = "SELECT 'crop: ' || COALESCE(reason, outcome), COUNT(*) FROM detections \
+                      WHERE outcome IN ('failed', 'refused') \
                       GROUP BY COALESCE(reason, outcome)";
     failures.extend(groups(catalog, undetected).await?);
     let (images, image_bytes) = pair(
@@ -80,4 +81,15 @@ pub async fn has_images(catalog: &Catalog) -> anyhow::Result<bool> {
     )
     .await?;
     Ok(stored > 0)
+}
+
+/// Whether any stored picture is more than a ready-made head.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn has_pictures(catalog: &Catalog) -> anyhow::Result<bool> {
+    let sql = "SELECT COUNT(*), CAST(0 AS BIGINT) FROM (SELECT 1 FROM images AS i WHERE NOT EXISTS \
+               (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = 'given') LIMIT 1) AS some";
+    let (pictures, _) = pair(catalog, sql).await?;
+    Ok(pictures > 0)
 }
