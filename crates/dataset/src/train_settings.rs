@@ -115,11 +115,17 @@ impl TrainSettings {
         if self.batch == Some(1) {
             problems.push(("batch", "must be 2 or more: batch norm needs a batch".into()));
         }
-        if self.minutes.is_some_and(|minutes| minutes <= 0.0 || !(0.0..=MOST_MINUTES).contains(&minutes)) {
+        if self
+            .minutes
+            .is_some_and(|minutes| minutes <= 0.0 || !(0.0..=MOST_MINUTES).contains(&minutes))
+        {
             problems.push(("minutes", format!("must be above 0 and at most {MOST_MINUTES}")));
         }
         if !(0.0..=MOST_MINUTES).contains(&self.checkpoint_minutes) {
-            problems.push(("checkpoint_minutes", format!("must be 0 (after every step) to {MOST_MINUTES}")));
+            problems.push((
+                "checkpoint_minutes",
+                format!("must be 0 (after every step) to {MOST_MINUTES}"),
+            ));
         }
         problems
     }
