@@ -68,7 +68,8 @@ pub struct Args {
     /// Number format of the convolutions
     #[arg(long, value_parser = words::<Precision>(&["auto", "f32", "bf16"]))]
     precision: Option<Precision>,
-    /// Threads; 0 is one a core. Another number gives other bits
+    /// Threads; 0 is one a core. Another number gives other bits. Beside other busy programs 1 is
+    /// several times quicker than 2: libtorch's threads wait for each other at every layer
     #[arg(long)]
     threads: Option<usize>,
     /// Minutes between two checkpoints

@@ -46,7 +46,7 @@ pub fn trainer(data: &Path) -> Command {
     if !config.exists() {
         std::fs::write(&config, "").expect("writes");
     }
-    let mut command = Command::new(option_env!("CARGO_BIN_EXE_trainer").unwrap_or("trainer"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trainer"));
     command.arg("--config").arg(config).arg("--data").arg(data);
     command
 }
