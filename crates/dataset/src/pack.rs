@@ -8,6 +8,8 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 use memmap2::Mmap;
@@ -173,8 +175,11 @@ fn fitted(head: &RgbImage, side: u32) -> Result<RgbImage> {
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
         .fit_into_destination(Some((0.5, 0.5)));
     let mut fitted = RgbImage::new(side, side);
+    // Typed views: with the untyped call every pixel format of the library is compiled in.
+    let from = TypedImageRef::<U8x3>::from_buffer(head.width(), head.height(), head.as_raw())?;
+    let mut to = TypedImage::<U8x3>::from_buffer(side, side, &mut fitted)?;
     Resizer::new()
-        .resize(head, &mut fitted, &options)
+        .resize_typed(&from, &mut to, &options)
         .context("cannot resize a head")?;
     Ok(fitted)
 }

@@ -1,5 +1,7 @@
 //! Fitting a picture of any shape into the detector's square input.
 
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::{Rgb, RgbImage};
 
@@ -89,9 +91,13 @@ pub fn resize(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
     }
     let mut target = RgbImage::new(width, height);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    // Typed views: with the untyped call every pixel format of the library is compiled in.
+    let (across, down) = picture.dimensions();
+    let from = TypedImageRef::<U8x3>::from_buffer(across, down, picture.as_raw()).expect("three bytes a pixel");
+    let mut to = TypedImage::<U8x3>::from_buffer(width, height, &mut target).expect("three bytes a pixel");
     Resizer::new()
-        .resize(picture, &mut target, &options)
-        .expect("both pictures are RGB and not empty");
+        .resize_typed(&from, &mut to, &options)
+        .expect("neither picture is empty");
     target
 }
 

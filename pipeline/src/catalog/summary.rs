@@ -77,7 +77,7 @@ async fn pair(catalog: &Catalog, sql: &'static str) -> anyhow::Result<(u64, u64)
 pub async fn has_images(catalog: &Catalog) -> anyhow::Result<bool> {
     let (stored, _) = pair(
         catalog,
-        "SELECT COUNT(*), CAST(0 AS BIGINT) FROM (SELECT 1 FROM images LIMIT 1) AS some",
+        "SELECT COUNT(*), CAST(0 AS BIGINT) FROM (SELECT 1 FROM images LIMIT 1) AS found",
     )
     .await?;
     Ok(stored > 0)
@@ -89,7 +89,7 @@ pub async fn has_images(catalog: &Catalog) -> anyhow::Result<bool> {
 /// Where the database does not answer.
 pub async fn has_pictures(catalog: &Catalog) -> anyhow::Result<bool> {
     let sql = "SELECT COUNT(*), CAST(0 AS BIGINT) FROM (SELECT 1 FROM images AS i WHERE NOT EXISTS \
-               (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = 'given') LIMIT 1) AS some";
+               (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = 'given') LIMIT 1) AS found";
     let (pictures, _) = pair(catalog, sql).await?;
     Ok(pictures > 0)
 }
