@@ -39,7 +39,10 @@ pub enum Command {
     /// Draws contact sheets: accepted heads, refused heads by reason, pictures with boxes
     Sheet(sheet::Args),
     /// Freezes, lists, shows and verifies versions of the dataset
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example: pipeline manifest create v3 --min-likes 500 --since 2022"
+    )]
     Manifest(manifest::Command),
     /// Does every stage that [run] of the settings names, and freezes a new version if rows changed
     Run(run::Args),

@@ -140,7 +140,7 @@ async fn a_crawl_killed_at_any_moment_ends_as_if_undisturbed() {
 
     let all = server.requests().len();
     // A fixed walk over the run, from the first page to the last picture (Knuth's multiplier).
-    let moments = (1..=6_u64).map(|step| step.wrapping_mul(2_654_435_761));
+    let moments = (1..=20_u64).map(|step| step.wrapping_mul(2_654_435_761));
     for moment in moments {
         let folder = tempfile::tempdir().expect("a folder");
         server.clear_requests();

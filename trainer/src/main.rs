@@ -8,7 +8,10 @@ use trainer::settings::Settings;
 
 /// Trains the GAN and the face detector.
 #[derive(Parser)]
-#[command(version)]
+#[command(
+    version,
+    after_help = "Example:\n  trainer run --manifest v3 --preset quick --side 64 --minutes 30"
+)]
 struct Cli {
     /// Settings file
     #[arg(long, global = true, value_name = "FILE", default_value = "stages.toml")]
@@ -29,7 +32,10 @@ enum Command {
     #[command(after_help = "Example:\n  trainer sample --run v3-report --count 512 --keep 64 --out best")]
     Sample(trainer::gan::sample::Args),
     /// Trains, measures and exports the face detector
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  trainer detector eval --onnx data/face_yolov3.onnx --pictures DIR"
+    )]
     Detector(trainer::detector::Args),
 }
 
