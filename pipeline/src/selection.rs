@@ -44,6 +44,24 @@ pub struct Selection {
     pub source: Option<String>,
     /// The one rating.
     pub rating: Option<String>,
+    /// Posts with at least so many views; posts without a count fall out, as with the next two.
+    pub min_views: Option<i64>,
+    /// Posts with at least so many favourites.
+    pub min_favourites: Option<i64>,
+    /// Posts with at least this score.
+    pub min_score: Option<i64>,
+    /// Character tags a post must have, sorted; where its site does not tell kinds, any tags.
+    pub characters: Vec<String>,
+    /// Copyright tags (series, studios) a post must have, as `characters`.
+    pub copyrights: Vec<String>,
+    /// Artists a post must have, as `characters`.
+    pub artists: Vec<String>,
+    /// Pictures at least so many pixels wide.
+    pub min_width: Option<i64>,
+    /// Pictures at least so many pixels high.
+    pub min_height: Option<i64>,
+    /// File types of the original, any of these (`jpg`, `png`, `webp`, `gif`); empty: all.
+    pub types: Vec<String>,
 }
 
 impl SelectionArgs {
@@ -68,6 +86,7 @@ impl SelectionArgs {
             without_tags,
             source: self.source.clone(),
             rating: self.rating.clone(),
+            ..Selection::default()
         })
     }
 }

@@ -2,6 +2,8 @@
 
 mod common;
 
+use common::post;
+
 use pipeline::catalog::files::{self, File, Outcome, Window};
 use pipeline::catalog::images::{self, Image};
 use pipeline::catalog::posts::{self, Post, Rating, Status, tag_text};
@@ -10,31 +12,6 @@ use pipeline::catalog::{Catalog, cursors, summary};
 use pipeline::selection::Selection;
 use sqlx::{AssertSqlSafe, Row};
 use vision::picture::Format;
-
-fn post(number: i64, likes: Option<i64>) -> Post {
-    Post {
-        source: "board".into(),
-        post: number.to_string(),
-        number,
-        status: Status::Active,
-        created_at: 1_600_000_000 + number,
-        fetched_at: 1_700_000_000,
-        likes,
-        views: None,
-        favourites: None,
-        score: likes,
-        rating: Rating::Safe,
-        tags: tag_text(["Smile", "blue_eyes", "smile"]),
-        artist: None,
-        page_url: Some(format!("https://board.example/post/show/{number}")),
-        source_url: None,
-        file_url: Some(format!("https://board.example/image/{number}.png")),
-        md5: Some(format!("{number:032x}")),
-        file_size: Some(1000),
-        width: Some(640),
-        height: Some(480),
-    }
-}
 
 fn image(name: &str, md5: &str) -> Image {
     Image {

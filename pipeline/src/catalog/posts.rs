@@ -1,8 +1,10 @@
 //! Posts as their sites describe them, and which of them are selected.
 
+use std::sync::LazyLock;
+
 use anyhow::Context;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::Write;
 
@@ -126,7 +128,68 @@ pub struct Post {
     pub width: Option<i64>,
     /// Height in pixels, as the site says.
     pub height: Option<i64>,
+    /// Artist tags, as [`tag_text`] writes them.
+    pub artists: String,
+    /// Character tags, as [`tag_text`] writes them.
+    pub characters: String,
+    /// Copyright tags (series, studios), as [`tag_text`] writes them.
+    pub copyrights: String,
+    /// Whether the site said which tags are of those three kinds.
+    pub kinds_known: bool,
+    /// Extension of the original, as the site says: `jpg`, `png`, `webm`.
+    pub extension: Option<String>,
+    /// The original as JPEG, where the site makes one.
+    pub jpeg_url: Option<String>,
+    /// The picture scaled down, where the site makes one.
+    pub sample_url: Option<String>,
+    /// Pictures of the work, 1 but where works have several.
+    pub pages: i64,
+    /// Last edit at the site, epoch seconds, where it says.
+    pub updated_at: Option<i64>,
+    /// Whether a machine made it, where the source says.
+    pub ai_made: Option<bool>,
 }
+
+impl Default for Post {
+    /// A post that stands and of which nothing more is known.
+    fn default() -> Self {
+        Self {
+            source: String::new(),
+            post: String::new(),
+            number: 0,
+            status: Status::Active,
+            created_at: 0,
+            fetched_at: 0,
+            likes: None,
+            views: None,
+            favourites: None,
+            score: None,
+            rating: Rating::Unknown,
+            tags: NO_TAGS.into(),
+            artist: None,
+            page_url: None,
+            source_url: None,
+            file_url: None,
+            md5: None,
+            file_size: None,
+            width: None,
+            height: None,
+            artists: NO_TAGS.into(),
+            characters: NO_TAGS.into(),
+            copyrights: NO_TAGS.into(),
+            kinds_known: false,
+            extension: None,
+            jpeg_url: None,
+            sample_url: None,
+            pages: 1,
+            updated_at: None,
+            ai_made: None,
+        }
+    }
+}
+
+/// What [`tag_text`] gives for no tag.
+const NO_TAGS: &str = " ";
 
 /// Tags as the table has them: `" tag tag "`, lower-case, sorted, each once, a space at both ends,
 /// so that a tag is found as the text `" tag "`.
@@ -134,48 +197,100 @@ pub fn tag_text<'tag>(tags: impl IntoIterator<Item = &'tag str>) -> String {
     let mut tags: Vec<String> = tags.into_iter().map(str::to_lowercase).collect();
     tags.sort_unstable();
     tags.dedup();
+    if tags.is_empty() {
+        return NO_TAGS.into();
+    }
     format!(" {} ", tags.join(" "))
 }
+
+/// The columns, as they are bound and updated.
+const COLUMNS: [&str; 30] = [
+    "source",
+    "post",
+    "number",
+    "status",
+    "created_at",
+    "fetched_at",
+    "likes",
+    "views",
+    "favourites",
+    "score",
+    "rating",
+    "tags",
+    "artist",
+    "page_url",
+    "source_url",
+    "file_url",
+    "md5",
+    "file_size",
+    "width",
+    "height",
+    "artists",
+    "characters",
+    "copyrights",
+    "kinds_known",
+    "extension",
+    "jpeg_url",
+    "sample_url",
+    "pages",
+    "updated_at",
+    "ai_made",
+];
+
+/// The insertion that updates every column but the key.
+static RECORD: LazyLock<String> = LazyLock::new(|| {
+    let places: Vec<String> = (1..=COLUMNS.len()).map(|place| format!("${place}")).collect();
+    let updates: Vec<String> = COLUMNS[2..]
+        .iter()
+        .map(|column| format!("{column} = excluded.{column}"))
+        .collect();
+    format!(
+        "INSERT INTO posts ({}) VALUES ({}) ON CONFLICT (source, post) DO UPDATE SET {}",
+        COLUMNS.join(", "),
+        places.join(", "),
+        updates.join(", ")
+    )
+});
 
 /// Writes a post, or what its site now says of a known one.
 ///
 /// # Errors
 /// Where the database refuses.
 pub async fn record(write: &mut Write, post: &Post) -> anyhow::Result<()> {
-    sqlx::query(
-        "INSERT INTO posts (source, post, number, status, created_at, fetched_at, likes, views, favourites, score, \
-         rating, tags, artist, page_url, source_url, file_url, md5, file_size, width, height) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
-         ON CONFLICT (source, post) DO UPDATE SET number = excluded.number, status = excluded.status, \
-         created_at = excluded.created_at, fetched_at = excluded.fetched_at, likes = excluded.likes, \
-         views = excluded.views, favourites = excluded.favourites, score = excluded.score, \
-         rating = excluded.rating, tags = excluded.tags, artist = excluded.artist, page_url = excluded.page_url, \
-         source_url = excluded.source_url, file_url = excluded.file_url, md5 = excluded.md5, \
-         file_size = excluded.file_size, width = excluded.width, height = excluded.height",
-    )
-    .bind(&post.source)
-    .bind(&post.post)
-    .bind(post.number)
-    .bind(post.status.as_str())
-    .bind(post.created_at)
-    .bind(post.fetched_at)
-    .bind(post.likes)
-    .bind(post.views)
-    .bind(post.favourites)
-    .bind(post.score)
-    .bind(post.rating.as_str())
-    .bind(&post.tags)
-    .bind(post.artist.as_deref())
-    .bind(post.page_url.as_deref())
-    .bind(post.source_url.as_deref())
-    .bind(post.file_url.as_deref())
-    .bind(post.md5.as_deref())
-    .bind(post.file_size)
-    .bind(post.width)
-    .bind(post.height)
-    .execute(write.connection())
-    .await
-    .with_context(|| format!("cannot record post {} of {}", post.post, post.source))?;
+    sqlx::query(AssertSqlSafe(RECORD.as_str()))
+        .bind(&post.source)
+        .bind(&post.post)
+        .bind(post.number)
+        .bind(post.status.as_str())
+        .bind(post.created_at)
+        .bind(post.fetched_at)
+        .bind(post.likes)
+        .bind(post.views)
+        .bind(post.favourites)
+        .bind(post.score)
+        .bind(post.rating.as_str())
+        .bind(&post.tags)
+        .bind(post.artist.as_deref())
+        .bind(post.page_url.as_deref())
+        .bind(post.source_url.as_deref())
+        .bind(post.file_url.as_deref())
+        .bind(post.md5.as_deref())
+        .bind(post.file_size)
+        .bind(post.width)
+        .bind(post.height)
+        .bind(&post.artists)
+        .bind(&post.characters)
+        .bind(&post.copyrights)
+        .bind(i64::from(post.kinds_known))
+        .bind(post.extension.as_deref())
+        .bind(post.jpeg_url.as_deref())
+        .bind(post.sample_url.as_deref())
+        .bind(post.pages)
+        .bind(post.updated_at)
+        .bind(post.ai_made.map(i64::from))
+        .execute(write.connection())
+        .await
+        .with_context(|| format!("cannot record post {} of {}", post.post, post.source))?;
     Ok(())
 }
 
@@ -205,5 +320,15 @@ pub fn from_row(row: &AnyRow) -> Result<Post, sqlx::Error> {
         file_size: row.try_get("file_size")?,
         width: row.try_get("width")?,
         height: row.try_get("height")?,
+        artists: row.try_get("artists")?,
+        characters: row.try_get("characters")?,
+        copyrights: row.try_get("copyrights")?,
+        kinds_known: row.try_get::<i64, _>("kinds_known")? == 1,
+        extension: row.try_get("extension")?,
+        jpeg_url: row.try_get("jpeg_url")?,
+        sample_url: row.try_get("sample_url")?,
+        pages: row.try_get("pages")?,
+        updated_at: row.try_get("updated_at")?,
+        ai_made: row.try_get::<Option<i64>, _>("ai_made")?.map(|made| made == 1),
     })
 }

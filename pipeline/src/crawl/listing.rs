@@ -161,7 +161,7 @@ impl Listing<'_> {
         let below = Some(below).filter(|below| *below != i64::MAX);
         let url = dialect.page_url(
             &request.root,
-            &dialect.query(&request.selection),
+            &dialect.query(&request.selection).words,
             request.site.page,
             below,
         );

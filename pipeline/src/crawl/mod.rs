@@ -42,7 +42,7 @@ pub async fn run(
     eprintln!(
         "crawl {}: {} at {}, checked again here: {}; {}",
         request.name,
-        request.site.dialect.query(&request.selection),
+        request.site.dialect.query(&request.selection).words,
         request.root,
         request.query,
         request.site.likes.describe()

@@ -15,7 +15,7 @@ use vision::picture::Limits;
 use crate::catalog::detections::{DetectionOutcome, GIVEN};
 use crate::catalog::files::{File, Outcome};
 use crate::catalog::images::Image;
-use crate::catalog::posts::{Post, Rating, Status, tag_text};
+use crate::catalog::posts::Post;
 use crate::catalog::{Catalog, detections, files, images, imports, now, posts};
 use crate::outcome::Tally;
 use crate::progress;
@@ -214,23 +214,12 @@ fn post(source: &str, found: &Found, image: Option<&Image>) -> Post {
     Post {
         source: source.into(),
         post: found.post.clone(),
-        number: 0,
-        status: Status::Active,
         created_at: found.modified,
         fetched_at: now(),
-        likes: None,
-        views: None,
-        favourites: None,
-        score: None,
-        rating: Rating::Unknown,
-        tags: tag_text([]),
-        artist: None,
-        page_url: None,
-        source_url: None,
-        file_url: None,
         md5: image.map(|image| image.md5.clone()),
         file_size: Some(found.bytes),
         width: image.map(|image| image.width),
         height: image.map(|image| image.height),
+        ..Post::default()
     }
 }

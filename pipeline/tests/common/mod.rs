@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use pipeline::catalog::Catalog;
+use pipeline::catalog::posts::{Post, Rating, tag_text};
 use sqlx::{AssertSqlSafe, Executor};
 use tempfile::TempDir;
 
@@ -36,4 +37,26 @@ pub async fn postgres() -> Option<Catalog> {
     let joint = if server.contains('?') { '&' } else { '?' };
     let url = format!("{server}{joint}options[search_path]={schema}");
     Some(Catalog::open(&url).await.expect("opens"))
+}
+
+/// A safe post of `board`, uploaded in September 2020.
+pub fn post(number: i64, likes: Option<i64>) -> Post {
+    Post {
+        source: "board".into(),
+        post: number.to_string(),
+        number,
+        created_at: 1_600_000_000 + number,
+        fetched_at: 1_700_000_000,
+        likes,
+        score: likes,
+        rating: Rating::Safe,
+        tags: tag_text(["Smile", "blue_eyes", "smile"]),
+        page_url: Some(format!("https://board.example/post/show/{number}")),
+        file_url: Some(format!("https://board.example/image/{number}.png")),
+        md5: Some(format!("{number:032x}")),
+        file_size: Some(1000),
+        width: Some(640),
+        height: Some(480),
+        ..Post::default()
+    }
 }

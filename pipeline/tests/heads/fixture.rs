@@ -7,7 +7,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use pipeline::catalog::Catalog;
 use pipeline::catalog::files::{self, File, Outcome};
 use pipeline::catalog::images::{self, Image};
-use pipeline::catalog::posts::{self, Post, Rating, Status, tag_text};
+use pipeline::catalog::posts::{self, Post};
 use pipeline::crop::{self, CropRequest, CropSettings};
 use pipeline::curate::{self, CurateSettings};
 use pipeline::digests::{self, Digests};
@@ -172,29 +172,11 @@ pub async fn tables_of(catalog: &Catalog) -> Vec<String> {
     all
 }
 
-/// A post of `board`.
+/// A post of `board` by one of three artists.
 pub fn post(number: i64, likes: Option<i64>) -> Post {
     Post {
-        source: "board".into(),
-        post: number.to_string(),
-        number,
-        status: Status::Active,
-        created_at: 1_600_000_000 + number,
-        fetched_at: 1_700_000_000,
-        likes,
-        views: None,
-        favourites: None,
-        score: likes,
-        rating: Rating::Safe,
-        tags: tag_text(["smile"]),
         artist: Some(format!("artist{}", number % 3)),
-        page_url: Some(format!("https://board.example/post/show/{number}")),
-        source_url: None,
-        file_url: None,
-        md5: Some(format!("{number:032x}")),
-        file_size: None,
-        width: None,
-        height: None,
+        ..common::post(number, likes)
     }
 }
 

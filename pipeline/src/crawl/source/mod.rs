@@ -19,6 +19,16 @@ pub enum Dialect {
     Moebooru,
 }
 
+/// A selection in a site's own search, as far as it can be said there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// The search, as the site reads it.
+    pub words: String,
+    /// The filters that the search leaves out or widens, in words: only the check of each row
+    /// applies them.
+    pub residue: Vec<String>,
+}
+
 /// One page of a listing.
 #[derive(Debug, Default, PartialEq)]
 pub struct Page {
@@ -47,7 +57,7 @@ impl Dialect {
     }
 
     /// The selection as far as the site's own search can express it; each row is checked again.
-    pub fn query(self, selection: &Selection) -> String {
+    pub fn query(self, selection: &Selection) -> Query {
         match self {
             Self::Moebooru => moebooru::query(selection),
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::Url;
 
-use super::Page;
+use super::{Page, Query};
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
 use crate::period;
 use crate::selection::Selection;
@@ -56,10 +56,12 @@ pub fn check(site: &str, selection: &Selection, min_views: Option<i64>) -> Resul
 }
 
 /// See [`super::Dialect::query`].
-pub fn query(selection: &Selection) -> String {
+pub fn query(selection: &Selection) -> Query {
     let with = selection.tags.iter().cloned();
     let without = selection.without_tags.iter().map(|tag| format!("-{tag}"));
-    let mut words: Vec<String> = with.chain(without).take(MOST_TAGS).collect();
+    let tags: Vec<String> = with.chain(without).collect();
+    let mut residue: Vec<String> = tags.iter().skip(MOST_TAGS).map(|tag| format!("tag {tag}")).collect();
+    let mut words: Vec<String> = tags.into_iter().take(MOST_TAGS).collect();
     words.extend(
         selection
             .rating
@@ -69,6 +71,9 @@ pub fn query(selection: &Selection) -> String {
     words.extend(selection.min_likes.map(|likes| format!("score:>={likes}")));
     let since = selection.since.map(|second| day(second - DAY));
     let until = selection.before.map(|second| day(second + DAY));
+    if since.is_some() || until.is_some() {
+        residue.push("dates to the second (the search takes a day more)".into());
+    }
     match (since, until) {
         (Some(since), Some(until)) => words.push(format!("date:{since}..{until}")),
         (Some(since), None) => words.push(format!("date:>={since}")),
@@ -76,7 +81,10 @@ pub fn query(selection: &Selection) -> String {
         (None, None) => {}
     }
     words.push("order:id_desc".into());
-    words.join(" ")
+    Query {
+        words: words.join(" "),
+        residue,
+    }
 }
 
 fn day(second: i64) -> String {
@@ -235,6 +243,7 @@ fn post(row: Row, source: &str, root: &Url, fetched_at: i64) -> Option<Post> {
         file_size: row.file_size,
         width: row.width,
         height: row.height,
+        ..Post::default()
     })
 }
 
@@ -260,9 +269,10 @@ mod tests {
             without_tags: ["e", "f", "g"].map(String::from).to_vec(),
             source: Some("board".into()),
             rating: Some("safe".into()),
+            ..Selection::default()
         };
         let expected = "a b c d -e -f rating:s score:>=500 date:2021-12-31..2024-01-02 order:id_desc";
-        assert_eq!(query(&selection), expected);
+        assert_eq!(query(&selection).words, expected);
         let url = page_url(&root(), "order:id_desc", 100, Some(7));
         let expected = "https://board.example/post.json?limit=100&tags=order%3Aid_desc+id%3A%3C7";
         assert_eq!(url.as_str(), expected);
