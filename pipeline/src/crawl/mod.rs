@@ -16,7 +16,7 @@ pub mod source;
 use dataset::Store;
 
 pub use request::{Args, CrawlRequest};
-pub use settings::{CrawlSettings, Likes, SiteSettings};
+pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
 
 use crate::catalog::Catalog;
 use crate::outcome::Tally;
@@ -42,10 +42,10 @@ pub async fn run(
     eprintln!(
         "crawl {}: {} at {}, checked again here: {}; {}",
         request.name,
-        request.site.dialect.query(&request.selection).words,
+        request.search().query().words,
         request.root,
         request.query,
-        request.site.likes.describe()
+        request.search().likes().describe()
     );
     let progress = Progress::listing(&request.name);
     let listing = Listing {

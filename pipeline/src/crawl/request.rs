@@ -6,6 +6,7 @@ use dataset::failure::Usage;
 use url::{Host, Url};
 
 use super::settings::{CrawlSettings, SiteSettings, parse_root};
+use super::source::{Dialect, Search};
 use crate::selection::{Selection, SelectionArgs};
 
 const EXAMPLE: &str = "Example:
@@ -59,6 +60,8 @@ pub struct CrawlRequest {
     pub hosts: Vec<String>,
     /// Which posts.
     pub selection: Selection,
+    /// A ranking of the site in place of a search.
+    pub ranking: Option<String>,
     /// What a cursor is kept for: the selection as text, and the root where it is not the site's own.
     pub query: String,
     /// At most so many pictures are fetched.
@@ -86,7 +89,7 @@ impl Args {
         };
         let given = self.root.as_deref();
         let root = parse_root(given.unwrap_or(&site.root)).map_err(Usage)?;
-        let selection = SelectionArgs {
+        let mut selection = SelectionArgs {
             min_likes: self.min_likes,
             since: self.since.clone(),
             until: self.until.clone(),
@@ -95,7 +98,14 @@ impl Args {
             rating: Some(self.rating.clone().unwrap_or_else(|| "safe".into())).filter(|rating| rating != "any"),
         }
         .resolve()?;
-        site.dialect.check(&self.site, &selection, self.min_views)?;
+        selection.min_views = self.min_views;
+        if site.dialect == Dialect::Pixiv && !site.acknowledged {
+            return Err(Usage(format!(
+                "{0} is off: its terms forbid to burden the service, and accounts have been warned for volume. Read them, \
+                 then set acknowledged = true in [sites.{0}]",
+                self.site
+            )));
+        }
         let mut query = selection.describe();
         query.extend(given.map(|_| format!("root={root}")));
         let loopback = is_loopback(&root);
@@ -108,7 +118,7 @@ impl Args {
         let own = root.host_str().map(str::to_string);
         // A board on this machine serves its own pictures: what its answers name elsewhere is not fetched.
         let listed = site.hosts.iter().filter(|_| !loopback).map(|host| host.to_lowercase());
-        Ok(CrawlRequest {
+        let request = CrawlRequest {
             name: self.site.clone(),
             hosts: own.into_iter().chain(listed).collect(),
             site: site.clone(),
@@ -117,11 +127,25 @@ impl Args {
             selection,
             query: query.join(" "),
             limit: self.limit,
-        })
+            ranking: None,
+        };
+        request.search().check()?;
+        Ok(request)
     }
 }
 
 impl CrawlRequest {
+    /// What the site is asked to list.
+    pub fn search(&self) -> Search<'_> {
+        Search {
+            name: &self.name,
+            site: &self.site,
+            root: &self.root,
+            selection: &self.selection,
+            ranking: self.ranking.as_deref(),
+        }
+    }
+
     /// A picture's URL as its site gave it: absolute, without scheme, or only a path.
     ///
     /// # Errors
