@@ -12,11 +12,13 @@ mod progress;
 mod request;
 mod settings;
 pub mod source;
+mod table;
 
 use dataset::Store;
 
-pub use request::{Args, CrawlRequest};
+pub use request::{Args, CrawlRequest, Form};
 pub use settings::{CrawlSettings, Likes, SiteSettings};
+pub use table::RunCrawl;
 
 use crate::catalog::Catalog;
 use crate::outcome::Tally;
@@ -58,6 +60,9 @@ pub async fn run(
     let listed = listing.run().await;
     progress.finish();
     let listed = listed?;
+    if request.list_only {
+        return Ok(tally(&listed, &Fetched::default()));
+    }
     let download = Download {
         catalog,
         store,

@@ -7,6 +7,7 @@ use dataset::settings::SettingsFile;
 use serde::Deserialize;
 use url::Url;
 
+use super::request::Form;
 use super::source::Dialect;
 
 /// `[crawl]`: manners and limits that hold for every site.
@@ -127,6 +128,8 @@ pub struct SiteSettings {
     pub page: u32,
     /// What counts as likes.
     pub likes: Likes,
+    /// Which of a post's files is fetched.
+    pub file: Form,
 }
 
 impl Default for SiteSettings {
@@ -138,6 +141,7 @@ impl Default for SiteSettings {
             interval: 1.0,
             page: 100,
             likes: Likes::default(),
+            file: Form::default(),
         }
     }
 }

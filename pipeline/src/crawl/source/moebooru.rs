@@ -38,7 +38,7 @@ pub fn check(site: &str, selection: &Selection, min_views: Option<i64>) -> Resul
             "--min-views cannot be used with {site}: it counts no views; --min-likes selects by its score"
         )));
     }
-    if selection.rating.as_deref() == Some("sensitive") {
+    if selection.ratings.contains(&Rating::Sensitive) {
         return Err(Usage(format!(
             "--rating sensitive cannot be used with {site}: its ratings are safe, questionable and explicit"
         )));
@@ -62,12 +62,11 @@ pub fn query(selection: &Selection) -> Query {
     let tags: Vec<String> = with.chain(without).collect();
     let mut residue: Vec<String> = tags.iter().skip(MOST_TAGS).map(|tag| format!("tag {tag}")).collect();
     let mut words: Vec<String> = tags.into_iter().take(MOST_TAGS).collect();
-    words.extend(
-        selection
-            .rating
-            .as_deref()
-            .map(|rating| format!("rating:{}", &rating[..1])),
-    );
+    match &selection.ratings[..] {
+        [] => {}
+        [rating] => words.push(format!("rating:{}", &rating.as_str()[..1])),
+        ratings => residue.extend(ratings.iter().map(|rating| format!("rating {}", rating.as_str()))),
+    }
     words.extend(selection.min_likes.map(|likes| format!("score:>={likes}")));
     let since = selection.since.map(|second| day(second - DAY));
     let until = selection.before.map(|second| day(second + DAY));
@@ -263,12 +262,12 @@ mod tests {
     fn the_search_is_wider_than_the_selection_where_it_cannot_be_exact() {
         let selection = Selection {
             min_likes: Some(500),
-            since: Some(period::begin("2022").expect("a year")),
-            before: Some(period::end("2023").expect("a year")),
+            since: Some(period::begin("2022", period::today()).expect("a year")),
+            before: Some(period::end("2023", period::today()).expect("a year")),
             tags: ["a", "b", "c", "d"].map(String::from).to_vec(),
             without_tags: ["e", "f", "g"].map(String::from).to_vec(),
             source: Some("board".into()),
-            rating: Some("safe".into()),
+            ratings: vec![Rating::Safe],
             ..Selection::default()
         };
         let expected = "a b c d -e -f rating:s score:>=500 date:2021-12-31..2024-01-02 order:id_desc";
