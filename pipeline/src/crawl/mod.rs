@@ -14,12 +14,14 @@ mod progress;
 mod request;
 mod settings;
 pub mod source;
+mod table;
 
 use dataset::Store;
 
 pub use network::Network;
-pub use request::{Args, CrawlRequest};
+pub use request::{Args, CrawlRequest, Form};
 pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
+pub use table::RunCrawl;
 
 use crate::catalog::Catalog;
 use crate::outcome::Tally;
@@ -61,6 +63,9 @@ pub async fn run(
     let listed = listing.run().await;
     progress.finish();
     let listed = listed?;
+    if request.list_only {
+        return Ok(tally(&listed, &Fetched::default()));
+    }
     let download = Download {
         catalog,
         store,

@@ -7,6 +7,7 @@ use dataset::settings::SettingsFile;
 use serde::Deserialize;
 use url::Url;
 
+use super::request::Form;
 use super::source::Dialect;
 
 /// `[crawl]`: manners and limits that hold for every site.
@@ -157,6 +158,8 @@ pub struct SiteSettings {
     pub page: u32,
     /// What counts as likes; the dialect's own where left out.
     pub likes: Option<Likes>,
+    /// Which of a post's files is fetched.
+    pub file: Form,
     /// Whether posts are read from the API or from the site's pages.
     pub listing: ListingForm,
     /// Tags that a search may have; the dialect's own limit where left out.
@@ -192,6 +195,7 @@ impl Default for SiteSettings {
             jitter: 0.0,
             page: 100,
             likes: None,
+            file: Form::default(),
             listing: ListingForm::default(),
             tag_limit: None,
             robots_exception: String::new(),

@@ -119,13 +119,10 @@ pub fn query(search: &Search<'_>) -> Query {
             .iter()
             .filter_map(|(word, least)| Some(format!("{word}:>={}", (*least)?))),
     );
-    free.extend(
-        selection
-            .rating
-            .as_deref()
-            .and_then(letter)
-            .map(|letter| format!("rating:{letter}")),
-    );
+    let letters: Vec<&str> = selection.ratings.iter().filter_map(|rating| letter(*rating)).collect();
+    if !letters.is_empty() {
+        free.push(format!("rating:{}", letters.join(",")));
+    }
     if !selection.types.is_empty() {
         free.push(format!("filetype:{}", selection.types.join(",")));
     }
@@ -151,13 +148,13 @@ fn residue_of(term: &str) -> String {
     }
 }
 
-fn letter(rating: &str) -> Option<&'static str> {
+fn letter(rating: Rating) -> Option<&'static str> {
     match rating {
-        "safe" => Some("g"),
-        "sensitive" => Some("s"),
-        "questionable" => Some("q"),
-        "explicit" => Some("e"),
-        _ => None,
+        Rating::Safe => Some("g"),
+        Rating::Sensitive => Some("s"),
+        Rating::Questionable => Some("q"),
+        Rating::Explicit => Some("e"),
+        Rating::Unknown => None,
     }
 }
 
@@ -369,12 +366,12 @@ mod tests {
             tags: vec!["smile".into()],
             without_tags: vec!["comic".into()],
             types: vec!["jpg".into(), "png".into()],
-            rating: Some("sensitive".into()),
+            ratings: vec![Rating::Safe, Rating::Sensitive],
             ..Selection::default()
         };
         let found = words(&selection, &site());
         let expected =
-            "paimon_(genshin_impact) genshin_impact favcount:>=9 width:>=800 rating:s filetype:jpg,png status:any";
+            "paimon_(genshin_impact) genshin_impact favcount:>=9 width:>=800 rating:g,s filetype:jpg,png status:any";
         assert_eq!(found.words, expected);
         let expected = [
             "tag smile",
@@ -410,8 +407,8 @@ mod tests {
     #[test]
     fn a_search_by_date_comes_by_number_all_the_same() {
         let selection = Selection {
-            since: Some(period::begin("2022").expect("a year")),
-            before: Some(period::end("2023").expect("a year")),
+            since: Some(period::begin("2022", period::today()).expect("a year")),
+            before: Some(period::end("2023", period::today()).expect("a year")),
             ..Selection::default()
         };
         with(&selection, &site(), |search| {
@@ -444,7 +441,10 @@ mod tests {
         let [first, second] = &page.posts[..] else {
             panic!("two posts are readable")
         };
-        assert_eq!(first.created_at, period::begin("2023").expect("a year") + 5400);
+        assert_eq!(
+            first.created_at,
+            period::begin("2023", period::today()).expect("a year") + 5400
+        );
         assert_eq!(page.reached, Some(first.created_at));
         assert_eq!(
             (first.likes, first.score, first.favourites),

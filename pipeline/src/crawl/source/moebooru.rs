@@ -41,7 +41,7 @@ pub fn check(search: &Search<'_>) -> Result<(), Usage> {
         &unknown,
         "it counts no views and lists no favourites; --min-likes selects by its score",
     )?;
-    let sensitive = selection.rating.as_deref() == Some("sensitive");
+    let sensitive = selection.ratings.contains(&Rating::Sensitive);
     let ratings = "its ratings are safe, questionable and explicit";
     refuse_unknown(search, &[("--rating sensitive", sensitive)], ratings)?;
     refuse_meta_tags(search, &META_TAGS)
@@ -54,8 +54,12 @@ pub fn query(search: &Search<'_>) -> Query {
     let tags = all_tags(selection);
     let mut residue: Vec<String> = tags.iter().skip(limit).map(|tag| format!("tag {tag}")).collect();
     let mut words: Vec<String> = tags.into_iter().take(limit).collect();
-    let letter = selection.rating.as_deref().and_then(|rating| rating.chars().next());
-    words.extend(letter.map(|letter| format!("rating:{letter}")));
+    match &selection.ratings[..] {
+        [] => {}
+        [rating] => words.push(format!("rating:{}", &rating.as_str()[..1])),
+        // The search takes one, or all but one.
+        ratings => words.extend(other_rating(ratings).map(|rating| format!("-rating:{}", &rating.as_str()[..1]))),
+    }
     // Likes are the score here, and of two terms the later would overwrite the earlier.
     let bounds = [
         ("score", selection.min_likes.max(selection.min_score)),
@@ -82,6 +86,13 @@ pub fn query(search: &Search<'_>) -> Query {
         words: words.join(" "),
         residue,
     }
+}
+
+/// The one rating that a wish for several leaves out.
+fn other_rating(wanted: &[Rating]) -> Option<Rating> {
+    let all = [Rating::Safe, Rating::Questionable, Rating::Explicit];
+    let mut others = all.into_iter().filter(|rating| !wanted.contains(rating));
+    others.next().filter(|_| others.next().is_none())
 }
 
 /// See [`Search::page_url`].
@@ -294,12 +305,12 @@ mod tests {
     fn the_search_is_wider_than_the_selection_where_it_cannot_be_exact() {
         let selection = Selection {
             min_likes: Some(500),
-            since: Some(period::begin("2022").expect("a year")),
-            before: Some(period::end("2023").expect("a year")),
+            since: Some(period::begin("2022", period::today()).expect("a year")),
+            before: Some(period::end("2023", period::today()).expect("a year")),
             tags: ["a", "b", "c", "d"].map(String::from).to_vec(),
             without_tags: ["e", "f", "g"].map(String::from).to_vec(),
             source: Some("board".into()),
-            rating: Some("safe".into()),
+            ratings: vec![Rating::Safe],
             ..Selection::default()
         };
         let expected = "a b c d -e -f rating:s score:>=500 date:2021-12-31..2024-01-02 order:id_desc";
@@ -369,7 +380,7 @@ mod tests {
             ),
             (
                 Selection {
-                    rating: Some("sensitive".into()),
+                    ratings: vec![Rating::Sensitive],
                     ..Selection::default()
                 },
                 "--rating sensitive",

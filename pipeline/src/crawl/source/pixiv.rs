@@ -13,7 +13,7 @@ use url::Url;
 
 use super::fields::{self, under};
 use super::{DAY, FileUrls, Page, Query, Search, Span, all_tags, refuse_meta_tags, refuse_unknown};
-use crate::catalog::posts::{Post, Status};
+use crate::catalog::posts::{Post, Rating, Status};
 use crate::period;
 use rows::{Ranked, Work};
 
@@ -53,10 +53,10 @@ const RANKINGS: [(&str, i64); 14] = [
 /// [`Usage`].
 pub fn check(search: &Search<'_>) -> Result<(), Usage> {
     let selection = search.selection;
-    let rating = selection.rating.as_deref();
+    let ratings = &selection.ratings;
     let unknown = [
         ("--min-score", selection.min_score.is_some()),
-        ("--rating questionable", rating == Some("questionable")),
+        ("--rating questionable", ratings.contains(&Rating::Questionable)),
         (
             "--min-favourites in a ranking",
             search.ranking.is_some() && selection.min_favourites.is_some(),
@@ -85,7 +85,7 @@ pub fn check(search: &Search<'_>) -> Result<(), Usage> {
             known.join(", ")
         )));
     }
-    if for_adults(mode) && !matches!(rating, None | Some("explicit")) {
+    if for_adults(mode) && !ratings.is_empty() && !ratings.contains(&Rating::Explicit) {
         return Err(Usage(format!(
             "the ranking `{mode}` of {} has explicit works only: add --rating explicit, or take another ranking",
             search.name
@@ -119,7 +119,12 @@ pub fn query(search: &Search<'_>) -> Query {
         add("width", selection.min_width);
         add("height", selection.min_height);
         residue.extend(tags.iter().map(|tag| format!("tag {tag}")));
-        residue.extend(selection.rating.iter().map(|rating| format!("rating {rating}")));
+        residue.extend(
+            selection
+                .ratings
+                .iter()
+                .map(|rating| format!("rating {}", rating.as_str())),
+        );
     }
     residue.extend(selection.artists.iter().map(|artist| format!("artist {artist}")));
     if !selection.types.is_empty() {
@@ -144,10 +149,13 @@ pub fn query(search: &Search<'_>) -> Query {
 /// The parameters of a search that stay the same on every page.
 fn filters(search: &Search<'_>) -> Vec<(&'static str, String)> {
     let selection = search.selection;
-    let mode = match selection.rating.as_deref() {
-        Some("safe" | "sensitive") => "safe",
-        Some("explicit") => "r18",
-        _ => "all",
+    let only = |wanted: &[Rating]| {
+        !selection.ratings.is_empty() && selection.ratings.iter().all(|rating| wanted.contains(rating))
+    };
+    let mode = match () {
+        () if only(&[Rating::Safe, Rating::Sensitive]) => "safe",
+        () if only(&[Rating::Explicit]) => "r18",
+        () => "all",
     };
     let fixed = [
         ("order", "date_d"),
