@@ -17,7 +17,7 @@ mod table;
 use dataset::Store;
 
 pub use request::{Args, CrawlRequest, Form};
-pub use settings::{CrawlSettings, Likes, SiteSettings};
+pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
 pub use table::RunCrawl;
 
 use crate::catalog::Catalog;
@@ -44,10 +44,10 @@ pub async fn run(
     eprintln!(
         "crawl {}: {} at {}, checked again here: {}; {}",
         request.name,
-        request.site.dialect.query(&request.selection).words,
+        request.search().query().words,
         request.root,
         request.query,
-        request.site.likes.describe()
+        request.search().likes().describe()
     );
     let progress = Progress::listing(&request.name);
     let listing = Listing {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 use super::settings::{CrawlSettings, SiteSettings, parse_root};
+use super::source::{Dialect, Search};
 use crate::selection::{Selection, SelectionArgs};
 
 const EXAMPLE: &str = "Examples:
@@ -116,7 +117,13 @@ impl Args {
         let given = self.root.as_deref();
         let root = parse_root(given.unwrap_or(&site.root)).map_err(Usage)?;
         let selection = self.selection()?;
-        site.dialect.check(&self.site, &selection, selection.min_views)?;
+        if site.dialect == Dialect::Pixiv && !site.acknowledged {
+            return Err(Usage(format!(
+                "{0} is off: its terms forbid to burden the service, and accounts have been warned for volume. Read them, \
+                 then set acknowledged = true in [sites.{0}]",
+                self.site
+            )));
+        }
         let mut query = selection.key();
         query.extend(self.ranking.as_ref().map(|ranking| format!("ranking={ranking}")));
         query.extend(given.map(|_| format!("root={root}")));
@@ -130,7 +137,7 @@ impl Args {
         let own = root.host_str().map(str::to_string);
         // A board on this machine serves its own pictures: what its answers name elsewhere is not fetched.
         let listed = site.hosts.iter().filter(|_| !loopback).map(|host| host.to_lowercase());
-        Ok(CrawlRequest {
+        let request = CrawlRequest {
             name: self.site.clone(),
             hosts: own.into_iter().chain(listed).collect(),
             site: site.clone(),
@@ -142,7 +149,9 @@ impl Args {
             file: self.file.unwrap_or(site.file),
             ranking: self.ranking.clone(),
             list_only: self.list_only,
-        })
+        };
+        request.search().check()?;
+        Ok(request)
     }
 
     /// The filters: of this site, and of safe posts where no rating is named.
@@ -164,6 +173,17 @@ impl Args {
 }
 
 impl CrawlRequest {
+    /// What the site is asked to list.
+    pub fn search(&self) -> Search<'_> {
+        Search {
+            name: &self.name,
+            site: &self.site,
+            root: &self.root,
+            selection: &self.selection,
+            ranking: self.ranking.as_deref(),
+        }
+    }
+
     /// A picture's URL as its site gave it: absolute, without scheme, or only a path.
     ///
     /// # Errors
