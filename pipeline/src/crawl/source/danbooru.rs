@@ -9,7 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::fields::{self, to_count, to_flag, to_id, to_moment, to_text, to_words, under};
-use super::{Page, Query, Search, Span, WIDER_DATES, all_tags, date_term, refuse_meta_tags, refuse_unknown};
+use super::{Page, Query, Search, Span, WIDER_DATES, all_tags, date_term, refuse_meta_tags, refuse_unknown, words_of};
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
 use crate::crawl::settings::Likes;
 
@@ -119,14 +119,18 @@ pub fn query(search: &Search<'_>) -> Query {
             .iter()
             .filter_map(|(word, least)| Some(format!("{word}:>={}", (*least)?))),
     );
-    let letters: Vec<&str> = selection.ratings.iter().filter_map(|rating| letter(*rating)).collect();
-    if !letters.is_empty() {
+    let letters: Option<Vec<&str>> = selection.ratings.iter().map(|rating| letter(*rating)).collect();
+    let unsearched = letters.is_none();
+    if let Some(letters) = letters.filter(|letters| !letters.is_empty()) {
         free.push(format!("rating:{}", letters.join(",")));
     }
     if !selection.types.is_empty() {
         free.push(format!("filetype:{}", selection.types.join(",")));
     }
     let mut residue: Vec<String> = counted.iter().skip(limit).map(|tag| residue_of(tag)).collect();
+    if unsearched {
+        residue.push(format!("ratings {}", words_of(&selection.ratings)));
+    }
     let mut words: Vec<String> = counted.into_iter().take(limit).collect();
     words.extend(free);
     if let Some(dates) = date_term(selection) {
@@ -148,6 +152,7 @@ fn residue_of(term: &str) -> String {
     }
 }
 
+/// `s` is sensitive; `None` for what no post there is rated.
 fn letter(rating: Rating) -> Option<&'static str> {
     match rating {
         Rating::Safe => Some("g"),
@@ -366,7 +371,7 @@ mod tests {
             tags: vec!["smile".into()],
             without_tags: vec!["comic".into()],
             types: vec!["jpg".into(), "png".into()],
-            ratings: vec![Rating::Safe, Rating::Sensitive],
+            ratings: vec![Rating::Sensitive],
             ..Selection::default()
         };
         let found = words(&selection, &site());

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::settings::{Likes, SiteSettings};
-use crate::catalog::posts::Post;
+use crate::catalog::posts::{Post, Rating};
 use crate::selection::Selection;
 
 /// The API that a site speaks.
@@ -233,6 +233,29 @@ fn refuse_unknown(search: &Search<'_>, unknown: &[(&str, bool)], has: &str) -> R
         None => Ok(()),
         Some((option, _)) => Err(Usage(format!("{option} cannot be used with {}: {has}", search.name))),
     }
+}
+
+/// Ratings that no post of a site has; `unknown` stands for whatever it does not say.
+///
+/// # Errors
+/// [`Usage`] that names those it has.
+fn refuse_ratings(search: &Search<'_>, known: &[Rating]) -> Result<(), Usage> {
+    let has = |rating: &&Rating| known.contains(rating) || **rating == Rating::Unknown;
+    match search.selection.ratings.iter().find(|rating| !has(rating)) {
+        None => Ok(()),
+        Some(rating) => Err(Usage(format!(
+            "--rating {} cannot be used with {}: its ratings are {}",
+            rating.as_str(),
+            search.name,
+            words_of(known)
+        ))),
+    }
+}
+
+/// Ratings in words, with commas.
+fn words_of(ratings: &[Rating]) -> String {
+    let words: Vec<&str> = ratings.iter().map(|rating| rating.as_str()).collect();
+    words.join(", ")
 }
 
 /// The tags of all kinds that the selection wants, rarest kinds first, then those it refuses with a

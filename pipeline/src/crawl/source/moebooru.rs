@@ -8,7 +8,10 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::fields::{self, to_count, to_flag, to_id, to_moment, to_text, under};
-use super::{Page, Query, Search, Span, WIDER_DATES, all_tags, date_term, refuse_meta_tags, refuse_unknown};
+use super::{
+    Page, Query, Search, Span, WIDER_DATES, all_tags, date_term, refuse_meta_tags, refuse_ratings, refuse_unknown,
+    words_of,
+};
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
 
 /// As the sites' API pages say.
@@ -24,6 +27,9 @@ const META_TAGS: [&str; 26] = [
     "ext", "pool", "parent", "limit", "holds", "pending", "deleted", "shown", "fav", "sub", "unlocked", "page",
     "change",
 ];
+
+/// What posts are rated there; `s` is safe.
+const RATINGS: [Rating; 3] = [Rating::Safe, Rating::Questionable, Rating::Explicit];
 
 /// See [`Search::check`].
 ///
@@ -41,9 +47,7 @@ pub fn check(search: &Search<'_>) -> Result<(), Usage> {
         &unknown,
         "it counts no views and lists no favourites; --min-likes selects by its score",
     )?;
-    let sensitive = selection.ratings.contains(&Rating::Sensitive);
-    let ratings = "its ratings are safe, questionable and explicit";
-    refuse_unknown(search, &[("--rating sensitive", sensitive)], ratings)?;
+    refuse_ratings(search, &RATINGS)?;
     refuse_meta_tags(search, &META_TAGS)
 }
 
@@ -54,11 +58,19 @@ pub fn query(search: &Search<'_>) -> Query {
     let tags = all_tags(selection);
     let mut residue: Vec<String> = tags.iter().skip(limit).map(|tag| format!("tag {tag}")).collect();
     let mut words: Vec<String> = tags.into_iter().take(limit).collect();
+    let letter = |rating: Rating| &rating.as_str()[..1];
+    // The search takes one rating, or all but one.
     match &selection.ratings[..] {
         [] => {}
-        [rating] => words.push(format!("rating:{}", &rating.as_str()[..1])),
-        // The search takes one, or all but one.
-        ratings => words.extend(other_rating(ratings).map(|rating| format!("-rating:{}", &rating.as_str()[..1]))),
+        [Rating::Unknown] => residue.push("rating unknown".into()),
+        [one] => words.push(format!("rating:{}", letter(*one))),
+        several => {
+            let mut others = RATINGS.iter().filter(|rating| !several.contains(rating));
+            if let (Some(other), None) = (others.next(), others.next()) {
+                words.push(format!("-rating:{}", letter(*other)));
+            }
+            residue.push(format!("ratings {}", words_of(several)));
+        }
     }
     // Likes are the score here, and of two terms the later would overwrite the earlier.
     let bounds = [
@@ -86,13 +98,6 @@ pub fn query(search: &Search<'_>) -> Query {
         words: words.join(" "),
         residue,
     }
-}
-
-/// The one rating that a wish for several leaves out.
-fn other_rating(wanted: &[Rating]) -> Option<Rating> {
-    let all = [Rating::Safe, Rating::Questionable, Rating::Explicit];
-    let mut others = all.into_iter().filter(|rating| !wanted.contains(rating));
-    others.next().filter(|_| others.next().is_none())
 }
 
 /// See [`Search::page_url`].

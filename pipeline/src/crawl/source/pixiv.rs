@@ -12,7 +12,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::fields::{self, under};
-use super::{DAY, FileUrls, Page, Query, Search, Span, all_tags, refuse_meta_tags, refuse_unknown};
+use super::{
+    DAY, FileUrls, Page, Query, Search, Span, all_tags, refuse_meta_tags, refuse_ratings, refuse_unknown, words_of,
+};
 use crate::catalog::posts::{Post, Rating, Status};
 use crate::period;
 use rows::{Ranked, Work};
@@ -47,16 +49,17 @@ const RANKINGS: [(&str, i64); 14] = [
     ("r18g", 7),
 ];
 
+/// What works are rated there.
+const RATINGS: [Rating; 3] = [Rating::Safe, Rating::Sensitive, Rating::Explicit];
+
 /// See [`Search::check`].
 ///
 /// # Errors
 /// [`Usage`].
 pub fn check(search: &Search<'_>) -> Result<(), Usage> {
     let selection = search.selection;
-    let ratings = &selection.ratings;
     let unknown = [
         ("--min-score", selection.min_score.is_some()),
-        ("--rating questionable", ratings.contains(&Rating::Questionable)),
         (
             "--min-favourites in a ranking",
             search.ranking.is_some() && selection.min_favourites.is_some(),
@@ -65,8 +68,9 @@ pub fn check(search: &Search<'_>) -> Result<(), Usage> {
     refuse_unknown(
         search,
         &unknown,
-        "its works have likes, views and (outside of rankings) favourites, and are safe, sensitive or explicit",
+        "its works have likes, views and (outside of rankings) favourites",
     )?;
+    refuse_ratings(search, &RATINGS)?;
     refuse_meta_tags(search, &[])?;
     let Some(mode) = search.ranking else {
         if all_tags(selection).iter().all(|tag| tag.starts_with('-')) || without_artists(search).is_empty() {
@@ -85,7 +89,7 @@ pub fn check(search: &Search<'_>) -> Result<(), Usage> {
             known.join(", ")
         )));
     }
-    if for_adults(mode) && !ratings.is_empty() && !ratings.contains(&Rating::Explicit) {
+    if for_adults(mode) && !selection.ratings.is_empty() && !selection.ratings.contains(&Rating::Explicit) {
         return Err(Usage(format!(
             "the ranking `{mode}` of {} has explicit works only: add --rating explicit, or take another ranking",
             search.name
@@ -119,12 +123,10 @@ pub fn query(search: &Search<'_>) -> Query {
         add("width", selection.min_width);
         add("height", selection.min_height);
         residue.extend(tags.iter().map(|tag| format!("tag {tag}")));
-        residue.extend(
-            selection
-                .ratings
-                .iter()
-                .map(|rating| format!("rating {}", rating.as_str())),
-        );
+    }
+    // A search tells works for adults from all others, a ranking nothing.
+    if !selection.ratings.is_empty() && (search.ranking.is_some() || selection.ratings != [Rating::Explicit]) {
+        residue.push(format!("ratings {}", words_of(&selection.ratings)));
     }
     residue.extend(selection.artists.iter().map(|artist| format!("artist {artist}")));
     if !selection.types.is_empty() {
@@ -149,12 +151,11 @@ pub fn query(search: &Search<'_>) -> Query {
 /// The parameters of a search that stay the same on every page.
 fn filters(search: &Search<'_>) -> Vec<(&'static str, String)> {
     let selection = search.selection;
-    let only = |wanted: &[Rating]| {
-        !selection.ratings.is_empty() && selection.ratings.iter().all(|rating| wanted.contains(rating))
-    };
+    let all_among =
+        |some: &[Rating]| !selection.ratings.is_empty() && selection.ratings.iter().all(|rating| some.contains(rating));
     let mode = match () {
-        () if only(&[Rating::Safe, Rating::Sensitive]) => "safe",
-        () if only(&[Rating::Explicit]) => "r18",
+        () if all_among(&[Rating::Safe, Rating::Sensitive]) => "safe",
+        () if all_among(&[Rating::Explicit]) => "r18",
         () => "all",
     };
     let fixed = [
