@@ -51,3 +51,7 @@ CREATE TABLE denied (
     recorded_at BIGINT NOT NULL,
     PRIMARY KEY (kind, source, name)
 );
+
+-- Where a listing last found the end, 0 before that: a later one need not look twice that nothing is
+-- below.
+ALTER TABLE cursors ADD COLUMN bottom BIGINT NOT NULL DEFAULT 0;

@@ -14,6 +14,7 @@ use super::hosts::{self, Hosts};
 use super::network::{Host, Network};
 use super::request::CrawlRequest;
 use super::settings::duration;
+use super::told;
 
 /// Longer ways are loops.
 const MOST_REDIRECTS: usize = 5;
@@ -197,7 +198,7 @@ enum Got {
 }
 
 /// Why one try gave no answer.
-enum Miss {
+pub(super) enum Miss {
     /// No further try.
     Last(HttpError),
     /// Perhaps the next one.
@@ -209,7 +210,7 @@ enum Miss {
     },
 }
 
-enum Pause {
+pub(super) enum Pause {
     /// Nothing: only this file was bad.
     None,
     /// This request.
@@ -349,7 +350,10 @@ impl Client {
         };
         let (status, headers) = (response.status(), response.headers());
         if let Some(miss) = judge(status, headers) {
-            return Err(miss);
+            return Err(match ask.kind {
+                Kind::Api => told::with_words(miss, response).await,
+                Kind::File => miss,
+            });
         }
         if let Some(target) = header(headers, LOCATION).filter(|_| status.is_redirection()) {
             return Ok(Got::Moved(target));

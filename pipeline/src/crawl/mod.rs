@@ -4,17 +4,20 @@
 //! run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome for.
 
 mod arrival;
+mod details;
 mod download;
 mod hosts;
 mod http;
 mod listing;
 mod network;
 mod pace;
+mod pages;
 mod progress;
 mod request;
 mod settings;
 pub mod source;
 mod table;
+mod told;
 
 use dataset::Store;
 
