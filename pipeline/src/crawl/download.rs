@@ -65,14 +65,7 @@ struct Arrival {
 impl Arrival {
     fn of(post: &Post, outcome: Outcome) -> Self {
         Self {
-            file: File {
-                source: post.source.clone(),
-                post: post.post.clone(),
-                page: 0,
-                outcome,
-                md5: post.md5.clone(),
-                recorded_at: now(),
-            },
+            file: File::of(post, outcome),
             image: None,
             of_host: None,
         }

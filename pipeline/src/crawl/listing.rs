@@ -133,9 +133,7 @@ impl Listing<'_> {
             };
         }
         let mut write = self.catalog.write().await?;
-        for post in &page.posts {
-            posts::record(&mut write, post).await?;
-        }
+        posts::record_all(&mut write, &page.posts).await?;
         cursors::record(&mut write, &self.request.name, &self.request.query, cursor).await?;
         write.commit().await?;
         self.count(&page, listed);
