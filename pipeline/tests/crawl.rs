@@ -9,7 +9,7 @@ use dataset::failure::{USAGE, exit_code};
 use dataset::{Key, Store};
 use image::{ImageFormat, Rgb, RgbImage};
 use pipeline::catalog::Catalog;
-use pipeline::crawl::{self, Args, CrawlSettings, SiteSettings};
+use pipeline::crawl::{self, Args, CrawlSettings, Network, SiteSettings};
 use pipeline::outcome::Tally;
 use pipeline::selection::SelectionArgs;
 use pipeline::stop::Stop;
@@ -109,7 +109,9 @@ impl Crawl {
         };
         let sites = BTreeMap::from([(site, self.site.clone())]);
         let request = args.resolve(&self.settings, &sites)?;
-        crawl::run(&self.catalog, &self.store, &self.settings, &request, &Stop::never()).await
+        let stop = Stop::never();
+        let network = Network::new(&self.catalog, &self.settings, &stop);
+        crawl::run(&self.catalog, &self.store, &network, &self.settings, &request, &stop).await
     }
 
     async fn all(&self) -> Tally {
@@ -329,25 +331,30 @@ async fn a_busy_host_is_asked_again_in_the_same_run() {
 }
 
 #[tokio::test]
-async fn a_host_that_asks_for_a_long_wait_ends_the_run() {
-    let crawl = Crawl::of([post(1)]).await;
+async fn a_host_that_asks_for_a_long_wait_is_left_and_the_pictures_wait() {
+    let mut crawl = Crawl::of((0..3).map(post)).await;
+    crawl.settings.connections = 1;
     crawl
         .server
         .fault(Target::AnyFile, Fault::Busy(429, RetryAfter::Seconds(86_400)), 1);
-    let error = crawl.run(Args::default()).await.expect_err("ends");
-    assert!(format!("{error:#}").contains("asks to wait 86400 s"), "{error:#}");
-    assert_eq!(crawl.all().await.done, 1, "the picture still waited");
+    let tally = crawl.all().await;
+    assert_eq!((tally.done, tally.failed), (0, 0), "{tally:?}");
+    let left = |line: &(String, u64)| line.0.contains("asks to wait 86400 s") && line.1 == 3;
+    assert!(tally.lines.iter().any(left), "{tally:?}");
+    assert_eq!(crawl.downloads().len(), 1, "the others were not asked for");
+    assert_eq!(crawl.all().await.done, 3, "all still waited");
 }
 
 #[tokio::test]
-async fn a_host_that_fails_again_and_again_ends_the_run_and_the_rest_waits() {
+async fn a_host_that_fails_again_and_again_is_left_and_the_rest_waits() {
     let mut crawl = Crawl::of((0..20).map(post)).await;
     crawl.settings.attempts = 1;
     crawl.settings.connections = 1;
     crawl.server.fault(Target::AnyFile, Fault::Status(500), u32::MAX);
-    let error = crawl.run(Args::default()).await.expect_err("ends");
-    assert!(error.to_string().contains("5 pictures in a row"), "{error:#}");
-    assert_eq!(crawl.files().await.len(), 5);
+    let tally = crawl.all().await;
+    let left = |line: &(String, u64)| line.0.contains("failed 5 requests in a row") && line.1 == 15;
+    assert!(tally.lines.iter().any(left), "{tally:?}");
+    assert_eq!((crawl.files().await.len(), crawl.downloads().len()), (5, 5));
     crawl.server.clear_faults();
     assert_eq!(crawl.all().await.done, 20);
 }

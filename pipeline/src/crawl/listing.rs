@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use dataset::failure::Interrupted;
 
-use super::http::{Client, HttpError};
+use super::http::{Ask, Client, HttpError};
 use super::progress::Progress;
 use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
@@ -34,6 +34,8 @@ pub struct Listed {
     pub refused: BTreeMap<&'static str, u64>,
     /// Those that could not be read.
     pub unreadable: u64,
+    /// Why the host was left in peace before the end; a later run goes on.
+    pub later: Option<String>,
 }
 
 /// One site's listing under one query.
@@ -73,7 +75,13 @@ impl Listing<'_> {
                 if room == Some(0) {
                     return Ok(listed);
                 }
-                let waiting = self.page(&mut cursor, &mut listed).await?;
+                let waiting = match self.page(&mut cursor, &mut listed).await {
+                    Ok(waiting) => waiting,
+                    Err(error) => {
+                        listed.later = Some(HttpError::later(error)?);
+                        return Ok(listed);
+                    }
+                };
                 room = room.map(|room| room.saturating_sub(waiting));
             }
             // Posts that arrived since an interrupted listing began lie above where it started.
@@ -163,7 +171,7 @@ impl Listing<'_> {
             from: None,
         };
         let url = search.page_url(span);
-        let answer = match self.client.get(&url, MOST_BYTES).await {
+        let answer = match self.client.get(&Ask::api(&url, MOST_BYTES)).await {
             Ok(answer) => answer,
             Err(HttpError::Stopped) => return Err(Interrupted.into()),
             Err(error) => {

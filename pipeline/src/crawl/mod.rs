@@ -5,8 +5,10 @@
 
 mod arrival;
 mod download;
+mod hosts;
 mod http;
 mod listing;
+mod network;
 mod pace;
 mod progress;
 mod request;
@@ -16,6 +18,7 @@ mod table;
 
 use dataset::Store;
 
+pub use network::Network;
 pub use request::{Args, CrawlRequest, Form};
 pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
 pub use table::RunCrawl;
@@ -24,7 +27,6 @@ use crate::catalog::Catalog;
 use crate::outcome::Tally;
 use crate::stop::Stop;
 use download::{Download, Fetched};
-use http::Client;
 use listing::{Listed, Listing};
 use progress::Progress;
 
@@ -36,11 +38,12 @@ use progress::Progress;
 pub async fn run(
     catalog: &Catalog,
     store: &Store,
+    network: &Network,
     settings: &CrawlSettings,
     request: &CrawlRequest,
     stop: &Stop,
 ) -> anyhow::Result<Tally> {
-    let client = Client::new(request, settings, stop.clone())?;
+    let client = network.client(request).await?;
     eprintln!(
         "crawl {}: {} at {}, checked again here: {}; {}",
         request.name,
@@ -99,6 +102,14 @@ fn tally(listed: &Listed, fetched: &Fetched) -> Tally {
     }
     for (reason, count) in &fetched.failed {
         tally.line(format!("failed, to be tried again: {reason}"), *count);
+    }
+    let later = listed
+        .later
+        .iter()
+        .map(|why| (why, 0))
+        .chain(fetched.later.iter().map(|(why, count)| (why, *count)));
+    for (why, count) in later {
+        tally.line(format!("left waiting: {why}"), count);
     }
     tally.line("bytes stored", fetched.bytes);
     tally

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use dataset::failure::Usage;
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
+use super::hosts::{Hosts, is_loopback};
 use super::settings::{CrawlSettings, SiteSettings, parse_root};
 use super::source::{Dialect, Search};
 use crate::selection::{Selection, SelectionArgs};
@@ -80,7 +81,7 @@ pub struct CrawlRequest {
     /// Whether that is this machine.
     pub loopback: bool,
     /// The only hosts that are asked for anything.
-    pub hosts: Vec<String>,
+    pub hosts: Hosts,
     /// Which posts.
     pub selection: Selection,
     /// What a cursor is kept for: the selection as text, and the root where it is not the site's own.
@@ -134,12 +135,12 @@ impl Args {
                  page; it goes with each request, so that the site's staff can reach you"
             )));
         }
-        let own = root.host_str().map(str::to_string);
         // A board on this machine serves its own pictures: what its answers name elsewhere is not fetched.
         let listed = site.hosts.iter().filter(|_| !loopback).map(|host| host.to_lowercase());
+        let listed: Vec<String> = listed.collect();
         let request = CrawlRequest {
             name: self.site.clone(),
-            hosts: own.into_iter().chain(listed).collect(),
+            hosts: Hosts::new(&root, &listed),
             site: site.clone(),
             root,
             loopback,
@@ -189,30 +190,13 @@ impl CrawlRequest {
     /// # Errors
     /// What is wrong with it, where it may not be fetched.
     pub fn file_url(&self, text: &str) -> Result<Url, String> {
-        let url = self.root.join(text).map_err(|error| format!("`{text}`: {error}"))?;
-        if is_listed(&url, &self.hosts) {
-            Ok(url)
-        } else {
-            Err(format!(
-                "{url} is on none of the site's hosts ({})",
-                self.hosts.join(", ")
-            ))
+        let mut url = self.root.join(text).map_err(|error| format!("`{text}`: {error}"))?;
+        // Old posts name http where the site has long spoken https.
+        if self.root.scheme() == "https" && url.scheme() == "http" {
+            url.set_scheme("https")
+                .map_err(|()| format!("`{text}` has no https form"))?;
         }
-    }
-}
-
-/// Whether a URL is a web address on one of the hosts.
-pub fn is_listed(url: &Url, hosts: &[String]) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    matches!(url.scheme(), "http" | "https") && hosts.iter().any(|listed| listed == host)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+        self.hosts.check(&url).map(|()| url)
     }
 }
 

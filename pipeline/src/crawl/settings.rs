@@ -32,9 +32,10 @@ pub struct CrawlSettings {
     /// Seconds that a busy host (429, 503, 421) is left in peace where it names no time of its own;
     /// doubles with each try.
     pub backoff: f64,
-    /// A host that asks for a longer wait than this, seconds, ends the run.
+    /// A host that asks for a longer wait than this, seconds, is left in peace for the rest of the run.
     pub max_wait: f64,
-    /// So many pictures in a row that a host fails to serve end the run.
+    /// After so many requests in a row that a host fails to answer, each with all its tries, it is
+    /// left in peace for the rest of the run.
     pub give_up_after: u32,
     /// Largest picture file, bytes.
     pub max_bytes: u64,
@@ -151,6 +152,8 @@ pub struct SiteSettings {
     pub hosts: Vec<String>,
     /// Seconds between two requests to one host, API and pictures together.
     pub interval: f64,
+    /// At most so many seconds more, by chance.
+    pub jitter: f64,
     /// Posts asked for at once.
     pub page: u32,
     /// What counts as likes; the dialect's own where left out.
@@ -189,6 +192,7 @@ impl Default for SiteSettings {
             root: String::new(),
             hosts: Vec::new(),
             interval: 1.0,
+            jitter: 0.0,
             page: 100,
             likes: None,
             file: Form::default(),
@@ -217,8 +221,9 @@ impl SiteSettings {
             let why = format!("`{wrong}` is no plain host name: write files.example.org, without scheme, port or path");
             file.refuse(&table, "hosts", why);
         }
-        if duration(self.interval).is_none() {
-            file.refuse(&table, "interval", "seconds are expected, 0 or more");
+        let seconds = [("interval", self.interval), ("jitter", self.jitter)];
+        for (key, _) in seconds.into_iter().filter(|(_, seconds)| duration(*seconds).is_none()) {
+            file.refuse(&table, key, "seconds are expected, 0 or more");
         }
         let largest = self.dialect.largest_page();
         if self.dialect == Dialect::Pixiv && self.page != largest {
