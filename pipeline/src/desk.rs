@@ -8,6 +8,7 @@ use dataset::Store;
 use dataset::failure::Usage;
 
 use crate::catalog::{Catalog, summary};
+use crate::crawl::Network;
 use crate::digests::{self, Digests};
 use crate::lock::Lock;
 use crate::manifest::Origin;
@@ -27,6 +28,8 @@ pub struct Desk {
     pub catalog: Catalog,
     /// The store.
     pub store: Store,
+    /// The way to the sites, shared by all crawls.
+    network: Network,
     /// Whether the run should end.
     pub stop: Stop,
     /// Held by commands that write.
@@ -72,6 +75,7 @@ impl Desk {
             store.sweep()?;
         }
         Ok(Self {
+            network: Network::new(&catalog, &settings.crawl, &stop),
             settings,
             data,
             catalog,
@@ -99,7 +103,8 @@ impl Desk {
     /// # Errors
     /// As [`crawl::run`].
     pub async fn crawl(&self, request: &crawl::CrawlRequest) -> anyhow::Result<Tally> {
-        crawl::run(&self.catalog, &self.store, &self.settings.crawl, request, &self.stop).await
+        let (settings, network) = (&self.settings.crawl, &self.network);
+        crawl::run(&self.catalog, &self.store, network, settings, request, &self.stop).await
     }
 
     /// Takes in a folder, and judges its heads.
@@ -141,7 +146,7 @@ impl Desk {
             .settings
             .sites
             .iter()
-            .map(|(name, site)| (name.clone(), site.likes.describe().to_string()))
+            .map(|(name, site)| (name.clone(), site.likes().describe().to_string()))
             .collect();
         let origin = Origin {
             selection,

@@ -3,15 +3,17 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use reqwest::{Certificate, Response, StatusCode, redirect};
+use reqwest::header::{
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, REFERER,
+    RETRY_AFTER, SERVER,
+};
+use reqwest::{Response, StatusCode};
 use url::Url;
 
-use super::pace::{Pace, Paces};
-use super::request::{CrawlRequest, is_listed};
-use super::settings::{CrawlSettings, duration};
-use crate::stop::Stop;
+use super::hosts::{self, Hosts};
+use super::network::{Host, Network};
+use super::request::CrawlRequest;
+use super::settings::duration;
 
 /// Longer ways are loops.
 const MOST_REDIRECTS: usize = 5;
@@ -37,27 +39,78 @@ pub enum HttpError {
         reason: &'static str,
         /// What was seen.
         detail: String,
-        /// Whether it speaks of the host, not only of this file.
-        of_host: bool,
     },
-    /// The host does not want to be asked now.
+    /// The site does not want to be asked like this: nothing more is asked of it.
     #[error("{0}")]
     Blocked(String),
+    /// The host is left in peace until a later run. It was not asked for this.
+    #[error("{host} {why}")]
+    Later {
+        /// The host.
+        host: String,
+        /// Why, and until when.
+        why: String,
+    },
     /// The run was asked to end.
     #[error("interrupted")]
     Stopped,
 }
 
+impl HttpError {
+    /// Why a host is left in peace until a later run.
+    ///
+    /// # Errors
+    /// Any other error, as it was.
+    pub fn later(error: anyhow::Error) -> anyhow::Result<String> {
+        match error.downcast_ref() {
+            Some(later @ Self::Later { .. }) => Ok(later.to_string()),
+            _ => Err(error),
+        }
+    }
+}
+
 /// A whole answer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Answer {
-    /// The body.
+    /// The body; empty where what is known here is still the latest.
     pub bytes: Vec<u8>,
+    /// HTTP status, 2xx or 304.
+    pub status: u16,
     /// Its `Content-Type`, lower-case; empty where there is none.
     pub content_type: String,
+    /// How the host names this version.
+    pub version: Known,
+    /// All `X-Robots-Tag` that came with it, one a line.
+    pub robots: Option<String>,
+    /// `Server`, for people.
+    pub server: Option<String>,
 }
 
 impl Answer {
+    fn without_body(status: StatusCode, headers: &HeaderMap) -> Self {
+        let robots: Vec<&str> = headers
+            .get_all("x-robots-tag")
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect();
+        Self {
+            bytes: Vec::new(),
+            status: status.as_u16(),
+            content_type: header(headers, CONTENT_TYPE).unwrap_or_default().to_lowercase(),
+            version: Known {
+                etag: header(headers, ETAG),
+                last_modified: header(headers, LAST_MODIFIED),
+            },
+            robots: Some(robots.join("\n")).filter(|robots| !robots.is_empty()),
+            server: header(headers, SERVER),
+        }
+    }
+
+    /// Whether what is known here is still the latest.
+    pub fn is_unchanged(&self) -> bool {
+        self.status == StatusCode::NOT_MODIFIED.as_u16()
+    }
+
     /// Whether this is a web page: what a browser challenge, an error page or a login form is.
     pub fn is_web_page(&self) -> bool {
         let start = self.bytes.trim_ascii_start();
@@ -66,14 +119,81 @@ impl Answer {
     }
 }
 
+fn header(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_string)
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// Where it lies; on a host of the site.
+    pub url: &'a Url,
+    /// What sort of answer is due.
+    pub kind: Kind,
+    /// At most so many bytes are read, unpacked ones.
+    pub cap: u64,
+    /// The page that a file belongs to, where its host wants to know.
+    pub referer: Option<&'a str>,
+    /// What is here already of it.
+    pub known: Option<&'a Known>,
+}
+
+/// What sort of answer is due; hosts are asked for one [`Api`](Self::Api) answer at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Of the site's API, JSON or a page that people read.
+    Api,
+    /// A picture.
+    File,
+}
+
+/// How a host named a version of a file, to ask whether it is still that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub last_modified: Option<String>,
+}
+
+impl<'a> Ask<'a> {
+    /// A request of the API.
+    pub fn api(url: &'a Url, cap: u64) -> Self {
+        Self {
+            url,
+            kind: Kind::Api,
+            cap,
+            referer: None,
+            known: None,
+        }
+    }
+
+    /// A request for a picture.
+    pub fn file(url: &'a Url, cap: u64) -> Self {
+        Self {
+            kind: Kind::File,
+            ..Self::api(url, cap)
+        }
+    }
+}
+
 /// A client for one crawl.
 pub struct Client {
     client: reqwest::Client,
-    paces: Paces,
-    attempts: u32,
+    network: Network,
+    hosts: Hosts,
+    interval: Duration,
+    jitter: Duration,
     backoff: Duration,
     max_wait: Duration,
-    stop: Stop,
+}
+
+/// What one try gave.
+enum Got {
+    /// All of it.
+    Answer(Answer),
+    /// Another address.
+    Moved(String),
 }
 
 /// Why one try gave no answer.
@@ -99,153 +219,161 @@ enum Pause {
 }
 
 impl Client {
-    /// A client that asks only the request's hosts, at the site's pace.
-    ///
-    /// # Errors
-    /// Where the certificates cannot be read.
-    pub fn new(request: &CrawlRequest, settings: &CrawlSettings, stop: Stop) -> anyhow::Result<Self> {
-        // Where another part of the program chose a provider first, that one serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+    /// A client that asks only the request's hosts, at the site's pace, through `client`.
+    pub(super) fn new(network: &Network, client: reqwest::Client, request: &CrawlRequest) -> Self {
+        let settings = network.settings();
+        let (interval, jitter, backoff) = if request.loopback {
+            (settings.loopback_interval, 0.0, settings.loopback_backoff)
+        } else {
+            (request.site.interval, request.site.jitter, settings.backoff)
+        };
         let seconds = |seconds| duration(seconds).unwrap_or_default();
-        let hosts = request.hosts.clone();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(user_agent(&settings.contact))
-            .connect_timeout(seconds(settings.connect_timeout))
-            .read_timeout(seconds(settings.read_timeout))
-            .pool_max_idle_per_host(settings.connections)
-            .redirect(redirect::Policy::custom(move |attempt| {
-                if attempt.previous().len() > MOST_REDIRECTS {
-                    return attempt.error("too many redirects");
-                }
-                if !is_listed(attempt.url(), &hosts) {
-                    let why = format!("redirected to {}, none of the site's hosts", attempt.url());
-                    return attempt.error(why);
-                }
-                attempt.follow()
-            }));
-        let certificates = own_certificates(settings)?;
-        // A board on this machine needs neither a proxy nor the system's certificates.
-        builder = if request.loopback {
-            builder.no_proxy().tls_certs_only(certificates)
-        } else {
-            builder.tls_certs_merge(certificates)
-        };
-        let (interval, backoff) = if request.loopback {
-            (settings.loopback_interval, settings.loopback_backoff)
-        } else {
-            (request.site.interval, settings.backoff)
-        };
-        Ok(Self {
-            client: builder.build().context("cannot set up the HTTP client")?,
-            paces: Paces::new(seconds(interval)),
-            attempts: settings.attempts,
+        Self {
+            client,
+            network: network.clone(),
+            hosts: request.hosts.clone(),
+            interval: seconds(interval),
+            jitter: seconds(jitter),
             backoff: seconds(backoff),
             max_wait: seconds(settings.max_wait),
-            stop,
-        })
+        }
     }
 
-    /// Fetches a URL, with all its tries. At most `cap` bytes are read.
+    /// Fetches what is asked for, with all tries, over redirects within the site's hosts.
     ///
     /// # Errors
     /// Any [`HttpError`].
-    pub async fn get(&self, url: &Url, cap: u64) -> Result<Answer, HttpError> {
-        let pace = self.paces.of(url.host_str().unwrap_or_default());
+    pub async fn get(&self, ask: &Ask<'_>) -> Result<Answer, HttpError> {
+        let refused = |reason, detail| Err(HttpError::Refused { reason, detail });
+        if let Err(why) = self.hosts.check(ask.url) {
+            return refused("foreign-host", why);
+        }
+        let mut url = ask.url.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            let target = match self.get_from(&url, ask).await? {
+                Got::Answer(answer) => return Ok(answer),
+                Got::Moved(target) => target,
+            };
+            let next = url.join(&target).map_err(|error| format!("`{target}`: {error}"));
+            match next.and_then(|next| self.hosts.check(&next).map(|()| next)) {
+                Ok(next) if url.scheme() == "https" && next.scheme() == "http" => {
+                    return refused("redirect", format!("redirected to {next}, which gives up https"));
+                }
+                Ok(next) => url = next,
+                Err(why) => return refused("redirect", format!("redirected: {why}")),
+            }
+        }
+        refused("redirect", format!("{}: too many redirects", ask.url))
+    }
+
+    /// Asks one host until it answers, or there is no sense in asking on.
+    async fn get_from(&self, url: &Url, ask: &Ask<'_>) -> Result<Got, HttpError> {
+        let key = hosts::key(url);
+        let host = self.network.host(&key);
+        let attempts = self.network.settings().attempts;
         let mut tried = 0;
         loop {
-            self.unless_stopped(pace.turn()).await?;
-            let (reason, detail, pause) = match self.try_once(url, cap).await {
-                Ok(answer) => return Ok(answer),
-                Err(Miss::Last(error)) => return Err(error),
+            if let Some(why) = host.left() {
+                return Err(HttpError::Later { host: key, why });
+            }
+            let (reason, detail, pause) = match self.turn(url, ask, &host).await? {
+                Ok(got) => {
+                    host.answered();
+                    return Ok(got);
+                }
+                Err(Miss::Last(error)) => {
+                    host.answered();
+                    return Err(error);
+                }
                 Err(Miss::Again { reason, detail, pause }) => (reason, detail, pause),
             };
             tried += 1;
             let of_host = !matches!(pause, Pause::None);
-            let last = tried >= self.attempts;
-            self.pause(pause, tried, &pace, last).await?;
+            let last = tried >= attempts;
+            self.pause(pause, tried, &host, last).await?;
             if last {
                 let detail = format!("{url}: {detail} (tried {tried} times)");
-                return Err(HttpError::Failed {
-                    reason,
-                    detail,
-                    of_host,
-                });
-            }
-        }
-    }
-
-    async fn pause(&self, pause: Pause, tried: u32, pace: &Pace, last: bool) -> Result<(), HttpError> {
-        let usual = self.backoff * 2_u32.pow(tried.saturating_sub(1).min(MOST_DOUBLINGS));
-        match pause {
-            Pause::None => Ok(()),
-            Pause::Request if last => Ok(()),
-            Pause::Request => self.unless_stopped(tokio::time::sleep(usual.min(self.max_wait))).await,
-            Pause::Host(named) => {
-                let pause = named.unwrap_or(usual.min(self.max_wait));
-                if pause > self.max_wait {
-                    return Err(HttpError::Blocked(format!(
-                        "the site asks to wait {} s, longer than [crawl] max_wait: run the same command again after that",
-                        pause.as_secs()
-                    )));
+                if of_host {
+                    host.failed(self.network.settings().give_up_after, &format!("{reason}: {detail}"));
                 }
-                pace.hold(pause);
-                Ok(())
+                return Err(HttpError::Failed { reason, detail });
             }
         }
     }
 
-    async fn try_once(&self, url: &Url, cap: u64) -> Result<Answer, Miss> {
-        let response = match self.client.get(url.clone()).send().await {
+    /// Waits for the host's pace, and asks once.
+    async fn turn(&self, url: &Url, ask: &Ask<'_>, host: &Host) -> Result<Result<Got, Miss>, HttpError> {
+        let _one = match ask.kind {
+            Kind::Api => Some(host.api.lock().await),
+            Kind::File => None,
+        };
+        let interval = self.interval + self.jitter.mul_f64(fastrand::f64());
+        self.unless_stopped(host.pace.turn(interval)).await?;
+        Ok(self.try_once(url, ask).await)
+    }
+
+    async fn pause(&self, pause: Pause, tried: u32, host: &Host, last: bool) -> Result<(), HttpError> {
+        // Up to a quarter longer, so that clients which were turned away together do not come back together.
+        let usual = self.backoff * 2_u32.pow(tried.saturating_sub(1).min(MOST_DOUBLINGS));
+        let usual = usual.min(self.max_wait).mul_f64(1.0 + fastrand::f64() / 4.0);
+        match pause {
+            Pause::None => {}
+            Pause::Request if last => {}
+            Pause::Request => self.unless_stopped(tokio::time::sleep(usual)).await?,
+            Pause::Host(Some(named)) if named > self.max_wait => host.leave(format!(
+                "asks to wait {} s, longer than [crawl] max_wait: run the same command again after that",
+                named.as_secs()
+            )),
+            Pause::Host(named) => host.pace.hold(named.unwrap_or(usual)),
+        }
+        Ok(())
+    }
+
+    async fn try_once(&self, url: &Url, ask: &Ask<'_>) -> Result<Got, Miss> {
+        let mut request = self.client.get(url.clone());
+        if let Some(referer) = ask.referer {
+            request = request.header(REFERER, referer);
+        }
+        if let Some(Known { etag, last_modified }) = ask.known {
+            let headers = [(IF_NONE_MATCH, etag), (IF_MODIFIED_SINCE, last_modified)];
+            for (name, value) in headers
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value.as_ref()?)))
+            {
+                request = request.header(name, value);
+            }
+        }
+        let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return Err(unanswered(&error)),
         };
-        if let Some(miss) = judge(response.status(), response.headers()) {
+        let (status, headers) = (response.status(), response.headers());
+        if let Some(miss) = judge(status, headers) {
             return Err(miss);
         }
-        read(response, cap).await
+        if let Some(target) = header(headers, LOCATION).filter(|_| status.is_redirection()) {
+            return Ok(Got::Moved(target));
+        }
+        let answer = Answer::without_body(status, headers);
+        if status == StatusCode::NOT_MODIFIED {
+            return Ok(Got::Answer(answer));
+        }
+        let bytes = read(response, ask.cap).await?;
+        Ok(Got::Answer(Answer { bytes, ..answer }))
     }
 
     async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Result<T, HttpError> {
         tokio::select! {
             biased;
-            () = self.stop.wait() => Err(HttpError::Stopped),
+            () = self.network.stop().wait() => Err(HttpError::Stopped),
             done = future => Ok(done),
         }
     }
 }
 
-/// Honest, and never changed on the way: name, version, and whom to write to.
-fn user_agent(contact: &str) -> String {
-    let version = env!("CARGO_PKG_VERSION");
-    match contact {
-        "" => format!("anime-heads/{version}"),
-        contact => format!("anime-heads/{version} ({contact})"),
-    }
-}
-
-fn own_certificates(settings: &CrawlSettings) -> anyhow::Result<Vec<Certificate>> {
-    let Some(path) = &settings.ca_file else {
-        return Ok(Vec::new());
-    };
-    let wrong = || {
-        format!(
-            "[crawl] ca_file {}: a PEM file with certificates is expected",
-            path.display()
-        )
-    };
-    let bytes = std::fs::read(path).with_context(wrong)?;
-    Certificate::from_pem_bundle(&bytes).with_context(wrong)
-}
-
 /// What a request that got no answer at all means.
 fn unanswered(error: &reqwest::Error) -> Miss {
     let detail = innermost(error);
-    if error.is_redirect() {
-        return Miss::Last(HttpError::Refused {
-            reason: "redirect",
-            detail,
-        });
-    }
     let reason = match () {
         () if error.is_timeout() => "timeout",
         () if error.is_connect() => "unreachable",
@@ -280,7 +408,7 @@ fn judge(status: StatusCode, headers: &HeaderMap) -> Option<Miss> {
         })
     };
     match status.as_u16() {
-        200..=299 => None,
+        200..=299 | 301..=304 | 307 | 308 => None,
         404 => refused("http-404"),
         410 => refused("http-410"),
         451 => refused("http-451"),
@@ -304,12 +432,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Reads a body to its end, or to the cap.
-async fn read(mut response: Response, cap: u64) -> Result<Answer, Miss> {
-    let content_type = response.headers().get(CONTENT_TYPE);
-    let content_type = content_type
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_lowercase();
+async fn read(mut response: Response, cap: u64) -> Result<Vec<u8>, Miss> {
     let promised = response.content_length();
     let too_large = |bytes: u64| {
         Miss::Last(HttpError::Refused {
@@ -340,7 +463,7 @@ async fn read(mut response: Response, cap: u64) -> Result<Answer, Miss> {
     if promised.is_some_and(|promised| promised != bytes.len() as u64) {
         return Err(cut_short(&bytes, "its length was given as another".into()));
     }
-    Ok(Answer { bytes, content_type })
+    Ok(bytes)
 }
 
 /// The cause below reqwest's own words, which repeat the URL.
@@ -384,7 +507,7 @@ mod tests {
     fn a_web_page_is_known_by_its_beginning() {
         let answer = |text: &str| Answer {
             bytes: text.into(),
-            content_type: String::new(),
+            ..Answer::default()
         };
         assert!(answer("\n <!DOCTYPE HTML><title>Just a moment").is_web_page());
         assert!(answer("<html lang=en>").is_web_page());

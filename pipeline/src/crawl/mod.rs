@@ -5,24 +5,28 @@
 
 mod arrival;
 mod download;
+mod hosts;
 mod http;
 mod listing;
+mod network;
 mod pace;
 mod progress;
 mod request;
 mod settings;
 pub mod source;
+mod table;
 
 use dataset::Store;
 
-pub use request::{Args, CrawlRequest};
-pub use settings::{CrawlSettings, Likes, SiteSettings};
+pub use network::Network;
+pub use request::{Args, CrawlRequest, Form};
+pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
+pub use table::RunCrawl;
 
 use crate::catalog::Catalog;
 use crate::outcome::Tally;
 use crate::stop::Stop;
 use download::{Download, Fetched};
-use http::Client;
 use listing::{Listed, Listing};
 use progress::Progress;
 
@@ -34,18 +38,19 @@ use progress::Progress;
 pub async fn run(
     catalog: &Catalog,
     store: &Store,
+    network: &Network,
     settings: &CrawlSettings,
     request: &CrawlRequest,
     stop: &Stop,
 ) -> anyhow::Result<Tally> {
-    let client = Client::new(request, settings, stop.clone())?;
+    let client = network.client(request).await?;
     eprintln!(
         "crawl {}: {} at {}, checked again here: {}; {}",
         request.name,
-        request.site.dialect.query(&request.selection).words,
+        request.search().query().words,
         request.root,
         request.query,
-        request.site.likes.describe()
+        request.search().likes().describe()
     );
     let progress = Progress::listing(&request.name);
     let listing = Listing {
@@ -58,6 +63,9 @@ pub async fn run(
     let listed = listing.run().await;
     progress.finish();
     let listed = listed?;
+    if request.list_only {
+        return Ok(tally(&listed, &Fetched::default()));
+    }
     let download = Download {
         catalog,
         store,
@@ -94,6 +102,14 @@ fn tally(listed: &Listed, fetched: &Fetched) -> Tally {
     }
     for (reason, count) in &fetched.failed {
         tally.line(format!("failed, to be tried again: {reason}"), *count);
+    }
+    let later = listed
+        .later
+        .iter()
+        .map(|why| (why, 0))
+        .chain(fetched.later.iter().map(|(why, count)| (why, *count)));
+    for (why, count) in later {
+        tally.line(format!("left waiting: {why}"), count);
     }
     tally.line("bytes stored", fetched.bytes);
     tally

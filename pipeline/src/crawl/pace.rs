@@ -1,105 +1,94 @@
 //! How often a host may be asked: one pace a host, shared by its API and its pictures, so that a
 //! pause asked by one holds the other too.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The paces of all hosts of a run.
-pub struct Paces {
-    interval: Duration,
-    hosts: Mutex<BTreeMap<String, Arc<Pace>>>,
-}
-
-impl Paces {
-    /// Every host is asked at most once an interval.
-    pub fn new(interval: Duration) -> Self {
-        Self {
-            interval,
-            hosts: Mutex::default(),
-        }
-    }
-
-    /// A host's pace.
-    pub fn of(&self, host: &str) -> Arc<Pace> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let pace = hosts
-            .entry(host.to_string())
-            .or_insert_with(|| Arc::new(Pace::new(self.interval)));
-        Arc::clone(pace)
-    }
-}
-
 /// When a host may be asked next.
 pub struct Pace {
-    interval: Duration,
-    times: Mutex<Times>,
+    /// The first moment that nobody has taken yet; callers stand in line for it.
+    free: tokio::sync::Mutex<Instant>,
+    /// Nobody asks before this one.
+    held: Mutex<Instant>,
 }
 
-#[derive(Clone, Copy)]
-struct Times {
-    /// The first moment that nobody has taken yet.
-    free: Instant,
-    /// Nobody asks before this one.
-    held: Instant,
+impl Default for Pace {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self {
+            free: tokio::sync::Mutex::new(now),
+            held: Mutex::new(now),
+        }
+    }
 }
 
 impl Pace {
-    fn new(interval: Duration) -> Self {
-        let now = Instant::now();
-        Self {
-            interval,
-            times: Mutex::new(Times { free: now, held: now }),
-        }
-    }
-
-    /// Waits until this caller may send a request. Callers come one interval apart; the moments are
-    /// counted from each other, not from when a sleeper woke, so the rate does not sag.
-    pub async fn turn(&self) {
-        loop {
-            tokio::time::sleep_until(self.take()).await;
-            // A pause that began while this caller slept holds for it too: it stands in line again.
-            if self.times().held <= Instant::now() {
-                return;
+    /// Waits until this caller may send a request; nobody else may within `interval` after it.
+    pub async fn turn(&self, interval: Duration) {
+        let mut free = self.free.lock().await;
+        let due = loop {
+            let due = (*free).max(*self.held());
+            if due <= Instant::now() {
+                break due;
             }
-        }
+            // A pause that begins meanwhile holds for this caller too: it looks again.
+            tokio::time::sleep_until(due).await;
+        };
+        *free = next(due, Instant::now(), interval);
     }
 
     /// Leaves the host in peace for a time.
     pub fn hold(&self, pause: Duration) {
-        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-        times.held = times.held.max(Instant::now() + pause);
+        let mut held = self.held();
+        *held = (*held).max(Instant::now() + pause);
     }
 
-    fn take(&self) -> Instant {
-        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-        let mine = times.free.max(times.held).max(Instant::now());
-        times.free = mine + self.interval;
-        mine
+    fn held(&self) -> std::sync::MutexGuard<'_, Instant> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn times(&self) -> Times {
-        *self.times.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// When the turn after one that was due, and taken `now`, may come. Moments are counted from each
+/// other, not from when a sleeper woke, so that the rate does not sag; what a caller is late beyond a
+/// fiftieth is not caught up, so that an idle host meets no burst.
+fn next(due: Instant, now: Instant, interval: Duration) -> Instant {
+    due.max(now.checked_sub(interval / 50).unwrap_or(now)) + interval
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const INTERVAL: Duration = Duration::from_millis(100);
+
     #[test]
-    fn callers_of_one_host_come_an_interval_apart_and_wait_for_a_pause() {
-        let interval = Duration::from_secs(2);
-        let paces = Paces::new(interval);
-        let pace = paces.of("a.example");
-        let first = pace.take();
-        assert_eq!(paces.of("a.example").take() - first, interval);
-        assert!(paces.of("b.example").take() < first + interval);
-        pace.hold(Duration::from_secs(100));
-        let after = pace.take() - first;
-        assert!(after >= Duration::from_secs(100), "{after:?}");
-        assert_eq!(pace.take() - first, after + interval);
+    fn late_sleepers_do_not_slow_the_rate() {
+        let start = Instant::now();
+        let mut due = start;
+        for _ in 0..1000 {
+            due = next(due, due + Duration::from_millis(1), INTERVAL);
+        }
+        assert_eq!(due - start, INTERVAL * 1000);
+    }
+
+    #[test]
+    fn an_idle_host_meets_no_burst() {
+        let due = Instant::now();
+        let now = due + Duration::from_secs(60);
+        assert!(next(due, now, INTERVAL) - now >= INTERVAL.mul_f64(0.98));
+    }
+
+    #[tokio::test]
+    async fn a_pause_holds_for_all_callers() {
+        let pace = Pace::default();
+        let start = Instant::now();
+        pace.turn(INTERVAL).await;
+        pace.hold(INTERVAL * 2);
+        pace.turn(INTERVAL).await;
+        assert!(start.elapsed() >= INTERVAL * 2, "{:?}", start.elapsed());
+        pace.turn(INTERVAL).await;
+        assert!(start.elapsed() >= INTERVAL * 3 - INTERVAL / 50, "{:?}", start.elapsed());
     }
 }
