@@ -130,7 +130,7 @@ async fn refresh(url: &str, count: i64) -> anyhow::Result<()> {
     for (name, likes, tags) in filters {
         let selection = Selection {
             source: Some("board".into()),
-            rating: Some("safe".into()),
+            ratings: vec![Rating::Safe],
             min_likes: Some(likes),
             since: Some(FIRST),
             tags,
