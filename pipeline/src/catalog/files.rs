@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::posts::{self, Post};
 use super::selection::conditions;
-use super::{Catalog, Write};
+use super::{Catalog, Write, replaced};
 use crate::selection::Selection;
 
 /// The result of the last attempt at a file.
@@ -66,6 +66,14 @@ pub async fn record(write: &mut Write, file: &File) -> anyhow::Result<()> {
         Outcome::Failed { reason, detail } => ("failed", None, Some(*reason), Some(detail.as_str())),
         Outcome::Refused { reason, detail } => ("refused", None, Some(*reason), Some(detail.as_str())),
     };
+    replaced::record(write, &file.source, &file.post, file.page, image)
+        .await
+        .with_context(|| {
+            format!(
+                "cannot note the picture before of post {} of {}",
+                file.post, file.source
+            )
+        })?;
     sqlx::query(
         "INSERT INTO files (source, post, page, image, md5, outcome, reason, detail, attempts, recorded_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9) \
