@@ -51,6 +51,20 @@ CREATE TABLE denied (
     kind        TEXT   NOT NULL,
     source      TEXT   NOT NULL,
     name        TEXT   NOT NULL,
+    because     TEXT   NOT NULL DEFAULT '', -- the entry that brought this one, as text; it is lifted with that
     recorded_at BIGINT NOT NULL,
     PRIMARY KEY (kind, source, name)
+);
+
+-- Pictures that a post had before its site replaced them: a purge of the post takes them too.
+CREATE TABLE replaced (
+    source TEXT NOT NULL,
+    post   TEXT NOT NULL,
+    image  TEXT NOT NULL,
+    PRIMARY KEY (source, post, image)
+);
+
+-- Objects that a purge has taken out of the tables and not yet out of the store.
+CREATE TABLE removals (
+    object TEXT PRIMARY KEY -- its name in the store
 );

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::posts::{self, Post};
 use super::selection::conditions;
-use super::{Catalog, Write, now};
+use super::{Catalog, Write, now, replaced};
 use crate::selection::Selection;
 
 /// The result of the last attempt at a file.
@@ -128,6 +128,7 @@ async fn record_row(write: &mut Write, file: &File) -> Result<(), sqlx::Error> {
         Outcome::Failed { reason, detail } => ("failed", None, Some(*reason), Some(detail.as_str())),
         Outcome::Refused { reason, detail } => ("refused", None, Some(*reason), Some(detail.as_str())),
     };
+    replaced::record(write, &file.source, &file.post, file.page, image).await?;
     const SQL: &str = concat!(
         "INSERT INTO files (source, post, page, image, md5, outcome, reason, detail, attempts, recorded_at, variant, \
          etag, last_modified, robots, updated_at) \

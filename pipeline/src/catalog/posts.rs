@@ -276,7 +276,7 @@ const ROWS_AT_ONCE: usize = 10;
 /// # Errors
 /// Where the database refuses.
 pub async fn record(write: &mut Write, post: &Post) -> anyhow::Result<()> {
-    record_all(write, std::slice::from_ref(post)).await
+    record_all(write, [post]).await
 }
 
 /// Writes posts, or what their site now says of known ones; of a post that is given twice, the last.
@@ -284,9 +284,9 @@ pub async fn record(write: &mut Write, post: &Post) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn record_all(write: &mut Write, posts: &[Post]) -> anyhow::Result<()> {
+pub async fn record_all<'post>(write: &mut Write, posts: impl IntoIterator<Item = &'post Post>) -> anyhow::Result<()> {
     let last: BTreeMap<(&str, &str), &Post> = posts
-        .iter()
+        .into_iter()
         .map(|post| ((post.source.as_str(), post.post.as_str()), post))
         .collect();
     let posts: Vec<&Post> = last.into_values().collect();
