@@ -16,10 +16,12 @@ pub mod images;
 pub mod imports;
 pub mod likes;
 pub mod posts;
+pub mod robots;
 pub mod samples;
 pub mod selection;
 pub mod splits;
 pub mod summary;
+pub mod traffic;
 pub mod verdicts;
 
 use std::fmt;

@@ -5,11 +5,8 @@
 
 mod arrival;
 mod download;
-mod hosts;
 mod http;
 mod listing;
-mod network;
-mod pace;
 mod progress;
 mod request;
 mod settings;
@@ -17,7 +14,7 @@ pub mod source;
 
 use dataset::Store;
 
-pub use network::Network;
+pub use http::Network;
 pub use request::{Args, CrawlRequest};
 pub use settings::{CrawlSettings, Likes, SiteSettings};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dataset::failure::Usage;
 use url::Url;
 
-use super::hosts::{Hosts, is_loopback};
+use super::http::{Hosts, is_loopback, placeholder};
 use super::settings::{CrawlSettings, SiteSettings, parse_root};
 use crate::selection::{Selection, SelectionArgs};
 
@@ -100,10 +100,10 @@ impl Args {
         let mut query = selection.describe();
         query.extend(given.map(|_| format!("root={root}")));
         let loopback = is_loopback(&root);
-        if settings.contact.trim().is_empty() && !loopback {
+        if let Some(why) = placeholder(&settings.contact).filter(|_| !loopback) {
             return Err(Usage(format!(
-                "{root} may not be crawled without a contact: set [crawl] contact in stages.toml to your mail address or \
-                 page; it goes with each request, so that the site's staff can reach you"
+                "{root} may not be crawled without a contact, and [crawl] contact in stages.toml {why}: set it to your mail \
+                 address or page; it goes with each request, so that the site's staff can reach you"
             )));
         }
         // A board on this machine serves its own pictures: what its answers name elsewhere is not fetched.
@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn request(args: Args) -> Result<CrawlRequest, Usage> {
-        with_contact("me@example.org", &args)
+        with_contact("ada@lovelace.name", &args)
     }
 
     fn args() -> Args {
