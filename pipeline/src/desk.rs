@@ -146,7 +146,7 @@ impl Desk {
             .settings
             .sites
             .iter()
-            .map(|(name, site)| (name.clone(), site.likes.describe().to_string()))
+            .map(|(name, site)| (name.clone(), site.likes().describe().to_string()))
             .collect();
         let origin = Origin {
             selection,

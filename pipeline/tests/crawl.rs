@@ -11,6 +11,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use pipeline::catalog::Catalog;
 use pipeline::crawl::{self, Args, CrawlSettings, Network, SiteSettings};
 use pipeline::outcome::Tally;
+use pipeline::selection::SelectionArgs;
 use pipeline::stop::Stop;
 use sqlx::Row;
 use tempfile::TempDir;
@@ -35,6 +36,21 @@ fn post(number: u32) -> NewPost {
         created_at: Some(START + i64::from(number)),
         ..NewPost::default()
     }
+}
+
+/// A crawl with filters.
+fn filtered(select: SelectionArgs) -> Args {
+    Args {
+        select,
+        ..Args::default()
+    }
+}
+
+fn likes(least: i64) -> Args {
+    filtered(SelectionArgs {
+        min_likes: Some(least),
+        ..SelectionArgs::default()
+    })
 }
 
 /// A board, and what is crawled from it.
@@ -174,11 +190,11 @@ async fn what_is_selected_is_stored_and_the_rest_is_not_fetched() {
     ])
     .await;
     let ids: Vec<u64> = crawl.server.board().posts().iter().map(|post| post.id).collect();
-    let args = Args {
+    let args = filtered(SelectionArgs {
         min_likes: Some(10),
         since: Some("2021".into()),
-        ..Args::default()
-    };
+        ..SelectionArgs::default()
+    });
     let tally = crawl.run(args).await.expect("crawls");
     assert_eq!((tally.done, tally.failed), (2, 0), "{tally:?}");
     let stored: Vec<u64> = crawl.files().await.into_keys().collect();
@@ -219,10 +235,12 @@ async fn a_crawl_fills_postgresql_as_it_fills_sqlite() {
     let server = Server::start(board, Setup::default()).expect("listens");
     let crawl = Crawl::into(tempfile::tempdir().expect("a folder"), catalog, server);
     let args = || Args {
-        min_likes: Some(10),
-        tags: Some("sky -comic".into()),
         limit: Some(7),
-        ..Args::default()
+        ..filtered(SelectionArgs {
+            min_likes: Some(10),
+            tags: Some("sky -comic".into()),
+            ..SelectionArgs::default()
+        })
     };
     assert_eq!(crawl.run(args()).await.expect("crawls").done, 7);
     assert_eq!(crawl.run(args()).await.expect("crawls").done, 3);
@@ -388,10 +406,7 @@ async fn a_post_that_ripens_in_the_window_is_picked_up() {
         ..post(number)
     }))
     .await;
-    let args = || Args {
-        min_likes: Some(102),
-        ..Args::default()
-    };
+    let args = || likes(102);
     assert_eq!(crawl.run(args()).await.expect("crawls").done, 2);
     let ripe = crawl.server.board().posts()[0].id;
     crawl.server.board().set_score(ripe, 500);
@@ -408,11 +423,7 @@ async fn a_lower_threshold_later_fetches_only_what_is_new() {
     }))
     .await;
     for (least, stored) in [(4, 2), (1, 3)] {
-        let args = Args {
-            min_likes: Some(least),
-            ..Args::default()
-        };
-        assert_eq!(crawl.run(args).await.expect("crawls").done, stored);
+        assert_eq!(crawl.run(likes(least)).await.expect("crawls").done, stored);
     }
     assert_eq!(crawl.downloads().len(), 5);
 }
@@ -530,10 +541,10 @@ async fn https_is_spoken_to_a_host_whose_authority_is_trusted() {
 #[tokio::test]
 async fn a_filter_the_site_cannot_answer_is_a_usage_error_before_any_request() {
     let crawl = Crawl::of([post(1)]).await;
-    let args = Args {
+    let args = filtered(SelectionArgs {
         min_views: Some(10),
-        ..Args::default()
-    };
+        ..SelectionArgs::default()
+    });
     let error = crawl.run(args).await.expect_err("is refused");
     assert_eq!(exit_code(&error), USAGE, "{error:#}");
     assert!(crawl.server.requests().is_empty());

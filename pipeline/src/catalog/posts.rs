@@ -44,7 +44,7 @@ impl Status {
 
 /// How explicit a post is, in one scale for all sites. The sites' own letters differ (`s` is "safe"
 /// on one and "sensitive" on another), so each dialect translates its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rating {
     /// For everybody.
     Safe,

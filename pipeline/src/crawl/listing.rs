@@ -11,7 +11,7 @@ use super::http::{Ask, Client, HttpError};
 use super::progress::Progress;
 use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
-use super::source::Page;
+use super::source::{Page, Span};
 use crate::catalog::cursors::{self, Cursor};
 use crate::catalog::files::{self, Window};
 use crate::catalog::selection::refusal;
@@ -166,14 +166,12 @@ impl Listing<'_> {
 
     async fn fetch(&self, below: i64) -> anyhow::Result<Page> {
         let request = self.request;
-        let dialect = request.site.dialect;
-        let below = Some(below).filter(|below| *below != i64::MAX);
-        let url = dialect.page_url(
-            &request.root,
-            &dialect.query(&request.selection).words,
-            request.site.page,
-            below,
-        );
+        let search = request.search();
+        let span = Span {
+            below: Some(below).filter(|below| *below != i64::MAX),
+            from: None,
+        };
+        let url = search.page_url(span);
         let answer = match self.client.get(&Ask::api(&url, MOST_BYTES)).await {
             Ok(answer) => answer,
             Err(HttpError::Stopped) => return Err(Interrupted.into()),
@@ -192,7 +190,7 @@ impl Listing<'_> {
                 request.root
             );
         }
-        let page = dialect.parse(&answer.bytes, &request.name, &request.root, now());
+        let page = search.parse(&answer.bytes, span, now());
         page.map_err(anyhow::Error::msg)
             .with_context(|| format!("cannot list {} at {url}", request.name))
     }

@@ -11,12 +11,14 @@ mod progress;
 mod request;
 mod settings;
 pub mod source;
+mod table;
 
 use dataset::Store;
 
 pub use http::Network;
-pub use request::{Args, CrawlRequest};
-pub use settings::{CrawlSettings, Likes, SiteSettings};
+pub use request::{Args, CrawlRequest, Form};
+pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
+pub use table::RunCrawl;
 
 use crate::catalog::Catalog;
 use crate::outcome::Tally;
@@ -42,10 +44,10 @@ pub async fn run(
     eprintln!(
         "crawl {}: {} at {}, checked again here: {}; {}",
         request.name,
-        request.site.dialect.query(&request.selection).words,
+        request.search().query().words,
         request.root,
         request.query,
-        request.site.likes.describe()
+        request.search().likes().describe()
     );
     let progress = Progress::listing(&request.name);
     let listing = Listing {
@@ -58,6 +60,9 @@ pub async fn run(
     let listed = listing.run().await;
     progress.finish();
     let listed = listed?;
+    if request.list_only {
+        return Ok(tally(&listed, &Fetched::default()));
+    }
     let download = Download {
         catalog,
         store,

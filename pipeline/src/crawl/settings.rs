@@ -7,6 +7,7 @@ use dataset::settings::SettingsFile;
 use serde::Deserialize;
 use url::Url;
 
+use super::request::Form;
 use super::source::Dialect;
 
 /// `[crawl]`: manners and limits that hold for every site.
@@ -126,18 +127,45 @@ impl CrawlSettings {
 
 /// Where a source's likes come from; likes mean something else at every site.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Likes {
     /// The post's score: what its voters gave, summed.
     #[default]
     Score,
+    /// Votes for the post, those against it not taken away (Danbooru).
+    UpScore,
+    /// Users who made it a favourite (Danbooru; each of them votes for it as well).
+    FavCount,
+    /// Likes (pixiv).
+    Likes,
+    /// Users who bookmarked it (pixiv).
+    Bookmarks,
+    /// Likes as a ranking gives them (pixiv).
+    RatingCount,
 }
 
 impl Likes {
+    /// The word in stages.toml.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Score => "score",
+            Self::UpScore => "up_score",
+            Self::FavCount => "fav_count",
+            Self::Likes => "likes",
+            Self::Bookmarks => "bookmarks",
+            Self::RatingCount => "rating_count",
+        }
+    }
+
     /// The mapping in words, as printed at the head of a run and kept in manifests.
     pub fn describe(self) -> &'static str {
         match self {
             Self::Score => "likes = score (votes, summed)",
+            Self::UpScore => "likes = up_score (votes for it)",
+            Self::FavCount => "likes = fav_count (users who made it a favourite)",
+            Self::Likes => "likes = likeCount",
+            Self::Bookmarks => "likes = bookmarkCount",
+            Self::RatingCount => "likes = rating_count (of the ranking)",
         }
     }
 }
@@ -158,12 +186,35 @@ pub struct SiteSettings {
     pub image_interval: f64,
     /// At most so many seconds more, by chance.
     pub jitter: f64,
-    /// Why the API may be asked although robots.txt keeps robots from it; empty: it may not.
-    pub robots_exception: String,
     /// Posts asked for at once.
     pub page: u32,
-    /// What counts as likes.
-    pub likes: Likes,
+    /// What counts as likes; the dialect's own where left out.
+    pub likes: Option<Likes>,
+    /// Which of a post's files is fetched.
+    pub file: Form,
+    /// Whether posts are read from the API or from the site's pages.
+    pub listing: ListingForm,
+    /// Tags that a search may have; the dialect's own limit where left out.
+    pub tag_limit: Option<u32>,
+    /// Why the API may be asked although robots.txt keeps robots from it; empty: it may not.
+    pub robots_exception: String,
+    /// Pictures that one work may give, where works have several: its likes count for all of them.
+    pub max_pages: u32,
+    /// Set by whoever read the terms of a site that is off until then.
+    pub acknowledged: bool,
+}
+
+/// Where a site's posts are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ListingForm {
+    /// From the API, and from the pages where the API is refused.
+    #[default]
+    Auto,
+    /// From the API only.
+    Json,
+    /// From the pages only.
+    Html,
 }
 
 impl Default for SiteSettings {
@@ -175,14 +226,24 @@ impl Default for SiteSettings {
             interval: 1.0,
             image_interval: 1.0,
             jitter: 0.0,
-            robots_exception: String::new(),
             page: 100,
-            likes: Likes::default(),
+            likes: None,
+            file: Form::default(),
+            listing: ListingForm::default(),
+            tag_limit: None,
+            robots_exception: String::new(),
+            max_pages: 1,
+            acknowledged: false,
         }
     }
 }
 
 impl SiteSettings {
+    /// What counts as likes there, but in rankings.
+    pub fn likes(&self) -> Likes {
+        self.likes.unwrap_or(self.dialect.likes()[0])
+    }
+
     /// Refuses values that no site can have; `name` is the table's.
     pub fn check(&self, name: &str, file: &mut SettingsFile<'_>) {
         let table = format!("sites.{name}");
@@ -208,9 +269,30 @@ impl SiteSettings {
                 "a reason is expected, in words: it is printed with each run",
             );
         }
-        if !(1..=self.dialect.largest_page()).contains(&self.page) {
-            let why = format!("1 to {} are expected", self.dialect.largest_page());
-            file.refuse(&table, "page", why);
+        let largest = self.dialect.largest_page();
+        if self.dialect == Dialect::Pixiv && self.page != largest {
+            file.refuse(
+                &table,
+                "page",
+                format!("pixiv gives {largest} works at once, no other number"),
+            );
+        } else if !(1..=largest).contains(&self.page) {
+            file.refuse(&table, "page", format!("1 to {largest} are expected"));
+        }
+        let counted = self.dialect.likes();
+        if self.likes.is_some_and(|likes| !counted.contains(&likes)) {
+            let known: Vec<&str> = counted.iter().map(|likes| likes.as_str()).collect();
+            file.refuse(
+                &table,
+                "likes",
+                format!("sites of this dialect count {}", known.join(", ")),
+            );
+        }
+        if self.listing == ListingForm::Html && self.dialect != Dialect::Moebooru {
+            file.refuse(&table, "listing", "only the pages of a moebooru site can be read");
+        }
+        if self.max_pages == 0 {
+            file.refuse(&table, "max_pages", "must be 1 or more");
         }
     }
 }
