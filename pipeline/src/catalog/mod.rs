@@ -20,10 +20,12 @@ pub mod posts;
 pub mod purge;
 pub mod removals;
 mod replaced;
+pub mod robots;
 pub mod samples;
 pub mod selection;
 pub mod splits;
 pub mod summary;
+pub mod traffic;
 pub mod verdicts;
 
 use std::fmt;

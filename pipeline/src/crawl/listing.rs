@@ -147,6 +147,7 @@ impl Listing<'_> {
         let wanted = page.posts.iter().filter(|post| !self.denied.refuses(post));
         posts::record_all(&mut write, wanted).await?;
         cursors::record(&mut write, &self.request.name, &self.request.query, cursor).await?;
+        self.client.save_traffic(&mut write).await?;
         write.commit().await?;
         self.count(&page, listed);
         let after = if self.request.limit.is_some() {

@@ -5,11 +5,8 @@
 
 mod arrival;
 mod download;
-mod hosts;
 mod http;
 mod listing;
-mod network;
-mod pace;
 mod progress;
 mod request;
 mod settings;
@@ -18,7 +15,7 @@ mod table;
 
 use dataset::Store;
 
-pub use network::Network;
+pub use http::Network;
 pub use request::{Args, CrawlRequest, Form};
 pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
 pub use table::RunCrawl;
