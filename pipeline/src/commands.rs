@@ -1,5 +1,7 @@
 //! From a parsed command line to an exit code.
 
+use std::path::PathBuf;
+
 use dataset::failure;
 
 use crate::cli::{Cli, Command};
@@ -7,7 +9,7 @@ use crate::desk::{Desk, data_folder};
 use crate::outcome::Tally;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{detect, manifest, run, sheet, status};
+use crate::{detect, manifest, purge, run, sheet, status};
 
 /// Does what was asked.
 ///
@@ -47,6 +49,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
             let desk = Desk::to_write(settings, data, "curate", stop).await?;
             printed("curate", desk.curate().await?)
         }
+        Command::Purge(args) => return purges(&args, settings, data, stop).await,
         Command::Run(_) => run::run(&Desk::to_write(settings, data, "run", stop).await?).await?,
     };
     Ok(if tally.exceeds(share) {
@@ -83,12 +86,28 @@ async fn show_status(args: &status::Args, desk: Desk) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-async fn manifests(
-    command: manifest::Command,
-    settings: Settings,
-    data: std::path::PathBuf,
-    stop: Stop,
-) -> anyhow::Result<u8> {
+async fn purges(args: &purge::Args, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<u8> {
+    if args.list {
+        purge::print_list(&Desk::to_read(settings, data, stop).await?.catalog).await?;
+        return Ok(0);
+    }
+    if !args.allow.is_empty() {
+        purge::allow(
+            &Desk::to_write(settings, data, "purge", stop).await?.catalog,
+            &args.allow,
+        )
+        .await?;
+        return Ok(0);
+    }
+    let desk = match args.dry_run {
+        true => Desk::to_read(settings, data, stop).await?,
+        false => Desk::to_write(settings, data, "purge", stop).await?,
+    };
+    desk.purge(args).await?;
+    Ok(0)
+}
+
+async fn manifests(command: manifest::Command, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<u8> {
     let folder = data.join("manifests");
     match command {
         manifest::Command::Create { name, select } => {

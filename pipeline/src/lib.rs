@@ -19,6 +19,7 @@ pub mod manifest;
 pub mod outcome;
 pub mod period;
 pub mod progress;
+pub mod purge;
 pub mod run;
 pub mod selection;
 pub mod settings;

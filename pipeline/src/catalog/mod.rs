@@ -9,6 +9,7 @@ mod binds;
 
 pub mod chosen;
 pub mod cursors;
+pub mod denied;
 pub mod detections;
 pub mod files;
 pub mod heads;
@@ -17,10 +18,15 @@ pub mod imports;
 pub mod known;
 pub mod likes;
 pub mod posts;
+pub mod purge;
+pub mod removals;
+mod replaced;
+pub mod robots;
 pub mod samples;
 pub mod selection;
 pub mod splits;
 pub mod summary;
+pub mod traffic;
 pub mod verdicts;
 
 use std::fmt;

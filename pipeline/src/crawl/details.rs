@@ -7,6 +7,7 @@ use dataset::failure::Interrupted;
 use super::http::{Ask, Client, HttpError};
 use super::pages::MOST_BYTES;
 use super::request::CrawlRequest;
+use crate::catalog::denied::Denied;
 use crate::catalog::posts::{Post, Status};
 use crate::catalog::selection::refusal;
 use crate::catalog::{Catalog, known, now, posts};
@@ -22,6 +23,8 @@ pub struct Details<'run> {
     pub client: &'run Client,
     /// What was asked for.
     pub request: &'run CrawlRequest,
+    /// What must not be recorded.
+    pub denied: &'run Denied,
     /// When the listing began, epoch seconds.
     pub begun_at: i64,
     /// Posts uploaded from this second on are looked at again.
@@ -109,9 +112,9 @@ impl Details<'_> {
 
     async fn record(&self, changed: &[Post]) -> anyhow::Result<()> {
         let mut write = self.catalog.write().await?;
-        for post in changed {
-            posts::record(&mut write, post).await?;
-        }
+        let wanted = changed.iter().filter(|post| !self.denied.refuses(post));
+        posts::record_all(&mut write, wanted).await?;
+        self.client.save_traffic(&mut write).await?;
         write.commit().await
     }
 

@@ -14,6 +14,7 @@ use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
 use super::source::Page;
 use crate::catalog::cursors::{self, Cursor};
+use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::files::{self, Window};
 use crate::catalog::posts::Post;
 use crate::catalog::selection::refusal;
@@ -47,6 +48,8 @@ pub struct Listing<'run> {
     pub request: &'run CrawlRequest,
     /// `[crawl]`.
     pub settings: &'run CrawlSettings,
+    /// What is not to be recorded.
+    pub denied: &'run Denied,
     /// What is shown meanwhile.
     pub progress: &'run Progress,
 }
@@ -141,6 +144,7 @@ impl Listing<'_> {
             catalog: self.catalog,
             client: self.client,
             request: self.request,
+            denied: self.denied,
             begun_at: cursor.begun_at,
             recent: self.recent(cursor),
             html: pages.html(),
@@ -175,10 +179,10 @@ impl Listing<'_> {
 
     async fn write(&self, changed: &[Post], cursor: &Cursor) -> anyhow::Result<()> {
         let mut write = self.catalog.write().await?;
-        for post in changed {
-            posts::record(&mut write, post).await?;
-        }
+        let wanted = changed.iter().filter(|post| !self.denied.refuses(post));
+        posts::record_all(&mut write, wanted).await?;
         cursors::record(&mut write, &self.request.name, &self.request.query, cursor).await?;
+        self.client.save_traffic(&mut write).await?;
         write.commit().await
     }
 
@@ -204,7 +208,8 @@ impl Listing<'_> {
         listed.rows += seen.len() as u64;
         listed.unreadable += unreadable;
         for post in seen {
-            match refusal(&self.request.selection, post) {
+            let denied = self.denied.refuses(post).then_some(DENIED);
+            match denied.or_else(|| refusal(&self.request.selection, post)) {
                 None => listed.matching += 1,
                 Some(reason) => *listed.refused.entry(reason).or_default() += 1,
             }

@@ -6,27 +6,24 @@
 mod arrival;
 mod details;
 mod download;
-mod hosts;
 mod http;
 mod listing;
-mod network;
-mod pace;
 mod pages;
 mod progress;
 mod request;
 mod settings;
 pub mod source;
 mod table;
-mod told;
 
 use dataset::Store;
 
-pub use network::Network;
+pub use http::Network;
 pub use request::{Args, CrawlRequest, Form};
 pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
 pub use table::RunCrawl;
 
 use crate::catalog::Catalog;
+use crate::catalog::denied::{DENIED, Denied};
 use crate::outcome::Tally;
 use crate::stop::Stop;
 use download::{Download, Fetched};
@@ -55,12 +52,14 @@ pub async fn run(
         request.query,
         request.search().likes().describe()
     );
+    let denied = Denied::load(catalog).await?;
     let progress = Progress::listing(&request.name);
     let listing = Listing {
         catalog,
         client: &client,
         request,
         settings,
+        denied: &denied,
         progress: &progress,
     };
     let listed = listing.run().await;
@@ -75,6 +74,7 @@ pub async fn run(
         client: &client,
         request,
         settings,
+        denied: &denied,
         stop,
     };
     let fetched = download.run().await?;
@@ -83,7 +83,9 @@ pub async fn run(
 
 fn tally(listed: &Listed, fetched: &Fetched) -> Tally {
     let failed: u64 = fetched.failed.values().sum();
-    let refused: u64 = fetched.refused.values().sum();
+    // What was purged stays out as it should: no failure.
+    let refused = fetched.refused.iter().filter(|(reason, _)| **reason != DENIED);
+    let refused: u64 = refused.map(|(_, count)| count).sum();
     let mut tally = Tally {
         done: fetched.stored + fetched.shared,
         skipped: listed.matching.saturating_sub(fetched.total()),

@@ -6,11 +6,10 @@ use anyhow::{Context, bail};
 use dataset::failure::Interrupted;
 use url::Url;
 
-use super::http::{Answer, Ask, Client, HttpError};
+use super::http::{Answer, Ask, Client, HttpError, TOO_SLOW};
 use super::request::CrawlRequest;
 use super::settings::ListingForm;
 use super::source::{Dialect, Page, Span};
-use super::told::TOO_SLOW;
 use crate::catalog::now;
 
 /// A page of posts with all their URLs is some 200 KB; more than this is no page.
