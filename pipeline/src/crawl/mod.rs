@@ -4,15 +4,18 @@
 //! run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome for.
 
 mod arrival;
+mod cost;
 mod download;
 mod hosts;
 mod http;
 mod listing;
 mod network;
 mod pace;
+mod plan;
 mod progress;
 mod request;
 mod settings;
+mod share;
 pub mod source;
 mod table;
 
@@ -44,13 +47,12 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Tally> {
     let client = network.client(request).await?;
-    eprintln!(
-        "crawl {}: {} at {}, checked again here: {}; {}",
+    let request = &share::begin(catalog, &client, request).await?;
+    eprint!(
+        "crawl {} at {}\n{}",
         request.name,
-        request.search().query().words,
         request.root,
-        request.query,
-        request.search().likes().describe()
+        plan::header(request, settings)
     );
     let progress = Progress::listing(&request.name);
     let listing = Listing {
@@ -66,6 +68,7 @@ pub async fn run(
     if request.list_only {
         return Ok(tally(&listed, &Fetched::default()));
     }
+    let request = &share::settle(catalog, request).await?;
     let download = Download {
         catalog,
         store,
@@ -76,6 +79,22 @@ pub async fn run(
     };
     let fetched = download.run().await?;
     Ok(tally(&listed, &fetched))
+}
+
+/// Says what [`run`] would do and cost; asks the site for a count at most.
+///
+/// # Errors
+/// As [`run`].
+pub async fn dry_run(
+    catalog: &Catalog,
+    network: &Network,
+    settings: &CrawlSettings,
+    request: &CrawlRequest,
+) -> anyhow::Result<String> {
+    let client = network.client(request).await?;
+    let request = share::begin(catalog, &client, request).await?;
+    let plan = plan::dry_run(catalog, &client, &request, settings).await?;
+    Ok(format!("crawl {} at {}, not done:\n{plan}", request.name, request.root))
 }
 
 fn tally(listed: &Listed, fetched: &Fetched) -> Tally {
