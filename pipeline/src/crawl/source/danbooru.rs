@@ -376,7 +376,7 @@ mod tests {
         };
         let found = words(&selection, &site());
         let expected =
-            "paimon_(genshin_impact) genshin_impact favcount:>=9 width:>=800 rating:s filetype:jpg,png status:any";
+            "paimon_(genshin_impact) genshin_impact favcount:>=9 width:>=800 rating:g,s filetype:jpg,png status:any";
         assert_eq!(found.words, expected);
         let expected = [
             "tag smile",
