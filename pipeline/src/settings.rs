@@ -95,6 +95,7 @@ impl Settings {
         }
         settings.check_run(&mut file);
         settings.crawl.ca_file = settings.crawl.ca_file.map(|path| file.resolve(&path));
+        settings.crawl.secrets = settings.crawl.secrets.map(|path| file.resolve(&path));
         let train: TrainSettings = file.table("train");
         train.check(&mut file);
         let sample: SampleSettings = file.table("sample");

@@ -16,11 +16,13 @@ pub mod images;
 pub mod imports;
 pub mod likes;
 pub mod posts;
+pub mod robots;
 pub mod samples;
 pub mod selection;
 pub mod splits;
 pub mod summary;
 pub mod top;
+pub mod traffic;
 pub mod verdicts;
 
 use std::fmt;

@@ -241,6 +241,7 @@ impl Download<'_> {
             files::record(&mut write, file).await?;
             counted.push(new);
         }
+        self.client.save_traffic(&mut write).await?;
         write.commit().await?;
         for (Arrival { file, image, .. }, new) in batch.into_iter().zip(counted) {
             match file.outcome {
@@ -281,8 +282,8 @@ impl Download<'_> {
             Ok(answer) => answer,
             Err(HttpError::Stopped) => return Ok(Try::Stopped),
             Err(later @ HttpError::Later { .. }) => return Ok(Try::Later(later.to_string())),
-            Err(blocked @ HttpError::Blocked(_)) => {
-                return Err(anyhow::Error::new(blocked).context("cannot fetch the pictures that still wait"));
+            Err(error @ (HttpError::Blocked(_) | HttpError::Catalog(_))) => {
+                return Err(anyhow::Error::new(error).context("cannot fetch the pictures that still wait"));
             }
             Err(HttpError::Refused { reason, detail }) => return arrived(Outcome::Refused { reason, detail }),
             Err(HttpError::Failed { reason, detail }) => return arrived(Outcome::Failed { reason, detail }),

@@ -145,6 +145,7 @@ impl Listing<'_> {
             posts::record(&mut write, post).await?;
         }
         cursors::record(&mut write, &self.request.name, &self.request.query, cursor).await?;
+        self.client.save_traffic(&mut write).await?;
         write.commit().await?;
         self.count(&page, listed);
         let after = if self.request.limit.is_some() {

@@ -6,11 +6,8 @@
 mod arrival;
 mod cost;
 mod download;
-mod hosts;
 mod http;
 mod listing;
-mod network;
-mod pace;
 mod plan;
 mod progress;
 mod request;
@@ -21,7 +18,7 @@ mod table;
 
 use dataset::Store;
 
-pub use network::Network;
+pub use http::Network;
 pub use request::{Args, CrawlRequest, Form};
 pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
 pub use table::RunCrawl;

@@ -6,7 +6,7 @@ use dataset::failure::Usage;
 use serde::Deserialize;
 use url::Url;
 
-use super::hosts::{Hosts, is_loopback};
+use super::http::{Hosts, is_loopback, placeholder};
 use super::settings::{CrawlSettings, SiteSettings, parse_root};
 use super::source::{Dialect, Search};
 use crate::selection::{Selection, SelectionArgs};
@@ -135,10 +135,10 @@ impl Args {
         query.extend(self.ranking.as_ref().map(|ranking| format!("ranking={ranking}")));
         query.extend(given.map(|_| format!("root={root}")));
         let loopback = is_loopback(&root);
-        if settings.contact.trim().is_empty() && !loopback {
+        if let Some(why) = placeholder(&settings.contact).filter(|_| !loopback) {
             return Err(Usage(format!(
-                "{root} may not be crawled without a contact: set [crawl] contact in stages.toml to your mail address or \
-                 page; it goes with each request, so that the site's staff can reach you"
+                "{root} may not be crawled without a contact, and [crawl] contact in stages.toml {why}: set it to your mail \
+                 address or page; it goes with each request, so that the site's staff can reach you"
             )));
         }
         // A board on this machine serves its own pictures: what its answers name elsewhere is not fetched.
@@ -236,7 +236,7 @@ mod tests {
     }
 
     fn request(args: Args) -> Result<CrawlRequest, Usage> {
-        with_contact("me@example.org", &args)
+        with_contact("ada@lovelace.name", &args)
     }
 
     fn args() -> Args {

@@ -29,6 +29,10 @@ pub struct CrawlSettings {
     pub connect_timeout: f64,
     /// Seconds to wait for the next bytes of an answer.
     pub read_timeout: f64,
+    /// Seconds for a whole answer of an API.
+    pub page_timeout: f64,
+    /// Bytes a second that a body must bring on average, after `read_timeout` seconds of patience.
+    pub min_rate: f64,
     /// Seconds that a busy host (429, 503, 421) is left in peace where it names no time of its own;
     /// doubles with each try.
     pub backoff: f64,
@@ -39,6 +43,14 @@ pub struct CrawlSettings {
     pub give_up_after: u32,
     /// Largest picture file, bytes.
     pub max_bytes: u64,
+    /// Megabytes (10^6 bytes) of pictures held at once, from the first byte to the store.
+    pub memory_megabytes: u64,
+    /// Megabytes that one host is asked for on one day (UTC), over all runs; 0: no such limit.
+    pub daily_megabytes: u64,
+    /// Megabytes of files kept aside because they are not what their post says; 0 keeps none.
+    pub quarantine_megabytes: u64,
+    /// File of `NAME=VALUE` lines with logins, readable by its owner only.
+    pub secrets: Option<PathBuf>,
     /// Seconds between two requests to a loopback host, in place of the site's interval.
     pub loopback_interval: f64,
     /// As `backoff`, for a loopback host.
@@ -57,10 +69,16 @@ impl Default for CrawlSettings {
             overlap_days: 30,
             connect_timeout: 20.0,
             read_timeout: 60.0,
+            page_timeout: 180.0,
+            min_rate: 1000.0,
             backoff: 60.0,
             max_wait: 900.0,
             give_up_after: 5,
             max_bytes: 100_000_000,
+            memory_megabytes: 500,
+            daily_megabytes: 20_000,
+            quarantine_megabytes: 200,
+            secrets: None,
             loopback_interval: 0.0,
             loopback_backoff: 0.05,
             ca_file: None,
@@ -77,6 +95,7 @@ impl CrawlSettings {
             ("file_attempts", u64::from(self.file_attempts)),
             ("give_up_after", u64::from(self.give_up_after)),
             ("max_bytes", self.max_bytes),
+            ("memory_megabytes", self.memory_megabytes),
         ];
         for (key, _) in counts.into_iter().filter(|(_, count)| *count == 0) {
             file.refuse("crawl", key, "must be 1 or more");
@@ -84,6 +103,7 @@ impl CrawlSettings {
         let seconds = [
             ("connect_timeout", self.connect_timeout),
             ("read_timeout", self.read_timeout),
+            ("page_timeout", self.page_timeout),
             ("backoff", self.backoff),
             ("max_wait", self.max_wait),
             ("loopback_interval", self.loopback_interval),
@@ -91,6 +111,16 @@ impl CrawlSettings {
         ];
         for (key, _) in seconds.into_iter().filter(|(_, seconds)| duration(*seconds).is_none()) {
             file.refuse("crawl", key, "seconds are expected, 0 or more");
+        }
+        if duration(self.min_rate).is_none() {
+            file.refuse("crawl", "min_rate", "bytes a second are expected, 0 or more");
+        }
+        if self.contact.contains(|character: char| !matches!(character, ' '..='~')) {
+            file.refuse(
+                "crawl",
+                "contact",
+                "plain ASCII on one line is expected: it is part of a header",
+            );
         }
     }
 }
@@ -150,8 +180,10 @@ pub struct SiteSettings {
     pub root: String,
     /// Hosts that serve its pictures; nothing is fetched from any other.
     pub hosts: Vec<String>,
-    /// Seconds between two requests to one host, API and pictures together.
+    /// Seconds between two requests to the root's host, API and pictures together.
     pub interval: f64,
+    /// As `interval`, for hosts that serve only pictures.
+    pub image_interval: f64,
     /// At most so many seconds more, by chance.
     pub jitter: f64,
     /// Posts asked for at once.
@@ -164,7 +196,7 @@ pub struct SiteSettings {
     pub listing: ListingForm,
     /// Tags that a search may have; the dialect's own limit where left out.
     pub tag_limit: Option<u32>,
-    /// Why its robots.txt does not bind the API's requests; empty: it does.
+    /// Why the API may be asked although robots.txt keeps robots from it; empty: it may not.
     pub robots_exception: String,
     /// Pictures that one work may give, where works have several: its likes count for all of them.
     pub max_pages: u32,
@@ -192,6 +224,7 @@ impl Default for SiteSettings {
             root: String::new(),
             hosts: Vec::new(),
             interval: 1.0,
+            image_interval: 1.0,
             jitter: 0.0,
             page: 100,
             likes: None,
@@ -221,9 +254,20 @@ impl SiteSettings {
             let why = format!("`{wrong}` is no plain host name: write files.example.org, without scheme, port or path");
             file.refuse(&table, "hosts", why);
         }
-        let seconds = [("interval", self.interval), ("jitter", self.jitter)];
+        let seconds = [
+            ("interval", self.interval),
+            ("image_interval", self.image_interval),
+            ("jitter", self.jitter),
+        ];
         for (key, _) in seconds.into_iter().filter(|(_, seconds)| duration(*seconds).is_none()) {
             file.refuse(&table, key, "seconds are expected, 0 or more");
+        }
+        if !self.robots_exception.is_empty() && self.robots_exception.trim().chars().count() < 10 {
+            file.refuse(
+                &table,
+                "robots_exception",
+                "a reason is expected, in words: it is printed with each run",
+            );
         }
         let largest = self.dialect.largest_page();
         if self.dialect == Dialect::Pixiv && self.page != largest {

@@ -60,6 +60,21 @@ impl Hosts {
         Ok(())
     }
 
+    /// Where a redirect from `url` leads.
+    ///
+    /// # Errors
+    /// Why it is not followed, for people.
+    pub fn follow(&self, url: &Url, target: &str) -> Result<Url, String> {
+        let next = url
+            .join(target)
+            .map_err(|error| format!("redirected to `{target}`: {error}"))?;
+        self.check(&next).map_err(|why| format!("redirected: {why}"))?;
+        if url.scheme() == "https" && next.scheme() == "http" {
+            return Err(format!("redirected: {} gives up https", shown(&next)));
+        }
+        Ok(next)
+    }
+
     /// Whether a URL lies where the site's API is.
     pub fn is_root(&self, url: &Url) -> bool {
         key(url) == key(&self.root)
