@@ -1,6 +1,6 @@
 //! From a parsed command line to an exit code.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dataset::failure;
 
@@ -10,7 +10,7 @@ use crate::desk::{Desk, data_folder};
 use crate::outcome::Tally;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{crawl, detect, manifest, run, sheet, status};
+use crate::{crawl, detect, manifest, purge, run, sheet, status};
 
 /// Does what was asked.
 ///
@@ -51,6 +51,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
             let desk = Desk::to_write(settings, data, "curate", stop).await?;
             printed("curate", desk.curate().await?)
         }
+        Command::Purge(args) => return purges(&args, settings, data, stop).await,
         Command::Run(_) => run::run(&Desk::to_write(settings, data, "run", stop).await?).await?,
     };
     Ok(if tally.exceeds(share) {
@@ -99,12 +100,28 @@ async fn show_status(args: &status::Args, desk: Desk) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-async fn manifests(
-    command: manifest::Command,
-    settings: Settings,
-    data: std::path::PathBuf,
-    stop: Stop,
-) -> anyhow::Result<u8> {
+async fn purges(args: &purge::Args, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<u8> {
+    if args.list {
+        purge::print_list(&Desk::to_read(settings, data, stop).await?.catalog).await?;
+        return Ok(0);
+    }
+    if !args.allow.is_empty() {
+        purge::allow(
+            &Desk::to_write(settings, data, "purge", stop).await?.catalog,
+            &args.allow,
+        )
+        .await?;
+        return Ok(0);
+    }
+    let desk = match args.dry_run {
+        true => Desk::to_read(settings, data, stop).await?,
+        false => Desk::to_write(settings, data, "purge", stop).await?,
+    };
+    desk.purge(args).await?;
+    Ok(0)
+}
+
+async fn manifests(command: manifest::Command, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<u8> {
     let folder = data.join("manifests");
     match command {
         manifest::Command::Create { name, select } => {

@@ -16,7 +16,7 @@ use crate::outcome::Tally;
 use crate::selection::Selection;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{crawl, crop, curate, import, manifest, popularity};
+use crate::{crawl, crop, curate, import, manifest, popularity, purge};
 
 /// An opened data folder.
 pub struct Desk {
@@ -73,6 +73,9 @@ impl Desk {
         };
         if lock.as_ref().is_some_and(Lock::after_a_kill) {
             store.sweep()?;
+        }
+        if lock.is_some() {
+            purge::finish(&catalog, &store, &data).await?;
         }
         Ok(Self {
             network: Network::new(&catalog, &settings.crawl, &stop),
@@ -143,6 +146,28 @@ impl Desk {
     /// As [`curate::run`].
     pub async fn curate(&self) -> anyhow::Result<Tally> {
         curate::run(&self.catalog, &self.settings.curate, &self.stop).await
+    }
+
+    /// Takes out the posts and artists named, or says what would go, and prints the counts.
+    ///
+    /// # Errors
+    /// `Usage` where they name none; otherwise as [`purge::run`].
+    pub async fn purge(&self, args: &purge::Args) -> anyhow::Result<()> {
+        let mut sites: Vec<String> = self.settings.sites.keys().cloned().collect();
+        sites.extend(summary::counts(&self.catalog).await?.posts.into_keys());
+        sites.sort_unstable();
+        sites.dedup();
+        let asked = args.resolve(&sites)?;
+        let plan = purge::Plan::of(&self.catalog, &self.store, &self.manifests(), &asked).await?;
+        plan.explain();
+        if args.dry_run {
+            plan.tally(&self.store).print("purge, nothing removed yet");
+            return Ok(());
+        }
+        purge::run(&self.catalog, &self.store, &self.data, &plan)
+            .await?
+            .print("purge");
+        Ok(())
     }
 
     /// Freezes a selection, under `name` or under the next free `vN` if the rows changed.

@@ -20,6 +20,7 @@ pub mod outcome;
 pub mod period;
 pub mod popularity;
 pub mod progress;
+pub mod purge;
 pub mod run;
 pub mod selection;
 pub mod settings;

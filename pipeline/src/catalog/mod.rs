@@ -9,6 +9,7 @@ mod binds;
 
 pub mod chosen;
 pub mod cursors;
+pub mod denied;
 pub mod detections;
 pub mod files;
 pub mod heads;
@@ -16,6 +17,9 @@ pub mod images;
 pub mod imports;
 pub mod likes;
 pub mod posts;
+pub mod purge;
+pub mod removals;
+mod replaced;
 pub mod robots;
 pub mod samples;
 pub mod selection;

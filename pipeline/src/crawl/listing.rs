@@ -13,6 +13,7 @@ use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
 use super::source::{Page, Span};
 use crate::catalog::cursors::{self, Cursor};
+use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::files::{self, Window};
 use crate::catalog::selection::refusal;
 use crate::catalog::{Catalog, now, posts};
@@ -48,6 +49,8 @@ pub struct Listing<'run> {
     pub request: &'run CrawlRequest,
     /// `[crawl]`.
     pub settings: &'run CrawlSettings,
+    /// What is not to be recorded.
+    pub denied: &'run Denied,
     /// What is shown meanwhile.
     pub progress: &'run Progress,
 }
@@ -141,9 +144,8 @@ impl Listing<'_> {
             };
         }
         let mut write = self.catalog.write().await?;
-        for post in &page.posts {
-            posts::record(&mut write, post).await?;
-        }
+        let wanted = page.posts.iter().filter(|post| !self.denied.refuses(post));
+        posts::record_all(&mut write, wanted).await?;
         cursors::record(&mut write, &self.request.name, &self.request.query, cursor).await?;
         self.client.save_traffic(&mut write).await?;
         write.commit().await?;
@@ -199,7 +201,8 @@ impl Listing<'_> {
         listed.rows += page.posts.len() as u64;
         listed.unreadable += page.unreadable;
         for post in &page.posts {
-            match refusal(&self.request.selection, post) {
+            let denied = self.denied.refuses(post).then_some(DENIED);
+            match denied.or_else(|| refusal(&self.request.selection, post)) {
                 None => listed.matching += 1,
                 Some(reason) => *listed.refused.entry(reason).or_default() += 1,
             }

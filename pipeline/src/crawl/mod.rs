@@ -24,6 +24,7 @@ pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
 pub use table::RunCrawl;
 
 use crate::catalog::Catalog;
+use crate::catalog::denied::{DENIED, Denied};
 use crate::outcome::Tally;
 use crate::stop::Stop;
 use download::{Download, Fetched};
@@ -51,12 +52,14 @@ pub async fn run(
         request.root,
         plan::header(request, settings)
     );
+    let denied = Denied::load(catalog).await?;
     let progress = Progress::listing(&request.name);
     let listing = Listing {
         catalog,
         client: &client,
         request,
         settings,
+        denied: &denied,
         progress: &progress,
     };
     let listed = listing.run().await;
@@ -72,6 +75,7 @@ pub async fn run(
         client: &client,
         request,
         settings,
+        denied: &denied,
         stop,
     };
     let fetched = download.run().await?;
@@ -96,7 +100,9 @@ pub async fn dry_run(
 
 fn tally(listed: &Listed, fetched: &Fetched) -> Tally {
     let failed: u64 = fetched.failed.values().sum();
-    let refused: u64 = fetched.refused.values().sum();
+    // What was purged stays out as it should: no failure.
+    let refused = fetched.refused.iter().filter(|(reason, _)| **reason != DENIED);
+    let refused: u64 = refused.map(|(_, count)| count).sum();
     let mut tally = Tally {
         done: fetched.stored + fetched.shared,
         skipped: listed.matching.saturating_sub(fetched.total()),
