@@ -4,14 +4,17 @@
 //! run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome for.
 
 mod arrival;
+mod cost;
 mod details;
 mod download;
 mod http;
 mod listing;
 mod pages;
+mod plan;
 mod progress;
 mod request;
 mod settings;
+mod share;
 pub mod source;
 mod table;
 
@@ -44,13 +47,12 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Tally> {
     let client = network.client(request).await?;
-    eprintln!(
-        "crawl {}: {} at {}, checked again here: {}; {}",
+    let request = &share::begin(catalog, &client, request).await?;
+    eprint!(
+        "crawl {} at {}\n{}",
         request.name,
-        request.search().query().words,
         request.root,
-        request.query,
-        request.search().likes().describe()
+        plan::header(request, settings)
     );
     let denied = Denied::load(catalog).await?;
     let progress = Progress::listing(&request.name);
@@ -68,6 +70,7 @@ pub async fn run(
     if request.list_only {
         return Ok(tally(&listed, &Fetched::default()));
     }
+    let request = &share::settle(catalog, request).await?;
     let download = Download {
         catalog,
         store,
@@ -79,6 +82,22 @@ pub async fn run(
     };
     let fetched = download.run().await?;
     Ok(tally(&listed, &fetched))
+}
+
+/// Says what [`run`] would do and cost; asks the site for a count at most.
+///
+/// # Errors
+/// As [`run`].
+pub async fn dry_run(
+    catalog: &Catalog,
+    network: &Network,
+    settings: &CrawlSettings,
+    request: &CrawlRequest,
+) -> anyhow::Result<String> {
+    let client = network.client(request).await?;
+    let request = share::begin(catalog, &client, request).await?;
+    let plan = plan::dry_run(catalog, &client, &request, settings).await?;
+    Ok(format!("crawl {} at {}, not done:\n{plan}", request.name, request.root))
 }
 
 fn tally(listed: &Listed, fetched: &Fetched) -> Tally {

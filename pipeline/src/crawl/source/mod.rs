@@ -1,6 +1,7 @@
 //! The dialects: one file each. A new site of a known dialect is a table in stages.toml, a new
 //! dialect is one file and its lines here.
 
+mod count;
 pub mod danbooru;
 pub mod fields;
 pub mod moebooru;
