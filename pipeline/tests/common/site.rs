@@ -7,6 +7,7 @@ use pipeline::catalog::Catalog;
 use pipeline::catalog::posts::{self, Post};
 use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{self, Args, CrawlSettings, Network, SiteSettings};
+use pipeline::journal::Journal;
 use pipeline::outcome::Tally;
 use pipeline::stop::Stop;
 use sqlx::Row;
@@ -80,7 +81,7 @@ impl Site {
         let request = args.resolve(&self.settings, &sites)?;
         let stop = Stop::never();
         let network = Network::new(&self.catalog, &self.settings, &stop);
-        crawl::run(&self.catalog, &self.store, &network, &self.settings, &request, &stop).await
+        crawl::run(&self.catalog, &self.store, &network, &request, &Journal::default()).await
     }
 
     /// Crawls, and expects no error.

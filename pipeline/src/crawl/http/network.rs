@@ -157,6 +157,11 @@ impl Network {
         &self.0.settings
     }
 
+    /// Whether to end.
+    pub fn stop(&self) -> &Stop {
+        &self.0.stop
+    }
+
     /// What is known of a host, by its [`key`].
     pub fn host(&self, key: &str) -> Arc<Host> {
         let mut hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
