@@ -4,10 +4,12 @@
 //! run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome for.
 
 mod arrival;
+pub mod check;
 mod download;
 mod http;
 mod listing;
 mod progress;
+mod quarantine;
 mod request;
 mod settings;
 pub mod source;
@@ -41,6 +43,7 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Tally> {
     let client = network.client(request).await?;
+    eprintln!("{}", client.verdict());
     eprintln!(
         "crawl {}: {} at {}, checked again here: {}; {}",
         request.name,
