@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{crawl, crop, curate, detect, import, manifest, run, sheet, status};
+use crate::{crawl, crop, curate, detect, import, manifest, purge, run, sheet, status};
 
 /// From image boards to frozen datasets of anime heads
 #[derive(Debug, Parser)]
@@ -48,6 +48,8 @@ pub enum Command {
     Manifest(manifest::Command),
     /// Does every stage that [run] of the settings names, and freezes a new version if rows changed
     Run(run::Args),
+    /// Takes posts or an artist's works out for good, and keeps them out
+    Purge(purge::Args),
     /// Says what lies where
     Status(status::Args),
     /// Finds the faces in picture files; needs no catalog

@@ -16,7 +16,7 @@ use crate::outcome::Tally;
 use crate::selection::Selection;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{crawl, crop, curate, import, manifest};
+use crate::{crawl, crop, curate, import, manifest, popularity, purge};
 
 /// An opened data folder.
 pub struct Desk {
@@ -77,6 +77,9 @@ impl Desk {
         if lock.as_ref().is_some_and(Lock::after_a_kill) {
             store.sweep()?;
         }
+        if lock.is_some() {
+            purge::finish(&catalog, &store, &data).await?;
+        }
         Ok(Self {
             network: Network::new(&catalog, &settings.crawl, &stop),
             settings,
@@ -135,9 +138,18 @@ impl Desk {
     /// # Errors
     /// As [`crop::run`] and [`curate::run`].
     pub async fn crop(&self, request: &crop::CropRequest) -> anyhow::Result<Tally> {
+        let request = &crop::CropRequest {
+            selection: self.settled(&request.selection).await?,
+            ..request.clone()
+        };
         let mut tally = crop::run(&self.catalog, &self.store, &self.settings.crop, request, &self.stop).await?;
         tally.lines.extend(self.curate().await?.lines);
         Ok(tally)
+    }
+
+    /// A selection of stored posts, its filters of popularity made exact.
+    async fn settled(&self, selection: &Selection) -> anyhow::Result<Selection> {
+        popularity::settle(&self.catalog, selection, &self.settings.sites).await
     }
 
     /// Judges heads.
@@ -148,12 +160,35 @@ impl Desk {
         curate::run(&self.catalog, &self.settings.curate, &self.stop).await
     }
 
+    /// Takes out the posts and artists named, or says what would go, and prints the counts.
+    ///
+    /// # Errors
+    /// `Usage` where they name none; otherwise as [`purge::run`].
+    pub async fn purge(&self, args: &purge::Args) -> anyhow::Result<()> {
+        let mut sites: Vec<String> = self.settings.sites.keys().cloned().collect();
+        sites.extend(summary::counts(&self.catalog).await?.posts.into_keys());
+        sites.sort_unstable();
+        sites.dedup();
+        let asked = args.resolve(&sites)?;
+        let plan = purge::Plan::of(&self.catalog, &self.store, &self.manifests(), &asked).await?;
+        plan.explain();
+        if args.dry_run {
+            plan.tally(&self.store).print("purge, nothing removed yet");
+            return Ok(());
+        }
+        purge::run(&self.catalog, &self.store, &self.data, &plan)
+            .await?
+            .print("purge");
+        Ok(())
+    }
+
     /// Freezes a selection, under `name` or under the next free `vN` if the rows changed.
     ///
     /// # Errors
     /// As [`manifest::create`].
     pub async fn freeze(&self, name: Option<&str>, selection: &Selection) -> anyhow::Result<manifest::Creation> {
         let digests = self.digests().await?;
+        let selection = &self.settled(selection).await?;
         let popularity: BTreeMap<String, String> = self
             .settings
             .sites

@@ -25,17 +25,6 @@ fn image(name: &str, md5: &str) -> Image {
     }
 }
 
-fn file(post: &Post, outcome: Outcome) -> File {
-    File {
-        source: post.source.clone(),
-        post: post.post.clone(),
-        page: 0,
-        outcome,
-        md5: post.md5.clone(),
-        recorded_at: 1_700_000_000,
-    }
-}
-
 fn failed() -> Outcome {
     Outcome::Failed {
         reason: "truncated",
@@ -87,10 +76,10 @@ async fn a_file_waits_until_it_has_an_outcome_that_lasts(catalog: &Catalog) {
     let all = Selection::default();
     let (first, mut second) = (post(1, None), post(2, Some(600)));
     let mut write = catalog.write().await.expect("begins");
-    files::record(&mut write, &file(&first, failed()))
+    files::record(&mut write, &File::of(&first, failed()))
         .await
         .expect("writes");
-    files::record(&mut write, &file(&second, Outcome::Stored("aa".into())))
+    files::record(&mut write, &File::of(&second, Outcome::Stored("aa".into())))
         .await
         .expect("writes");
     let md5 = second.md5.clone().expect("has one");
@@ -101,7 +90,7 @@ async fn a_file_waits_until_it_has_an_outcome_that_lasts(catalog: &Catalog) {
     assert_eq!(waiting(catalog, &all).await, [1], "one failure of two");
 
     let mut write = catalog.write().await.expect("begins");
-    files::record(&mut write, &file(&first, failed()))
+    files::record(&mut write, &File::of(&first, failed()))
         .await
         .expect("writes");
     write.commit().await.expect("commits");
@@ -322,6 +311,7 @@ async fn a_cursor_is_kept_by_source_and_query(catalog: &Catalog) {
         begun_at: 6,
         top: 12,
         oldest: 10,
+        bottom: 7,
     };
     let mut write = catalog.write().await.expect("begins");
     cursors::record(&mut write, "board", "rating:s", &cursors::Cursor::default())

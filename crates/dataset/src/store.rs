@@ -1,5 +1,6 @@
 //! The object store: pictures and heads, named by their content.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -210,6 +211,28 @@ impl Store {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed("delete", key, &error)),
         }
+    }
+
+    /// Removes objects so that none comes back after a power cut; those that are not there are no
+    /// error. For worker threads.
+    ///
+    /// # Errors
+    /// [`StoreError::Vanished`] or [`StoreError::Io`].
+    pub fn remove_durably(&self, keys: &[Key]) -> Result<(), StoreError> {
+        self.check_marker()?;
+        let mut folders = BTreeSet::new();
+        for key in keys {
+            let path = self.path_of(key);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed("delete", key, &error)),
+                // What a killed run removed may not be on the disk yet: its folder is flushed all the same.
+                _ => folders.extend(path.parent().map(Path::to_path_buf)),
+            }
+        }
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            crate::files::sync_folder(folder).map_err(|error| failed("flush", folder.display(), &error))?;
+        }
+        Ok(())
     }
 
     /// The names below a folder (`heads`, `images/ab`), sorted; files half written are left out.

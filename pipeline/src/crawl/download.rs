@@ -16,6 +16,7 @@ use super::http::{Answer, Ask, Client, HttpError};
 use super::progress::Progress;
 use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
+use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::files::{self, File, Outcome, Pending, Window};
 use crate::catalog::images::{self, Image};
 use crate::catalog::posts::Post;
@@ -78,14 +79,7 @@ enum Try {
 impl Arrival {
     fn of(post: &Post, outcome: Outcome) -> Self {
         Self {
-            file: File {
-                source: post.source.clone(),
-                post: post.post.clone(),
-                page: 0,
-                outcome,
-                md5: post.md5.clone(),
-                recorded_at: now(),
-            },
+            file: File::of(post, outcome),
             image: None,
         }
     }
@@ -103,6 +97,8 @@ pub struct Download<'run> {
     pub request: &'run CrawlRequest,
     /// `[crawl]`.
     pub settings: &'run CrawlSettings,
+    /// What is not to be stored.
+    pub denied: &'run Denied,
     /// Whether to end.
     pub stop: &'run Stop,
 }
@@ -259,6 +255,9 @@ impl Download<'_> {
     async fn fetch(&self, pending: Pending) -> anyhow::Result<Try> {
         let Pending { post, known_image } = pending;
         let arrived = |outcome| Ok(Try::Arrived(Box::new(Arrival::of(&post, outcome))));
+        if self.denied.has_md5(post.md5.as_deref()) {
+            return arrived(denied(post.md5.as_deref()));
+        }
         if let Some(image) = known_image {
             return arrived(Outcome::Stored(image));
         }
@@ -299,12 +298,15 @@ impl Download<'_> {
 
     /// Checks a picture and puts it into the store.
     async fn keep(&self, answer: Answer, md5: Option<String>) -> anyhow::Result<Result<Image, Outcome>> {
-        let store = self.store.clone();
+        let (store, deny) = (self.store.clone(), self.denied.clone());
         let checked = tokio::task::spawn_blocking(move || {
             let image = match arrival::check(&answer, md5.as_deref(), &Limits::default(), now()) {
                 Ok(image) => image,
                 Err(outcome) => return anyhow::Ok(Err(outcome)),
             };
+            if deny.has_image(&image) {
+                return Ok(Err(denied(Some(&image.md5))));
+            }
             let key = Key::image(&image.image, image.format.extension())?;
             store.put_blocking(&key, answer.bytes)?;
             Ok(Ok(image))
@@ -313,5 +315,16 @@ impl Download<'_> {
             Ok(kept) => kept.context("cannot keep a picture"),
             Err(error) => Err(anyhow::Error::new(error).context("checking a picture failed")),
         }
+    }
+}
+
+/// The outcome of a file whose bytes were purged.
+fn denied(md5: Option<&str>) -> Outcome {
+    Outcome::Refused {
+        reason: DENIED,
+        detail: format!(
+            "purged before (MD5 {}); `pipeline purge --list`",
+            md5.unwrap_or("unknown")
+        ),
     }
 }

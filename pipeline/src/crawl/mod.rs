@@ -5,13 +5,18 @@
 
 mod arrival;
 pub mod check;
+mod cost;
+mod details;
 mod download;
 mod http;
 mod listing;
+mod pages;
+mod plan;
 mod progress;
 mod quarantine;
 mod request;
 mod settings;
+mod share;
 pub mod source;
 mod table;
 
@@ -23,6 +28,7 @@ pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
 pub use table::RunCrawl;
 
 use crate::catalog::Catalog;
+use crate::catalog::denied::{DENIED, Denied};
 use crate::outcome::Tally;
 use crate::stop::Stop;
 use download::{Download, Fetched};
@@ -43,21 +49,22 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Tally> {
     let client = network.client(request).await?;
+    let request = &share::begin(catalog, &client, request).await?;
     eprintln!("{}", client.verdict());
-    eprintln!(
-        "crawl {}: {} at {}, checked again here: {}; {}",
+    eprint!(
+        "crawl {} at {}\n{}",
         request.name,
-        request.search().query().words,
         request.root,
-        request.query,
-        request.search().likes().describe()
+        plan::header(request, settings)
     );
+    let denied = Denied::load(catalog).await?;
     let progress = Progress::listing(&request.name);
     let listing = Listing {
         catalog,
         client: &client,
         request,
         settings,
+        denied: &denied,
         progress: &progress,
     };
     let listed = listing.run().await;
@@ -66,21 +73,41 @@ pub async fn run(
     if request.list_only {
         return Ok(tally(&listed, &Fetched::default()));
     }
+    let request = &share::settle(catalog, request).await?;
     let download = Download {
         catalog,
         store,
         client: &client,
         request,
         settings,
+        denied: &denied,
         stop,
     };
     let fetched = download.run().await?;
     Ok(tally(&listed, &fetched))
 }
 
+/// Says what [`run`] would do and cost; asks the site for a count at most.
+///
+/// # Errors
+/// As [`run`].
+pub async fn dry_run(
+    catalog: &Catalog,
+    network: &Network,
+    settings: &CrawlSettings,
+    request: &CrawlRequest,
+) -> anyhow::Result<String> {
+    let client = network.client(request).await?;
+    let request = share::begin(catalog, &client, request).await?;
+    let plan = plan::dry_run(catalog, &client, &request, settings).await?;
+    Ok(format!("crawl {} at {}, not done:\n{plan}", request.name, request.root))
+}
+
 fn tally(listed: &Listed, fetched: &Fetched) -> Tally {
     let failed: u64 = fetched.failed.values().sum();
-    let refused: u64 = fetched.refused.values().sum();
+    // What was purged stays out as it should: no failure.
+    let refused = fetched.refused.iter().filter(|(reason, _)| **reason != DENIED);
+    let refused: u64 = refused.map(|(_, count)| count).sum();
     let mut tally = Tally {
         done: fetched.stored + fetched.shared,
         skipped: listed.matching.saturating_sub(fetched.total()),
