@@ -1,5 +1,7 @@
 //! What a listing would cost in requests, asked before anything is listed.
 
+use dataset::failure::Interrupted;
+
 use super::http::{Ask, Client, HttpError};
 use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
@@ -7,7 +9,6 @@ use super::source::Span;
 use crate::catalog::cursors::{self, Cursor};
 use crate::catalog::top;
 use crate::catalog::{Catalog, now, posts};
-use dataset::failure::Interrupted;
 
 /// A count, or one post, is a small answer; a page of a search is not.
 const MOST_BYTES: u64 = 32_000_000;
@@ -105,8 +106,7 @@ async fn count(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> an
             }
             Err(why) => why,
         },
-        Err(HttpError::Stopped) => return Err(Interrupted.into()),
-        Err(error) => error.to_string(),
+        Err(error) => shrugged(error)?,
     };
     let known = top::highest(catalog, &request.name).await?;
     let highest = match known {
@@ -125,14 +125,28 @@ async fn count(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> an
     })
 }
 
+/// An error that only says that the site has no such answer, in words.
+///
+/// # Errors
+/// Any other: the site is not to be asked further, or the run ends.
+fn shrugged(error: HttpError) -> anyhow::Result<String> {
+    match error {
+        HttpError::Refused { .. } | HttpError::Failed { .. } => Ok(error.to_string()),
+        HttpError::Stopped => Err(Interrupted.into()),
+        other => Err(other.into()),
+    }
+}
+
 /// The highest post of the first page, where there is one.
 async fn first_page(client: &Client, request: &CrawlRequest) -> anyhow::Result<Option<u64>> {
     let search = request.search();
     let span = Span::default();
     let answer = match client.get(&Ask::api(&search.page_url(span), MOST_BYTES)).await {
         Ok(answer) => answer,
-        Err(HttpError::Stopped) => return Err(Interrupted.into()),
-        Err(_) => return Ok(None),
+        Err(error) => {
+            shrugged(error)?;
+            return Ok(None);
+        }
     };
     let page = search.parse(&answer.bytes, span, now()).unwrap_or_default();
     let highest = page.posts.iter().map(|post| post.number.unsigned_abs()).max();

@@ -55,7 +55,7 @@ pub async fn run(
         "crawl {} at {}\n{}",
         request.name,
         request.root,
-        plan::header(request, settings)
+        plan::header(&client, request, settings).await?
     );
     let denied = Denied::load(catalog).await?;
     let progress = Progress::listing(&request.name);
