@@ -55,7 +55,7 @@ async fn a_version_is_frozen_once(house: House) {
     let row = &rows[0];
     assert_eq!(
         (row.likes, row.artist.as_deref(), row.tags.as_str()),
-        (Some(300), Some("artist0"), "smile")
+        (Some(300), Some("artist0"), "blue_eyes smile")
     );
     let funnel: Vec<(&str, u64)> = created
         .manifest
