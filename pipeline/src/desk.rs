@@ -8,6 +8,7 @@ use dataset::Store;
 use dataset::failure::Usage;
 
 use crate::catalog::{Catalog, summary};
+use crate::crawl::Network;
 use crate::digests::{self, Digests};
 use crate::lock::Lock;
 use crate::manifest::Origin;
@@ -15,7 +16,7 @@ use crate::outcome::Tally;
 use crate::selection::Selection;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{crawl, crop, curate, import, manifest, purge};
+use crate::{crawl, crop, curate, import, manifest, popularity, purge};
 
 /// An opened data folder.
 pub struct Desk {
@@ -27,6 +28,8 @@ pub struct Desk {
     pub catalog: Catalog,
     /// The store.
     pub store: Store,
+    /// The way to the sites, shared by all crawls.
+    network: Network,
     /// Whether the run should end.
     pub stop: Stop,
     /// Held by commands that write.
@@ -75,6 +78,7 @@ impl Desk {
             purge::finish(&catalog, &store, &data).await?;
         }
         Ok(Self {
+            network: Network::new(&catalog, &settings.crawl, &stop),
             settings,
             data,
             catalog,
@@ -102,7 +106,8 @@ impl Desk {
     /// # Errors
     /// As [`crawl::run`].
     pub async fn crawl(&self, request: &crawl::CrawlRequest) -> anyhow::Result<Tally> {
-        crawl::run(&self.catalog, &self.store, &self.settings.crawl, request, &self.stop).await
+        let (settings, network) = (&self.settings.crawl, &self.network);
+        crawl::run(&self.catalog, &self.store, network, settings, request, &self.stop).await
     }
 
     /// Takes in a folder, and judges its heads.
@@ -121,9 +126,18 @@ impl Desk {
     /// # Errors
     /// As [`crop::run`] and [`curate::run`].
     pub async fn crop(&self, request: &crop::CropRequest) -> anyhow::Result<Tally> {
+        let request = &crop::CropRequest {
+            selection: self.settled(&request.selection).await?,
+            ..request.clone()
+        };
         let mut tally = crop::run(&self.catalog, &self.store, &self.settings.crop, request, &self.stop).await?;
         tally.lines.extend(self.curate().await?.lines);
         Ok(tally)
+    }
+
+    /// A selection of stored posts, its filters of popularity made exact.
+    async fn settled(&self, selection: &Selection) -> anyhow::Result<Selection> {
+        popularity::settle(&self.catalog, selection, &self.settings.sites).await
     }
 
     /// Judges heads.
@@ -162,11 +176,12 @@ impl Desk {
     /// As [`manifest::create`].
     pub async fn freeze(&self, name: Option<&str>, selection: &Selection) -> anyhow::Result<manifest::Creation> {
         let digests = self.digests().await?;
+        let selection = &self.settled(selection).await?;
         let popularity: BTreeMap<String, String> = self
             .settings
             .sites
             .iter()
-            .map(|(name, site)| (name.clone(), site.likes.describe().to_string()))
+            .map(|(name, site)| (name.clone(), site.likes().describe().to_string()))
             .collect();
         let origin = Origin {
             selection,

@@ -18,6 +18,7 @@ pub mod lock;
 pub mod manifest;
 pub mod outcome;
 pub mod period;
+pub mod popularity;
 pub mod progress;
 pub mod purge;
 pub mod run;

@@ -8,10 +8,11 @@ use dataset::train_settings::{SampleSettings, TrainSettings};
 use serde::Deserialize;
 
 use crate::catalog::Catalog;
-use crate::crawl::{CrawlSettings, SiteSettings};
+use crate::crawl::{CrawlSettings, RunCrawl, SiteSettings};
 use crate::crop::CropSettings;
 use crate::curate::CurateSettings;
 use crate::manifest::ManifestSettings;
+use crate::selection::SelectionArgs;
 
 /// Environment variable that overrides `[store] catalog`: a URL with a password belongs there.
 pub const CATALOG_VARIABLE: &str = "HEADS_CATALOG_URL";
@@ -33,7 +34,7 @@ pub struct RunSettings {
     /// The crawls of a refresh, in order.
     pub crawl: Vec<RunCrawl>,
     /// What crop and manifest select.
-    pub select: RunSelect,
+    pub select: SelectionArgs,
 }
 
 impl Default for RunSettings {
@@ -41,47 +42,9 @@ impl Default for RunSettings {
         Self {
             max_failed_share: 0.05,
             crawl: Vec::new(),
-            select: RunSelect::default(),
+            select: SelectionArgs::default(),
         }
     }
-}
-
-/// One `[[run.crawl]]`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RunCrawl {
-    /// A site table's name.
-    pub site: String,
-    /// As `pipeline crawl --min-likes`.
-    pub min_likes: Option<i64>,
-    /// As `--min-views`.
-    pub min_views: Option<i64>,
-    /// As `--since`: a year or a date.
-    pub since: Option<String>,
-    /// As `--until`.
-    pub until: Option<String>,
-    /// As `--tags`.
-    pub tags: Option<String>,
-    /// As `--rating`.
-    pub rating: Option<String>,
-    /// As `--limit`.
-    pub limit: Option<u64>,
-}
-
-/// `[run.select]`: which stored pictures are cropped and frozen.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RunSelect {
-    /// As `pipeline crop --min-likes`.
-    pub min_likes: Option<i64>,
-    /// As `--since`.
-    pub since: Option<String>,
-    /// As `--until`.
-    pub until: Option<String>,
-    /// As `--tags`.
-    pub tags: Option<String>,
-    /// As `--source`.
-    pub source: Option<String>,
 }
 
 /// Every setting of the pipeline.
@@ -132,6 +95,7 @@ impl Settings {
         }
         settings.check_run(&mut file);
         settings.crawl.ca_file = settings.crawl.ca_file.map(|path| file.resolve(&path));
+        settings.crawl.secrets = settings.crawl.secrets.map(|path| file.resolve(&path));
         let train: TrainSettings = file.table("train");
         train.check(&mut file);
         let sample: SampleSettings = file.table("sample");

@@ -108,7 +108,7 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
         progress: report,
     };
     let board = tokio::task::spawn_blocking(move || Board::build(pictures, &invention)).await??;
-    let posts = board.posts().len();
+    let posts = board.len();
     let setup = Setup {
         port,
         latency: Duration::from_millis(latency),

@@ -100,6 +100,7 @@ mod tests {
         let answer = Answer {
             bytes: bytes.to_vec(),
             content_type: "image/png".into(),
+            ..Answer::default()
         };
         match check(&answer, md5, limits, 7) {
             Ok(_) | Err(Outcome::Stored(_)) => ("stored", ""),
@@ -140,6 +141,7 @@ mod tests {
         let answer = Answer {
             bytes: png(),
             content_type: "image/jpeg".into(),
+            ..Answer::default()
         };
         let image = check(&answer, None, &Limits::default(), 7).expect("is whole");
         assert_eq!((image.format, image.width, image.height), (Format::Png, 30, 20));

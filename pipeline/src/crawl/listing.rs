@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use dataset::failure::Interrupted;
 
-use super::http::{Client, HttpError};
+use super::http::{Ask, Client, HttpError};
 use super::progress::Progress;
 use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
-use super::source::Page;
+use super::source::{Page, Span};
 use crate::catalog::cursors::{self, Cursor};
 use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::files::{self, Window};
@@ -35,6 +35,8 @@ pub struct Listed {
     pub refused: BTreeMap<&'static str, u64>,
     /// Those that could not be read.
     pub unreadable: u64,
+    /// Why the host was left in peace before the end; a later run goes on.
+    pub later: Option<String>,
 }
 
 /// One site's listing under one query.
@@ -76,7 +78,13 @@ impl Listing<'_> {
                 if room == Some(0) {
                     return Ok(listed);
                 }
-                let waiting = self.page(&mut cursor, &mut listed).await?;
+                let waiting = match self.page(&mut cursor, &mut listed).await {
+                    Ok(waiting) => waiting,
+                    Err(error) => {
+                        listed.later = Some(HttpError::later(error)?);
+                        return Ok(listed);
+                    }
+                };
                 room = room.map(|room| room.saturating_sub(waiting));
             }
             // Posts that arrived since an interrupted listing began lie above where it started.
@@ -136,10 +144,10 @@ impl Listing<'_> {
             };
         }
         let mut write = self.catalog.write().await?;
-        for post in page.posts.iter().filter(|post| !self.denied.refuses(post)) {
-            posts::record(&mut write, post).await?;
-        }
+        let wanted = page.posts.iter().filter(|post| !self.denied.refuses(post));
+        posts::record_all(&mut write, wanted).await?;
         cursors::record(&mut write, &self.request.name, &self.request.query, cursor).await?;
+        self.client.save_traffic(&mut write).await?;
         write.commit().await?;
         self.count(&page, listed);
         let after = if self.request.limit.is_some() {
@@ -160,15 +168,13 @@ impl Listing<'_> {
 
     async fn fetch(&self, below: i64) -> anyhow::Result<Page> {
         let request = self.request;
-        let dialect = request.site.dialect;
-        let below = Some(below).filter(|below| *below != i64::MAX);
-        let url = dialect.page_url(
-            &request.root,
-            &dialect.query(&request.selection).words,
-            request.site.page,
-            below,
-        );
-        let answer = match self.client.get(&url, MOST_BYTES).await {
+        let search = request.search();
+        let span = Span {
+            below: Some(below).filter(|below| *below != i64::MAX),
+            from: None,
+        };
+        let url = search.page_url(span);
+        let answer = match self.client.get(&Ask::api(&url, MOST_BYTES)).await {
             Ok(answer) => answer,
             Err(HttpError::Stopped) => return Err(Interrupted.into()),
             Err(error) => {
@@ -186,7 +192,7 @@ impl Listing<'_> {
                 request.root
             );
         }
-        let page = dialect.parse(&answer.bytes, &request.name, &request.root, now());
+        let page = search.parse(&answer.bytes, span, now());
         page.map_err(anyhow::Error::msg)
             .with_context(|| format!("cannot list {} at {url}", request.name))
     }

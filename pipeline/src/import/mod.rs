@@ -199,20 +199,13 @@ async fn record(catalog: &Catalog, source: &str, page: Vec<Read>) -> anyhow::Res
             }
             Err(Refusal { reason, detail }) => (Outcome::Refused { reason, detail }, None),
         };
-        posts::record(&mut write, &post(source, &read.found, image.as_ref())).await?;
+        let post = post(source, &read.found, image.as_ref());
+        posts::record(&mut write, &post).await?;
         refusals.push(match &outcome {
             Outcome::Refused { reason, .. } => Some(*reason),
             _ => None,
         });
-        let file = File {
-            source: source.into(),
-            post: read.found.post,
-            page: 0,
-            outcome,
-            md5: image.map(|image| image.md5),
-            recorded_at: now(),
-        };
-        files::record(&mut write, &file).await?;
+        files::record(&mut write, &File::of(&post, outcome)).await?;
     }
     write.commit().await?;
     Ok(refusals)
