@@ -15,6 +15,7 @@ pub mod files;
 pub mod heads;
 pub mod images;
 pub mod imports;
+pub mod known;
 pub mod likes;
 pub mod posts;
 pub mod purge;

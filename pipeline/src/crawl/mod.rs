@@ -5,9 +5,11 @@
 
 mod arrival;
 mod cost;
+mod details;
 mod download;
 mod http;
 mod listing;
+mod pages;
 mod plan;
 mod progress;
 mod request;
