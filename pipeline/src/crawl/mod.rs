@@ -50,7 +50,6 @@ pub async fn run(
 ) -> anyhow::Result<Tally> {
     let client = network.client(request).await?;
     let request = &share::begin(catalog, &client, request).await?;
-    eprintln!("{}", client.verdict());
     eprint!(
         "crawl {} at {}\n{}",
         request.name,

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use dataset::{Manifest, Split};
 use pipeline::catalog::denied::{Denied, Entry};
 use pipeline::catalog::files::{self, File, Outcome};
+use pipeline::catalog::posts::Post;
 use pipeline::purge::{self, Plan};
 use pipeline::selection::Selection;
 
@@ -122,6 +123,7 @@ async fn a_picture_that_was_replaced_goes_with_its_post(house: House) {
         },
         md5: None,
         recorded_at: 0,
+        ..File::of(&Post::default(), Outcome::Stored(String::new()))
     };
     let mut write = house.catalog.write().await.expect("begins");
     files::record(&mut write, &failed).await.expect("writes");
