@@ -23,7 +23,7 @@ use crate::board::Board;
 use crate::call::{MostRows, Request, Shared, locked};
 use crate::danbooru::Account;
 use crate::faults::{Fault, Target};
-use crate::posts::Met;
+use crate::post::Post;
 use crate::tls::{Identity, TlsListener};
 use crate::{danbooru, files, moebooru, pixiv, respond};
 
@@ -43,6 +43,8 @@ pub struct Setup {
     pub identity: Option<Identity>,
     /// Waited before each answer, as if the board were far away.
     pub latency: Duration,
+    /// Requests are not remembered: they would be what a benchmark measures.
+    pub forgetful: bool,
     /// Danbooru shows what is rated general, and nothing else: the same posts seen through another
     /// site.
     pub safe_view: bool,
@@ -179,7 +181,9 @@ fn router(shared: &Arc<Shared>) -> Router {
 
 /// Notes each request, waits as asked, and lets it meet its fault.
 async fn watch(State(shared): State<Arc<Shared>>, mut request: extract::Request, next: Next) -> Response {
-    note(&shared, &request);
+    if !shared.setup.forgetful {
+        note(&shared, &request);
+    }
     if !shared.setup.latency.is_zero() {
         tokio::time::sleep(shared.setup.latency).await;
     }
@@ -260,11 +264,10 @@ async fn robots(State(shared): State<Arc<Shared>>) -> String {
 /// The true boxes of drawn pictures: what no real board has, for measuring detectors.
 async fn truth(State(shared): State<Arc<Shared>>) -> Response {
     let posts = shared.board.read();
-    let row = |met: Met<'_>| {
-        let post = met.post();
+    let row = |post: &Arc<Post>| {
         let file = &post.file;
         json!({ "id": post.id, "md5": file.md5, "width": file.width, "height": file.height,
                 "faces": post.faces, "heads": post.heads })
     };
-    respond::json(json!(posts.oldest_first(0..u64::MAX).map(row).collect::<Vec<_>>()).to_string())
+    respond::json(json!(posts.own().map(row).collect::<Vec<_>>()).to_string())
 }

@@ -4,6 +4,7 @@
 //! run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome for.
 
 mod arrival;
+pub mod check;
 mod cost;
 mod details;
 mod download;
@@ -12,6 +13,7 @@ mod listing;
 mod pages;
 mod plan;
 mod progress;
+mod quarantine;
 mod request;
 mod settings;
 mod share;
