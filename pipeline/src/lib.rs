@@ -14,6 +14,7 @@ pub mod detect;
 pub mod digests;
 pub mod head;
 pub mod import;
+pub mod journal;
 pub mod lock;
 pub mod manifest;
 pub mod outcome;

@@ -12,6 +12,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use pipeline::catalog::Catalog;
 use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{self, Args, CrawlSettings, Network, SiteSettings};
+use pipeline::journal::Journal;
 use pipeline::outcome::Tally;
 use pipeline::popularity;
 use pipeline::selection::SelectionArgs;
@@ -225,14 +226,14 @@ impl Crawl {
     }
 
     async fn go(&self, request: &crawl::CrawlRequest) -> anyhow::Result<Tally> {
-        let (network, stop) = (self.network(), Stop::never());
-        crawl::run(&self.catalog, &self.store, &network, &self.settings, request, &stop).await
+        let journal = Journal::default();
+        crawl::run(&self.catalog, &self.store, &self.network(), request, &journal).await
     }
 
     async fn plan(&self, site: &str, select: SelectionArgs) -> String {
         let request = self.request(site, select).expect("is sound");
         let network = self.network();
-        let plan = crawl::dry_run(&self.catalog, &network, &self.settings, &request);
+        let plan = crawl::dry_run(&self.catalog, &network, &request);
         plan.await.expect("plans")
     }
 

@@ -18,6 +18,7 @@ use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, 
 use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
+pub use crate::catalog::files::Known;
 pub use client::Client;
 pub use contact::placeholder;
 pub use hosts::{Hosts, is_loopback};
@@ -48,15 +49,6 @@ pub enum Kind {
     File,
     /// robots.txt, of which the part up to the cap will do.
     Robots,
-}
-
-/// How a host named a version of a file, to ask whether it is still that.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// `ETag`.
-    pub etag: Option<String>,
-    /// `Last-Modified`.
-    pub last_modified: Option<String>,
 }
 
 impl<'a> Ask<'a> {
