@@ -69,10 +69,12 @@ pub async fn run(
     let listed = listing.run().await;
     progress.finish();
     let listed = listed?;
-    let request = &share::settle(catalog, request).await?;
-    let fetched = if request.list_only {
-        Fetched::default()
+    let settled;
+    let (request, fetched) = if request.list_only {
+        (request, Fetched::default())
     } else {
+        settled = share::settle(catalog, request).await?;
+        let request = &settled;
         let fetcher = Fetcher {
             catalog,
             store,
@@ -82,7 +84,7 @@ pub async fn run(
             denied: &denied,
         };
         let download = Download { fetcher, journal, stop };
-        download.run().await?
+        (request, download.run().await?)
     };
     let attempts = i64::from(settings.file_attempts);
     let all = Window::below(i64::MAX);
