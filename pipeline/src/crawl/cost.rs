@@ -4,8 +4,8 @@ use dataset::failure::Interrupted;
 
 use super::http::{Ask, Client, HttpError};
 use super::request::CrawlRequest;
-use super::settings::CrawlSettings;
-use super::source::Span;
+use super::settings::{CrawlSettings, ListingForm};
+use super::source::{Dialect, Span};
 use crate::catalog::cursors::{self, Cursor};
 use crate::catalog::top;
 use crate::catalog::{Catalog, now, posts};
@@ -82,7 +82,8 @@ async fn of_refresh(
 /// Pages, the one that shows the end, and what each post costs of its own.
 fn requests(request: &CrawlRequest, posts: u64) -> u64 {
     let search = request.search();
-    let own = if search.asks_each_post() { posts } else { 0 };
+    let partial = search.ranking.is_none() && search.rows_are_partial(request.site.listing == ListingForm::Html);
+    let own = if partial { posts } else { 0 };
     posts.div_ceil(u64::from(search.page_size().max(1))) + 1 + own
 }
 
@@ -113,7 +114,8 @@ async fn count(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> an
         0 => first_page(client, request).await?,
         known => Some(known),
     };
-    Ok(match highest.filter(|_| !search.asks_each_post()) {
+    // Works of pixiv are numbered over all kinds of them, most of which no search has.
+    Ok(match highest.filter(|_| search.site.dialect != Dialect::Pixiv) {
         Some(highest) => Counted {
             posts: Some(highest),
             why: format!("at most: the highest post known is {highest}, and the site gives no count ({refused})"),
