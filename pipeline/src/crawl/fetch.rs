@@ -7,7 +7,7 @@ use url::Url;
 use vision::picture::Limits;
 
 use super::arrival;
-use super::http::{Answer, Ask, Client, HttpError, Known};
+use super::http::{Answer, Ask, Client, HttpError, Known, NO_TRAINING};
 use super::request::{CrawlRequest, Form};
 use super::settings::CrawlSettings;
 use super::source::FileUrls;
@@ -16,6 +16,7 @@ use crate::catalog::files::{self, Earlier, File, Outcome, Pending};
 use crate::catalog::images::Image;
 use crate::catalog::posts::Post;
 use crate::catalog::{Catalog, now};
+use crate::quarantine::{Origin, Quarantine};
 
 /// A list of a work's pictures is some 50 KB.
 const MOST_LIST_BYTES: u64 = 8_000_000;
@@ -87,6 +88,8 @@ pub struct Fetcher<'run> {
     pub settings: &'run CrawlSettings,
     /// What is not to be stored.
     pub denied: &'run Denied,
+    /// Where files go that are not what their post says.
+    pub quarantine: Quarantine,
 }
 
 impl Fetcher<'_> {
@@ -232,11 +235,15 @@ impl Fetcher<'_> {
         if let Some(film) = film(&url) {
             return refused("no-picture", format!("its name ends in .{film}"));
         }
+        self.store.check_room()?;
         let answer = match self.ask(&url, wanted).await {
             Ok(answer) => answer,
             Err(error) => {
                 return missed(error).map(|missed| match missed {
-                    Missed::Outcome(outcome) => arrived(wanted.file(outcome)),
+                    Missed::Outcome(outcome) => arrived(File {
+                        robots: forbidden(&outcome),
+                        ..wanted.file(outcome)
+                    }),
                     Missed::Try(tried) => tried,
                 });
             }
@@ -250,7 +257,7 @@ impl Fetcher<'_> {
         let kept = match known {
             Some(image) => Ok((image, None)),
             None => self
-                .keep(answer, wanted)
+                .keep(answer, wanted, &url)
                 .await?
                 .map(|image| (image.image.clone(), Some(image))),
         };
@@ -285,8 +292,14 @@ impl Fetcher<'_> {
     }
 
     /// Checks a picture and puts it into the store.
-    async fn keep(&self, answer: Answer, wanted: &Wanted<'_>) -> anyhow::Result<Result<Image, Outcome>> {
-        let (store, deny) = (self.store.clone(), self.denied.clone());
+    async fn keep(&self, answer: Answer, wanted: &Wanted<'_>, url: &Url) -> anyhow::Result<Result<Image, Outcome>> {
+        let (store, deny, quarantine) = (self.store.clone(), self.denied.clone(), self.quarantine.clone());
+        let origin = Origin {
+            source: wanted.post.source.clone(),
+            post: wanted.post.post.clone(),
+            page: wanted.page,
+            url: url.to_string(),
+        };
         // The site names the MD5 of the original alone.
         let md5 = wanted
             .post
@@ -296,7 +309,10 @@ impl Fetcher<'_> {
         let checked = tokio::task::spawn_blocking(move || {
             let image = match arrival::check(&answer, md5.as_deref(), &Limits::default(), now()) {
                 Ok(image) => image,
-                Err(outcome) => return anyhow::Ok(Err(outcome)),
+                Err(outcome) => {
+                    quarantine.keep(&answer.bytes, &origin, &outcome)?;
+                    return anyhow::Ok(Err(outcome));
+                }
             };
             if deny.has_image(&image) {
                 return Ok(Err(denied(Some(&image.md5))));
@@ -330,6 +346,17 @@ fn missed(error: HttpError) -> anyhow::Result<Missed> {
             return Err(anyhow::Error::new(error).context("cannot fetch the pictures that still wait"));
         }
     })
+}
+
+/// The X-Robots-Tag for which a file was refused.
+fn forbidden(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Refused {
+            reason: NO_TRAINING,
+            detail,
+        } => Some(detail.clone()),
+        _ => None,
+    }
 }
 
 fn arrived(file: File) -> Try {

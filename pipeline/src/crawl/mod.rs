@@ -15,7 +15,6 @@ mod listing;
 mod pages;
 mod plan;
 mod progress;
-mod quarantine;
 mod request;
 mod settings;
 mod share;
@@ -34,6 +33,7 @@ use crate::catalog::denied::Denied;
 use crate::catalog::files::{self, Window};
 use crate::journal::{Event, Journal};
 use crate::outcome::Tally;
+use crate::quarantine::Quarantine;
 use download::{Download, Fetched};
 use fetch::Fetcher;
 use listing::Listing;
@@ -69,12 +69,11 @@ pub async fn run(
     let listed = listing.run().await;
     progress.finish();
     let listed = listed?;
-    let settled;
-    let (request, fetched) = if request.list_only {
-        (request, Fetched::default())
+    // What waits is counted by the thresholds that the listing now gives.
+    let request = &share::settle(catalog, request).await?;
+    let fetched = if request.list_only {
+        Fetched::default()
     } else {
-        settled = share::settle(catalog, request).await?;
-        let request = &settled;
         let fetcher = Fetcher {
             catalog,
             store,
@@ -82,10 +81,12 @@ pub async fn run(
             request,
             settings,
             denied: &denied,
+            quarantine: Quarantine::beside(store, settings.quarantine_megabytes)?,
         };
         let download = Download { fetcher, journal, stop };
-        (request, download.run().await?)
+        download.run().await?
     };
+    network.save().await?;
     let attempts = i64::from(settings.file_attempts);
     let all = Window::below(i64::MAX);
     let waiting = files::count_pending(catalog, &request.selection, attempts, all).await?;

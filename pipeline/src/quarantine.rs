@@ -1,6 +1,7 @@
 //! Files that are not what their post says, kept aside for people to look at: each under the SHA-256
 //! of its bytes, with its reason beside it. No name comes from the network.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -97,7 +98,7 @@ impl Quarantine {
 ///
 /// # Errors
 /// Where the folder cannot be read or written.
-pub fn forget(store: &Store, posts: &[(String, String)]) -> anyhow::Result<()> {
+pub fn forget(store: &Store, posts: &BTreeSet<(String, String)>) -> anyhow::Result<()> {
     let folder = store.folder().with_file_name("quarantine");
     for path in entries(&folder)?
         .into_iter()
@@ -169,7 +170,8 @@ mod tests {
             .keep(&[1; 600_000], &of("4"), &refused("undecodable"))
             .expect("has no room");
         assert_eq!(files(), 4);
-        forget(&store, &[("board".into(), "1".into()), ("other".into(), "3".into())]).expect("forgets");
+        let posts = [("board", "1"), ("other", "3")].map(|(source, post)| (source.into(), post.into()));
+        forget(&store, &BTreeSet::from(posts)).expect("forgets");
         assert_eq!(files(), 2);
     }
 }
