@@ -68,3 +68,7 @@ CREATE TABLE replaced (
 CREATE TABLE removals (
     object TEXT PRIMARY KEY -- its name in the store
 );
+
+-- Where a listing last found the end, 0 before that: a later one need not look twice that nothing is
+-- below.
+ALTER TABLE cursors ADD COLUMN bottom BIGINT NOT NULL DEFAULT 0;

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use dataset::failure;
 
+use crate::catalog::Catalog;
 use crate::cli::{Cli, Command};
 use crate::desk::{Desk, data_folder};
 use crate::journal::Journal;
 use crate::outcome::Tally;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{detect, manifest, purge, run, sheet, status};
+use crate::{crawl, detect, manifest, purge, run, sheet, status};
 
 /// Does what was asked.
 ///
@@ -62,6 +63,7 @@ async fn dispatch(
             sheet::run(&desk.catalog, &desk.store, &digests, &args, &out).await?
         }
         Command::Manifest(command) => return manifests(command, settings, data, stop, journal).await,
+        Command::Crawl(args) if args.dry_run => return dry_run(&args, &settings, &data, &stop).await,
         Command::Crawl(args) => {
             let request = args.resolve(&settings.crawl, &settings.sites)?;
             let desk = Desk::to_write(settings, data, &format!("crawl {}", args.site), stop).await?;
@@ -89,6 +91,15 @@ async fn dispatch(
     } else {
         0
     })
+}
+
+/// Says what a crawl would do, beside a run that writes and without a lock.
+async fn dry_run(args: &crawl::Args, settings: &Settings, data: &Path, stop: &Stop) -> anyhow::Result<u8> {
+    let request = args.resolve(&settings.crawl, &settings.sites)?;
+    let catalog = Catalog::to_look(&settings.catalog_url(data)).await?;
+    let network = crawl::Network::new(&catalog, &settings.crawl, stop);
+    print!("{}", crawl::dry_run(&catalog, &network, &request).await?);
+    Ok(0)
 }
 
 fn detect_files(args: &detect::Args, settings: &Settings, stop: &Stop) -> anyhow::Result<Tally> {

@@ -17,7 +17,7 @@ use crate::outcome::Tally;
 use crate::selection::Selection;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{crawl, crop, curate, import, manifest, purge};
+use crate::{crawl, crop, curate, import, manifest, popularity, purge};
 
 /// An opened data folder.
 pub struct Desk {
@@ -126,9 +126,18 @@ impl Desk {
     /// # Errors
     /// As [`crop::run`] and [`curate::run`].
     pub async fn crop(&self, request: &crop::CropRequest) -> anyhow::Result<Tally> {
+        let request = &crop::CropRequest {
+            selection: self.settled(&request.selection).await?,
+            ..request.clone()
+        };
         let mut tally = crop::run(&self.catalog, &self.store, &self.settings.crop, request, &self.stop).await?;
         tally.lines.extend(self.curate().await?.lines);
         Ok(tally)
+    }
+
+    /// A selection of stored posts, its filters of popularity made exact.
+    async fn settled(&self, selection: &Selection) -> anyhow::Result<Selection> {
+        popularity::settle(&self.catalog, selection, &self.settings.sites).await
     }
 
     /// Judges heads.
@@ -172,6 +181,7 @@ impl Desk {
         journal: &Journal,
     ) -> anyhow::Result<manifest::Creation> {
         let digests = self.digests().await?;
+        let selection = &self.settled(selection).await?;
         let popularity: BTreeMap<String, String> = self
             .settings
             .sites

@@ -19,6 +19,7 @@ pub mod lock;
 pub mod manifest;
 pub mod outcome;
 pub mod period;
+pub mod popularity;
 pub mod progress;
 pub mod purge;
 pub mod run;

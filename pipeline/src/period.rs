@@ -37,10 +37,28 @@ pub fn is_relative(text: &str) -> bool {
     ago(text).is_some()
 }
 
+/// The day of a second, UTC; the first of all days for a second that no calendar has.
+pub fn day(second: i64) -> Date {
+    match jiff::Timestamp::from_second(second) {
+        Ok(moment) => moment.to_zoned(TimeZone::UTC).date(),
+        Err(_) => Date::MIN,
+    }
+}
+
+/// The first second of a year, UTC, and the first of the next.
+pub fn year(year: i16) -> (i64, i64) {
+    let begin = |year: i16| {
+        let day = Date::new(year, 1, 1).unwrap_or(Date::MAX);
+        day.to_zoned(TimeZone::UTC)
+            .map_or(i64::MAX, |midnight| midnight.timestamp().as_second())
+    };
+    (begin(year), begin(year.saturating_add(1)))
+}
+
 /// The day of a second, as `2023-05-01`.
 pub fn show(second: i64) -> String {
     match jiff::Timestamp::from_second(second) {
-        Ok(moment) => moment.to_zoned(TimeZone::UTC).date().to_string(),
+        Ok(_) => day(second).to_string(),
         Err(_) => second.to_string(),
     }
 }

@@ -1,6 +1,7 @@
 //! Which posts a stage works on: the same filters for every stage.
 
 mod args;
+mod key;
 
 use dataset::failure::Usage;
 

@@ -311,6 +311,7 @@ async fn a_cursor_is_kept_by_source_and_query(catalog: &Catalog) {
         begun_at: 6,
         top: 12,
         oldest: 10,
+        bottom: 7,
     };
     let mut write = catalog.write().await.expect("begins");
     cursors::record(&mut write, "board", "rating:s", &cursors::Cursor::default())

@@ -253,7 +253,7 @@ async fn a_listing_goes_down_by_number_until_a_page_is_empty() {
     let crawl = Crawl::of((0..9).map(post)).await;
     crawl.all().await;
     let listings = crawl.listings();
-    assert_eq!(listings.len(), 4, "4, 4, 1 and none: {listings:?}");
+    assert_eq!(listings.len(), 5, "4, 4, 1, none, and none again: {listings:?}");
     assert!(
         listings[1..].iter().all(|query| query.contains("id%3A%3C")),
         "{listings:?}"
@@ -367,7 +367,7 @@ async fn a_challenge_is_reported_and_not_worked_round() {
         (Fault::Challenge, "browser challenge"),
         (Fault::ChallengeAs200, "web page where JSON was due"),
         (Fault::BrokenJson, "no JSON"),
-        (Fault::Status(404), "cannot list board"),
+        (Fault::Status(451), "cannot list board"),
     ] {
         crawl.server.clear_requests();
         crawl.server.fault(path(), fault.clone(), 1);
@@ -502,7 +502,7 @@ async fn the_contact_goes_with_every_request() {
         let agent = request.headers.get("user-agent").and_then(|agent| agent.to_str().ok());
         agent.is_some_and(|agent| agent.contains("(me@example.org)"))
     });
-    assert_eq!((honest.count(), requests.len()), (3, 3));
+    assert_eq!((honest.count(), requests.len()), (4, 4));
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ mod file;
 mod files;
 mod invent;
 mod moebooru;
+mod pixiv;
 mod post;
 mod posts;
 mod range;

@@ -101,12 +101,24 @@ impl Posts {
         self.files.get(md5).cloned()
     }
 
+    /// When the file of a post was uploaded: with the post, or later in place of another.
+    pub fn uploaded(&self, post: &Post) -> i64 {
+        let stored = self.files.get(&post.file.md5).filter(|stored| stored.post == post.id);
+        stored.map_or(post.created_at, |stored| stored.modified)
+    }
+
     /// Serves a post's new file, and the old one no longer unless another post has it too.
     pub fn replace_file(&mut self, old: &File, new: Stored) {
         if !self.own.values().any(|post| post.file.md5 == old.md5) {
             self.files.remove(&old.md5);
         }
         self.files.insert(new.file.md5.clone(), new);
+    }
+
+    /// The times of the first and the last upload.
+    pub fn span(&self) -> Option<(i64, i64)> {
+        let times = || self.own.values().map(|post| post.created_at);
+        times().min().zip(times().max())
     }
 
     /// The ids that some post names as its parent.

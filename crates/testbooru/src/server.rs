@@ -25,7 +25,7 @@ use crate::danbooru::Account;
 use crate::faults::{Fault, Target};
 use crate::posts::Met;
 use crate::tls::{Identity, TlsListener};
-use crate::{danbooru, files, moebooru, respond};
+use crate::{danbooru, files, moebooru, pixiv, respond};
 
 /// Threads that answer: serving is not to be what a benchmark of clients measures.
 const WORKERS: usize = 2;
@@ -48,6 +48,8 @@ pub struct Setup {
     pub safe_view: bool,
     /// Whom Danbooru knows; others who give a name are refused.
     pub account: Option<Account>,
+    /// The only session that pixiv knows; without it any is good.
+    pub session: Option<String>,
     /// Posts that Danbooru's database looks at for a page before it gives up with a 500.
     pub patience: Option<usize>,
 }
@@ -167,6 +169,7 @@ fn router(shared: &Arc<Shared>) -> Router {
     Router::new()
         .merge(moebooru::routes())
         .merge(danbooru::routes())
+        .merge(pixiv::routes())
         .merge(files::routes())
         .route("/robots.txt", get(robots))
         .route("/truth.json", get(truth))
@@ -201,6 +204,8 @@ async fn watch(State(shared): State<Arc<Shared>>, mut request: extract::Request,
 fn wording(path: &str) -> fn(StatusCode) -> Response {
     if path.starts_with("/posts") || path.starts_with("/counts/") {
         |status| danbooru::Refusal::by(status).into_response()
+    } else if path.starts_with("/ajax/") || path == "/ranking.php" {
+        |status| pixiv::Refusal(status).into_response()
     } else {
         |status| (status, "not now").into_response()
     }
@@ -208,7 +213,10 @@ fn wording(path: &str) -> fn(StatusCode) -> Response {
 
 /// The post whose file a path names.
 fn post_of(board: &Board, path: &str) -> Option<u64> {
-    files::post_of(&board.read(), path)
+    match pixiv::files::is_picture(path) {
+        true => pixiv::files::named(path).map(|(id, _)| id),
+        false => files::post_of(&board.read(), path),
+    }
 }
 
 fn note(shared: &Shared, request: &extract::Request) {

@@ -8,7 +8,9 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, Row};
 
-use super::Write;
+use super::binds::Binds;
+use super::{Catalog, Write};
+use crate::selection::Selection;
 
 /// Whether a post stands at its site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -388,4 +390,18 @@ pub fn from_row(row: &AnyRow) -> Result<Post, sqlx::Error> {
         updated_at: row.try_get("updated_at")?,
         ai_made: row.try_get::<Option<i64>, _>("ai_made")?.map(|made| made == 1),
     })
+}
+
+/// Posts that stand and that a selection takes; those uploaded from `since` on.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn count(catalog: &Catalog, selection: &Selection, since: Option<i64>) -> anyhow::Result<u64> {
+    let mut binds = Binds::default();
+    let mut sql = format!("SELECT COUNT(*) FROM posts AS p WHERE {}", binds.posts(selection));
+    if let Some(since) = since {
+        sql.push_str(&format!(" AND p.created_at >= {}", binds.number(since)));
+    }
+    let count = binds.count(sql, catalog.pool()).await;
+    count.context("cannot count the selected posts")
 }

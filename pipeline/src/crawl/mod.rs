@@ -4,14 +4,19 @@
 //! run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome for.
 
 mod arrival;
+mod cost;
+mod details;
 mod download;
 mod fetch;
 mod funnel;
 mod http;
 mod listing;
+mod pages;
+mod plan;
 mod progress;
 mod request;
 mod settings;
+mod share;
 pub mod source;
 mod table;
 
@@ -46,7 +51,8 @@ pub async fn run(
 ) -> anyhow::Result<Tally> {
     let (settings, stop) = (network.settings(), network.stop());
     let client = network.client(request).await?;
-    begin(request, journal);
+    let request = &share::begin(catalog, &client, request).await?;
+    begin(request, settings, journal);
     let denied = Denied::load(catalog).await?;
     let progress = Progress::listing(journal, &request.name);
     let listing = Listing {
@@ -60,6 +66,7 @@ pub async fn run(
     let listed = listing.run().await;
     progress.finish();
     let listed = listed?;
+    let request = &share::settle(catalog, request).await?;
     let fetched = if request.list_only {
         Fetched::default()
     } else {
@@ -81,19 +88,28 @@ pub async fn run(
 }
 
 /// Says what is asked, and what is checked here only.
-fn begin(request: &CrawlRequest, journal: &Journal) {
+fn begin(request: &CrawlRequest, settings: &CrawlSettings, journal: &Journal) {
+    let header = plan::header(request, settings);
+    journal.say(format!("crawl {} at {}\n{header}", request.name, request.root).trim_end());
     let query = request.search().query();
-    let likes = request.search().likes().describe();
-    journal.say(&format!(
-        "crawl {}: {} at {}, checked again here: {}; {likes}",
-        request.name, query.words, request.root, request.query,
-    ));
     journal.event(&Event::Crawl {
         site: &request.name,
         root: request.root.as_str(),
         query: &query.words,
         residue: &query.residue,
         filters: &request.query,
-        likes,
+        likes: request.search().likes().describe(),
     });
+}
+
+/// Says what [`run`] would do and cost; asks the site for a count at most.
+///
+/// # Errors
+/// As [`run`].
+pub async fn dry_run(catalog: &Catalog, network: &Network, request: &CrawlRequest) -> anyhow::Result<String> {
+    let settings = network.settings();
+    let client = network.client(request).await?;
+    let request = share::begin(catalog, &client, request).await?;
+    let plan = plan::dry_run(catalog, &client, &request, settings).await?;
+    Ok(format!("crawl {} at {}, not done:\n{plan}", request.name, request.root))
 }

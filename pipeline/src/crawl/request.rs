@@ -87,7 +87,9 @@ pub struct CrawlRequest {
     pub hosts: Hosts,
     /// Which posts.
     pub selection: Selection,
-    /// What a cursor is kept for: the selection as text, and the root where it is not the site's own.
+    /// Which posts are listed: the same, but for a share of all posts, which needs them all listed.
+    pub listing: Selection,
+    /// What a cursor is kept for: the listing as text, and the root where it is not the site's own.
     pub query: String,
     /// At most so many pictures are fetched.
     pub limit: Option<u64>,
@@ -128,7 +130,11 @@ impl Args {
                 self.site
             )));
         }
-        let mut query = selection.key();
+        let listing = match selection.top_percent {
+            Some(_) => selection.without_popularity(),
+            None => selection.clone(),
+        };
+        let mut query = listing.key();
         query.extend(self.ranking.as_ref().map(|ranking| format!("ranking={ranking}")));
         query.extend(given.map(|_| format!("root={root}")));
         let loopback = is_loopback(&root);
@@ -148,13 +154,24 @@ impl Args {
             root,
             loopback,
             selection,
+            listing,
             query: query.join(" "),
             limit: self.limit,
             file: self.file.unwrap_or(site.file),
             ranking: self.ranking.clone(),
             list_only: self.list_only,
         };
-        request.search().check()?;
+        let whole = Search {
+            selection: &request.selection,
+            ..request.search()
+        };
+        whole.check()?;
+        if request.ranking.is_some() && request.selection.top_percent.is_some() {
+            return Err(Usage(
+                "--top-percent cannot be used with --ranking: a ranking lists the most liked works only; --min-likes can"
+                    .into(),
+            ));
+        }
         Ok(request)
     }
 
@@ -183,7 +200,7 @@ impl CrawlRequest {
             name: &self.name,
             site: &self.site,
             root: &self.root,
-            selection: &self.selection,
+            selection: &self.listing,
             ranking: self.ranking.as_deref(),
         }
     }

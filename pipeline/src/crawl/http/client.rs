@@ -13,7 +13,7 @@ use super::judge::{self, Miss, Pause, judge};
 use super::login::Login;
 use super::network::{Host, Network};
 use super::robots::{self, Rules};
-use super::{Answer, Ask, HttpError, Kind, Known, header};
+use super::{Answer, Ask, HttpError, Kind, Known, header, told};
 use crate::catalog::robots::Robots;
 use crate::catalog::{Write, now};
 use crate::crawl::request::CrawlRequest;
@@ -26,7 +26,7 @@ const MOST_REDIRECTS: usize = 5;
 const MOST_DOUBLINGS: u32 = 6;
 
 /// So much of an error page tells whether it is a browser challenge.
-const CHALLENGE_BYTES: u64 = 64_000;
+const ERROR_BYTES: u64 = 64_000;
 
 /// A client for one crawl.
 pub struct Client {
@@ -307,10 +307,13 @@ impl Client {
         let answer = Answer::without_body(status, headers);
         if let Some(miss) = judge(status, headers) {
             let page = answer.content_type.contains("html") && judge::may_be_challenge(status);
-            return Err(if page && self.is_challenge(response, bytes).await {
-                judge::challenge(status)
-            } else {
-                miss
+            if page || ask.kind == Kind::Api {
+                self.read_error(response, bytes).await;
+            }
+            return Err(match ask.kind {
+                _ if page && judge::is_challenge_page(bytes) => judge::challenge(status),
+                Kind::Api => told::with_words(miss, bytes),
+                Kind::File | Kind::Robots => miss,
             });
         }
         if answer.is_unchanged() {
@@ -373,15 +376,14 @@ impl Client {
         self.network.traffic().save(write).await
     }
 
-    /// Whether an error page is a browser challenge.
-    async fn is_challenge(&self, response: Response, bytes: &mut Vec<u8>) -> bool {
+    /// Reads the page that came with an error.
+    async fn read_error(&self, response: Response, bytes: &mut Vec<u8>) {
         let limits = Limits {
             part_will_do: true,
-            ..self.limits(&Ask::api(&response.url().clone(), CHALLENGE_BYTES))
+            ..self.limits(&Ask::api(&response.url().clone(), ERROR_BYTES))
         };
         // Half of a page may tell as well.
         let _ = body::read(response, limits, bytes).await;
-        judge::is_challenge_page(bytes)
     }
 
     fn limits(&self, ask: &Ask<'_>) -> Limits {

@@ -10,6 +10,7 @@ mod login;
 mod network;
 mod pace;
 mod robots;
+mod told;
 mod traffic;
 
 use reqwest::StatusCode;
@@ -22,6 +23,7 @@ pub use client::Client;
 pub use contact::placeholder;
 pub use hosts::{Hosts, is_loopback};
 pub use network::Network;
+pub use told::TOO_SLOW;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]

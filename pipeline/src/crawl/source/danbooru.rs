@@ -371,7 +371,7 @@ mod tests {
             tags: vec!["smile".into()],
             without_tags: vec!["comic".into()],
             types: vec!["jpg".into(), "png".into()],
-            ratings: vec![Rating::Sensitive],
+            ratings: vec![Rating::Safe, Rating::Sensitive],
             ..Selection::default()
         };
         let found = words(&selection, &site());

@@ -1,6 +1,7 @@
 //! The dialects: one file each. A new site of a known dialect is a table in stages.toml, a new
 //! dialect is one file and its lines here.
 
+mod count;
 pub mod danbooru;
 pub mod fields;
 pub mod moebooru;
@@ -204,10 +205,44 @@ impl Search<'_> {
         }
     }
 
-    /// Where the rest of a listed post is, for listings whose rows lack its counters.
-    pub fn detail_url(&self, post: &Post) -> Option<Url> {
+    /// Where the newest post of all is listed, whatever is selected; for sites that number posts.
+    pub fn newest_url(&self) -> Url {
+        let site = SiteSettings {
+            page: 1,
+            ..self.site.clone()
+        };
+        let all = Search {
+            site: &site,
+            selection: &Selection::default(),
+            ..*self
+        };
+        all.page_url(Span::default())
+    }
+
+    /// Where a page is among the site's pages for people, for the dialect whose pages can be read.
+    pub fn html_url(&self, span: Span) -> Url {
+        moebooru::html_url(self, span)
+    }
+
+    /// Reads a page for people.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people, where it is no list of posts.
+    pub fn parse_html(&self, bytes: &[u8], fetched_at: i64) -> Result<Page, String> {
+        moebooru::web::parse_list(self, bytes, fetched_at)
+    }
+
+    /// Whether rows of the listing can lack what another request tells of the post, or be older than
+    /// what is known. `html`: posts are read from pages for people.
+    pub fn rows_are_partial(&self, html: bool) -> bool {
+        html || self.site.dialect == Dialect::Pixiv
+    }
+
+    /// Where the rest of a listed post is: a work's counters, the kinds of a post's tags.
+    pub fn detail_url(&self, post: &Post, html: bool) -> Option<Url> {
         match self.site.dialect {
-            Dialect::Moebooru | Dialect::Danbooru => None,
+            Dialect::Moebooru => (html && !post.kinds_known).then(|| moebooru::post_url(self, post)),
+            Dialect::Danbooru => None,
             Dialect::Pixiv => pixiv::detail_url(self, post),
         }
     }
@@ -218,9 +253,14 @@ impl Search<'_> {
     /// What is wrong with the answer, for people.
     pub fn parse_detail(&self, bytes: &[u8], listed: &Post, fetched_at: i64) -> Result<Post, String> {
         match self.site.dialect {
-            Dialect::Moebooru | Dialect::Danbooru => Ok(listed.clone()),
+            Dialect::Moebooru | Dialect::Danbooru => moebooru::web::parse_post(bytes, listed),
             Dialect::Pixiv => pixiv::parse_detail(self, bytes, listed, fetched_at),
         }
+    }
+
+    /// Whether works that are gone are just no longer listed; boards list deleted posts as such.
+    pub fn hides_deleted(&self) -> bool {
+        self.site.dialect == Dialect::Pixiv && self.ranking.is_none()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Moebooru: konachan.net, konachan.com, yande.re. `GET /post.json?limit&tags`.
 
+pub mod web;
+
 use std::collections::HashMap;
 
 use dataset::failure::Usage;
@@ -108,6 +110,16 @@ pub fn page_url(search: &Search<'_>, span: Span) -> Url {
         .append_pair("api_version", "2")
         .append_pair("include_tags", "1");
     url
+}
+
+/// The site's list page for people of the same posts.
+pub fn html_url(search: &Search<'_>, span: Span) -> Url {
+    listing_url(search, "post", span)
+}
+
+/// See [`Search::detail_url`].
+pub fn post_url(search: &Search<'_>, post: &Post) -> Url {
+    under(search.root, &format!("post/show/{}", post.number))
 }
 
 fn listing_url(search: &Search<'_>, path: &str, span: Span) -> Url {

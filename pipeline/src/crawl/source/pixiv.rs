@@ -25,6 +25,9 @@ pub const SEARCH_PAGE: u32 = 60;
 /// Works a page of a ranking.
 pub const RANKING_PAGE: u32 = 50;
 
+/// The day of the first ranking there is, 2007-09-13.
+pub const FIRST_RANKING: i64 = 1_189_641_600;
+
 /// Seconds by which the site's clock is ahead of UTC.
 const JAPAN: i64 = 9 * 3600;
 
@@ -254,7 +257,8 @@ fn first_ranking(search: &Search<'_>, mode: &str, now: i64) -> Option<i64> {
     Some(day).filter(|day| *day < day_of(now) - 1)
 }
 
-fn days_covered(mode: &str) -> i64 {
+/// The days that a ranking covers.
+pub fn days_covered(mode: &str) -> i64 {
     RANKINGS
         .iter()
         .find(|(known, _)| *known == mode)
