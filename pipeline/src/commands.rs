@@ -32,6 +32,13 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
         }
         Command::Manifest(command) => return manifests(command, settings, data, stop).await,
         Command::Crawl(args) if args.dry_run => return dry_run(&args, &settings, &data, &stop).await,
+        Command::Check(args) => {
+            let request = args.resolve(&settings.crawl, &settings.sites)?;
+            // Under the lock: a crawl under way asks its host for one answer at a time.
+            let desk = Desk::to_write(settings, data, &format!("check {}", args.site), stop).await?;
+            desk.check(&request).await?;
+            return Ok(0);
+        }
         Command::Crawl(args) => {
             let request = args.resolve(&settings.crawl, &settings.sites)?;
             let desk = Desk::to_write(settings, data, &format!("crawl {}", args.site), stop).await?;

@@ -17,12 +17,23 @@ use crate::selection::SelectionArgs;
 /// Environment variable that overrides `[store] catalog`: a URL with a password belongs there.
 pub const CATALOG_VARIABLE: &str = "HEADS_CATALOG_URL";
 
-/// `[store]`: where the catalog is.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// `[store]`: where the catalog is, and what room is left.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
     /// Database URL; empty: catalog.sqlite in the data folder.
     pub catalog: String,
+    /// Megabytes (10^6 bytes) of the store's disk that are kept free; 0: none.
+    pub min_free_megabytes: u64,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            catalog: String::new(),
+            min_free_megabytes: 1000,
+        }
+    }
 }
 
 /// `[run]`: what `pipeline run` does.
@@ -143,6 +154,7 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stages.toml");
         let settings = Settings::load(&path).expect("loads");
         assert!(settings.sites.contains_key("konachan"));
+        assert_eq!(settings.store, StoreSettings::default());
         assert_eq!(settings.crawl, CrawlSettings::default());
         assert_eq!(
             CropSettings {

@@ -4,6 +4,7 @@
 //! run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome for.
 
 mod arrival;
+pub mod check;
 mod cost;
 mod details;
 mod download;
@@ -12,6 +13,7 @@ mod listing;
 mod pages;
 mod plan;
 mod progress;
+mod quarantine;
 mod request;
 mod settings;
 mod share;
@@ -21,6 +23,7 @@ mod table;
 use dataset::Store;
 
 pub use http::Network;
+pub use quarantine::forget as forget_refused;
 pub use request::{Args, CrawlRequest, Form};
 pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
 pub use table::RunCrawl;
@@ -47,6 +50,7 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Tally> {
     let client = network.client(request).await?;
+    eprintln!("{}", client.verdict());
     let request = &share::begin(catalog, &client, request).await?;
     eprint!(
         "crawl {} at {}\n{}",

@@ -35,6 +35,7 @@ pub struct Client {
     site: String,
     hosts: Hosts,
     robots_exception: String,
+    verdict: String,
     login: Option<Login>,
     interval: Duration,
     image_interval: Duration,
@@ -74,6 +75,7 @@ impl Client {
             site: request.name.clone(),
             hosts: request.hosts.clone(),
             robots_exception: request.site.robots_exception.trim().to_string(),
+            verdict: String::new(),
             login,
             interval: seconds(interval),
             image_interval: seconds(image_interval),
@@ -106,17 +108,27 @@ impl Client {
         refused("redirect", format!("{}: too many redirects", ask.url))
     }
 
-    /// What the robots.txt of the site's own host says, in words, and whether it is excepted from.
+    /// Reads the robots.txt of the site's own host.
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub async fn verdict(&self, root: &Url) -> Result<String, HttpError> {
+    pub(super) async fn read_verdict(&mut self, root: &Url) -> Result<(), HttpError> {
         let rules = self.rules(root).await?;
-        let mut words = format!("robots.txt of {}: {}", hosts::key(root), rules.describe());
+        let read = if now() - rules.fetched_at < 5 {
+            "read now"
+        } else {
+            "read within a day"
+        };
+        self.verdict = format!("robots.txt of {} ({read}): {}", hosts::key(root), rules.describe());
         if !self.robots_exception.is_empty() {
-            words += &format!("; the API is asked all the same: {}", self.robots_exception);
+            self.verdict += &format!("; the API is asked all the same: {}", self.robots_exception);
         }
-        Ok(words)
+        Ok(())
+    }
+
+    /// What the robots.txt of the site's own host says, in words, and whether it is excepted from.
+    pub fn verdict(&self) -> &str {
+        &self.verdict
     }
 
     /// Checks a URL against its host's robots.txt; gives what the host wants between two requests.
@@ -400,3 +412,6 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
