@@ -31,7 +31,6 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
             sheet::run(&desk.catalog, &desk.store, &digests, &args, &out).await?
         }
         Command::Manifest(command) => return manifests(command, settings, data, stop).await,
-        Command::Crawl(args) if args.dry_run => return dry_run(&args, &settings, &data, &stop).await,
         Command::Check(args) => {
             let request = args.resolve(&settings.crawl, &settings.sites)?;
             // Under the lock: a crawl under way asks its host for one answer at a time.
@@ -39,6 +38,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
             desk.check(&request).await?;
             return Ok(0);
         }
+        Command::Crawl(args) if args.dry_run => return dry_run(&args, &settings, &data, &stop).await,
         Command::Crawl(args) => {
             let request = args.resolve(&settings.crawl, &settings.sites)?;
             let desk = Desk::to_write(settings, data, &format!("crawl {}", args.site), stop).await?;

@@ -170,4 +170,65 @@ mod tests {
         assert_eq!(file.table::<TrainSettings>("train"), TrainSettings::default());
         assert_eq!(file.table::<SampleSettings>("sample"), SampleSettings::default());
     }
+
+    /// The shipped file with its `[[run.crawl]]` examples made real.
+    fn with_examples() -> (PathBuf, String) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stages.toml");
+        let mut example = false;
+        let mut text = String::new();
+        for line in read(&path).expect("is there").lines() {
+            example = line == "# [[run.crawl]]" || (example && line.starts_with("# ") && line.contains(" = "));
+            text += if example { &line[2..] } else { line };
+            text.push('\n');
+        }
+        (path, text.replace("acknowledged = false", "acknowledged = true"))
+    }
+
+    #[test]
+    fn the_examples_of_crawls_can_be_asked_for() {
+        let (path, text) = with_examples();
+        let mut file = SettingsFile::parse(&path, &text);
+        let settings = CrawlSettings {
+            contact: "ada@lovelace.name".into(),
+            ..file.table("crawl")
+        };
+        let sites = file.tables("sites");
+        let run: RunSettings = file.table("run");
+        for table in ["store", "crop", "curate", "manifest", "train", "sample"] {
+            let _: toml::Table = file.table(table);
+        }
+        file.finish().expect("has no problem");
+        let keys: Vec<String> = run
+            .crawl
+            .iter()
+            .map(|crawl| crawl.args().resolve(&settings, &sites).expect("can be asked").query)
+            .collect();
+        let expected = [
+            "character=hatsune_miku rating=safe source=konachan",
+            "copyright=kyoto_animation rating=safe source=yandere",
+            "min-likes=500 rating=safe since=3y source=konachan",
+            "min-views=100000 rating=safe since=1y source=pixiv ranking=monthly",
+        ];
+        assert_eq!(keys, expected);
+    }
+
+    #[test]
+    fn a_mistake_in_a_crawl_is_told_with_its_line() {
+        let text = "[run]\n[[run.crawl]]\nsite = \"a\"\nlimit = 5\nmin_likes = 7\n";
+        let mut file = SettingsFile::parse(Path::new("stages.toml"), text);
+        let run: RunSettings = file.table("run");
+        file.finish().expect("has no problem");
+        assert_eq!((run.crawl[0].limit, run.crawl[0].select.min_likes), (Some(5), Some(7)));
+        for (line, expected) in [
+            ("limit = \"x\"", "line 3"),
+            ("min_likes = \"x\"", "line 3"),
+            ("min_like = 5", "min_like"),
+        ] {
+            let text = format!("[run]\n[[run.crawl]]\n{line}\nsite = \"a\"\n");
+            let mut file = SettingsFile::parse(Path::new("stages.toml"), &text);
+            let _: RunSettings = file.table("run");
+            let error = file.finish().expect_err("is wrong").to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
 }

@@ -16,6 +16,11 @@ pub(crate) fn day(seconds: i64, offset: i8) -> i64 {
     (seconds + i64::from(offset) * 3600).div_euclid(86_400)
 }
 
+/// The epoch second in which a day begins on a clock so many hours ahead of UTC.
+pub(crate) fn start(day: i64, offset: i8) -> i64 {
+    day * 86_400 - i64::from(offset) * 3600
+}
+
 /// Epoch seconds in the form of a `strftime` pattern on a clock so many hours ahead of UTC; the
 /// epoch for what lies outside of the calendar.
 pub(crate) fn written(seconds: i64, offset: i8, pattern: &str) -> String {

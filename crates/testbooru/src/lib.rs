@@ -23,6 +23,7 @@ mod faults;
 mod file;
 mod files;
 mod invent;
+mod mark;
 mod moebooru;
 mod pixiv;
 mod post;
@@ -30,6 +31,7 @@ mod posts;
 mod range;
 mod respond;
 mod server;
+mod sparse;
 mod tls;
 mod upload;
 

@@ -62,7 +62,7 @@ impl Args {
 pub async fn run(network: &Network, request: &CrawlRequest) -> anyhow::Result<()> {
     settings(network, request)?;
     let client = network.client(request).await?;
-    println!("{}", client.verdict());
+    println!("{}", client.verdict(&request.root).await?);
     let search = request.search();
     let span = Span::default();
     let url = search.page_url(span);

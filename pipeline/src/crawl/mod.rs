@@ -50,13 +50,12 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Tally> {
     let client = network.client(request).await?;
-    eprintln!("{}", client.verdict());
     let request = &share::begin(catalog, &client, request).await?;
     eprint!(
         "crawl {} at {}\n{}",
         request.name,
         request.root,
-        plan::header(request, settings)
+        plan::header(&client, request, settings).await?
     );
     let denied = Denied::load(catalog).await?;
     let progress = Progress::listing(&request.name);

@@ -1,6 +1,5 @@
 //! Danbooru's search language: tags, of which visitors may use two, and metatags, most of them free.
 
-use std::ops::Range as Ids;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,7 +7,7 @@ use jiff::Timestamp;
 use super::Refusal;
 use crate::clock;
 use crate::post::{Access, Figures, Post, Rating, Status};
-use crate::posts::{Met, Posts};
+use crate::posts::{Met, Posts, Window};
 use crate::range::{self, Range};
 
 /// Metatags that compare a number, a date or an age.
@@ -150,22 +149,23 @@ impl Query {
             // Once patience is over all go through, so that the walk ends soon.
             seen > patience || self.matches(met)
         };
-        let ids = self.ids();
+        let window = self.window();
+        let ids = window.ids.clone();
         let selected: Vec<Arc<Post>> = match anchor {
             Anchor::Below(id) => {
-                let walk = posts.newest_first(ids.start..ids.end.min(id)).filter(&mut counted);
-                walk.take(take).map(|met| met.post()).collect()
+                let ids = ids.start..ids.end.min(id);
+                let walk = posts.newest_first(Window { ids, ..window });
+                walk.filter(&mut counted).take(take).map(|met| met.post()).collect()
             }
             Anchor::Above(id) => {
-                let walk = posts
-                    .oldest_first(ids.start.max(id.saturating_add(1))..ids.end)
-                    .filter(&mut counted);
-                let mut found: Vec<_> = walk.take(take).map(|met| met.post()).collect();
+                let ids = ids.start.max(id.saturating_add(1))..ids.end;
+                let walk = posts.oldest_first(Window { ids, ..window });
+                let mut found: Vec<_> = walk.filter(&mut counted).take(take).map(|met| met.post()).collect();
                 found.reverse();
                 found
             }
             Anchor::Skip(skip) => {
-                let walk = posts.newest_first(ids).filter(&mut counted);
+                let walk = posts.newest_first(window).filter(&mut counted);
                 match self.sorted_by() {
                     None => walk.skip(skip).take(take).map(|met| met.post()).collect(),
                     Some(order) => {
@@ -185,7 +185,19 @@ impl Query {
 
     /// How many posts match.
     pub fn count(&self, posts: &Posts) -> usize {
-        posts.newest_first(self.ids()).filter(|met| self.matches(met)).count()
+        let count = || {
+            posts
+                .newest_first(self.window())
+                .filter(|met| self.matches(met))
+                .count()
+        };
+        let key = format!("danbooru {:?} {:?} {}", self.tests, self.any_of, self.safe_view);
+        // Ages change without a change.
+        if key.contains("age") {
+            count()
+        } else {
+            posts.total(key, count)
+        }
     }
 
     /// The order of numbered pages other than newest first. With a date or an age they come by time
@@ -202,13 +214,24 @@ impl Query {
         }
     }
 
-    /// Outside of these nothing can match.
-    fn ids(&self) -> Ids<u64> {
-        let bounds = self.tests.iter().filter_map(|(test, negated)| match test {
-            Test::Range(key, range) if key == "id" && !negated => Some(range.ids()),
-            _ => None,
-        });
-        bounds.fold(0..u64::MAX, |all, ids| all.start.max(ids.start)..all.end.min(ids.end))
+    /// Outside of it nothing can match.
+    fn window(&self) -> Window {
+        let mut window = Window::default();
+        for (test, negated) in &self.tests {
+            match test {
+                Test::Range(key, range) if key == "id" && !negated => {
+                    let ids = range.ids();
+                    window.ids = window.ids.start.max(ids.start)..window.ids.end.min(ids.end);
+                }
+                Test::Range(key, range) if key == "date" && !negated => {
+                    let (since, until) = range.times(clock::BOARD_OFFSET);
+                    window.since = window.since.max(since);
+                    window.until = window.until.min(until);
+                }
+                _ => {}
+            }
+        }
+        window
     }
 
     fn matches(&self, met: &Met<'_>) -> bool {

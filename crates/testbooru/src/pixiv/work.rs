@@ -17,15 +17,15 @@ const TRANSLATIONS: [(&str, &str); 2] = [("オリジナル", "original"), ("R-18
 
 /// The tags that pixiv has: it knows artists as users, and no types. Original works carry the
 /// Japanese word, works for adults their mark.
-pub(super) fn tags<'a>(figures: &Figures<'a>) -> Vec<&'a str> {
+pub(super) fn tags<'a>(figures: &Figures<'a>) -> impl Iterator<Item = &'a str> + use<'a> {
     let wanted = [TagType::Character, TagType::Copyright, TagType::General];
-    let named = figures.tags.iter().filter(|(_, kind)| wanted.contains(kind));
+    let named = figures.tags.iter().filter(move |(_, kind)| wanted.contains(kind));
     let mark = (x_restrict(figures) > 0).then_some("R-18");
     let names = named.map(|(name, _)| match name.as_str() {
         "original" => "オリジナル",
         name => name,
     });
-    mark.into_iter().chain(names).collect()
+    mark.into_iter().chain(names)
 }
 
 /// 0 a few pictures, 1 a story, 2 an animation.
@@ -127,7 +127,7 @@ pub(super) fn row(post: &Post, uploaded: i64, root: &str) -> Row {
         sl: sanity_level(post.rating),
         url: files::address(root, post, uploaded, 0, Form::Thumb),
         description: String::new(),
-        tags: tags(&figures).into_iter().map(str::to_owned).collect(),
+        tags: tags(&figures).map(str::to_owned).collect(),
         user_id: user_id.to_string(),
         user_name: user_name.to_owned(),
         width: post.file.width,
@@ -219,7 +219,7 @@ pub(super) fn work(post: &Post, uploaded: i64, root: &str) -> Work {
     let figures = post.figures();
     let (user_name, user_id) = user(post);
     let (id, title) = (post.id.to_string(), title(post));
-    let names = tags(&figures);
+    let names: Vec<&str> = tags(&figures).collect();
     let own = Row {
         ai_type: Some(ai_type(post)),
         profile_image_url: None,

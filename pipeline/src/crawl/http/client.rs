@@ -35,7 +35,6 @@ pub struct Client {
     site: String,
     hosts: Hosts,
     robots_exception: String,
-    verdict: String,
     login: Option<Login>,
     interval: Duration,
     image_interval: Duration,
@@ -75,7 +74,6 @@ impl Client {
             site: request.name.clone(),
             hosts: request.hosts.clone(),
             robots_exception: request.site.robots_exception.trim().to_string(),
-            verdict: String::new(),
             login,
             interval: seconds(interval),
             image_interval: seconds(image_interval),
@@ -108,27 +106,22 @@ impl Client {
         refused("redirect", format!("{}: too many redirects", ask.url))
     }
 
-    /// Reads the robots.txt of the site's own host.
+    /// What the robots.txt of the site's own host says, in words, and whether it is excepted from.
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub(super) async fn read_verdict(&mut self, root: &Url) -> Result<(), HttpError> {
+    pub async fn verdict(&self, root: &Url) -> Result<String, HttpError> {
         let rules = self.rules(root).await?;
         let read = if now() - rules.fetched_at < 5 {
             "read now"
         } else {
             "read within a day"
         };
-        self.verdict = format!("robots.txt of {} ({read}): {}", hosts::key(root), rules.describe());
+        let mut words = format!("robots.txt of {} ({read}): {}", hosts::key(root), rules.describe());
         if !self.robots_exception.is_empty() {
-            self.verdict += &format!("; the API is asked all the same: {}", self.robots_exception);
+            words += &format!("; the API is asked all the same: {}", self.robots_exception);
         }
-        Ok(())
-    }
-
-    /// What the robots.txt of the site's own host says, in words, and whether it is excepted from.
-    pub fn verdict(&self) -> &str {
-        &self.verdict
+        Ok(words)
     }
 
     /// Checks a URL against its host's robots.txt; gives what the host wants between two requests.

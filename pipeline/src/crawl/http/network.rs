@@ -128,10 +128,10 @@ impl Network {
         let client = cell
             .get_or_try_init(|| async { build(&self.0.settings, request.loopback) })
             .await?;
-        let mut client = Client::new(self, client.clone(), request, self.login(request)?);
-        match client.read_verdict(&request.root).await {
+        let client = Client::new(self, client.clone(), request, self.login(request)?);
+        match client.verdict(&request.root).await {
             // The listing meets the same `Later`, and says so.
-            Ok(()) | Err(HttpError::Later { .. }) => {}
+            Ok(_) | Err(HttpError::Later { .. }) => {}
             Err(HttpError::Stopped) => return Err(Interrupted.into()),
             Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot crawl {}", request.name))),
         }

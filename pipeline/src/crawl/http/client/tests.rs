@@ -165,11 +165,8 @@ async fn what_robots_txt_forbids_is_not_asked_and_a_reasoned_exception_opens_the
     );
     place.site.robots_exception = "their help page documents /post.json".into();
     let client = place.client().await;
-    assert!(
-        client.verdict().contains("documents /post.json"),
-        "{}",
-        client.verdict()
-    );
+    let verdict = client.verdict(&place.root).await.expect("is read");
+    assert!(verdict.contains("documents /post.json"), "{verdict}");
     place.api(&client, "/post.json").await.expect("is excepted");
     let error = place.file(&client, &file).await.expect_err("is not");
     assert!(matches!(error, HttpError::Refused { reason: "robots", .. }), "{error}");
