@@ -36,6 +36,9 @@ pub enum Fault {
     /// The right answer with at most so many rows, though there are more: the rest comes with the
     /// next page, as where a site hides rows after it has counted them. 0 is an empty page.
     Rows(usize),
+    /// The right answer to a search for everything: all terms but those that page are passed over, as
+    /// by a site that does not know them.
+    Deaf,
     /// 429, 503 or 421 with the request to come back later.
     Busy(u16, RetryAfter),
     /// The right bytes in sixteen pieces, with this pause before each.

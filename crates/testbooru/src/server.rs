@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use axum::Router;
 use axum::extract::{self, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -195,6 +195,11 @@ async fn watch(State(shared): State<Arc<Shared>>, mut request: extract::Request,
     if let Fault::Rows(rows) = fault {
         request.extensions_mut().insert(MostRows(rows));
     }
+    if fault == Fault::Deaf
+        && let Some(uri) = without_filters(request.uri())
+    {
+        *request.uri_mut() = uri;
+    }
     let refuse = wording(request.uri().path());
     respond::faulty(fault, refuse, next.run(request))
         .await
@@ -202,6 +207,21 @@ async fn watch(State(shared): State<Arc<Shared>>, mut request: extract::Request,
             let message = format!("the fault cannot be played: {error:#}");
             (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
         })
+}
+
+/// The same request with no terms in its `tags` but those that page; `None` where it has no query.
+fn without_filters(uri: &Uri) -> Option<Uri> {
+    let pages = |term: &&str| {
+        ["id:", "id%3A", "order:", "order%3A"]
+            .iter()
+            .any(|start| term.starts_with(start))
+    };
+    let heard = |pair: &str| match pair.strip_prefix("tags=") {
+        Some(tags) => format!("tags={}", tags.split('+').filter(pages).collect::<Vec<_>>().join("+")),
+        None => pair.to_string(),
+    };
+    let pairs: Vec<String> = uri.query()?.split('&').map(heard).collect();
+    format!("{}?{}", uri.path(), pairs.join("&")).parse().ok()
 }
 
 /// How the site that a path belongs to words a status.
