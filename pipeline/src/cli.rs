@@ -30,6 +30,8 @@ pub struct Cli {
 pub enum Command {
     /// Lists a site's posts and fetches their pictures
     Crawl(crawl::Args),
+    /// Asks a site for its latest posts, once, and says what answered and which settings apply
+    Check(crawl::check::Args),
     /// Takes a folder of heads or pictures into the catalog
     Import(import::Args),
     /// Finds the faces in stored pictures, cuts out their heads and judges them

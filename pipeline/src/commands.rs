@@ -63,6 +63,13 @@ async fn dispatch(
             sheet::run(&desk.catalog, &desk.store, &digests, &args, &out).await?
         }
         Command::Manifest(command) => return manifests(command, settings, data, stop, journal).await,
+        Command::Check(args) => {
+            let request = args.resolve(&settings.crawl, &settings.sites)?;
+            // Under the lock: a crawl under way asks its host for one answer at a time.
+            let desk = Desk::to_write(settings, data, &format!("check {}", args.site), stop).await?;
+            desk.check(&request).await?;
+            return Ok(0);
+        }
         Command::Crawl(args) if args.dry_run => return dry_run(&args, &settings, &data, &stop).await,
         Command::Crawl(args) => {
             let request = args.resolve(&settings.crawl, &settings.sites)?;

@@ -44,7 +44,9 @@ impl Desk {
     /// `Locked`; a store that vanished; a database or folder that refuses.
     pub async fn to_write(settings: Settings, data: PathBuf, command: &str, stop: Stop) -> anyhow::Result<Self> {
         let lock = Lock::take(&data, command)?;
-        Self::open(settings, data, Some(lock), stop).await
+        let desk = Self::open(settings, data, Some(lock), stop).await?;
+        desk.store.check_room()?;
+        Ok(desk)
     }
 
     /// Opens a data folder that must exist, to read from it beside a run that writes.
@@ -72,6 +74,7 @@ impl Desk {
         } else {
             Store::create(&folder)?
         };
+        let store = store.keeping_free(settings.store.min_free_megabytes);
         if lock.as_ref().is_some_and(Lock::after_a_kill) {
             store.sweep()?;
         }
@@ -100,6 +103,15 @@ impl Desk {
     /// Where the catalog or the detector cannot be read.
     pub async fn digests(&self) -> anyhow::Result<Digests> {
         digests::current(&self.catalog, &self.settings.crop, &self.settings.curate).await
+    }
+
+    /// Asks one site once, and prints what answered.
+    ///
+    /// # Errors
+    /// As [`crawl::check::run`].
+    pub async fn check(&self, request: &crawl::CrawlRequest) -> anyhow::Result<()> {
+        crawl::check::run(&self.network, request).await?;
+        self.network.save().await
     }
 
     /// Crawls one site.
@@ -165,6 +177,9 @@ impl Desk {
             plan.tally(&self.store).print("purge, nothing removed yet");
             return Ok(());
         }
+        let posts: Vec<_> = plan.gone.posts.keys().collect();
+        let images: Vec<&str> = plan.gone.images.keys().map(String::as_str).collect();
+        crawl::forget_refused(&self.store, &posts, &images)?;
         purge::run(&self.catalog, &self.store, &self.data, &plan)
             .await?
             .print("purge");

@@ -1,13 +1,14 @@
 //! What a listing would cost in requests, asked before anything is listed.
 
+use dataset::failure::Interrupted;
+
 use super::http::{Ask, Client, HttpError};
 use super::request::CrawlRequest;
-use super::settings::CrawlSettings;
-use super::source::Span;
+use super::settings::{CrawlSettings, ListingForm};
+use super::source::{Dialect, Span};
 use crate::catalog::cursors::{self, Cursor};
 use crate::catalog::top;
 use crate::catalog::{Catalog, now, posts};
-use dataset::failure::Interrupted;
 
 /// A count, or one post, is a small answer; a page of a search is not.
 const MOST_BYTES: u64 = 32_000_000;
@@ -81,7 +82,8 @@ async fn of_refresh(
 /// Pages, the one that shows the end, and what each post costs of its own.
 fn requests(request: &CrawlRequest, posts: u64) -> u64 {
     let search = request.search();
-    let own = if search.asks_each_post() { posts } else { 0 };
+    let partial = search.ranking.is_none() && search.rows_are_partial(request.site.listing == ListingForm::Html);
+    let own = if partial { posts } else { 0 };
     posts.div_ceil(u64::from(search.page_size().max(1))) + 1 + own
 }
 
@@ -105,15 +107,15 @@ async fn count(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> an
             }
             Err(why) => why,
         },
-        Err(HttpError::Stopped) => return Err(Interrupted.into()),
-        Err(error) => error.to_string(),
+        Err(error) => shrugged(error)?,
     };
     let known = top::highest(catalog, &request.name).await?;
     let highest = match known {
         0 => first_page(client, request).await?,
         known => Some(known),
     };
-    Ok(match highest.filter(|_| !search.asks_each_post()) {
+    // Works of pixiv are numbered over all kinds of them, most of which no search has.
+    Ok(match highest.filter(|_| search.site.dialect != Dialect::Pixiv) {
         Some(highest) => Counted {
             posts: Some(highest),
             why: format!("at most: the highest post known is {highest}, and the site gives no count ({refused})"),
@@ -125,14 +127,28 @@ async fn count(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> an
     })
 }
 
+/// An error that only says that the site has no such answer, in words.
+///
+/// # Errors
+/// Any other: the site is not to be asked further, or the run ends.
+fn shrugged(error: HttpError) -> anyhow::Result<String> {
+    match error {
+        HttpError::Refused { .. } | HttpError::Failed { .. } => Ok(error.to_string()),
+        HttpError::Stopped => Err(Interrupted.into()),
+        other => Err(other.into()),
+    }
+}
+
 /// The highest post of the first page, where there is one.
 async fn first_page(client: &Client, request: &CrawlRequest) -> anyhow::Result<Option<u64>> {
     let search = request.search();
     let span = Span::default();
     let answer = match client.get(&Ask::api(&search.page_url(span), MOST_BYTES)).await {
         Ok(answer) => answer,
-        Err(HttpError::Stopped) => return Err(Interrupted.into()),
-        Err(_) => return Ok(None),
+        Err(error) => {
+            shrugged(error)?;
+            return Ok(None);
+        }
     };
     let page = search.parse(&answer.bytes, span, now()).unwrap_or_default();
     let highest = page.posts.iter().map(|post| post.number.unsigned_abs()).max();

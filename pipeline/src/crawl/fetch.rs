@@ -8,6 +8,7 @@ use vision::picture::Limits;
 
 use super::arrival;
 use super::http::{Answer, Ask, Client, HttpError, Known};
+use super::quarantine::{Origin, Quarantine};
 use super::request::{CrawlRequest, Form};
 use super::settings::CrawlSettings;
 use super::source::FileUrls;
@@ -87,6 +88,8 @@ pub struct Fetcher<'run> {
     pub settings: &'run CrawlSettings,
     /// What is not to be stored.
     pub denied: &'run Denied,
+    /// Where files go that are not what their post says.
+    pub quarantine: &'run Quarantine,
 }
 
 impl Fetcher<'_> {
@@ -250,7 +253,7 @@ impl Fetcher<'_> {
         let kept = match known {
             Some(image) => Ok((image, None)),
             None => self
-                .keep(answer, wanted)
+                .keep(answer, wanted, &url)
                 .await?
                 .map(|image| (image.image.clone(), Some(image))),
         };
@@ -285,8 +288,14 @@ impl Fetcher<'_> {
     }
 
     /// Checks a picture and puts it into the store.
-    async fn keep(&self, answer: Answer, wanted: &Wanted<'_>) -> anyhow::Result<Result<Image, Outcome>> {
-        let (store, deny) = (self.store.clone(), self.denied.clone());
+    async fn keep(&self, answer: Answer, wanted: &Wanted<'_>, url: &Url) -> anyhow::Result<Result<Image, Outcome>> {
+        let (store, deny, quarantine) = (self.store.clone(), self.denied.clone(), self.quarantine.clone());
+        let origin = Origin {
+            source: wanted.post.source.clone(),
+            post: wanted.post.post.clone(),
+            page: wanted.page,
+            url: url.to_string(),
+        };
         // The site names the MD5 of the original alone.
         let md5 = wanted
             .post
@@ -296,7 +305,10 @@ impl Fetcher<'_> {
         let checked = tokio::task::spawn_blocking(move || {
             let image = match arrival::check(&answer, md5.as_deref(), &Limits::default(), now()) {
                 Ok(image) => image,
-                Err(outcome) => return anyhow::Ok(Err(outcome)),
+                Err(outcome) => {
+                    quarantine.keep(&answer.bytes, &origin, &outcome)?;
+                    return anyhow::Ok(Err(outcome));
+                }
             };
             if deny.has_image(&image) {
                 return Ok(Err(denied(Some(&image.md5))));

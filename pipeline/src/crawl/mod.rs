@@ -4,6 +4,7 @@
 //! run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome for.
 
 mod arrival;
+pub mod check;
 mod cost;
 mod details;
 mod download;
@@ -14,6 +15,7 @@ mod listing;
 mod pages;
 mod plan;
 mod progress;
+mod quarantine;
 mod request;
 mod settings;
 mod share;
@@ -23,6 +25,7 @@ mod table;
 use dataset::Store;
 
 pub use http::Network;
+pub use quarantine::forget as forget_refused;
 pub use request::{Args, CrawlRequest, Form};
 pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
 pub use table::RunCrawl;
@@ -34,8 +37,10 @@ use crate::journal::{Event, Journal};
 use crate::outcome::Tally;
 use download::{Download, Fetched};
 use fetch::Fetcher;
+use http::Client;
 use listing::Listing;
 use progress::Progress;
+use quarantine::Quarantine;
 
 /// Runs a crawl.
 ///
@@ -52,7 +57,7 @@ pub async fn run(
     let (settings, stop) = (network.settings(), network.stop());
     let client = network.client(request).await?;
     let request = &share::begin(catalog, &client, request).await?;
-    begin(request, settings, journal);
+    begin(&client, request, settings, journal).await?;
     let denied = Denied::load(catalog).await?;
     let progress = Progress::listing(journal, &request.name);
     let listing = Listing {
@@ -77,6 +82,7 @@ pub async fn run(
             request,
             settings,
             denied: &denied,
+            quarantine: &Quarantine::beside(store, &denied, settings.quarantine_megabytes)?,
         };
         let download = Download { fetcher, journal, stop };
         download.run().await?
@@ -88,8 +94,13 @@ pub async fn run(
 }
 
 /// Says what is asked, and what is checked here only.
-fn begin(request: &CrawlRequest, settings: &CrawlSettings, journal: &Journal) {
-    let header = plan::header(request, settings);
+async fn begin(
+    client: &Client,
+    request: &CrawlRequest,
+    settings: &CrawlSettings,
+    journal: &Journal,
+) -> anyhow::Result<()> {
+    let header = plan::header(client, request, settings).await?;
     journal.say(format!("crawl {} at {}\n{header}", request.name, request.root).trim_end());
     let query = request.search().query();
     journal.event(&Event::Crawl {
@@ -100,6 +111,7 @@ fn begin(request: &CrawlRequest, settings: &CrawlSettings, journal: &Journal) {
         filters: &request.query,
         likes: request.search().likes().describe(),
     });
+    Ok(())
 }
 
 /// Says what [`run`] would do and cost; asks the site for a count at most.

@@ -116,7 +116,7 @@ async fn a_picture_that_was_replaced_goes_with_its_post(house: House) {
         reason: "truncated",
         detail: String::new(),
     };
-    let failed = File::of(&crate::common::post(1, Some(1)), outcome);
+    let failed = File::of(&post(1, Some(1)), outcome);
     let mut write = house.catalog.write().await.expect("begins");
     files::record(&mut write, &failed).await.expect("writes");
     write.commit().await.expect("commits");

@@ -112,7 +112,12 @@ impl Client {
     /// As [`Self::get`].
     pub async fn verdict(&self, root: &Url) -> Result<String, HttpError> {
         let rules = self.rules(root).await?;
-        let mut words = format!("robots.txt of {}: {}", hosts::key(root), rules.describe());
+        let read = if now() - rules.fetched_at < 5 {
+            "read now"
+        } else {
+            "read within a day"
+        };
+        let mut words = format!("robots.txt of {} ({read}): {}", hosts::key(root), rules.describe());
         if !self.robots_exception.is_empty() {
             words += &format!("; the API is asked all the same: {}", self.robots_exception);
         }
@@ -400,3 +405,6 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,7 +115,7 @@ impl Network {
     }
 
     /// A client that asks only the request's hosts, at its site's pace. The robots.txt of the site's
-    /// own host is read, and its verdict printed.
+    /// own host is read.
     ///
     /// # Errors
     /// Where the certificates or the login cannot be read, or the robots.txt; `Interrupted`.
@@ -130,9 +130,8 @@ impl Network {
             .await?;
         let client = Client::new(self, client.clone(), request, self.login(request)?);
         match client.verdict(&request.root).await {
-            Ok(verdict) => eprintln!("{verdict}"),
-            // The listing meets the same, and says so.
-            Err(HttpError::Later { .. }) => {}
+            // The listing meets the same `Later`, and says so.
+            Ok(_) | Err(HttpError::Later { .. }) => {}
             Err(HttpError::Stopped) => return Err(Interrupted.into()),
             Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot crawl {}", request.name))),
         }
@@ -191,6 +190,16 @@ impl Network {
     /// What was counted of each host.
     pub fn traffic(&self) -> &Traffic {
         &self.0.traffic
+    }
+
+    /// Puts what was counted since the last call into the catalog.
+    ///
+    /// # Errors
+    /// Where the catalog refuses.
+    pub async fn save(&self) -> anyhow::Result<()> {
+        let mut write = self.0.catalog.write().await?;
+        self.0.traffic.save(&mut write).await?;
+        write.commit().await
     }
 
     /// Waits until there is memory for a file: for the length it gives, or for the largest one.

@@ -39,11 +39,6 @@ impl Search<'_> {
         found.ok_or_else(|| "the answer names no count of posts".into())
     }
 
-    /// Whether each listed post costs a request of its own.
-    pub fn asks_each_post(&self) -> bool {
-        self.site.dialect == Dialect::Pixiv && self.ranking.is_none()
-    }
-
     /// Rankings of the selection's period, which reaches back to the first of all where it names no
     /// begin.
     fn rankings(&self, mode: &str, now: i64) -> u64 {
