@@ -177,9 +177,6 @@ impl Desk {
             plan.tally(&self.store).print("purge, nothing removed yet");
             return Ok(());
         }
-        let posts: Vec<_> = plan.gone.posts.keys().collect();
-        let images: Vec<&str> = plan.gone.images.keys().map(String::as_str).collect();
-        crawl::forget_refused(&self.store, &posts, &images)?;
         purge::run(&self.catalog, &self.store, &self.data, &plan)
             .await?
             .print("purge");

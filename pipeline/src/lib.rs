@@ -23,6 +23,7 @@ pub mod period;
 pub mod popularity;
 pub mod progress;
 pub mod purge;
+mod quarantine;
 pub mod run;
 pub mod selection;
 pub mod settings;

@@ -7,8 +7,7 @@ use url::Url;
 use vision::picture::Limits;
 
 use super::arrival;
-use super::http::{Answer, Ask, Client, HttpError, Known};
-use super::quarantine::{Origin, Quarantine};
+use super::http::{Answer, Ask, Client, HttpError, Known, NO_TRAINING};
 use super::request::{CrawlRequest, Form};
 use super::settings::CrawlSettings;
 use super::source::FileUrls;
@@ -17,6 +16,7 @@ use crate::catalog::files::{self, Earlier, File, Outcome, Pending};
 use crate::catalog::images::Image;
 use crate::catalog::posts::Post;
 use crate::catalog::{Catalog, now};
+use crate::quarantine::{Origin, Quarantine};
 
 /// A list of a work's pictures is some 50 KB.
 const MOST_LIST_BYTES: u64 = 8_000_000;
@@ -89,7 +89,7 @@ pub struct Fetcher<'run> {
     /// What is not to be stored.
     pub denied: &'run Denied,
     /// Where files go that are not what their post says.
-    pub quarantine: &'run Quarantine,
+    pub quarantine: Quarantine,
 }
 
 impl Fetcher<'_> {
@@ -235,11 +235,15 @@ impl Fetcher<'_> {
         if let Some(film) = film(&url) {
             return refused("no-picture", format!("its name ends in .{film}"));
         }
+        self.store.check_room()?;
         let answer = match self.ask(&url, wanted).await {
             Ok(answer) => answer,
             Err(error) => {
                 return missed(error).map(|missed| match missed {
-                    Missed::Outcome(outcome) => arrived(wanted.file(outcome)),
+                    Missed::Outcome(outcome) => arrived(File {
+                        robots: forbidden(&outcome),
+                        ..wanted.file(outcome)
+                    }),
                     Missed::Try(tried) => tried,
                 });
             }
@@ -342,6 +346,17 @@ fn missed(error: HttpError) -> anyhow::Result<Missed> {
             return Err(anyhow::Error::new(error).context("cannot fetch the pictures that still wait"));
         }
     })
+}
+
+/// The X-Robots-Tag for which a file was refused.
+fn forbidden(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Refused {
+            reason: NO_TRAINING,
+            detail,
+        } => Some(detail.clone()),
+        _ => None,
+    }
 }
 
 fn arrived(file: File) -> Try {

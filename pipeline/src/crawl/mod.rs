@@ -15,7 +15,6 @@ mod listing;
 mod pages;
 mod plan;
 mod progress;
-mod quarantine;
 mod request;
 mod settings;
 mod share;
@@ -25,7 +24,6 @@ mod table;
 use dataset::Store;
 
 pub use http::Network;
-pub use quarantine::forget as forget_refused;
 pub use request::{Args, CrawlRequest, Form};
 pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
 pub use table::RunCrawl;
@@ -35,12 +33,12 @@ use crate::catalog::denied::Denied;
 use crate::catalog::files::{self, Window};
 use crate::journal::{Event, Journal};
 use crate::outcome::Tally;
+use crate::quarantine::Quarantine;
 use download::{Download, Fetched};
 use fetch::Fetcher;
-use http::Client;
 use listing::Listing;
+use plan::Plan;
 use progress::Progress;
-use quarantine::Quarantine;
 
 /// Runs a crawl.
 ///
@@ -57,7 +55,7 @@ pub async fn run(
     let (settings, stop) = (network.settings(), network.stop());
     let client = network.client(request).await?;
     let request = &share::begin(catalog, &client, request).await?;
-    begin(&client, request, settings, journal).await?;
+    begin(request, &plan::header(&client, request, settings).await?, journal);
     let denied = Denied::load(catalog).await?;
     let progress = Progress::listing(journal, &request.name);
     let listing = Listing {
@@ -71,6 +69,7 @@ pub async fn run(
     let listed = listing.run().await;
     progress.finish();
     let listed = listed?;
+    // What waits is counted by the thresholds that the listing now gives.
     let request = &share::settle(catalog, request).await?;
     let fetched = if request.list_only {
         Fetched::default()
@@ -82,36 +81,16 @@ pub async fn run(
             request,
             settings,
             denied: &denied,
-            quarantine: &Quarantine::beside(store, &denied, settings.quarantine_megabytes)?,
+            quarantine: Quarantine::beside(store, &denied, settings.quarantine_megabytes)?,
         };
         let download = Download { fetcher, journal, stop };
         download.run().await?
     };
+    network.save().await?;
     let attempts = i64::from(settings.file_attempts);
     let all = Window::below(i64::MAX);
     let waiting = files::count_pending(catalog, &request.selection, attempts, all).await?;
     Ok(funnel::tally(&listed, &fetched, waiting))
-}
-
-/// Says what is asked, and what is checked here only.
-async fn begin(
-    client: &Client,
-    request: &CrawlRequest,
-    settings: &CrawlSettings,
-    journal: &Journal,
-) -> anyhow::Result<()> {
-    let header = plan::header(client, request, settings).await?;
-    journal.say(format!("crawl {} at {}\n{header}", request.name, request.root).trim_end());
-    let query = request.search().query();
-    journal.event(&Event::Crawl {
-        site: &request.name,
-        root: request.root.as_str(),
-        query: &query.words,
-        residue: &query.residue,
-        filters: &request.query,
-        likes: request.search().likes().describe(),
-    });
-    Ok(())
 }
 
 /// Says what [`run`] would do and cost; asks the site for a count at most.
@@ -124,4 +103,19 @@ pub async fn dry_run(catalog: &Catalog, network: &Network, request: &CrawlReques
     let request = share::begin(catalog, &client, request).await?;
     let plan = plan::dry_run(catalog, &client, &request, settings).await?;
     Ok(format!("crawl {} at {}, not done:\n{plan}", request.name, request.root))
+}
+
+/// Says what is asked, and what is checked here only.
+fn begin(request: &CrawlRequest, header: &Plan, journal: &Journal) {
+    let query = request.search().query();
+    let likes = request.search().likes().describe();
+    journal.say(format!("crawl {} at {}\n{header}", request.name, request.root).trim_end());
+    journal.event(&Event::Crawl {
+        site: &request.name,
+        root: request.root.as_str(),
+        query: &query.words,
+        residue: &query.residue,
+        filters: &request.query,
+        likes,
+    });
 }
