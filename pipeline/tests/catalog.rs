@@ -346,7 +346,7 @@ async fn a_share_is_taken_year_by_year_of_the_narrowest_listing_that_has_all(cat
     let queries: Vec<&str> = listings.iter().map(|listing| listing.query.as_str()).collect();
     assert_eq!(queries, ["rating=safe source=shared", ""]);
     let percent = Percent::read(25.0).expect("a share");
-    let years = top::years(catalog, "shared", &safe, percent, listings[0].finished_at).await;
+    let years = top::years(catalog, "shared", &safe, percent, &listings[0]).await;
     let years: Vec<(i64, u64)> = years
         .expect("reads")
         .iter()
