@@ -1,7 +1,7 @@
 //! Files that are not what their post says, kept aside for people to look at: each under the SHA-256
 //! of its bytes, with its reason beside it. No name comes from the network.
 
-use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +12,7 @@ use dataset::files::{sorted_entries, write_durably};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::catalog::denied::Denied;
 use crate::catalog::files::Outcome;
 
 /// Outcomes whose bytes are worth a look.
@@ -26,6 +27,7 @@ pub struct Quarantine {
     folder: PathBuf,
     most: u64,
     taken: Arc<AtomicU64>,
+    denied: Denied,
 }
 
 /// Where a file came from.
@@ -50,11 +52,11 @@ struct Note {
 }
 
 impl Quarantine {
-    /// The folder beside the store, which takes so many megabytes (10^6 bytes).
+    /// The folder beside the store, which takes so many megabytes (10^6 bytes) of what is not denied.
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub fn beside(store: &Store, megabytes: u64) -> anyhow::Result<Self> {
+    pub fn beside(store: &Store, denied: &Denied, megabytes: u64) -> anyhow::Result<Self> {
         let folder = store.folder().with_file_name("quarantine");
         let mut taken = 0;
         for path in entries(&folder)? {
@@ -64,6 +66,7 @@ impl Quarantine {
             folder,
             most: megabytes.saturating_mul(MEGA),
             taken: Arc::new(taken.into()),
+            denied: denied.clone(),
         })
     }
 
@@ -76,6 +79,10 @@ impl Quarantine {
             return Ok(());
         };
         let length = bytes.len() as u64;
+        let hash = hex::encode(Sha256::digest(bytes));
+        if self.denied.has_sha256(&hash) {
+            return Ok(());
+        }
         if !REASONS.contains(reason) || self.taken.fetch_add(length, Ordering::Relaxed) + length > self.most {
             return Ok(());
         }
@@ -84,7 +91,7 @@ impl Quarantine {
             reason: (*reason).to_string(),
             detail: detail.clone(),
         };
-        let path = self.folder.join(hex::encode(Sha256::digest(bytes)));
+        let path = self.folder.join(hash);
         let write = || {
             std::fs::create_dir_all(&self.folder)?;
             write_durably(&path.with_extension("bin"), bytes)?;
@@ -94,31 +101,45 @@ impl Quarantine {
     }
 }
 
-/// Removes the files of those posts, given as source and id.
+/// Removes the files of those posts, given as source and id, and those with one of these SHA-256. What
+/// a killed run left without a note goes too: nobody can say whose it is.
 ///
 /// # Errors
 /// Where the folder cannot be read or written.
-pub fn forget(store: &Store, posts: &BTreeSet<(String, String)>) -> anyhow::Result<()> {
+pub fn forget(store: &Store, posts: &[&(String, String)], hashes: &[&str]) -> anyhow::Result<()> {
     let folder = store.folder().with_file_name("quarantine");
-    for path in entries(&folder)?
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|kind| kind == "json"))
-    {
-        let note: Note = serde_json::from_slice(&std::fs::read(&path)?)
-            .with_context(|| format!("{} is no note of a refused file: remove it", path.display()))?;
-        let Origin { source, post, .. } = note.origin;
-        if posts.contains(&(source, post)) {
-            for part in [path.with_extension("bin"), path] {
-                match std::fs::remove_file(&part) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(error).with_context(|| format!("cannot remove {}", part.display()));
-                    }
-                    _ => {}
-                }
+    for bytes in entries(&folder)?.into_iter().filter(|path| !is_note(path)) {
+        let note = bytes.with_extension("json");
+        let goes = match std::fs::read(&note) {
+            Ok(text) => {
+                let read: Note = serde_json::from_slice(&text)
+                    .with_context(|| format!("{} is no note of a refused file: remove it", note.display()))?;
+                let post = (read.origin.source, read.origin.post);
+                let name = bytes.file_stem().unwrap_or_default().to_string_lossy();
+                posts.contains(&&post) || hashes.contains(&&*name)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => true,
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", note.display())),
+        };
+        if goes {
+            // The note last: it says whose the bytes are.
+            for part in [&bytes, &note] {
+                remove(part).with_context(|| format!("cannot remove {}", part.display()))?;
             }
         }
     }
     Ok(())
+}
+
+fn is_note(path: &Path) -> bool {
+    path.extension().is_some_and(|kind| kind == "json")
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -153,7 +174,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::create(&folder.path().join("store")).expect("creates");
         let files = || entries(&folder.path().join("quarantine")).expect("reads").len();
-        let quarantine = Quarantine::beside(&store, 1).expect("opens");
+        let quarantine = Quarantine::beside(&store, &Denied::default(), 1).expect("opens");
         quarantine
             .keep(b"other", &of("1"), &refused("md5-mismatch"))
             .expect("keeps");
@@ -165,13 +186,17 @@ mod tests {
             .keep(&[0; 600_000], &of("3"), &refused("undecodable"))
             .expect("keeps");
         assert_eq!(files(), 4);
-        let quarantine = Quarantine::beside(&store, 1).expect("opens again");
+        let quarantine = Quarantine::beside(&store, &Denied::default(), 1).expect("opens again");
         quarantine
             .keep(&[1; 600_000], &of("4"), &refused("undecodable"))
             .expect("has no room");
         assert_eq!(files(), 4);
-        let posts = [("board", "1"), ("other", "3")].map(|(source, post)| (source.into(), post.into()));
-        forget(&store, &BTreeSet::from(posts)).expect("forgets");
+        let (first, other) = (("board".into(), "1".into()), ("other".into(), "3".into()));
+        forget(&store, &[&first, &other], &[]).expect("forgets");
         assert_eq!(files(), 2);
+        std::fs::write(folder.path().join("quarantine/ab.bin"), b"whose?").expect("writes");
+        let hash = hex::encode(Sha256::digest([0; 600_000]));
+        forget(&store, &[], &[&hash]).expect("forgets by the bytes too");
+        assert_eq!(files(), 0, "and what has no note");
     }
 }

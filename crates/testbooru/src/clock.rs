@@ -32,7 +32,8 @@ pub(crate) fn written(seconds: i64, offset: i8, pattern: &str) -> String {
 
 /// `2022-09-21T17:22:06+00:00`.
 pub(crate) fn iso(seconds: i64, offset: i8) -> String {
-    written(seconds, offset, "%Y-%m-%dT%H:%M:%S%:z")
+    let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    time.display_with_offset(Offset::constant(offset)).to_string()
 }
 
 /// `Tue, 02 Jun 2026 08:00:00 GMT`.

@@ -60,6 +60,8 @@ pub enum Fault {
 pub enum Target {
     /// Those for this path, whatever the query: `/post.json`.
     Path(String),
+    /// Those for paths that begin so: `/ajax/illust/`.
+    Prefix(String),
     /// Those for any file of this post.
     Post(u64),
     /// Those for the file of any post.
@@ -104,6 +106,7 @@ impl Faults {
         let post = post();
         let hit = |planned: &Planned| match &planned.target {
             Target::Path(wanted) => wanted == path,
+            Target::Prefix(start) => path.starts_with(start.as_str()),
             Target::Post(id) => post == Some(*id),
             Target::AnyFile => post.is_some(),
         };
@@ -185,6 +188,8 @@ mod tests {
         let mut faults = Faults::default();
         faults.set(Target::Post(3), Fault::Empty, 2);
         faults.set(Target::Path("/post.json".into()), Fault::Challenge, u32::MAX);
+        faults.set(Target::Prefix("/ajax/".into()), Fault::Status(403), 1);
+        assert_eq!(faults.meet("/ajax/illust/5", || None), Some(Fault::Status(403)));
         assert_eq!(faults.meet("/image/a/b.jpg", || Some(4)), None);
         assert_eq!(faults.meet("/image/a/b.jpg", || Some(3)), Some(Fault::Empty));
         assert_eq!(faults.meet("/image/a/b.jpg", || Some(3)), Some(Fault::Empty));

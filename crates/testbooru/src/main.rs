@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use testbooru::{Board, Invention, Pictures, Server, Setup};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A local image board that serves drawn or given pictures
+/// A local image board that answers as Moebooru, Danbooru and pixiv do
 #[derive(Parser)]
 #[command(version, after_help = "Example: testbooru serve --count 300 --seed 1 --port 8080")]
 struct Cli {
@@ -20,7 +20,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve a board on 127.0.0.1; the first line printed is its address
-    #[command(after_help = "Example: testbooru serve --pictures ~/Pictures --port 8080 --minutes 30")]
+    #[command(
+        after_help = "Examples:\n  testbooru serve --pictures ~/Pictures --port 8080 --minutes 30\n  testbooru serve --posts 1000000 --count 20 --plain"
+    )]
     Serve(Serve),
 }
 

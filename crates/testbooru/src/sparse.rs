@@ -28,8 +28,10 @@ pub(crate) struct Sparse {
     pictures: Vec<Markable>,
     tag_sets: Vec<Vec<(String, TagType)>>,
     scores: Vec<i64>,
-    /// The first half of each file's MD5 with the post it is of, ascending.
-    by_md5: Vec<(u64, u32)>,
+    /// Of each post's file: all that is kept of a post.
+    md5s: Vec<[u8; 16]>,
+    /// Indices into `md5s`, ascending by what they point at.
+    by_md5: Vec<u32>,
 }
 
 /// What chance decides about a post: the bits of one word, each used once.
@@ -72,16 +74,13 @@ impl Sparse {
             scores: (0..SCORES)
                 .map(|rank| invent::score((rank as f64 + 0.5) / SCORES as f64))
                 .collect(),
-            by_md5: Vec::new(),
+            md5s: Vec::new(),
+            by_md5: (0..count).collect(),
         };
-        let entry = |index: u32| {
-            let id = FIRST_ID + u64::from(index);
-            let md5 = sparse.picture(id).md5(id);
-            (first_half(md5), index)
-        };
-        let mut by_md5: Vec<(u64, u32)> = (0..count).into_par_iter().map(entry).collect();
-        by_md5.par_sort_unstable();
-        sparse.by_md5 = by_md5;
+        let md5 = |id: u64| sparse.picture(id).md5(id);
+        let md5s: Vec<[u8; 16]> = sparse.ids().into_par_iter().map(md5).collect();
+        sparse.by_md5.par_sort_unstable_by_key(|index| md5s[*index as usize]);
+        sparse.md5s = md5s;
         Ok(sparse)
     }
 
@@ -105,11 +104,10 @@ impl Sparse {
     /// The post whose file has this checksum, in hex.
     pub fn by_md5(&self, md5: &str) -> Option<u64> {
         let bytes: [u8; 16] = hex::decode(md5).ok()?.try_into().ok()?;
-        let half = first_half(bytes);
-        let from = self.by_md5.partition_point(|(known, _)| *known < half);
-        let alike = self.by_md5[from..].iter().take_while(|(known, _)| *known == half);
-        let mut ids = alike.map(|(_, index)| FIRST_ID + u64::from(*index));
-        ids.find(|id| self.picture(*id).md5(*id) == bytes)
+        let found = self
+            .by_md5
+            .binary_search_by_key(&bytes, |index| self.md5s[*index as usize]);
+        found.ok().map(|place| FIRST_ID + u64::from(self.by_md5[place]))
     }
 
     /// What of a post can be compared: made without its texts.
@@ -185,7 +183,7 @@ impl Sparse {
             tags: figures.tags.to_vec(),
             source: format!("https://www.pixiv.net/en/artworks/{work}"),
             pages: pages.collect(),
-            file: Arc::new(self.picture(id).marked(id)),
+            file: Arc::new(self.picture(id).marked(id, self.md5s[(id - FIRST_ID) as usize])),
             faces: Vec::new(),
             heads: Vec::new(),
         }
@@ -206,12 +204,6 @@ impl Sparse {
         word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         Lots(word ^ (word >> 31))
     }
-}
-
-fn first_half(md5: [u8; 16]) -> u64 {
-    let mut half = [0; 8];
-    half.copy_from_slice(&md5[..8]);
-    u64::from_be_bytes(half)
 }
 
 /// The first id of which `before` no longer holds.

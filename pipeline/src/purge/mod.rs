@@ -103,7 +103,9 @@ pub async fn run(catalog: &Catalog, store: &Store, data: &Path, plan: &Plan) -> 
         Tombstones::add(&manifests.join(name), heads.iter().cloned())?;
     }
     // First: after a kill only the removals table is worked off.
-    quarantine::forget(store, &plan.gone.posts.keys().cloned().collect())?;
+    let posts: Vec<_> = plan.gone.posts.keys().collect();
+    let images: Vec<&str> = plan.gone.images.keys().map(String::as_str).collect();
+    quarantine::forget(store, &posts, &images)?;
     let mut write = catalog.write().await?;
     removals::record(&mut write, &plan.gone).await?;
     write.commit().await.context("cannot purge; nothing was removed yet")?;

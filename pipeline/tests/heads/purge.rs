@@ -3,7 +3,6 @@ use std::path::PathBuf;
 use dataset::{Manifest, Split};
 use pipeline::catalog::denied::{Denied, Entry};
 use pipeline::catalog::files::{self, File, Outcome};
-use pipeline::catalog::posts::Post;
 use pipeline::purge::{self, Plan};
 use pipeline::selection::Selection;
 
@@ -113,18 +112,11 @@ async fn a_picture_that_was_replaced_goes_with_its_post(house: House) {
     let before = house.add(1, Some(1), &png(&picture(1, &[(2, 2, 255)]))).await;
     house.crop(Selection::default()).await.expect("crops");
     let after = house.add(1, Some(1), &png(&picture(2, &[(2, 2, 255)]))).await;
-    let failed = File {
-        source: "board".into(),
-        post: "1".into(),
-        page: 0,
-        outcome: Outcome::Failed {
-            reason: "truncated",
-            detail: String::new(),
-        },
-        md5: None,
-        recorded_at: 0,
-        ..File::of(&Post::default(), Outcome::Stored(String::new()))
+    let outcome = Outcome::Failed {
+        reason: "truncated",
+        detail: String::new(),
     };
+    let failed = File::of(&post(1, Some(1)), outcome);
     let mut write = house.catalog.write().await.expect("begins");
     files::record(&mut write, &failed).await.expect("writes");
     write.commit().await.expect("commits");
