@@ -7,6 +7,7 @@ use dataset::failure;
 use crate::catalog::Catalog;
 use crate::cli::{Cli, Command};
 use crate::desk::{Desk, data_folder};
+use crate::journal::Journal;
 use crate::outcome::Tally;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -19,9 +20,40 @@ use crate::{crawl, detect, manifest, purge, run, sheet, status};
 pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
     let settings = Settings::load(&cli.config)?;
     let data = data_folder(cli.data.as_deref(), &settings)?;
-    let share = settings.run.max_failed_share;
     let stop = Stop::on_signals()?;
-    let tally = match cli.command {
+    let journal = journal_of(&cli.command, &data);
+    let code = dispatch(cli.command, settings, data, stop, &journal).await;
+    if let Err(error) = &code {
+        journal.error(error);
+    }
+    code
+}
+
+/// Commands that run long and write keep a log.
+fn journal_of(command: &Command, data: &Path) -> Journal {
+    match command {
+        Command::Crawl(args) => Journal::new(args.json).with_log(data, "crawl"),
+        Command::Run(args) => Journal::new(args.json).with_log(data, "run"),
+        Command::Import(_) => Journal::default().with_log(data, "import"),
+        Command::Crop(_) => Journal::default().with_log(data, "crop"),
+        Command::Curate(_) => Journal::default().with_log(data, "curate"),
+        _ => Journal::default(),
+    }
+}
+
+async fn dispatch(
+    command: Command,
+    settings: Settings,
+    data: PathBuf,
+    stop: Stop,
+    journal: &Journal,
+) -> anyhow::Result<u8> {
+    let share = settings.run.max_failed_share;
+    let told = |stage: &str, tally: Tally| {
+        journal.funnel(stage, &tally);
+        tally
+    };
+    let tally = match command {
         Command::Detect(args) => detect_files(&args, &settings, &stop)?,
         Command::Status(args) => return show_status(&args, Desk::to_read(settings, data, stop).await?).await,
         Command::Sheet(args) => {
@@ -30,7 +62,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
             let out = args.out.clone().unwrap_or_else(|| desk.data.join("sheets"));
             sheet::run(&desk.catalog, &desk.store, &digests, &args, &out).await?
         }
-        Command::Manifest(command) => return manifests(command, settings, data, stop).await,
+        Command::Manifest(command) => return manifests(command, settings, data, stop, journal).await,
         Command::Check(args) => {
             let request = args.resolve(&settings.crawl, &settings.sites)?;
             // Under the lock: a crawl under way asks its host for one answer at a time.
@@ -42,24 +74,24 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Crawl(args) => {
             let request = args.resolve(&settings.crawl, &settings.sites)?;
             let desk = Desk::to_write(settings, data, &format!("crawl {}", args.site), stop).await?;
-            printed("crawl", desk.crawl(&request).await?)
+            told("crawl", desk.crawl(&request, journal).await?)
         }
         Command::Import(args) => {
             let request = args.resolve()?;
             let desk = Desk::to_write(settings, data, "import", stop).await?;
-            printed("import", desk.import(&request).await?)
+            told("import", desk.import(&request).await?)
         }
         Command::Crop(args) => {
             let request = args.resolve()?;
             let desk = Desk::to_write(settings, data, "crop", stop).await?;
-            printed("crop", desk.crop(&request).await?)
+            told("crop", desk.crop(&request).await?)
         }
         Command::Curate(_) => {
             let desk = Desk::to_write(settings, data, "curate", stop).await?;
-            printed("curate", desk.curate().await?)
+            told("curate", desk.curate().await?)
         }
         Command::Purge(args) => return purges(&args, settings, data, stop).await,
-        Command::Run(_) => run::run(&Desk::to_write(settings, data, "run", stop).await?).await?,
+        Command::Run(_) => run::run(&Desk::to_write(settings, data, "run", stop).await?, journal).await?,
     };
     Ok(if tally.exceeds(share) {
         failure::ITEM_FAILURES
@@ -78,11 +110,6 @@ async fn dry_run(args: &crawl::Args, settings: &Settings, data: &Path, stop: &St
         crawl::dry_run(&catalog, &network, &settings.crawl, &request).await?
     );
     Ok(0)
-}
-
-fn printed(stage: &str, tally: Tally) -> Tally {
-    tally.print(stage);
-    tally
 }
 
 fn detect_files(args: &detect::Args, settings: &Settings, stop: &Stop) -> anyhow::Result<Tally> {
@@ -128,13 +155,19 @@ async fn purges(args: &purge::Args, settings: Settings, data: PathBuf, stop: Sto
     Ok(0)
 }
 
-async fn manifests(command: manifest::Command, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<u8> {
+async fn manifests(
+    command: manifest::Command,
+    settings: Settings,
+    data: PathBuf,
+    stop: Stop,
+    journal: &Journal,
+) -> anyhow::Result<u8> {
     let folder = data.join("manifests");
     match command {
         manifest::Command::Create { name, select } => {
             let selection = select.resolve()?;
             let desk = Desk::to_write(settings, data, "manifest create", stop).await?;
-            desk.freeze(Some(&name), &selection).await?;
+            desk.freeze(Some(&name), &selection, journal).await?;
         }
         manifest::Command::List { json } => manifest::list(&folder, json)?,
         manifest::Command::Show { name, json } => manifest::show(&folder, &name, json)?,

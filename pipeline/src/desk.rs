@@ -10,6 +10,7 @@ use dataset::failure::Usage;
 use crate::catalog::{Catalog, summary};
 use crate::crawl::Network;
 use crate::digests::{self, Digests};
+use crate::journal::Journal;
 use crate::lock::Lock;
 use crate::manifest::Origin;
 use crate::outcome::Tally;
@@ -117,9 +118,8 @@ impl Desk {
     ///
     /// # Errors
     /// As [`crawl::run`].
-    pub async fn crawl(&self, request: &crawl::CrawlRequest) -> anyhow::Result<Tally> {
-        let (settings, network) = (&self.settings.crawl, &self.network);
-        crawl::run(&self.catalog, &self.store, network, settings, request, &self.stop).await
+    pub async fn crawl(&self, request: &crawl::CrawlRequest, journal: &Journal) -> anyhow::Result<Tally> {
+        crawl::run(&self.catalog, &self.store, &self.network, request, journal).await
     }
 
     /// Takes in a folder, and judges its heads.
@@ -176,9 +176,6 @@ impl Desk {
             plan.tally(&self.store).print("purge, nothing removed yet");
             return Ok(());
         }
-        let posts: Vec<_> = plan.gone.posts.keys().collect();
-        let images: Vec<&str> = plan.gone.images.keys().map(String::as_str).collect();
-        crawl::forget_refused(&self.store, &posts, &images)?;
         purge::run(&self.catalog, &self.store, &self.data, &plan)
             .await?
             .print("purge");
@@ -189,7 +186,12 @@ impl Desk {
     ///
     /// # Errors
     /// As [`manifest::create`].
-    pub async fn freeze(&self, name: Option<&str>, selection: &Selection) -> anyhow::Result<manifest::Creation> {
+    pub async fn freeze(
+        &self,
+        name: Option<&str>,
+        selection: &Selection,
+        journal: &Journal,
+    ) -> anyhow::Result<manifest::Creation> {
         let digests = self.digests().await?;
         let selection = &self.settled(selection).await?;
         let popularity: BTreeMap<String, String> = self
@@ -209,9 +211,8 @@ impl Desk {
             Some(name) => manifest::create(catalog, &folder, settings, &origin, name).await?,
             None => manifest::refresh(catalog, &folder, settings, &origin).await?,
         };
-        let (name, rows) = (&creation.manifest.name, creation.manifest.rows.len());
-        let word = if creation.created { "created" } else { "unchanged" };
-        println!("manifest {name}: {word}, {rows} heads, id {}", creation.manifest.id());
+        let manifest = &creation.manifest;
+        journal.manifest(&manifest.name, creation.created, manifest.rows.len(), &manifest.id());
         Ok(creation)
     }
 }

@@ -31,21 +31,23 @@ impl Tally {
         self.failed as f64 > share * (self.done + self.failed) as f64
     }
 
-    /// Prints the funnel, one line a count.
+    /// Prints [`Self::text`].
     pub fn print(&self, stage: &str) {
-        println!(
+        println!("{}", self.text(stage));
+    }
+
+    /// The funnel as a table, one line a count.
+    pub fn text(&self, stage: &str) -> String {
+        let mut text = format!(
             "{stage}: {} done, {} already there, {} failed",
             self.done, self.skipped, self.failed
         );
-        let width = self
-            .lines
-            .iter()
-            .map(|(label, _)| label.chars().count())
-            .max()
-            .unwrap_or(0);
+        let width = self.lines.iter().map(|(label, _)| label.chars().count()).max();
+        let width = width.unwrap_or(0);
         for (label, count) in &self.lines {
-            println!("  {label:<width$}  {count:>8}");
+            text.push_str(&format!("\n  {label:<width$}  {count:>8}"));
         }
+        text
     }
 }
 

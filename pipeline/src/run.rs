@@ -5,26 +5,31 @@ use anyhow::Context;
 use crate::catalog::summary;
 use crate::crop::CropRequest;
 use crate::desk::Desk;
+use crate::journal::Journal;
 use crate::outcome::Tally;
 
 /// Does every stage that [run] of the settings names, and freezes a new version if rows changed
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(after_help = "Example: pipeline --config /home/you/anime-heads/stages.toml run")]
-pub struct Args {}
+pub struct Args {
+    /// JSON objects, one a line, in place of the tables
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Crawls, crops, judges and freezes. What each stage did is printed as it ends.
 ///
 /// # Errors
 /// Of the first stage that stops; what the stages before it recorded stays.
-pub async fn run(desk: &Desk) -> anyhow::Result<Tally> {
+pub async fn run(desk: &Desk, journal: &Journal) -> anyhow::Result<Tally> {
     let mut all = Tally::default();
     for crawl in &desk.settings.run.crawl {
         let request = crawl.args().resolve(&desk.settings.crawl, &desk.settings.sites)?;
         let tally = desk
-            .crawl(&request)
+            .crawl(&request, journal)
             .await
             .with_context(|| format!("crawl {}", crawl.site))?;
-        tally.print(&format!("crawl {}", crawl.site));
+        journal.funnel(&format!("crawl {}", crawl.site), &tally);
         all.add(&tally);
     }
     let selection = desk.settings.run.select.resolve()?;
@@ -35,9 +40,9 @@ pub async fn run(desk: &Desk) -> anyhow::Result<Tally> {
             limit: None,
         };
         let tally = desk.crop(&request).await.context("crop")?;
-        tally.print("crop");
+        journal.funnel("crop", &tally);
         all.add(&tally);
     }
-    desk.freeze(None, &selection).await.context("manifest")?;
+    desk.freeze(None, &selection, journal).await.context("manifest")?;
     Ok(all)
 }

@@ -10,6 +10,7 @@ use dataset::{Key, Store};
 use image::{ImageFormat, Rgb, RgbImage};
 use pipeline::catalog::Catalog;
 use pipeline::crawl::{self, Args, CrawlSettings, Network, SiteSettings};
+use pipeline::journal::Journal;
 use pipeline::outcome::Tally;
 use pipeline::selection::SelectionArgs;
 use pipeline::stop::Stop;
@@ -109,9 +110,8 @@ impl Crawl {
         };
         let sites = BTreeMap::from([(site, self.site.clone())]);
         let request = args.resolve(&self.settings, &sites)?;
-        let stop = Stop::never();
-        let network = Network::new(&self.catalog, &self.settings, &stop);
-        crawl::run(&self.catalog, &self.store, &network, &self.settings, &request, &stop).await
+        let network = Network::new(&self.catalog, &self.settings, &Stop::never());
+        crawl::run(&self.catalog, &self.store, &network, &request, &Journal::default()).await
     }
 
     async fn all(&self) -> Tally {

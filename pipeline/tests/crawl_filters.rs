@@ -12,6 +12,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use pipeline::catalog::Catalog;
 use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{self, Args, CrawlSettings, Network, SiteSettings};
+use pipeline::journal::Journal;
 use pipeline::outcome::Tally;
 use pipeline::popularity;
 use pipeline::selection::SelectionArgs;
@@ -225,8 +226,14 @@ impl Crawl {
     }
 
     async fn go(&self, request: &crawl::CrawlRequest) -> anyhow::Result<Tally> {
-        let (network, stop) = (self.network(), Stop::never());
-        crawl::run(&self.catalog, &self.store, &network, &self.settings, request, &stop).await
+        crawl::run(
+            &self.catalog,
+            &self.store,
+            &self.network(),
+            request,
+            &Journal::default(),
+        )
+        .await
     }
 
     async fn plan(&self, site: &str, select: SelectionArgs) -> String {

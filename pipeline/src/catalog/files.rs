@@ -179,6 +179,59 @@ async fn settle(write: &mut Write, file: &File) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
+/// What an earlier attempt at a file left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// Which of the post's files.
+    pub page: i64,
+    /// Whether it is stored or refused, and the post shows the same file now.
+    pub lasts: bool,
+    /// The picture in the store.
+    pub image: Option<String>,
+    /// The form that was asked for.
+    pub variant: String,
+    /// How its host named it.
+    pub known: Known,
+}
+
+/// How a host named a version of a file, to ask whether it is still that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub last_modified: Option<String>,
+}
+
+/// What earlier attempts at a post's files left, by page.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn of_post(catalog: &Catalog, source: &str, post: &str) -> anyhow::Result<Vec<Earlier>> {
+    const SQL: &str = concat!(
+        "SELECT f.page, f.image, f.variant, f.etag, f.last_modified, \
+         CAST(CASE WHEN f.outcome <> 'failed' AND ",
+        same_file!("f", "p"),
+        " THEN 1 ELSE 0 END AS BIGINT) AS lasts FROM files AS f \
+         JOIN posts AS p ON p.source = f.source AND p.post = f.post WHERE f.source = $1 AND f.post = $2 ORDER BY f.page"
+    );
+    let rows = sqlx::query(SQL).bind(source).bind(post).fetch_all(catalog.pool()).await;
+    let rows = rows.with_context(|| format!("cannot read the files of post {post} of {source}"))?;
+    let earlier = rows.iter().map(|row| {
+        Ok(Earlier {
+            page: row.try_get("page")?,
+            lasts: row.try_get::<i64, _>("lasts")? == 1,
+            image: row.try_get("image")?,
+            variant: row.try_get("variant")?,
+            known: Known {
+                etag: row.try_get("etag")?,
+                last_modified: row.try_get("last_modified")?,
+            },
+        })
+    });
+    earlier.collect()
+}
+
 /// Where to look for waiting files.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
@@ -188,6 +241,17 @@ pub struct Window {
     pub below: i64,
     /// At most so many, the highest post numbers first.
     pub limit: i64,
+}
+
+impl Window {
+    /// All posts below a number.
+    pub fn below(below: i64) -> Self {
+        Self {
+            from: 0,
+            below,
+            limit: i64::MAX,
+        }
+    }
 }
 
 /// Posts that wait and were not yet tried `$3` times in vain; `$1` and `$2` bound their numbers. The

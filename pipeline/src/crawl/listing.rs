@@ -51,7 +51,7 @@ pub struct Listing<'run> {
     /// What is not to be recorded.
     pub denied: &'run Denied,
     /// What is shown meanwhile.
-    pub progress: &'run Progress,
+    pub progress: &'run Progress<'run>,
 }
 
 impl Listing<'_> {

@@ -8,12 +8,13 @@ pub mod check;
 mod cost;
 mod details;
 mod download;
+mod fetch;
+mod funnel;
 mod http;
 mod listing;
 mod pages;
 mod plan;
 mod progress;
-mod quarantine;
 mod request;
 mod settings;
 mod share;
@@ -23,17 +24,20 @@ mod table;
 use dataset::Store;
 
 pub use http::Network;
-pub use quarantine::forget as forget_refused;
 pub use request::{Args, CrawlRequest, Form};
 pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
 pub use table::RunCrawl;
 
 use crate::catalog::Catalog;
-use crate::catalog::denied::{DENIED, Denied};
+use crate::catalog::denied::Denied;
+use crate::catalog::files::{self, Window};
+use crate::journal::{Event, Journal};
 use crate::outcome::Tally;
-use crate::stop::Stop;
+use crate::quarantine::Quarantine;
 use download::{Download, Fetched};
-use listing::{Listed, Listing};
+use fetch::Fetcher;
+use listing::Listing;
+use plan::Plan;
 use progress::Progress;
 
 /// Runs a crawl.
@@ -45,20 +49,15 @@ pub async fn run(
     catalog: &Catalog,
     store: &Store,
     network: &Network,
-    settings: &CrawlSettings,
     request: &CrawlRequest,
-    stop: &Stop,
+    journal: &Journal,
 ) -> anyhow::Result<Tally> {
+    let (settings, stop) = (network.settings(), network.stop());
     let client = network.client(request).await?;
     let request = &share::begin(catalog, &client, request).await?;
-    eprint!(
-        "crawl {} at {}\n{}",
-        request.name,
-        request.root,
-        plan::header(&client, request, settings).await?
-    );
+    begin(request, &plan::header(&client, request, settings).await?, journal);
     let denied = Denied::load(catalog).await?;
-    let progress = Progress::listing(&request.name);
+    let progress = Progress::listing(journal, &request.name);
     let listing = Listing {
         catalog,
         client: &client,
@@ -70,21 +69,28 @@ pub async fn run(
     let listed = listing.run().await;
     progress.finish();
     let listed = listed?;
-    if request.list_only {
-        return Ok(tally(&listed, &Fetched::default()));
-    }
+    // What waits is counted by the thresholds that the listing now gives.
     let request = &share::settle(catalog, request).await?;
-    let download = Download {
-        catalog,
-        store,
-        client: &client,
-        request,
-        settings,
-        denied: &denied,
-        stop,
+    let fetched = if request.list_only {
+        Fetched::default()
+    } else {
+        let fetcher = Fetcher {
+            catalog,
+            store,
+            client: &client,
+            request,
+            settings,
+            denied: &denied,
+            quarantine: Quarantine::beside(store, &denied, settings.quarantine_megabytes)?,
+        };
+        let download = Download { fetcher, journal, stop };
+        download.run().await?
     };
-    let fetched = download.run().await?;
-    Ok(tally(&listed, &fetched))
+    network.save().await?;
+    let attempts = i64::from(settings.file_attempts);
+    let all = Window::below(i64::MAX);
+    let waiting = files::count_pending(catalog, &request.selection, attempts, all).await?;
+    Ok(funnel::tally(&listed, &fetched, waiting))
 }
 
 /// Says what [`run`] would do and cost; asks the site for a count at most.
@@ -103,41 +109,17 @@ pub async fn dry_run(
     Ok(format!("crawl {} at {}, not done:\n{plan}", request.name, request.root))
 }
 
-fn tally(listed: &Listed, fetched: &Fetched) -> Tally {
-    let failed: u64 = fetched.failed.values().sum();
-    // What was purged stays out as it should: no failure.
-    let refused = fetched.refused.iter().filter(|(reason, _)| **reason != DENIED);
-    let refused: u64 = refused.map(|(_, count)| count).sum();
-    let mut tally = Tally {
-        done: fetched.stored + fetched.shared,
-        skipped: listed.matching.saturating_sub(fetched.total()),
-        failed: failed + refused,
-        lines: Vec::new(),
-    };
-    tally.line("posts listed", listed.rows);
-    for (reason, count) in &listed.refused {
-        tally.line(format!("not selected: {reason}"), *count);
-    }
-    if listed.unreadable > 0 {
-        tally.line("rows without id or date", listed.unreadable);
-    }
-    tally.line("posts selected", listed.matching);
-    tally.line("pictures stored", fetched.stored);
-    tally.line("pictures that were there", fetched.shared);
-    for (reason, count) in &fetched.refused {
-        tally.line(format!("refused: {reason}"), *count);
-    }
-    for (reason, count) in &fetched.failed {
-        tally.line(format!("failed, to be tried again: {reason}"), *count);
-    }
-    let later = listed
-        .later
-        .iter()
-        .map(|why| (why, 0))
-        .chain(fetched.later.iter().map(|(why, count)| (why, *count)));
-    for (why, count) in later {
-        tally.line(format!("left waiting: {why}"), count);
-    }
-    tally.line("bytes stored", fetched.bytes);
-    tally
+/// Says what is asked, and what is checked here only.
+fn begin(request: &CrawlRequest, header: &Plan, journal: &Journal) {
+    let query = request.search().query();
+    let likes = request.search().likes().describe();
+    journal.say(format!("crawl {} at {}\n{header}", request.name, request.root).trim_end());
+    journal.event(&Event::Crawl {
+        site: &request.name,
+        root: request.root.as_str(),
+        query: &query.words,
+        residue: &query.residue,
+        filters: &request.query,
+        likes,
+    });
 }

@@ -1,71 +1,222 @@
-//! What a crawl shows meanwhile: bars on a terminal, a line now and then elsewhere.
+//! What a crawl shows meanwhile: bars on a terminal, one a host; a line now and then elsewhere; an
+//! event each time for machines.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
+
+use super::download::Fetched;
+use crate::journal::{Event, Journal};
 
 /// Between two lines where there is no terminal.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
 
-/// The display of one crawl.
-pub struct Progress {
-    name: String,
-    bar: ProgressBar,
+/// Says the line, where there is no terminal and the last one was long enough ago.
+struct Lines {
     terminal: bool,
-    last_line: Mutex<Instant>,
+    last: Mutex<Instant>,
 }
 
-impl Progress {
-    /// Begins with the listing.
-    pub fn listing(name: &str) -> Self {
-        let bar = ProgressBar::new_spinner().with_message(format!("{name}: listing"));
-        Self::on(name, bar)
-    }
-
-    /// Begins with the pictures, of which `total` are known to wait.
-    pub fn pictures(name: &str, total: u64) -> Self {
-        Self::on(name, crate::progress::bar(total, "pictures"))
-    }
-
-    fn on(name: &str, bar: ProgressBar) -> Self {
+impl Lines {
+    fn new() -> Self {
         Self {
-            name: name.into(),
-            bar,
             terminal: std::io::stderr().is_terminal(),
-            last_line: Mutex::new(Instant::now()),
+            last: Mutex::new(Instant::now()),
+        }
+    }
+
+    fn say(&self, journal: &Journal, text: impl FnOnce() -> String) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.terminal && last.elapsed() >= BETWEEN_LINES {
+            *last = Instant::now();
+            journal.say(&text());
+        }
+    }
+}
+
+/// The display of a listing.
+pub struct Progress<'run> {
+    journal: &'run Journal,
+    site: String,
+    bar: ProgressBar,
+    lines: Lines,
+}
+
+impl<'run> Progress<'run> {
+    /// Begins with the first page.
+    pub fn listing(journal: &'run Journal, site: &str) -> Self {
+        let bar = ProgressBar::new_spinner().with_message(format!("{site}: listing"));
+        Self {
+            journal,
+            site: site.into(),
+            bar: journal.bars().add(bar),
+            lines: Lines::new(),
         }
     }
 
     /// So many posts were listed, so many of them are selected.
     pub fn listed(&self, rows: u64, matching: u64) {
-        self.bar
-            .set_message(format!("{}: {rows} posts listed, {matching} selected", self.name));
+        let text = || format!("{}: {rows} posts listed, {matching} selected", self.site);
+        self.bar.set_message(text());
         self.bar.tick();
-        self.line(|| format!("{}: {rows} posts listed, {matching} selected", self.name));
-    }
-
-    /// So many pictures have their outcome.
-    pub fn fetched(&self, pictures: u64) {
-        self.bar.set_position(pictures);
-        let total = self.bar.length().unwrap_or(0);
-        self.line(|| format!("{}: {pictures} of {total} pictures", self.name));
+        self.lines.say(self.journal, text);
+        self.journal.event(&Event::Listing {
+            site: &self.site,
+            listed: rows,
+            selected: matching,
+        });
     }
 
     /// Clears the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
+}
 
-    fn line(&self, text: impl FnOnce() -> String) {
-        if self.terminal {
-            return;
+/// The display of the pictures, by host.
+pub struct Pictures<'run> {
+    journal: &'run Journal,
+    site: String,
+    /// Posts that wait.
+    total: u64,
+    began: Instant,
+    hosts: Mutex<BTreeMap<String, Host>>,
+    lines: Lines,
+}
+
+/// One host's part.
+struct Host {
+    /// Posts known to lie there, of those read from the catalog so far.
+    expected: u64,
+    done: u64,
+    bytes: u64,
+    bar: ProgressBar,
+}
+
+impl<'run> Pictures<'run> {
+    /// Begins where `total` posts are known to wait.
+    pub fn new(journal: &'run Journal, site: &str, total: u64) -> Self {
+        Self {
+            journal,
+            site: site.into(),
+            total,
+            began: Instant::now(),
+            hosts: Mutex::default(),
+            lines: Lines::new(),
         }
-        let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.elapsed() >= BETWEEN_LINES {
-            *last = Instant::now();
-            eprintln!("{}", text());
+    }
+
+    /// A post's pictures lie at this host. What is not read yet is taken to lie as what was read.
+    pub fn expect(&self, host: &str) {
+        let mut hosts = self.hosts();
+        let entry = hosts.entry(host.to_string()).or_insert_with(|| Host {
+            expected: 0,
+            done: 0,
+            bytes: 0,
+            bar: self.journal.bars().add(bar(host)),
+        });
+        entry.expected += 1;
+        let read: u64 = hosts.values().map(|host| host.expected).sum();
+        for host in hosts.values() {
+            host.bar.set_length(self.total.max(read) * host.expected / read);
         }
+    }
+
+    /// A post at this host has its outcome; so many bytes came.
+    pub fn done(&self, host: &str, bytes: u64) {
+        if let Some(host) = self.hosts().get_mut(host) {
+            host.done += 1;
+            host.bytes += bytes;
+            let second = host.bytes as f64 / self.seconds();
+            host.bar.set_message(format!("{}/s", HumanBytes(second as u64)));
+            host.bar.set_position(host.done);
+        }
+    }
+
+    /// Outcomes were recorded; these are the counts of the run so far.
+    pub fn recorded(&self, fetched: &Fetched) {
+        self.lines.say(self.journal, || self.line(fetched));
+        self.journal.event(&Event::Pictures {
+            site: &self.site,
+            posts: fetched.posts,
+            waited: self.total,
+            stored: fetched.stored,
+            bytes: fetched.bytes,
+        });
+    }
+
+    /// Clears the bars.
+    pub fn finish(&self) {
+        for host in self.hosts().values() {
+            host.bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, fetched: &Fetched) -> String {
+        let seconds = self.seconds();
+        let rate = fetched.posts as f64 / seconds;
+        let left = self.total.saturating_sub(fetched.posts) as f64 / rate.max(f64::MIN_POSITIVE);
+        let left = Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX);
+        let mut text = format!(
+            "{}: {} of {} posts, {rate:.1}/s, {}/s, {} left",
+            self.site,
+            fetched.posts,
+            self.total,
+            HumanBytes((fetched.bytes as f64 / seconds) as u64),
+            HumanDuration(left),
+        );
+        let hosts = self.hosts();
+        if hosts.len() > 1 {
+            let each = hosts
+                .iter()
+                .map(|(name, host)| format!("{name} {:.1}/s", host.done as f64 / seconds));
+            text.push_str(&format!(" ({})", each.collect::<Vec<_>>().join(", ")));
+        }
+        text
+    }
+
+    fn seconds(&self) -> f64 {
+        self.began.elapsed().as_secs_f64().max(0.001)
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, BTreeMap<String, Host>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn bar(host: &str) -> ProgressBar {
+    let bar = ProgressBar::new(0).with_prefix(host.to_string());
+    match ProgressStyle::with_template("{prefix:24} {wide_bar} {human_pos}/{human_len} {per_sec} {msg} eta {eta}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_rate_and_rest_by_host() {
+        let journal = Journal::default();
+        let mut pictures = Pictures::new(&journal, "board", 40);
+        for host in ["a.example", "a.example", "a.example", "b.example"] {
+            pictures.expect(host);
+            pictures.done(host, 1 << 20);
+        }
+        let lengths: Vec<_> = pictures.hosts().values().map(|host| host.bar.length()).collect();
+        assert_eq!(lengths, [Some(30), Some(10)]);
+        pictures.began = Instant::now() - Duration::from_secs(2);
+        let fetched = Fetched {
+            posts: 4,
+            bytes: 4 << 20,
+            ..Fetched::default()
+        };
+        let line = pictures.line(&fetched);
+        assert!(line.starts_with("board: 4 of 40 posts, 2.0/s, 2.00 MiB/s, "), "{line}");
+        assert!(line.ends_with("left (a.example 1.5/s, b.example 0.5/s)"), "{line}");
     }
 }

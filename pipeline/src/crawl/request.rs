@@ -64,6 +64,9 @@ pub struct Args {
     /// Prints what would be asked and what it would cost, and does nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// JSON objects, one a line, in place of the table
+    #[arg(long)]
+    pub json: bool,
     /// Which posts
     #[command(flatten)]
     pub select: SelectionArgs,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION, REFERER};
 use reqwest::{RequestBuilder, Response, StatusCode};
+use tokio::sync::watch;
 use url::Url;
 
 use super::body::{self, Limits};
@@ -40,6 +41,7 @@ pub struct Client {
     image_interval: Duration,
     jitter: Duration,
     backoff: Duration,
+    ended: watch::Sender<bool>,
 }
 
 /// What one try gave.
@@ -79,7 +81,18 @@ impl Client {
             image_interval: seconds(image_interval),
             jitter: seconds(jitter),
             backoff: seconds(backoff),
+            ended: watch::Sender::new(false),
         }
+    }
+
+    /// Begins nothing more: who waits for a turn is told to stop, who receives bytes gets them all.
+    pub fn end(&self) {
+        self.ended.send_replace(true);
+    }
+
+    /// Whether [`Self::end`] was called.
+    pub fn has_ended(&self) -> bool {
+        *self.ended.borrow()
     }
 
     /// Fetches what is asked for, with all tries, over redirects within the site's hosts.
@@ -270,7 +283,7 @@ impl Client {
         let own = self.hosts.is_root(url);
         let interval = if own { self.interval } else { self.image_interval };
         let interval = interval.max(delay) + self.jitter.mul_f64(fastrand::f64());
-        self.network.unless_stopped(host.pace.turn(interval)).await?;
+        self.unless_stopped(host.pace.turn(interval)).await?;
         let mut bytes = Vec::new();
         let got = self.try_once(url, ask, &mut bytes).await;
         self.network.traffic().add(&hosts::key(url), bytes.len() as u64);
@@ -289,7 +302,7 @@ impl Client {
         match pause {
             Pause::None => {}
             Pause::Request if last => {}
-            Pause::Request => self.network.unless_stopped(tokio::time::sleep(usual)).await?,
+            Pause::Request => self.unless_stopped(tokio::time::sleep(usual)).await?,
             Pause::Host(Some(named)) if named > longest => host.leave(format!(
                 "asks to wait {} s, longer than [crawl] max_wait: run the same command again after that",
                 named.as_secs()
@@ -332,16 +345,14 @@ impl Client {
         }
         if let Some(tags) = answer.robots.as_deref().filter(|_| ask.kind == Kind::File) {
             if robots::forbids_training(tags) {
-                return Err(Miss::refused("noai", tags));
+                return Err(Miss::refused(robots::NO_TRAINING, tags));
             }
         }
         let memory = match ask.kind {
-            Kind::File => Some(
-                self.network
-                    .memory(response.content_length(), ask.cap)
-                    .await
-                    .map_err(Miss::Last)?,
-            ),
+            Kind::File => {
+                let memory = self.network.memory(response.content_length(), ask.cap);
+                self.unless_stopped(memory).await.map_err(Miss::Last)?
+            }
             Kind::Api | Kind::Robots => None,
         };
         body::read(response, self.limits(ask), bytes).await?;
@@ -370,6 +381,16 @@ impl Client {
         match &self.login {
             Some(login) if ask.kind == Kind::Api && private && self.hosts.is_root(url) => login.sign(request),
             _ => request,
+        }
+    }
+
+    async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Result<T, HttpError> {
+        let mut ended = self.ended.subscribe();
+        tokio::select! {
+            biased;
+            () = self.network.stop().wait() => Err(HttpError::Stopped),
+            _ = ended.wait_for(|ended| *ended) => Err(HttpError::Stopped),
+            done = future => Ok(done),
         }
     }
 

@@ -18,10 +18,12 @@ use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, 
 use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
+pub use crate::catalog::files::Known;
 pub use client::Client;
 pub use contact::placeholder;
 pub use hosts::{Hosts, is_loopback};
 pub use network::Network;
+pub use robots::NO_TRAINING;
 pub use told::TOO_SLOW;
 
 /// What is asked for.
@@ -48,15 +50,6 @@ pub enum Kind {
     File,
     /// robots.txt, of which the part up to the cap will do.
     Robots,
-}
-
-/// How a host named a version of a file, to ask whether it is still that.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// `ETag`.
-    pub etag: Option<String>,
-    /// `Last-Modified`.
-    pub last_modified: Option<String>,
 }
 
 impl<'a> Ask<'a> {

@@ -203,28 +203,12 @@ impl Network {
     }
 
     /// Waits until there is memory for a file: for the length it gives, or for the largest one.
-    ///
-    /// # Errors
-    /// [`HttpError::Stopped`].
-    pub async fn memory(&self, promised: Option<u64>, cap: u64) -> Result<OwnedSemaphorePermit, HttpError> {
+    pub async fn memory(&self, promised: Option<u64>, cap: u64) -> Option<OwnedSemaphorePermit> {
         let whole = (self.0.settings.memory_megabytes.saturating_mul(MEGA) / UNIT).max(1);
         let units = promised.unwrap_or(cap).min(cap).div_ceil(UNIT).clamp(1, whole);
         let permits = u32::try_from(units).unwrap_or(u32::MAX);
-        let memory = Arc::clone(&self.0.memory).acquire_many_owned(permits);
-        // The semaphore is never closed; a run that ends is the only reason for none.
-        self.unless_stopped(memory).await?.map_err(|_| HttpError::Stopped)
-    }
-
-    /// Waits for something, but not longer than the run goes on.
-    ///
-    /// # Errors
-    /// [`HttpError::Stopped`].
-    pub async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Result<T, HttpError> {
-        tokio::select! {
-            biased;
-            () = self.0.stop.wait() => Err(HttpError::Stopped),
-            done = future => Ok(done),
-        }
+        // Only a closed semaphore gives none, and this one is never closed.
+        Arc::clone(&self.0.memory).acquire_many_owned(permits).await.ok()
     }
 
     /// The robots.txt that the catalog remembers of a host.

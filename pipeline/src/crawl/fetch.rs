@@ -1,0 +1,437 @@
+//! Fetching the pictures of one post: which of its files, checked at arrival, bytes into the store
+//! before anything is recorded.
+
+use anyhow::Context;
+use dataset::{Key, Store};
+use url::Url;
+use vision::picture::Limits;
+
+use super::arrival;
+use super::http::{Answer, Ask, Client, HttpError, Known, NO_TRAINING};
+use super::request::{CrawlRequest, Form};
+use super::settings::CrawlSettings;
+use super::source::FileUrls;
+use crate::catalog::denied::{DENIED, Denied};
+use crate::catalog::files::{self, Earlier, File, Outcome, Pending};
+use crate::catalog::images::Image;
+use crate::catalog::posts::Post;
+use crate::catalog::{Catalog, now};
+use crate::quarantine::{Origin, Quarantine};
+
+/// A list of a work's pictures is some 50 KB.
+const MOST_LIST_BYTES: u64 = 8_000_000;
+
+/// What is no picture by its name already; the name is believed only so far that it is not fetched.
+const FILMS: [&str; 8] = ["zip", "mp4", "webm", "swf", "mov", "avi", "mkv", "m4v"];
+
+/// What came of asking for one picture.
+pub enum Try {
+    /// It has an outcome.
+    Arrived(Box<Arrival>),
+    /// Its host is left in peace until a later run.
+    Later(String),
+    /// The run was to end before.
+    Stopped,
+}
+
+/// A picture's outcome, on its way into the catalog.
+pub struct Arrival {
+    /// The outcome.
+    pub file: File,
+    /// The picture, where bytes came.
+    pub image: Option<Image>,
+    /// Whether its host says that what is stored is still the latest.
+    pub unchanged: bool,
+}
+
+/// A post that was dealt with.
+pub struct Fetch {
+    /// What came of each of its pictures that was asked for.
+    pub tries: Vec<Try>,
+    /// The host that they were expected at.
+    pub host: String,
+}
+
+/// One picture of a post.
+struct Wanted<'post> {
+    post: &'post Post,
+    page: i64,
+    pages: i64,
+    url: &'post str,
+    variant: Form,
+    /// What an earlier attempt at it left.
+    before: Option<&'post Earlier>,
+}
+
+impl Wanted<'_> {
+    fn file(&self, outcome: Outcome) -> File {
+        File {
+            page: self.page,
+            pages: self.pages,
+            variant: self.variant.as_str(),
+            ..File::of(self.post, outcome)
+        }
+    }
+}
+
+/// What all fetches of a request share.
+pub struct Fetcher<'run> {
+    /// What is known of earlier attempts.
+    pub catalog: &'run Catalog,
+    /// Where bytes go.
+    pub store: &'run Store,
+    /// How hosts are asked.
+    pub client: &'run Client,
+    /// What was asked for.
+    pub request: &'run CrawlRequest,
+    /// `[crawl]`.
+    pub settings: &'run CrawlSettings,
+    /// What is not to be stored.
+    pub denied: &'run Denied,
+    /// Where files go that are not what their post says.
+    pub quarantine: Quarantine,
+}
+
+impl Fetcher<'_> {
+    /// The host that a post's pictures are expected at.
+    pub fn host(&self, post: &Post) -> String {
+        let url = post
+            .file_url
+            .as_deref()
+            .and_then(|text| self.request.file_url(text).ok());
+        let url = url.as_ref().unwrap_or(&self.request.root);
+        url.host_str().unwrap_or_default().to_string()
+    }
+
+    /// How many pictures a post may give.
+    pub fn pages(&self, post: &Post) -> u64 {
+        post.pages
+            .clamp(1, i64::from(self.request.site.max_pages))
+            .unsigned_abs()
+    }
+
+    /// Fetches those of a post's pictures that it has no lasting outcome for, at most `most`.
+    ///
+    /// # Errors
+    /// Where the store or the catalog fails, or the site does not want to be asked any more.
+    pub async fn post(&self, pending: Pending, most: u64) -> anyhow::Result<Fetch> {
+        let host = self.host(&pending.post);
+        let tries = self.tries(&pending, most).await?;
+        Ok(Fetch { tries, host })
+    }
+
+    async fn tries(&self, pending: &Pending, most: u64) -> anyhow::Result<Vec<Try>> {
+        let post = &pending.post;
+        if self.denied.has_md5(post.md5.as_deref()) {
+            return Ok(vec![arrived(File::of(post, denied(post.md5.as_deref())))]);
+        }
+        if let Some(image) = &pending.known_image {
+            return Ok(vec![arrived(File::of(post, Outcome::Stored(image.clone())))]);
+        }
+        let files = match self.files(post).await? {
+            Ok(files) => files,
+            Err(tried) => return Ok(vec![tried]),
+        };
+        let earlier = match (&post.md5, files.len()) {
+            // An MD5 says all that earlier attempts could.
+            (Some(_), 1) => Vec::new(),
+            _ => files::of_post(self.catalog, &post.source, &post.post).await?,
+        };
+        let mut tries = Vec::new();
+        for (page, file) in (0..).zip(&files) {
+            let before = earlier.iter().find(|earlier| earlier.page == page);
+            let last = page + 1 == files.len() as i64;
+            // A post that waits has something to record, and be it again what its last picture was.
+            if before.is_some_and(|before| before.lasts) && !(last && tries.is_empty()) {
+                continue;
+            }
+            if tries.len() as u64 == most {
+                break;
+            }
+            let tried = self.page(post, page, files.len() as i64, file, before).await?;
+            let ended = !matches!(tried, Try::Arrived(_));
+            tries.push(tried);
+            if ended {
+                break;
+            }
+        }
+        Ok(tries)
+    }
+
+    /// The addresses of a post's pictures, at least one; or what came of asking for them.
+    async fn files(&self, post: &Post) -> anyhow::Result<Result<Vec<FileUrls>, Try>> {
+        let dialect = self.request.site.dialect;
+        let listed = dialect.files_url(&self.request.root, post);
+        let Some(url) = listed.filter(|_| post.file_url.is_none() || self.request.site.max_pages > 1) else {
+            return Ok(Ok(vec![FileUrls {
+                original: post.file_url.clone(),
+                sample: post.sample_url.clone(),
+            }]));
+        };
+        let answer = match self.client.get(&Ask::api(&url, MOST_LIST_BYTES)).await {
+            Ok(answer) => answer,
+            Err(error) => return missed(error).map(|missed| Err(self.first(post, missed))),
+        };
+        let failed = |detail: String| Outcome::Failed {
+            reason: "pages-unreadable",
+            detail: format!("{url}: {detail}"),
+        };
+        if answer.is_web_page() {
+            let failed = failed("a web page where JSON was due".into());
+            return Ok(Err(arrived(File::of(post, failed))));
+        }
+        match dialect.parse_files(&answer.bytes) {
+            Ok(files) if files.is_empty() => Ok(Err(arrived(File::of(post, no_file())))),
+            Ok(mut files) => {
+                files.truncate(self.request.site.max_pages as usize);
+                Ok(Ok(files))
+            }
+            Err(detail) => Ok(Err(arrived(File::of(post, failed(detail))))),
+        }
+    }
+
+    /// A miss that befell a post before any of its pictures was known.
+    fn first(&self, post: &Post, missed: Missed) -> Try {
+        match missed {
+            Missed::Outcome(outcome) => arrived(File::of(post, outcome)),
+            Missed::Try(tried) => tried,
+        }
+    }
+
+    async fn page(
+        &self,
+        post: &Post,
+        page: i64,
+        pages: i64,
+        file: &FileUrls,
+        before: Option<&Earlier>,
+    ) -> anyhow::Result<Try> {
+        let jpeg = post.jpeg_url.as_deref().filter(|_| pages == 1);
+        let Some((url, variant)) = choose(self.request.file, file, jpeg) else {
+            let file = File {
+                page,
+                pages,
+                ..File::of(post, no_file())
+            };
+            return Ok(arrived(file));
+        };
+        let wanted = Wanted {
+            post,
+            page,
+            pages,
+            url,
+            variant,
+            before,
+        };
+        self.wanted(&wanted).await
+    }
+
+    async fn wanted(&self, wanted: &Wanted<'_>) -> anyhow::Result<Try> {
+        let refused = |reason, detail| Ok(arrived(wanted.file(Outcome::Refused { reason, detail })));
+        let url = match self.request.file_url(wanted.url) {
+            Ok(url) => url,
+            Err(detail) => return refused("foreign-host", detail),
+        };
+        if let Some(film) = film(&url) {
+            return refused("no-picture", format!("its name ends in .{film}"));
+        }
+        self.store.check_room()?;
+        let answer = match self.ask(&url, wanted).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                return missed(error).map(|missed| match missed {
+                    Missed::Outcome(outcome) => arrived(File {
+                        robots: forbidden(&outcome),
+                        ..wanted.file(outcome)
+                    }),
+                    Missed::Try(tried) => tried,
+                });
+            }
+        };
+        let (version, robots) = (answer.version.clone(), answer.robots.clone());
+        let unchanged = answer.is_unchanged();
+        let known = wanted
+            .before
+            .and_then(|before| before.image.clone())
+            .filter(|_| unchanged);
+        let kept = match known {
+            Some(image) => Ok((image, None)),
+            None => self
+                .keep(answer, wanted, &url)
+                .await?
+                .map(|image| (image.image.clone(), Some(image))),
+        };
+        let (outcome, image) = match kept {
+            Ok((name, image)) => (Outcome::Stored(name), image),
+            Err(outcome) => (outcome, None),
+        };
+        let before = wanted.before.filter(|_| unchanged).map(|before| before.known.clone());
+        let before = before.unwrap_or_default();
+        let file = File {
+            etag: version.etag.or(before.etag),
+            last_modified: version.last_modified.or(before.last_modified),
+            robots,
+            ..wanted.file(outcome)
+        };
+        Ok(Try::Arrived(Box::new(Arrival { file, image, unchanged })))
+    }
+
+    async fn ask(&self, url: &Url, wanted: &Wanted<'_>) -> Result<Answer, HttpError> {
+        let referer = self.request.site.dialect.referer(&self.request.root);
+        let before = wanted.before.filter(|before| before.image.is_some());
+        let known = before
+            .filter(|before| before.variant == wanted.variant.as_str())
+            .map(|before| &before.known)
+            .filter(|known| **known != Known::default());
+        let ask = Ask {
+            referer: referer.as_deref(),
+            known,
+            ..Ask::file(url, self.settings.max_bytes)
+        };
+        self.client.get(&ask).await
+    }
+
+    /// Checks a picture and puts it into the store.
+    async fn keep(&self, answer: Answer, wanted: &Wanted<'_>, url: &Url) -> anyhow::Result<Result<Image, Outcome>> {
+        let (store, deny, quarantine) = (self.store.clone(), self.denied.clone(), self.quarantine.clone());
+        let origin = Origin {
+            source: wanted.post.source.clone(),
+            post: wanted.post.post.clone(),
+            page: wanted.page,
+            url: url.to_string(),
+        };
+        // The site names the MD5 of the original alone.
+        let md5 = wanted
+            .post
+            .md5
+            .clone()
+            .filter(|_| wanted.variant == Form::Original && wanted.pages == 1);
+        let checked = tokio::task::spawn_blocking(move || {
+            let image = match arrival::check(&answer, md5.as_deref(), &Limits::default(), now()) {
+                Ok(image) => image,
+                Err(outcome) => {
+                    quarantine.keep(&answer.bytes, &origin, &outcome)?;
+                    return anyhow::Ok(Err(outcome));
+                }
+            };
+            if deny.has_image(&image) {
+                return Ok(Err(denied(Some(&image.md5))));
+            }
+            let key = Key::image(&image.image, image.format.extension())?;
+            store.put_blocking(&key, answer.bytes)?;
+            Ok(Ok(image))
+        });
+        match checked.await {
+            Ok(kept) => kept.context("cannot keep a picture"),
+            Err(error) => Err(anyhow::Error::new(error).context("checking a picture failed")),
+        }
+    }
+}
+
+/// What an error of the network is to a picture.
+enum Missed {
+    Outcome(Outcome),
+    Try(Try),
+}
+
+/// # Errors
+/// Where nothing more can be asked at all.
+fn missed(error: HttpError) -> anyhow::Result<Missed> {
+    Ok(match error {
+        HttpError::Stopped => Missed::Try(Try::Stopped),
+        HttpError::Later { .. } => Missed::Try(Try::Later(error.to_string())),
+        HttpError::Refused { reason, detail } => Missed::Outcome(Outcome::Refused { reason, detail }),
+        HttpError::Failed { reason, detail } => Missed::Outcome(Outcome::Failed { reason, detail }),
+        HttpError::Blocked(_) | HttpError::Catalog(_) => {
+            return Err(anyhow::Error::new(error).context("cannot fetch the pictures that still wait"));
+        }
+    })
+}
+
+/// The X-Robots-Tag for which a file was refused.
+fn forbidden(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Refused {
+            reason: NO_TRAINING,
+            detail,
+        } => Some(detail.clone()),
+        _ => None,
+    }
+}
+
+fn arrived(file: File) -> Try {
+    Try::Arrived(Box::new(Arrival {
+        file,
+        image: None,
+        unchanged: false,
+    }))
+}
+
+/// The file of the form asked for, or the original where the site makes no such form.
+fn choose<'urls>(form: Form, file: &'urls FileUrls, jpeg: Option<&'urls str>) -> Option<(&'urls str, Form)> {
+    let original = file.original.as_deref();
+    let asked = match form {
+        Form::Original => original,
+        Form::Jpeg => jpeg.or(original),
+        Form::Sample => file.sample.as_deref().or(original),
+    }?;
+    // Sites name the original itself where they make no other form.
+    let variant = if original == Some(asked) { Form::Original } else { form };
+    Some((asked, variant))
+}
+
+/// The extension, where a URL's name is one of a film or an archive.
+fn film(url: &Url) -> Option<&'static str> {
+    let (_, extension) = url.path().rsplit_once('.')?;
+    FILMS.into_iter().find(|film| film.eq_ignore_ascii_case(extension))
+}
+
+fn no_file() -> Outcome {
+    Outcome::Refused {
+        reason: "no-file",
+        detail: "the site names no file".into(),
+    }
+}
+
+/// The outcome of a file whose bytes were purged.
+fn denied(md5: Option<&str>) -> Outcome {
+    let md5 = md5.unwrap_or("unknown");
+    Outcome::Refused {
+        reason: DENIED,
+        detail: format!("purged before (MD5 {md5}); `pipeline purge --list`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_that_the_site_does_not_make_is_the_original() {
+        let file = |sample: Option<&str>| FileUrls {
+            original: Some("/a.png".into()),
+            sample: sample.map(str::to_string),
+        };
+        let (all, one) = (file(Some("/a-sample.jpg")), file(None));
+        let cases = [
+            (choose(Form::Original, &all, Some("/a.jpg")), ("/a.png", Form::Original)),
+            (choose(Form::Jpeg, &all, Some("/a.jpg")), ("/a.jpg", Form::Jpeg)),
+            (choose(Form::Jpeg, &all, Some("/a.png")), ("/a.png", Form::Original)),
+            (choose(Form::Jpeg, &all, None), ("/a.png", Form::Original)),
+            (choose(Form::Sample, &all, None), ("/a-sample.jpg", Form::Sample)),
+            (choose(Form::Sample, &one, None), ("/a.png", Form::Original)),
+        ];
+        for (chosen, expected) in cases {
+            assert_eq!(chosen, Some(expected));
+        }
+        assert_eq!(choose(Form::Original, &FileUrls::default(), Some("/a.jpg")), None);
+    }
+
+    #[test]
+    fn films_and_archives_are_known_by_their_names() {
+        let film_of = |text: &str| film(&Url::parse(text).expect("a URL"));
+        assert_eq!(film_of("https://a.example/x/y.WEBM?v=1"), Some("webm"));
+        assert_eq!(film_of("https://a.example/x.zip/y"), None);
+        assert_eq!(film_of("https://a.example/x.png"), None);
+    }
+}
