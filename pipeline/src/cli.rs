@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{crawl, crop, curate, detect, import, manifest, purge, run, sheet, status};
+use crate::{crawl, crop, curate, detect, failures, import, manifest, purge, run, sheet, status};
 
 /// From image boards to frozen datasets of anime heads
 #[derive(Debug, Parser)]
@@ -52,6 +52,8 @@ pub enum Command {
     Purge(purge::Args),
     /// Says what lies where
     Status(status::Args),
+    /// Lists what was not had, one by one, and why
+    Failures(failures::Args),
     /// Finds the faces in picture files; needs no catalog
     Detect(detect::Args),
 }

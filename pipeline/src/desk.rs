@@ -140,6 +140,7 @@ impl Desk {
     pub async fn crop(&self, request: &crop::CropRequest) -> anyhow::Result<Tally> {
         let request = &crop::CropRequest {
             selection: self.settled(&request.selection).await?,
+            drop_originals: !self.settings.store.keep_originals,
             ..request.clone()
         };
         let mut tally = crop::run(&self.catalog, &self.store, &self.settings.crop, request, &self.stop).await?;

@@ -12,6 +12,7 @@ pub mod curate;
 pub mod desk;
 pub mod detect;
 pub mod digests;
+pub mod failures;
 pub mod head;
 pub mod import;
 pub mod journal;

@@ -37,7 +37,7 @@ pub async fn run(desk: &Desk, journal: &Journal) -> anyhow::Result<Tally> {
     if summary::has_pictures(&desk.catalog).await? {
         let request = CropRequest {
             selection: selection.clone(),
-            limit: None,
+            ..CropRequest::default()
         };
         let tally = desk.crop(&request).await.context("crop")?;
         journal.funnel("crop", &tally);

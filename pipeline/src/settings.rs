@@ -17,12 +17,14 @@ use crate::selection::SelectionArgs;
 /// Environment variable that overrides `[store] catalog`: a URL with a password belongs there.
 pub const CATALOG_VARIABLE: &str = "HEADS_CATALOG_URL";
 
-/// `[store]`: where the catalog is, and what room is left.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// `[store]`: where the catalog is, what is kept, and what room is left.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
     /// Database URL; empty: catalog.sqlite in the data folder.
     pub catalog: String,
+    /// Whether pictures stay in the store once their heads are cut.
+    pub keep_originals: bool,
     /// Megabytes (10^6 bytes) of the store's disk that are kept free; 0: none.
     pub min_free_megabytes: u64,
 }
@@ -31,6 +33,7 @@ impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             catalog: String::new(),
+            keep_originals: true,
             min_free_megabytes: 1000,
         }
     }

@@ -239,7 +239,7 @@ impl Crawl {
     async fn plan(&self, site: &str, select: SelectionArgs) -> String {
         let request = self.request(site, select).expect("is sound");
         let network = self.network();
-        let plan = crawl::dry_run(&self.catalog, &network, &self.settings, &request);
+        let plan = crawl::dry_run(&self.catalog, &network, &request);
         plan.await.expect("plans")
     }
 

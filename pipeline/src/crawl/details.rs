@@ -55,7 +55,13 @@ impl Details<'_> {
                     continue;
                 }
                 Wanted::Row => post,
-                Wanted::Detail => self.ask(&post).await?,
+                Wanted::Detail => match self.ask(&post).await {
+                    Ok(post) => post,
+                    Err(error) => {
+                        self.record(&changed).await?;
+                        return Err(error);
+                    }
+                },
             };
             seen.push(complete.clone());
             changed.push(complete);
@@ -81,7 +87,7 @@ impl Details<'_> {
         }
         if self.html {
             let told = known.is_some_and(|known| known.kinds_known && known.tags == post.tags);
-            return match told || refusal(&self.request.selection, post).is_some() {
+            return match told || refusal(&self.request.listing, post).is_some() {
                 true => Wanted::Row,
                 false => Wanted::Detail,
             };
@@ -95,15 +101,16 @@ impl Details<'_> {
     }
 
     /// Asks once more for the selected works that this listing should have met, and did not: those that
-    /// are gone are recorded as such.
+    /// are gone are recorded as such. `seen` are the last that it met.
     ///
     /// # Errors
     /// Where the site or the catalog fails; [`Interrupted`].
-    pub async fn look_for_unseen(&self) -> anyhow::Result<()> {
+    pub async fn look_for_unseen(&self, seen: &[Post]) -> anyhow::Result<()> {
         if !self.request.search().hides_deleted() {
             return Ok(());
         }
-        let unseen = known::unseen(self.catalog, &self.request.selection, self.recent, self.begun_at).await?;
+        self.record(seen).await?;
+        let unseen = known::unseen(self.catalog, &self.request.listing, self.recent, self.begun_at).await?;
         for posts in unseen.chunks(TOGETHER) {
             let mut now_known = Vec::new();
             for post in posts {
@@ -112,6 +119,11 @@ impl Details<'_> {
             self.record(&now_known).await?;
         }
         Ok(())
+    }
+
+    /// Now, but not before the listing began: that tells what it has seen.
+    fn now(&self) -> i64 {
+        now().max(self.begun_at)
     }
 
     async fn record(&self, changed: &[Post]) -> anyhow::Result<()> {
@@ -130,11 +142,11 @@ impl Details<'_> {
         };
         let gone = |status| Post {
             status: if self.html { post.status } else { status },
-            fetched_at: now(),
+            fetched_at: self.now(),
             ..post.clone()
         };
         match self.client.get(&Ask::api(&url, MOST_BYTES)).await {
-            Ok(answer) => match search.parse_detail(&answer.bytes, post, now()) {
+            Ok(answer) => match search.parse_detail(&answer.bytes, post, self.now()) {
                 Ok(post) => Ok(post),
                 // Looked at again with the next refresh, while it is recent.
                 Err(_) => Ok(gone(Status::Held)),

@@ -75,7 +75,8 @@ impl Listing<'_> {
             let resumed = cursor.begun_at != 0;
             if !resumed {
                 cursor = Cursor {
-                    begun_at: now(),
+                    // Later than the one before, even within a second: what it saw is told by the time.
+                    begun_at: now().max(cursor.finished_at + 1),
                     top: 0,
                     oldest: i64::MAX,
                     ..cursor
@@ -153,7 +154,7 @@ impl Listing<'_> {
         cursor.top = cursor.top.max(numbers.last().copied().unwrap_or(0));
         let finished = page.next.is_none() || self.is_behind(cursor, &page, &numbers);
         if finished && cursor.finished_at > 0 {
-            details.look_for_unseen().await?;
+            details.look_for_unseen(&changed).await?;
         }
         *cursor = match page.next.filter(|_| !finished) {
             Some(next) => Cursor {

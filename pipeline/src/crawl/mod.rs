@@ -97,12 +97,8 @@ pub async fn run(
 ///
 /// # Errors
 /// As [`run`].
-pub async fn dry_run(
-    catalog: &Catalog,
-    network: &Network,
-    settings: &CrawlSettings,
-    request: &CrawlRequest,
-) -> anyhow::Result<String> {
+pub async fn dry_run(catalog: &Catalog, network: &Network, request: &CrawlRequest) -> anyhow::Result<String> {
+    let settings = network.settings();
     let client = network.client(request).await?;
     let request = share::begin(catalog, &client, request).await?;
     let plan = plan::dry_run(catalog, &client, &request, settings).await?;

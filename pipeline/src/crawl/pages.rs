@@ -16,10 +16,10 @@ use crate::catalog::now;
 pub const MOST_BYTES: u64 = 32_000_000;
 
 /// Each narrower window of post numbers is this part of the one that was too wide.
-const NARROWER: i64 = 8;
+const NARROWER: i64 = 4;
 
 /// A site that gives up even on so few post numbers will not do better.
-const NARROWEST: i64 = 64;
+const NARROWEST: i64 = 16;
 
 /// The pages of one listing.
 pub struct Pages<'run> {
@@ -29,6 +29,8 @@ pub struct Pages<'run> {
     html: bool,
     /// Post numbers that are searched at once, where all of them were too many.
     window: Option<i64>,
+    /// So many were too many, not long ago.
+    too_wide: i64,
     /// Above all post numbers, where that had to be known.
     top: Option<i64>,
 }
@@ -49,6 +51,7 @@ impl<'run> Pages<'run> {
             request,
             html: request.site.listing == ListingForm::Html,
             window: None,
+            too_wide: i64::MAX,
             top: None,
         }
     }
@@ -71,7 +74,7 @@ impl<'run> Pages<'run> {
         let looks_like_the_end = page.posts.is_empty() && page.next.is_none();
         // Where there was nothing at all, `bottom` is the first position.
         let ended_here = position == bottom || (bottom != i64::MAX && position < bottom);
-        if looks_like_the_end && !ended_here {
+        if page.doubtful || (looks_like_the_end && !ended_here) {
             return self.descending(position).await;
         }
         Ok(page)
@@ -107,7 +110,7 @@ impl<'run> Pages<'run> {
                     if let Some(from) = from.filter(|_| page.next.is_none()) {
                         // Nothing in this window: on below it, with a wider one.
                         page.next = Some(from);
-                        self.window = self.window.map(|window| window.saturating_mul(2));
+                        self.widen();
                     }
                     return Ok(page);
                 }
@@ -145,8 +148,21 @@ impl<'run> Pages<'run> {
             );
         }
         self.top = self.top.or(Some(below));
+        self.too_wide = window * NARROWER;
         self.window = Some(window);
         Ok(())
+    }
+
+    /// Twice as wide, where that was not too wide a few pages before: the site is burdened most by what
+    /// it gives up on, but may have had a bad moment.
+    fn widen(&mut self) {
+        let Some(window) = &mut self.window else {
+            return;
+        };
+        match window.saturating_mul(2) {
+            wider if wider < self.too_wide => *window = wider,
+            _ => self.too_wide = self.too_wide.saturating_add(self.too_wide / 4),
+        }
     }
 
     /// The highest post number, whatever is selected.

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod site;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use pipeline::catalog::Catalog;

@@ -90,7 +90,10 @@ impl House {
 
     /// Crops and judges what the selection asks for.
     pub async fn crop(&self, selection: Selection) -> anyhow::Result<Tally> {
-        let request = CropRequest { selection, limit: None };
+        let request = CropRequest {
+            selection,
+            ..CropRequest::default()
+        };
         let stop = Stop::never();
         let tally = crop::run(&self.catalog, &self.store, &self.crop, &request, &stop).await?;
         curate::run(&self.catalog, &self.curate, &stop).await?;

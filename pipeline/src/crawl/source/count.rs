@@ -33,7 +33,9 @@ impl Search<'_> {
             Dialect::Danbooru => number_at(bytes, "/counts/posts"),
             Dialect::Pixiv => match self.ranking {
                 None => number_at(bytes, "/body/illustManga/total"),
-                Some(mode) => number_at(bytes, "/rank_total").map(|works| works * self.rankings(mode, now)),
+                Some(mode) => {
+                    number_at(bytes, "/rank_total").map(|works| works.saturating_mul(self.rankings(mode, now)))
+                }
             },
         };
         found.ok_or_else(|| "the answer names no count of posts".into())

@@ -59,6 +59,8 @@ pub struct Page {
     pub next: Option<i64>,
     /// No post of this page or of a later one was uploaded after this second.
     pub reached: Option<i64>,
+    /// Whether the site owes rows of this page that no later page will have.
+    pub doubtful: bool,
 }
 
 impl Page {
@@ -69,6 +71,7 @@ impl Page {
             unreadable: (rows - posts.len()) as u64,
             next: numbers.iter().min().copied(),
             reached: posts.iter().map(|post| post.created_at).max(),
+            doubtful: false,
             posts,
         }
     }

@@ -232,15 +232,15 @@ fn search_url(search: &Search<'_>, span: Span) -> Url {
     url
 }
 
+/// The first page is of the latest ranking there is: which day that is, only the site knows.
 fn ranking_url(search: &Search<'_>, mode: &str, span: Span) -> Url {
-    let (day, page) = match span.below.map(day_and_page) {
-        Some((day, page)) => (Some(day), page),
-        None => (first_ranking(search, mode, crate::catalog::now()), 1),
-    };
     let mut url = under(search.root, "ranking.php");
     let mut pairs = url.query_pairs_mut();
-    let fixed = [("format", "json"), ("mode", mode), ("content", "illust")];
-    pairs.extend_pairs(fixed);
+    pairs.extend_pairs([("format", "json"), ("mode", mode), ("content", "illust")]);
+    let (day, page) = span.below.map_or((None, 1), |below| {
+        let (day, page) = day_and_page(below);
+        (Some(day), page)
+    });
     if let Some(day) = day {
         pairs.append_pair("date", &period::show(day * DAY).replace('-', ""));
     }
@@ -249,15 +249,13 @@ fn ranking_url(search: &Search<'_>, mode: &str, span: Span) -> Url {
     url
 }
 
-/// The day of the newest ranking that can have works of the selection; `None`: the latest there is.
-/// Works are ranked after their upload, by up to the days that the ranking covers.
-fn first_ranking(search: &Search<'_>, mode: &str, now: i64) -> Option<i64> {
-    let day = day_of(search.selection.before? - 1) + days_covered(mode);
-    // The rankings of yesterday and today may not be there yet.
-    Some(day).filter(|day| *day < day_of(now) - 1)
+/// The day of the newest ranking that can have works of the selection: they are ranked after their
+/// upload, by up to the days that the ranking covers.
+fn first_ranking(search: &Search<'_>, mode: &str) -> Option<i64> {
+    Some(day_of(search.selection.before? - 1) + days_covered(mode))
 }
 
-/// The days that a ranking covers.
+/// Days whose works a ranking ranks.
 pub fn days_covered(mode: &str) -> i64 {
     RANKINGS
         .iter()
@@ -290,13 +288,11 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> 
 
 fn parse_search(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> Result<Page, String> {
     let mut body = body(bytes)?;
-    let rows = body
-        .get_mut("illustManga")
-        .and_then(|found| found.get_mut("data"))
-        .map(Value::take);
-    let Some(Value::Array(rows)) = rows else {
+    let mut found = body.get_mut("illustManga").map(Value::take).unwrap_or_default();
+    let Some(Value::Array(rows)) = found.get_mut("data").map(Value::take) else {
         return Err("the answer has no list of works".into());
     };
+    let total = found.get("total").and_then(fields::count);
     let mut page = Page::default();
     for row in rows {
         // Advertisements stand between the works.
@@ -311,17 +307,32 @@ fn parse_search(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) 
             None => page.unreadable += 1,
         }
     }
-    let days = || page.posts.iter().map(|post| day_of(post.created_at));
     page.reached = page.posts.iter().map(|post| post.created_at).max();
-    page.next = days().min().map(|oldest| {
-        let (day, number) = span.below.map_or((days().max().unwrap_or(oldest), 1), day_and_page);
-        match oldest < day {
-            true => position(oldest, 1),
-            // The whole page is of the bounding day.
-            false => after(day, number),
-        }
-    });
+    go_on(&mut page, span, total);
     Ok(page)
+}
+
+/// Says where a search goes on after a page; `total` works are found up to the bounding day.
+fn go_on(page: &mut Page, span: Span, total: Option<i64>) {
+    let days = || page.posts.iter().map(|post| day_of(post.created_at));
+    let (Some(oldest), Some(newest)) = (days().min(), days().max()) else {
+        return;
+    };
+    let (day, number) = span.below.map_or((newest, 1), day_and_page);
+    let before = (number - 1) * i64::from(SEARCH_PAGE);
+    let given = page.posts.len() as i64 + page.unreadable as i64;
+    if total.is_some_and(|total| before + given >= total) {
+        return;
+    }
+    // A first page without works of the bounding day is the first page of a later one, too.
+    let day = if number == 1 { day.min(newest) } else { day };
+    if oldest < day {
+        page.next = Some(position(oldest, 1));
+    } else {
+        // The whole page is of the bounding day.
+        page.next = Some(after(day, number));
+        page.doubtful = total.is_some_and(|total| given < i64::from(SEARCH_PAGE).min(total - before));
+    }
 }
 
 fn parse_ranking(search: &Search<'_>, mode: &str, bytes: &[u8], span: Span, fetched_at: i64) -> Result<Page, String> {
@@ -336,9 +347,19 @@ fn parse_ranking(search: &Search<'_>, mode: &str, bytes: &[u8], span: Span, fetc
         .and_then(fields::count)
         .or(asked.map(|(_, page)| page))
         .unwrap_or(1);
+    let Some(day) = day else {
+        return Err("the ranking names no date".into());
+    };
+    let mut page = Page {
+        reached: Some((day + 1) * DAY - JAPAN - 1),
+        ..Page::default()
+    };
+    if let Some(first) = first_ranking(search, mode).filter(|first| *first < day && span.below.is_none()) {
+        page.next = Some(position(first, 1));
+        return Ok(page);
+    }
     // The counters are those of the ranking's day: a later look at the work is not undone by them.
-    let counted_at = day.map_or(fetched_at, |day| ((day + 1) * DAY - JAPAN).min(fetched_at));
-    let mut page = Page::default();
+    let counted_at = ((day + 1) * DAY - JAPAN).min(fetched_at);
     for row in rows {
         let ranked = serde_json::from_value::<Ranked>(row).ok();
         match ranked.and_then(|ranked| ranked.post(search, for_adults(mode), counted_at)) {
@@ -346,10 +367,6 @@ fn parse_ranking(search: &Search<'_>, mode: &str, bytes: &[u8], span: Span, fetc
             None => page.unreadable += 1,
         }
     }
-    let Some(day) = day else {
-        return Err("the ranking names no date".into());
-    };
-    page.reached = Some((day + 1) * DAY - JAPAN - 1);
     let next = answer.get("next").and_then(fields::count);
     page.next = match next.filter(|next| *next > number && *next < PAGES_OF_DAY) {
         Some(next) => Some(position(day, next)),

@@ -1,0 +1,130 @@
+//! A local board crawled as a site of one dialect.
+
+use std::collections::BTreeMap;
+
+use dataset::Store;
+use pipeline::catalog::Catalog;
+use pipeline::catalog::posts::{self, Post};
+use pipeline::crawl::source::Dialect;
+use pipeline::crawl::{self, Args, CrawlSettings, Network, SiteSettings};
+use pipeline::journal::Journal;
+use pipeline::outcome::Tally;
+use pipeline::stop::Stop;
+use sqlx::Row;
+use tempfile::TempDir;
+use testbooru::{Board, NewPost, Server, Setup};
+
+/// A small picture, another one for each number.
+pub fn png(number: u32) -> Vec<u8> {
+    let [_, red, green, blue] = number.to_be_bytes();
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(8, 6, image::Rgb([red, green, blue]))
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .expect("encodes");
+    bytes.into_inner()
+}
+
+/// The site, and what is crawled from it.
+pub struct Site {
+    _folder: TempDir,
+    /// What was recorded.
+    pub catalog: Catalog,
+    /// What was stored.
+    pub store: Store,
+    /// The board.
+    pub server: Server,
+    /// `[crawl]`.
+    pub settings: CrawlSettings,
+    /// `[sites.board]`.
+    pub site: SiteSettings,
+}
+
+impl Site {
+    /// A board with these posts, to be crawled in a dialect.
+    pub async fn of(dialect: Dialect, posts: impl IntoIterator<Item = NewPost>, setup: Setup) -> Self {
+        let board = Board::empty();
+        for post in posts {
+            board.add(post);
+        }
+        let (folder, catalog) = super::sqlite().await;
+        Self {
+            store: Store::create(&folder.path().join("store")).expect("makes a store"),
+            _folder: folder,
+            catalog,
+            server: Server::start(board, setup).expect("listens"),
+            settings: CrawlSettings {
+                loopback_backoff: 0.001,
+                ..CrawlSettings::default()
+            },
+            site: SiteSettings {
+                dialect,
+                root: "https://board.example".into(),
+                page: 4,
+                acknowledged: true,
+                ..SiteSettings::default()
+            },
+        }
+    }
+
+    /// Crawls once.
+    pub async fn run(&self, args: Args) -> anyhow::Result<Tally> {
+        let args = Args {
+            root: Some(args.root.unwrap_or_else(|| self.server.root_url())),
+            site: if args.site.is_empty() {
+                "board".into()
+            } else {
+                args.site
+            },
+            ..args
+        };
+        let sites = BTreeMap::from([(args.site.clone(), self.site.clone())]);
+        let request = args.resolve(&self.settings, &sites)?;
+        let stop = Stop::never();
+        let network = Network::new(&self.catalog, &self.settings, &stop);
+        crawl::run(&self.catalog, &self.store, &network, &request, &Journal::default()).await
+    }
+
+    /// Crawls, and expects no error.
+    pub async fn done(&self, args: Args) -> Tally {
+        self.run(args).await.expect("crawls")
+    }
+
+    /// Every post in the catalog, by number.
+    pub async fn posts(&self) -> BTreeMap<i64, Post> {
+        let rows = sqlx::query("SELECT p.* FROM posts AS p").fetch_all(self.catalog.pool());
+        let rows = rows.await.expect("reads");
+        let posts = rows.iter().map(|row| posts::from_row(row).expect("is a post"));
+        posts.map(|post| (post.number, post)).collect()
+    }
+
+    /// Numbers of the posts that have a stored picture, with the pictures' pages.
+    pub async fn stored(&self) -> Vec<(i64, i64)> {
+        let sql = "SELECT p.number, f.page FROM files AS f JOIN posts AS p ON p.post = f.post \
+                   WHERE f.outcome = 'stored' ORDER BY p.number, f.page";
+        let rows = sqlx::query(sql).fetch_all(self.catalog.pool()).await.expect("reads");
+        rows.iter().map(|row| (row.get("number"), row.get("page"))).collect()
+    }
+
+    /// Ids of the board's posts, oldest first.
+    pub fn ids(&self) -> Vec<i64> {
+        let posts = self.server.board().posts();
+        posts.iter().map(|post| post.id as i64).collect()
+    }
+
+    /// Path and query of what was asked for since the last call, but for robots.txt.
+    pub fn asked(&self) -> Vec<String> {
+        let requests = self.server.requests();
+        self.server.clear_requests();
+        let asked = requests.into_iter().filter(|request| request.path != "/robots.txt");
+        asked
+            .map(|request| format!("{}?{}", request.path, request.query))
+            .collect()
+    }
+
+    /// Of [`Self::asked`], those whose path begins so.
+    pub fn asked_for(&self, path: &str) -> Vec<String> {
+        let mut asked = self.asked();
+        asked.retain(|asked| asked.starts_with(path));
+        asked
+    }
+}
