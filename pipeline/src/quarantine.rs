@@ -101,12 +101,12 @@ impl Quarantine {
     }
 }
 
-/// Removes the files of those posts, given as source and id, and those with one of these SHA-256. What
-/// a killed run left without a note goes too: nobody can say whose it is.
+/// Removes the files that `goes` names, by post (source and id) and SHA-256 of the bytes. What a killed
+/// run left without a note goes too: nobody can say whose it is.
 ///
 /// # Errors
 /// Where the folder cannot be read or written.
-pub fn forget(store: &Store, posts: &[&(String, String)], hashes: &[&str]) -> anyhow::Result<()> {
+pub fn forget(store: &Store, goes: impl Fn(&(String, String), &str) -> bool) -> anyhow::Result<()> {
     let folder = store.folder().with_file_name("quarantine");
     for bytes in entries(&folder)?.into_iter().filter(|path| !is_note(path)) {
         let note = bytes.with_extension("json");
@@ -114,9 +114,8 @@ pub fn forget(store: &Store, posts: &[&(String, String)], hashes: &[&str]) -> an
             Ok(text) => {
                 let read: Note = serde_json::from_slice(&text)
                     .with_context(|| format!("{} is no note of a refused file: remove it", note.display()))?;
-                let post = (read.origin.source, read.origin.post);
                 let name = bytes.file_stem().unwrap_or_default().to_string_lossy();
-                posts.contains(&&post) || hashes.contains(&&*name)
+                goes(&(read.origin.source, read.origin.post), &name)
             }
             Err(error) if error.kind() == ErrorKind::NotFound => true,
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", note.display())),
@@ -191,12 +190,12 @@ mod tests {
             .keep(&[1; 600_000], &of("4"), &refused("undecodable"))
             .expect("has no room");
         assert_eq!(files(), 4);
-        let (first, other) = (("board".into(), "1".into()), ("other".into(), "3".into()));
-        forget(&store, &[&first, &other], &[]).expect("forgets");
+        let gone = |post: &(String, String), _: &str| post == &("board".to_string(), "1".to_string());
+        forget(&store, gone).expect("forgets");
         assert_eq!(files(), 2);
         std::fs::write(folder.path().join("quarantine/ab.bin"), b"whose?").expect("writes");
-        let hash = hex::encode(Sha256::digest([0; 600_000]));
-        forget(&store, &[], &[&hash]).expect("forgets by the bytes too");
+        let gone = hex::encode(Sha256::digest([0; 600_000]));
+        forget(&store, |_, hash| hash == gone).expect("forgets by the bytes too");
         assert_eq!(files(), 0, "and what has no note");
     }
 }

@@ -69,11 +69,12 @@ pub async fn run(
     let listed = listing.run().await;
     progress.finish();
     let listed = listed?;
-    // What waits is counted by the thresholds that the listing now gives.
-    let request = &share::settle(catalog, request).await?;
-    let fetched = if request.list_only {
-        Fetched::default()
+    let settled;
+    let (request, fetched) = if request.list_only {
+        (request, Fetched::default())
     } else {
+        settled = share::settle(catalog, request).await?;
+        let request = &settled;
         let fetcher = Fetcher {
             catalog,
             store,
@@ -84,7 +85,7 @@ pub async fn run(
             quarantine: Quarantine::beside(store, &denied, settings.quarantine_megabytes)?,
         };
         let download = Download { fetcher, journal, stop };
-        download.run().await?
+        (request, download.run().await?)
     };
     network.save().await?;
     let attempts = i64::from(settings.file_attempts);
@@ -98,24 +99,22 @@ pub async fn run(
 /// # Errors
 /// As [`run`].
 pub async fn dry_run(catalog: &Catalog, network: &Network, request: &CrawlRequest) -> anyhow::Result<String> {
-    let settings = network.settings();
     let client = network.client(request).await?;
     let request = share::begin(catalog, &client, request).await?;
-    let plan = plan::dry_run(catalog, &client, &request, settings).await?;
+    let plan = plan::dry_run(catalog, &client, &request, network.settings()).await?;
     Ok(format!("crawl {} at {}, not done:\n{plan}", request.name, request.root))
 }
 
 /// Says what is asked, and what is checked here only.
-fn begin(request: &CrawlRequest, header: &Plan, journal: &Journal) {
+fn begin(request: &CrawlRequest, plan: &Plan, journal: &Journal) {
     let query = request.search().query();
-    let likes = request.search().likes().describe();
-    journal.say(format!("crawl {} at {}\n{header}", request.name, request.root).trim_end());
+    journal.say(format!("crawl {} at {}\n{plan}", request.name, request.root).trim_end());
     journal.event(&Event::Crawl {
         site: &request.name,
         root: request.root.as_str(),
         query: &query.words,
         residue: &query.residue,
         filters: &request.query,
-        likes,
+        likes: request.search().likes().describe(),
     });
 }

@@ -103,9 +103,10 @@ pub async fn run(catalog: &Catalog, store: &Store, data: &Path, plan: &Plan) -> 
         Tombstones::add(&manifests.join(name), heads.iter().cloned())?;
     }
     // First: after a kill only the removals table is worked off.
-    let posts: Vec<_> = plan.gone.posts.keys().collect();
-    let images: Vec<&str> = plan.gone.images.keys().map(String::as_str).collect();
-    quarantine::forget(store, &posts, &images)?;
+    let gone = &plan.gone;
+    quarantine::forget(store, |post, hash| {
+        gone.posts.contains_key(post) || gone.images.contains_key(hash)
+    })?;
     let mut write = catalog.write().await?;
     removals::record(&mut write, &plan.gone).await?;
     write.commit().await.context("cannot purge; nothing was removed yet")?;
