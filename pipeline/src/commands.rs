@@ -32,6 +32,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
 /// Commands that run long and write keep a log.
 fn journal_of(command: &Command, data: &Path) -> Journal {
     match command {
+        Command::Crawl(args) if args.dry_run => Journal::default(),
         Command::Crawl(args) => Journal::new(args.json).with_log(data, "crawl"),
         Command::Run(args) => Journal::new(args.json).with_log(data, "run"),
         Command::Import(_) => Journal::default().with_log(data, "import"),

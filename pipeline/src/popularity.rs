@@ -44,7 +44,7 @@ pub async fn settle(
         let listings = top::covering(catalog, source, selection).await?;
         let Some(listing) = listings.first() else {
             let page = sites.get(source).map(|site| site.page);
-            return Err(unlisted(source, selection, &cost(catalog, source, page).await?).into());
+            return Err(unlisted(source, selection, None, &cost(catalog, source, page).await?).into());
         };
         let years = top::years(catalog, source, selection, percent, listing.finished_at).await?;
         note_small(percent, &years);
@@ -68,12 +68,15 @@ pub fn note_small(percent: Percent, years: &[Year]) {
 }
 
 /// The refusal of a share where no listing says what it is a share of; `cost` tells what making one
-/// costs.
-pub fn unlisted(source: &str, selection: &Selection, cost: &str) -> Usage {
+/// costs, at another `root` than the site's own where one is given.
+pub fn unlisted(source: &str, selection: &Selection, root: Option<&str>, cost: &str) -> Usage {
     let all = selection.without_popularity();
     let mut flags = all.flags();
     if all.ratings.is_empty() {
         flags.push_str(" --rating any");
+    }
+    if let Some(root) = root {
+        flags.push_str(&format!(" --root {root}"));
     }
     let described: Vec<String> = all
         .key()

@@ -117,6 +117,27 @@ fn an_unknown_site_and_a_filter_the_site_cannot_answer_are_usage_errors() {
 }
 
 #[test]
+fn a_dry_run_says_what_a_crawl_would_cost_and_leaves_nothing_behind() {
+    let server = board(3);
+    let place = Place::new(&server.root_url(), "");
+    let text = place.expect(
+        0,
+        &["crawl", "konachan", "--min-likes", "5", "--since", "3y", "--dry-run"],
+    );
+    for expected in [
+        "rating:s",
+        "score:>=5",
+        "votes",
+        "asked with one request",
+        "robots.txt of",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in {text}");
+    }
+    assert!(!place.path("data").exists(), "nothing was made");
+    assert!(!server.requests().iter().any(|request| request.path == "/post.json"));
+}
+
+#[test]
 fn a_real_site_is_not_asked_without_a_contact() {
     let place = Place::new("https://konachan.net", "");
     let text = place.expect(2, &["crawl", "konachan"]);

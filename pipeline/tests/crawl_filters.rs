@@ -6,20 +6,15 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 
-use dataset::Store;
+use common::site::Site;
 use dataset::failure::{USAGE, exit_code};
 use image::{ImageFormat, Rgb, RgbImage};
-use pipeline::catalog::Catalog;
 use pipeline::crawl::source::Dialect;
-use pipeline::crawl::{self, Args, CrawlSettings, Network, SiteSettings};
-use pipeline::journal::Journal;
-use pipeline::outcome::Tally;
+use pipeline::crawl::{self, Args};
 use pipeline::popularity;
 use pipeline::selection::SelectionArgs;
-use pipeline::stop::Stop;
 use sqlx::Row;
-use tempfile::TempDir;
-use testbooru::{Board, Counters, Fault, NewPost, Rating, Server, Setup, TagType, Target};
+use testbooru::{Counters, Fault, NewPost, Rating, Setup, TagType, Target};
 
 /// 2021-01-01, UTC.
 const START: i64 = 1_609_459_200;
@@ -71,7 +66,7 @@ fn posts() -> Vec<NewPost> {
 }
 
 /// Filters, and the posts that each leaves out beside those that are not safe.
-fn filters() -> Vec<(SelectionArgs, Vec<u64>)> {
+fn filters() -> Vec<(SelectionArgs, Vec<i64>)> {
     let none = SelectionArgs::default;
     let text = |text: &str| Some(text.to_string());
     let names = |name: &str| vec![name.to_string()];
@@ -165,124 +160,69 @@ fn filters() -> Vec<(SelectionArgs, Vec<u64>)> {
     ]
 }
 
-/// A board, and what is crawled from it.
-struct Crawl {
-    _folder: TempDir,
-    catalog: Catalog,
-    store: Store,
-    server: Server,
-    settings: CrawlSettings,
-    dialect: Dialect,
+async fn site(dialect: Dialect, posts: impl IntoIterator<Item = NewPost>) -> Site {
+    let mut site = Site::of(dialect, posts, Setup::default()).await;
+    site.site.page = 5;
+    site
 }
 
-impl Crawl {
-    async fn of(posts: impl IntoIterator<Item = NewPost>, dialect: Dialect) -> Self {
-        let board = Board::empty();
-        for post in posts {
-            board.add(post);
-        }
-        let (folder, catalog) = common::sqlite().await;
-        Self {
-            store: Store::create(&folder.path().join("store")).expect("makes a store"),
-            _folder: folder,
-            catalog,
-            server: Server::start(board, Setup::default()).expect("listens"),
-            settings: CrawlSettings::default(),
-            dialect,
-        }
+fn filtered(select: SelectionArgs) -> Args {
+    Args {
+        select,
+        ..Args::default()
     }
+}
 
-    fn sites(&self, site: &str) -> BTreeMap<String, SiteSettings> {
-        let settings = SiteSettings {
-            dialect: self.dialect,
-            root: self.server.root_url(),
-            page: 5,
-            ..SiteSettings::default()
-        };
-        BTreeMap::from([(site.to_string(), settings)])
+fn listed(select: SelectionArgs) -> Args {
+    Args {
+        list_only: true,
+        ..filtered(select)
     }
+}
 
-    fn request(&self, site: &str, select: SelectionArgs) -> anyhow::Result<crawl::CrawlRequest> {
-        let args = Args {
-            site: site.into(),
-            select,
-            ..Args::default()
-        };
-        Ok(args.resolve(&self.settings, &self.sites(site))?)
-    }
+/// Posts of a source whose picture is stored, counted from 0 in the order of upload.
+async fn stored(crawl: &Site, source: &str) -> BTreeSet<i64> {
+    let first = crawl.ids()[0];
+    let sql = "SELECT post FROM files WHERE source = $1 AND outcome = 'stored'";
+    let rows = sqlx::query(sql).bind(source).fetch_all(crawl.catalog.pool()).await;
+    let number = |row: &sqlx::any::AnyRow| row.get::<String, _>("post").parse::<i64>().expect("a number");
+    rows.expect("reads").iter().map(|row| number(row) - first).collect()
+}
 
-    fn network(&self) -> Network {
-        Network::new(&self.catalog, &self.settings, &Stop::never())
-    }
-
-    async fn run(&self, site: &str, select: SelectionArgs) -> anyhow::Result<Tally> {
-        self.go(&self.request(site, select)?).await
-    }
-
-    async fn list(&self, site: &str, select: SelectionArgs) -> Tally {
-        let mut request = self.request(site, select).expect("is sound");
-        request.list_only = true;
-        self.go(&request).await.expect("lists")
-    }
-
-    async fn go(&self, request: &crawl::CrawlRequest) -> anyhow::Result<Tally> {
-        crawl::run(
-            &self.catalog,
-            &self.store,
-            &self.network(),
-            request,
-            &Journal::default(),
-        )
-        .await
-    }
-
-    async fn plan(&self, site: &str, select: SelectionArgs) -> String {
-        let request = self.request(site, select).expect("is sound");
-        let network = self.network();
-        let plan = crawl::dry_run(&self.catalog, &network, &request);
-        plan.await.expect("plans")
-    }
-
-    /// Posts of a site whose picture is stored, counted from 0 in the order of upload.
-    async fn stored(&self, site: &str) -> BTreeSet<u64> {
-        let first = self.server.board().posts()[0].id;
-        let sql = "SELECT post FROM files WHERE source = $1 AND outcome = 'stored'";
-        let rows = sqlx::query(sql).bind(site).fetch_all(self.catalog.pool()).await;
-        let number = |row: &sqlx::any::AnyRow| row.get::<String, _>("post").parse::<u64>().expect("a number");
-        rows.expect("reads").iter().map(|row| number(row) - first).collect()
-    }
-
-    /// Paths asked for so far, robots.txt left out.
-    fn paths(&self) -> Vec<String> {
-        let paths = self.server.requests().into_iter().map(|request| request.path);
-        paths.filter(|path| path != "/robots.txt").collect()
-    }
+async fn plan(crawl: &Site, select: SelectionArgs) -> String {
+    let request = crawl.request(filtered(select)).expect("is sound");
+    let plan = crawl::dry_run(&crawl.catalog, &crawl.network(), &request).await;
+    plan.expect("plans")
 }
 
 async fn every_filter_holds(dialect: Dialect, listing: &str) {
-    let crawl = Crawl::of(posts(), dialect).await;
+    let crawl = site(dialect, posts()).await;
     for deaf in [false, true] {
         if deaf {
             crawl.server.fault(Target::Path(listing.into()), Fault::Deaf, u32::MAX);
         }
         for (number, (select, left_out)) in filters().into_iter().enumerate() {
-            let site = format!("board{number}{deaf}");
-            let tally = crawl.run(&site, select.clone()).await.expect("crawls");
+            let source = format!("board{number}{deaf}");
+            let args = Args {
+                site: source.clone(),
+                ..filtered(select.clone())
+            };
+            let tally = crawl.done(args).await;
             let rows = ("posts listed".to_string(), 12);
             assert!(!deaf || tally.lines.contains(&rows), "all posts come: {tally:?}");
-            let expected: BTreeSet<u64> = (0..12)
+            let expected: BTreeSet<i64> = (0..12)
                 .filter(|post| ![2, 11].contains(post) && !left_out.contains(post))
                 .collect();
-            assert_eq!(crawl.stored(&site).await, expected, "{select:?}, deaf: {deaf}");
+            assert_eq!(stored(&crawl, &source).await, expected, "{select:?}, deaf: {deaf}");
         }
     }
     let ratings = SelectionArgs {
         rating: Some("safe,questionable".into()),
         ..SelectionArgs::default()
     };
-    crawl.run("several", ratings).await.expect("crawls");
-    assert!(!crawl.stored("several").await.contains(&2));
-    assert_eq!(crawl.stored("several").await.len(), 11);
+    crawl.done(filtered(ratings)).await;
+    let expected: BTreeSet<i64> = (0..12).filter(|post| *post != 2).collect();
+    assert_eq!(stored(&crawl, "board").await, expected);
 }
 
 #[tokio::test]
@@ -303,11 +243,11 @@ async fn favourites_select_where_they_are_counted_and_are_refused_elsewhere() {
     };
     let mut few = good(1);
     few.counters = Some(Counters::plausible(10));
-    let crawl = Crawl::of([good(0), few], Dialect::Danbooru).await;
-    crawl.run("board", select()).await.expect("crawls");
-    assert_eq!(crawl.stored("board").await, BTreeSet::from([0]));
+    let crawl = site(Dialect::Danbooru, [good(0), few]).await;
+    crawl.done(filtered(select())).await;
+    assert_eq!(stored(&crawl, "board").await, BTreeSet::from([0]));
 
-    let crawl = Crawl::of([good(0)], Dialect::Moebooru).await;
+    let crawl = site(Dialect::Moebooru, [good(0)]).await;
     for select in [
         select(),
         SelectionArgs {
@@ -315,11 +255,11 @@ async fn favourites_select_where_they_are_counted_and_are_refused_elsewhere() {
             ..SelectionArgs::default()
         },
     ] {
-        let error = crawl.run("board", select).await.expect_err("is refused");
+        let error = crawl.run(filtered(select)).await.expect_err("is refused");
         assert_eq!(exit_code(&error), USAGE);
         assert!(error.to_string().contains("--min-likes"), "{error}");
     }
-    assert_eq!(crawl.paths(), Vec::<String>::new());
+    assert_eq!(crawl.asked(), Vec::<String>::new());
 }
 
 /// Ten posts of 2020 with 10 to 100 likes, and three of 2021 with 1 to 3.
@@ -343,27 +283,28 @@ fn top(percent: f64) -> SelectionArgs {
 
 #[tokio::test]
 async fn a_share_is_refused_with_its_cost_until_all_its_posts_are_listed() {
-    let crawl = Crawl::of(two_years(), Dialect::Moebooru).await;
+    let crawl = site(Dialect::Moebooru, two_years()).await;
     let liked = SelectionArgs {
         min_likes: Some(2),
         ..SelectionArgs::default()
     };
-    crawl.list("board", liked).await;
-    crawl.server.clear_requests();
-    let error = crawl.run("board", top(20.0)).await.expect_err("is refused");
+    crawl.done(listed(liked)).await;
+    crawl.asked();
+    let error = crawl.run(filtered(top(20.0))).await.expect_err("is refused");
     assert_eq!(exit_code(&error), USAGE);
     let text = error.to_string();
     assert!(
-        text.contains("`pipeline crawl board --rating safe --list-only`"),
+        text.contains("`pipeline crawl board --rating safe --root http"),
         "{text}"
     );
-    assert!(text.contains("with 4 requests (13 posts by the site's count"), "{text}");
-    assert_eq!(crawl.paths(), ["/post.xml"]);
+    assert!(text.contains("with 5 requests (13 posts by the site's count"), "{text}");
+    assert!(crawl.asked()[0].starts_with("/post.xml?"));
 
-    crawl.list("board", SelectionArgs::default()).await;
-    assert_eq!(crawl.stored("board").await, BTreeSet::new(), "only listed");
-    crawl.run("board", top(20.0)).await.expect("crawls");
-    assert_eq!(crawl.stored("board").await, BTreeSet::from([8, 9, 12]));
+    crawl.done(listed(SelectionArgs::default())).await;
+    assert_eq!(crawl.asked().len(), 5, "as it was told");
+    assert_eq!(stored(&crawl, "board").await, BTreeSet::new(), "only listed");
+    crawl.done(filtered(top(20.0))).await;
+    assert_eq!(stored(&crawl, "board").await, BTreeSet::from([8, 9, 12]));
 }
 
 #[tokio::test]
@@ -372,22 +313,22 @@ async fn a_share_is_taken_of_what_the_other_filters_select() {
     for post in &mut posts[5..10] {
         post.tags.remove(0);
     }
-    let crawl = Crawl::of(posts, Dialect::Moebooru).await;
-    crawl.list("board", SelectionArgs::default()).await;
+    let crawl = site(Dialect::Moebooru, posts).await;
+    crawl.done(listed(SelectionArgs::default())).await;
     let select = SelectionArgs {
         character: vec!["hatsune miku".into()],
         until: Some("2020".into()),
         ..top(40.0)
     };
-    crawl.run("board", select.clone()).await.expect("crawls");
-    assert_eq!(crawl.stored("board").await, BTreeSet::from([3, 4]));
+    crawl.done(filtered(select.clone())).await;
+    assert_eq!(stored(&crawl, "board").await, BTreeSet::from([3, 4]));
 
     // Stored posts, as crop and manifest take them: the same share, of the same listing.
     let stored = SelectionArgs {
         rating: Some("safe".into()),
         ..select
     };
-    let sites = crawl.sites("board");
+    let sites = BTreeMap::from([("board".to_string(), crawl.site.clone())]);
     let settled = popularity::settle(&crawl.catalog, &stored.resolve().expect("is sound"), &sites).await;
     let lines = settled.expect("settles").describe();
     assert!(
@@ -401,15 +342,19 @@ async fn a_share_is_taken_of_what_the_other_filters_select() {
 
 #[tokio::test]
 async fn a_plan_costs_one_request_and_writes_nothing() {
-    let crawl = Crawl::of(posts(), Dialect::Danbooru).await;
+    let crawl = site(Dialect::Danbooru, posts()).await;
     let select = SelectionArgs {
         min_likes: Some(100),
         tags: Some("smile vocaloid -comic".into()),
         since: Some("2021".into()),
         ..SelectionArgs::default()
     };
-    let plan = crawl.plan("board", select.clone()).await;
-    assert_eq!(crawl.paths(), ["/counts/posts.json"]);
+    let first = plan(&crawl, select.clone()).await;
+    let asked = crawl.asked();
+    assert!(
+        asked.len() == 1 && asked[0].starts_with("/counts/posts.json?"),
+        "{asked:?}"
+    );
     for table in ["posts", "cursors", "files"] {
         let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) AS rows FROM {table}"));
         let rows = sqlx::query(sql).fetch_one(crawl.catalog.pool()).await.expect("counts");
@@ -424,14 +369,51 @@ async fn a_plan_costs_one_request_and_writes_nothing() {
         "never listed",
         "posts by the site's count, asked with one request",
     ] {
+        assert!(first.contains(expected), "{expected} is not in {first}");
+    }
+    crawl.done(filtered(select.clone())).await;
+    crawl.asked();
+    let again = plan(&crawl, select).await;
+    assert_eq!(crawl.asked(), Vec::<String>::new(), "a refresh is known without asking");
+    assert!(
+        again.contains("listed in full on") && again.contains("1 requests (a refresh: 0 posts"),
+        "{again}"
+    );
+}
+
+#[tokio::test]
+async fn a_ranking_of_pixiv_selects_by_views() {
+    let seen = |number: u8, views: u64| NewPost {
+        counters: Some(Counters {
+            views,
+            ..Counters::plausible(5)
+        }),
+        ..good(number)
+    };
+    let crawl = site(Dialect::Pixiv, [seen(0, 10), seen(1, 5000), seen(2, 20_000)]).await;
+    let args = || Args {
+        ranking: Some("daily".into()),
+        ..filtered(SelectionArgs {
+            min_views: Some(5000),
+            since: Some("2020-12-31".into()),
+            until: Some("2021-01-02".into()),
+            ..SelectionArgs::default()
+        })
+    };
+    let request = crawl.request(args()).expect("is sound");
+    let plan = crawl::dry_run(&crawl.catalog, &crawl.network(), &request)
+        .await
+        .expect("plans");
+    for expected in [
+        "ranking daily",
+        "views of 5000 or more",
+        "rating_count",
+        "5 requests (15 places in 5 rankings",
+    ] {
         assert!(plan.contains(expected), "{expected} is not in {plan}");
     }
-    crawl.run("board", select.clone()).await.expect("crawls");
-    crawl.server.clear_requests();
-    let plan = crawl.plan("board", select).await;
-    assert_eq!(crawl.paths(), Vec::<String>::new(), "a refresh is known without asking");
-    assert!(
-        plan.contains("listed in full on") && plan.contains("1 requests (a refresh: 0 posts"),
-        "{plan}"
-    );
+    crawl.asked();
+    crawl.done(args()).await;
+    assert!(crawl.asked_for("/ranking.php").len() <= 5);
+    assert_eq!(stored(&crawl, "board").await, BTreeSet::from([1, 2]));
 }

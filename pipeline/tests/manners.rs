@@ -175,7 +175,7 @@ fn a_real_host_is_asked_through_the_proxy_and_this_machine_is_not() {
     place.expect(0, &["crawl", "board", "--root", &server.root_url()]);
     place.variables = vec![("HTTP_PROXY", address), ("NO_PROXY", "board.nowhere".into())];
     let text = place.expect(1, &["check", "board"]);
-    assert!(text.contains("cannot be read (unreachable"), "{text}");
+    assert!(text.contains("unreachable"), "{text}");
     assert_eq!(*asked.lock().expect("nobody panics"), Vec::<String>::new());
 }
 
@@ -209,15 +209,18 @@ fn crawls_of_one_run_share_what_is_known_of_a_host() {
         format!("[sites.again]\nroot = {root:?}\n[[run.crawl]]\nsite = \"board\"\n[[run.crawl]]\nsite = \"again\"\n");
     let place = Place::new(&root, "give_up_after = 1", &second);
     server.fault(Target::AnyFile, Fault::Status(500), u32::MAX);
-    let text = place.expect(3, &["run"]);
-    assert!(text.contains("failed 1 requests in a row"), "{text}");
-    // The host fails the first crawl's picture, and is left in peace by the second crawl too.
-    assert_eq!(
-        (asked(&server, "/robots.txt"), asked(&server, "/post.json")),
-        (1, 2),
+    let text = place.expect(2, &["run"]);
+    assert!(
+        text.contains("failed 1 requests in a row") && text.contains("nothing to freeze"),
         "{text}"
     );
-    assert!(asked(&server, "/image/") <= 2, "{text}");
+    // The host fails the first crawl's pictures, and is left in peace by the second crawl.
+    let paths: Vec<String> = server.requests().into_iter().map(|request| request.path).collect();
+    assert!(
+        paths.last().is_some_and(|path| path.starts_with("/image/")),
+        "{paths:?}"
+    );
+    assert_eq!(asked(&server, "/robots.txt"), 1);
 }
 
 #[test]

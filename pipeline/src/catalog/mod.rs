@@ -123,7 +123,7 @@ impl Catalog {
         let file = file.split('?').next().unwrap_or_default();
         let file = file.replace("%23", "#").replace("%3F", "?").replace("%25", "%");
         if url.starts_with("sqlite:") && !Path::new(&file).exists() {
-            return Self::open("sqlite://look?mode=memory&cache=shared").await;
+            return Self::open("sqlite:file:look?mode=memory").await;
         }
         Self::open(url).await
     }

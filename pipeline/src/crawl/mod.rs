@@ -98,24 +98,22 @@ pub async fn run(
 /// # Errors
 /// As [`run`].
 pub async fn dry_run(catalog: &Catalog, network: &Network, request: &CrawlRequest) -> anyhow::Result<String> {
-    let settings = network.settings();
     let client = network.client(request).await?;
     let request = share::begin(catalog, &client, request).await?;
-    let plan = plan::dry_run(catalog, &client, &request, settings).await?;
+    let plan = plan::dry_run(catalog, &client, &request, network.settings()).await?;
     Ok(format!("crawl {} at {}, not done:\n{plan}", request.name, request.root))
 }
 
 /// Says what is asked, and what is checked here only.
-fn begin(request: &CrawlRequest, header: &Plan, journal: &Journal) {
+fn begin(request: &CrawlRequest, plan: &Plan, journal: &Journal) {
     let query = request.search().query();
-    let likes = request.search().likes().describe();
-    journal.say(format!("crawl {} at {}\n{header}", request.name, request.root).trim_end());
+    journal.say(format!("crawl {} at {}\n{plan}", request.name, request.root).trim_end());
     journal.event(&Event::Crawl {
         site: &request.name,
         root: request.root.as_str(),
         query: &query.words,
         residue: &query.residue,
         filters: &request.query,
-        likes,
+        likes: request.search().likes().describe(),
     });
 }

@@ -17,8 +17,12 @@ pub async fn begin(catalog: &Catalog, client: &Client, request: &CrawlRequest) -
         return Ok(request.clone());
     }
     let Some(listing) = covering(catalog, request).await? else {
-        let cost = cost::in_words(catalog, client, request).await?;
-        return Err(unlisted(&request.name, &request.selection, &cost).into());
+        let cost = cost::of_first(catalog, client, request).await?;
+        let cost = match cost.requests {
+            Some(requests) => format!("with {requests} requests ({})", cost.why),
+            None => format!("at a cost {}", cost.why),
+        };
+        return Err(unlisted(&request.name, &request.selection, root_of(&request.query), &cost).into());
     };
     let refreshed = CrawlRequest {
         listing: listing.selection,
@@ -55,13 +59,12 @@ async fn with_thresholds(catalog: &Catalog, request: &CrawlRequest) -> anyhow::R
 
 /// The narrowest finished listing of the same site, at the same root.
 async fn covering(catalog: &Catalog, request: &CrawlRequest) -> anyhow::Result<Option<Listing>> {
-    let root = |query: &str| {
-        query
-            .split(' ')
-            .find(|word| word.starts_with("root="))
-            .map(str::to_string)
-    };
     let listings = top::covering(catalog, &request.name, &request.selection).await?;
-    let here = root(&request.query);
-    Ok(listings.into_iter().find(|listing| root(&listing.query) == here))
+    let here = root_of(&request.query);
+    Ok(listings.into_iter().find(|listing| root_of(&listing.query) == here))
+}
+
+/// The root in a listing's text, where it is not the site's own.
+fn root_of(query: &str) -> Option<&str> {
+    query.split(' ').find_map(|word| word.strip_prefix("root="))
 }

@@ -261,7 +261,7 @@ impl Client {
             if last {
                 let detail = format!("{url}: {detail} (tried {tried} times)");
                 if of_host {
-                    host.failed(settings.give_up_after, &format!("{reason}: {detail}"));
+                    host.failed(settings.give_up_after, reason);
                 }
                 return Err(HttpError::Failed { reason, detail });
             }

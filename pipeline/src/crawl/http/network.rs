@@ -84,11 +84,14 @@ impl Host {
     }
 
     /// A request with all its tries failed through the host; after `most` in a row it is left.
-    pub fn failed(&self, most: u32, why: &str) {
+    pub fn failed(&self, most: u32, reason: &str) {
         let mut health = self.health();
         health.failures_in_a_row += 1;
         if health.failures_in_a_row >= most {
-            let why = format!("failed {} requests in a row, the last: {why}", health.failures_in_a_row);
+            let why = format!(
+                "failed {} requests in a row, the last by `{reason}`",
+                health.failures_in_a_row
+            );
             health.left.get_or_insert(why);
         }
     }
