@@ -69,11 +69,12 @@ pub async fn run(
     let listed = listing.run().await;
     progress.finish();
     let listed = listed?;
-    // What waits is counted by the thresholds that the listing now gives.
-    let request = &share::settle(catalog, request).await?;
-    let fetched = if request.list_only {
-        Fetched::default()
+    let settled;
+    let (request, fetched) = if request.list_only {
+        (request, Fetched::default())
     } else {
+        settled = share::settle(catalog, request).await?;
+        let request = &settled;
         let fetcher = Fetcher {
             catalog,
             store,
@@ -84,7 +85,7 @@ pub async fn run(
             quarantine: Quarantine::beside(store, &denied, settings.quarantine_megabytes)?,
         };
         let download = Download { fetcher, journal, stop };
-        download.run().await?
+        (request, download.run().await?)
     };
     network.save().await?;
     let attempts = i64::from(settings.file_attempts);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use reqwest::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION, REFERER};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::sync::watch;
@@ -350,8 +351,12 @@ impl Client {
         }
         let memory = match ask.kind {
             Kind::File => {
-                let memory = self.network.memory(response.content_length(), ask.cap);
-                self.unless_stopped(memory).await.map_err(Miss::Last)?
+                let mut memory = std::pin::pin!(self.network.memory(response.content_length(), ask.cap));
+                // What was asked for and has room is received, also where the run is to end.
+                match memory.as_mut().now_or_never() {
+                    Some(memory) => memory,
+                    None => self.unless_stopped(memory).await.map_err(Miss::Last)?,
+                }
             }
             Kind::Api | Kind::Robots => None,
         };
