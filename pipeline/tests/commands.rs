@@ -98,7 +98,14 @@ fn a_refresh_makes_a_version_and_a_second_one_only_if_rows_changed() {
             .any(|request| request.path.starts_with("/image/")),
         "nothing is fetched twice"
     );
-    assert_eq!(place.status(), status);
+    let lasting = |mut status: Value| {
+        // What the host was asked for and when it was listed went on.
+        for passing in ["bytes_today", "listings"] {
+            status[passing].take();
+        }
+        status
+    };
+    assert_eq!(lasting(place.status()), lasting(status));
     place.expect(0, &["manifest", "verify", "v1"]);
     assert!(place.expect(0, &["manifest", "list"]).contains("v1"));
 }
