@@ -15,12 +15,15 @@ ALTER TABLE posts ADD COLUMN waiting BIGINT NOT NULL DEFAULT 1;     -- 0: every 
 UPDATE posts SET waiting = 0 WHERE EXISTS (SELECT 1 FROM files AS f WHERE f.source = posts.source
     AND f.post = posts.post AND f.page = 0 AND f.outcome IN ('stored', 'refused')
     AND COALESCE(f.md5, '') = COALESCE(posts.md5, ''));
-CREATE INDEX posts_waiting ON posts (source, number) WHERE waiting = 1;
+-- The columns behind the number spare a look at the row: of a million posts that wait because a
+-- filter leaves them out, none need be read.
+CREATE INDEX posts_waiting ON posts (source, number, status, rating, likes, created_at) WHERE waiting = 1;
 
 ALTER TABLE files ADD COLUMN variant TEXT NOT NULL DEFAULT 'original'; -- original, jpeg, sample
 ALTER TABLE files ADD COLUMN etag TEXT;          -- as the host gave them with the bytes, for asking whether
 ALTER TABLE files ADD COLUMN last_modified TEXT; -- they changed
 ALTER TABLE files ADD COLUMN robots TEXT;        -- X-Robots-Tag that came with the file
+ALTER TABLE files ADD COLUMN updated_at BIGINT;  -- the post's when this was recorded; as md5, where the post names none
 
 -- Set when the bytes were dropped to save room, after the heads were cut.
 ALTER TABLE images ADD COLUMN dropped_at BIGINT;
@@ -48,6 +51,24 @@ CREATE TABLE denied (
     kind        TEXT   NOT NULL,
     source      TEXT   NOT NULL,
     name        TEXT   NOT NULL,
+    because     TEXT   NOT NULL DEFAULT '', -- the entry that brought this one, as text; it is lifted with that
     recorded_at BIGINT NOT NULL,
     PRIMARY KEY (kind, source, name)
 );
+
+-- Pictures that a post had before its site replaced them: a purge of the post takes them too.
+CREATE TABLE replaced (
+    source TEXT NOT NULL,
+    post   TEXT NOT NULL,
+    image  TEXT NOT NULL,
+    PRIMARY KEY (source, post, image)
+);
+
+-- Objects that a purge has taken out of the tables and not yet out of the store.
+CREATE TABLE removals (
+    object TEXT PRIMARY KEY -- its name in the store
+);
+
+-- Where a listing last found the end, 0 before that: a later one need not look twice that nothing is
+-- below.
+ALTER TABLE cursors ADD COLUMN bottom BIGINT NOT NULL DEFAULT 0;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{crawl, crop, curate, detect, import, manifest, run, sheet, status};
+use crate::{crawl, crop, curate, detect, import, manifest, purge, run, sheet, status};
 
 /// From image boards to frozen datasets of anime heads
 #[derive(Debug, Parser)]
@@ -30,6 +30,8 @@ pub struct Cli {
 pub enum Command {
     /// Lists a site's posts and fetches their pictures
     Crawl(crawl::Args),
+    /// Asks a site for its latest posts, once, and says what answered and which settings apply
+    Check(crawl::check::Args),
     /// Takes a folder of heads or pictures into the catalog
     Import(import::Args),
     /// Finds the faces in stored pictures, cuts out their heads and judges them
@@ -46,6 +48,8 @@ pub enum Command {
     Manifest(manifest::Command),
     /// Does every stage that [run] of the settings names, and freezes a new version if rows changed
     Run(run::Args),
+    /// Takes posts or an artist's works out for good, and keeps them out
+    Purge(purge::Args),
     /// Says what lies where
     Status(status::Args),
     /// Finds the faces in picture files; needs no catalog

@@ -1,13 +1,16 @@
 //! From a parsed command line to an exit code.
 
+use std::path::{Path, PathBuf};
+
 use dataset::failure;
 
+use crate::catalog::Catalog;
 use crate::cli::{Cli, Command};
 use crate::desk::{Desk, data_folder};
 use crate::outcome::Tally;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{detect, manifest, run, sheet, status};
+use crate::{crawl, detect, manifest, purge, run, sheet, status};
 
 /// Does what was asked.
 ///
@@ -28,6 +31,14 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
             sheet::run(&desk.catalog, &desk.store, &digests, &args, &out).await?
         }
         Command::Manifest(command) => return manifests(command, settings, data, stop).await,
+        Command::Check(args) => {
+            let request = args.resolve(&settings.crawl, &settings.sites)?;
+            // Under the lock: a crawl under way asks its host for one answer at a time.
+            let desk = Desk::to_write(settings, data, &format!("check {}", args.site), stop).await?;
+            desk.check(&request).await?;
+            return Ok(0);
+        }
+        Command::Crawl(args) if args.dry_run => return dry_run(&args, &settings, &data, &stop).await,
         Command::Crawl(args) => {
             let request = args.resolve(&settings.crawl, &settings.sites)?;
             let desk = Desk::to_write(settings, data, &format!("crawl {}", args.site), stop).await?;
@@ -47,6 +58,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
             let desk = Desk::to_write(settings, data, "curate", stop).await?;
             printed("curate", desk.curate().await?)
         }
+        Command::Purge(args) => return purges(&args, settings, data, stop).await,
         Command::Run(_) => run::run(&Desk::to_write(settings, data, "run", stop).await?).await?,
     };
     Ok(if tally.exceeds(share) {
@@ -54,6 +66,18 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
     } else {
         0
     })
+}
+
+/// Says what a crawl would do, beside a run that writes and without a lock.
+async fn dry_run(args: &crawl::Args, settings: &Settings, data: &Path, stop: &Stop) -> anyhow::Result<u8> {
+    let request = args.resolve(&settings.crawl, &settings.sites)?;
+    let catalog = Catalog::to_look(&settings.catalog_url(data)).await?;
+    let network = crawl::Network::new(&catalog, &settings.crawl, stop);
+    print!(
+        "{}",
+        crawl::dry_run(&catalog, &network, &settings.crawl, &request).await?
+    );
+    Ok(0)
 }
 
 fn printed(stage: &str, tally: Tally) -> Tally {
@@ -83,12 +107,28 @@ async fn show_status(args: &status::Args, desk: Desk) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-async fn manifests(
-    command: manifest::Command,
-    settings: Settings,
-    data: std::path::PathBuf,
-    stop: Stop,
-) -> anyhow::Result<u8> {
+async fn purges(args: &purge::Args, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<u8> {
+    if args.list {
+        purge::print_list(&Desk::to_read(settings, data, stop).await?.catalog).await?;
+        return Ok(0);
+    }
+    if !args.allow.is_empty() {
+        purge::allow(
+            &Desk::to_write(settings, data, "purge", stop).await?.catalog,
+            &args.allow,
+        )
+        .await?;
+        return Ok(0);
+    }
+    let desk = match args.dry_run {
+        true => Desk::to_read(settings, data, stop).await?,
+        false => Desk::to_write(settings, data, "purge", stop).await?,
+    };
+    desk.purge(args).await?;
+    Ok(0)
+}
+
+async fn manifests(command: manifest::Command, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<u8> {
     let folder = data.join("manifests");
     match command {
         manifest::Command::Create { name, select } => {

@@ -8,6 +8,7 @@ use dataset::Store;
 use dataset::failure::Usage;
 
 use crate::catalog::{Catalog, summary};
+use crate::crawl::Network;
 use crate::digests::{self, Digests};
 use crate::lock::Lock;
 use crate::manifest::Origin;
@@ -15,7 +16,7 @@ use crate::outcome::Tally;
 use crate::selection::Selection;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{crawl, crop, curate, import, manifest};
+use crate::{crawl, crop, curate, import, manifest, popularity, purge};
 
 /// An opened data folder.
 pub struct Desk {
@@ -27,6 +28,8 @@ pub struct Desk {
     pub catalog: Catalog,
     /// The store.
     pub store: Store,
+    /// The way to the sites, shared by all crawls.
+    network: Network,
     /// Whether the run should end.
     pub stop: Stop,
     /// Held by commands that write.
@@ -40,7 +43,9 @@ impl Desk {
     /// `Locked`; a store that vanished; a database or folder that refuses.
     pub async fn to_write(settings: Settings, data: PathBuf, command: &str, stop: Stop) -> anyhow::Result<Self> {
         let lock = Lock::take(&data, command)?;
-        Self::open(settings, data, Some(lock), stop).await
+        let desk = Self::open(settings, data, Some(lock), stop).await?;
+        desk.store.check_room()?;
+        Ok(desk)
     }
 
     /// Opens a data folder that must exist, to read from it beside a run that writes.
@@ -68,10 +73,15 @@ impl Desk {
         } else {
             Store::create(&folder)?
         };
+        let store = store.keeping_free(settings.store.min_free_megabytes);
         if lock.as_ref().is_some_and(Lock::after_a_kill) {
             store.sweep()?;
         }
+        if lock.is_some() {
+            purge::finish(&catalog, &store, &data).await?;
+        }
         Ok(Self {
+            network: Network::new(&catalog, &settings.crawl, &stop),
             settings,
             data,
             catalog,
@@ -94,12 +104,22 @@ impl Desk {
         digests::current(&self.catalog, &self.settings.crop, &self.settings.curate).await
     }
 
+    /// Asks one site once, and prints what answered.
+    ///
+    /// # Errors
+    /// As [`crawl::check::run`].
+    pub async fn check(&self, request: &crawl::CrawlRequest) -> anyhow::Result<()> {
+        crawl::check::run(&self.network, request).await?;
+        self.network.save().await
+    }
+
     /// Crawls one site.
     ///
     /// # Errors
     /// As [`crawl::run`].
     pub async fn crawl(&self, request: &crawl::CrawlRequest) -> anyhow::Result<Tally> {
-        crawl::run(&self.catalog, &self.store, &self.settings.crawl, request, &self.stop).await
+        let (settings, network) = (&self.settings.crawl, &self.network);
+        crawl::run(&self.catalog, &self.store, network, settings, request, &self.stop).await
     }
 
     /// Takes in a folder, and judges its heads.
@@ -118,9 +138,18 @@ impl Desk {
     /// # Errors
     /// As [`crop::run`] and [`curate::run`].
     pub async fn crop(&self, request: &crop::CropRequest) -> anyhow::Result<Tally> {
+        let request = &crop::CropRequest {
+            selection: self.settled(&request.selection).await?,
+            ..request.clone()
+        };
         let mut tally = crop::run(&self.catalog, &self.store, &self.settings.crop, request, &self.stop).await?;
         tally.lines.extend(self.curate().await?.lines);
         Ok(tally)
+    }
+
+    /// A selection of stored posts, its filters of popularity made exact.
+    async fn settled(&self, selection: &Selection) -> anyhow::Result<Selection> {
+        popularity::settle(&self.catalog, selection, &self.settings.sites).await
     }
 
     /// Judges heads.
@@ -131,17 +160,40 @@ impl Desk {
         curate::run(&self.catalog, &self.settings.curate, &self.stop).await
     }
 
+    /// Takes out the posts and artists named, or says what would go, and prints the counts.
+    ///
+    /// # Errors
+    /// `Usage` where they name none; otherwise as [`purge::run`].
+    pub async fn purge(&self, args: &purge::Args) -> anyhow::Result<()> {
+        let mut sites: Vec<String> = self.settings.sites.keys().cloned().collect();
+        sites.extend(summary::counts(&self.catalog).await?.posts.into_keys());
+        sites.sort_unstable();
+        sites.dedup();
+        let asked = args.resolve(&sites)?;
+        let plan = purge::Plan::of(&self.catalog, &self.store, &self.manifests(), &asked).await?;
+        plan.explain();
+        if args.dry_run {
+            plan.tally(&self.store).print("purge, nothing removed yet");
+            return Ok(());
+        }
+        purge::run(&self.catalog, &self.store, &self.data, &plan)
+            .await?
+            .print("purge");
+        Ok(())
+    }
+
     /// Freezes a selection, under `name` or under the next free `vN` if the rows changed.
     ///
     /// # Errors
     /// As [`manifest::create`].
     pub async fn freeze(&self, name: Option<&str>, selection: &Selection) -> anyhow::Result<manifest::Creation> {
         let digests = self.digests().await?;
+        let selection = &self.settled(selection).await?;
         let popularity: BTreeMap<String, String> = self
             .settings
             .sites
             .iter()
-            .map(|(name, site)| (name.clone(), site.likes.describe().to_string()))
+            .map(|(name, site)| (name.clone(), site.likes().describe().to_string()))
             .collect();
         let origin = Origin {
             selection,

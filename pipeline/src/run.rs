@@ -3,12 +3,9 @@
 use anyhow::Context;
 
 use crate::catalog::summary;
-use crate::crawl;
 use crate::crop::CropRequest;
 use crate::desk::Desk;
 use crate::outcome::Tally;
-use crate::selection::SelectionArgs;
-use crate::settings::{RunCrawl, RunSelect};
 
 /// Does every stage that [run] of the settings names, and freezes a new version if rows changed
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -22,7 +19,7 @@ pub struct Args {}
 pub async fn run(desk: &Desk) -> anyhow::Result<Tally> {
     let mut all = Tally::default();
     for crawl in &desk.settings.run.crawl {
-        let request = crawl_args(crawl).resolve(&desk.settings.crawl, &desk.settings.sites)?;
+        let request = crawl.args().resolve(&desk.settings.crawl, &desk.settings.sites)?;
         let tally = desk
             .crawl(&request)
             .await
@@ -30,7 +27,7 @@ pub async fn run(desk: &Desk) -> anyhow::Result<Tally> {
         tally.print(&format!("crawl {}", crawl.site));
         all.add(&tally);
     }
-    let selection = select_args(&desk.settings.run.select).resolve()?;
+    let selection = desk.settings.run.select.resolve()?;
     // Crop refuses to do nothing; a catalog of imported heads alone has nothing for it.
     if summary::has_pictures(&desk.catalog).await? {
         let request = CropRequest {
@@ -43,29 +40,4 @@ pub async fn run(desk: &Desk) -> anyhow::Result<Tally> {
     }
     desk.freeze(None, &selection).await.context("manifest")?;
     Ok(all)
-}
-
-fn crawl_args(crawl: &RunCrawl) -> crawl::Args {
-    crawl::Args {
-        site: crawl.site.clone(),
-        min_likes: crawl.min_likes,
-        min_views: crawl.min_views,
-        since: crawl.since.clone(),
-        until: crawl.until.clone(),
-        tags: crawl.tags.clone(),
-        rating: crawl.rating.clone(),
-        limit: crawl.limit,
-        ..crawl::Args::default()
-    }
-}
-
-fn select_args(select: &RunSelect) -> SelectionArgs {
-    SelectionArgs {
-        min_likes: select.min_likes,
-        since: select.since.clone(),
-        until: select.until.clone(),
-        tags: select.tags.clone(),
-        source: select.source.clone(),
-        rating: None,
-    }
 }

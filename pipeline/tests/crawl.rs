@@ -9,8 +9,9 @@ use dataset::failure::{USAGE, exit_code};
 use dataset::{Key, Store};
 use image::{ImageFormat, Rgb, RgbImage};
 use pipeline::catalog::Catalog;
-use pipeline::crawl::{self, Args, CrawlSettings, SiteSettings};
+use pipeline::crawl::{self, Args, CrawlSettings, Network, SiteSettings};
 use pipeline::outcome::Tally;
+use pipeline::selection::SelectionArgs;
 use pipeline::stop::Stop;
 use sqlx::Row;
 use tempfile::TempDir;
@@ -35,6 +36,21 @@ fn post(number: u32) -> NewPost {
         created_at: Some(START + i64::from(number)),
         ..NewPost::default()
     }
+}
+
+/// A crawl with filters.
+fn filtered(select: SelectionArgs) -> Args {
+    Args {
+        select,
+        ..Args::default()
+    }
+}
+
+fn likes(least: i64) -> Args {
+    filtered(SelectionArgs {
+        min_likes: Some(least),
+        ..SelectionArgs::default()
+    })
 }
 
 /// A board, and what is crawled from it.
@@ -93,7 +109,9 @@ impl Crawl {
         };
         let sites = BTreeMap::from([(site, self.site.clone())]);
         let request = args.resolve(&self.settings, &sites)?;
-        crawl::run(&self.catalog, &self.store, &self.settings, &request, &Stop::never()).await
+        let stop = Stop::never();
+        let network = Network::new(&self.catalog, &self.settings, &stop);
+        crawl::run(&self.catalog, &self.store, &network, &self.settings, &request, &stop).await
     }
 
     async fn all(&self) -> Tally {
@@ -172,11 +190,11 @@ async fn what_is_selected_is_stored_and_the_rest_is_not_fetched() {
     ])
     .await;
     let ids: Vec<u64> = crawl.server.board().posts().iter().map(|post| post.id).collect();
-    let args = Args {
+    let args = filtered(SelectionArgs {
         min_likes: Some(10),
         since: Some("2021".into()),
-        ..Args::default()
-    };
+        ..SelectionArgs::default()
+    });
     let tally = crawl.run(args).await.expect("crawls");
     assert_eq!((tally.done, tally.failed), (2, 0), "{tally:?}");
     let stored: Vec<u64> = crawl.files().await.into_keys().collect();
@@ -217,10 +235,12 @@ async fn a_crawl_fills_postgresql_as_it_fills_sqlite() {
     let server = Server::start(board, Setup::default()).expect("listens");
     let crawl = Crawl::into(tempfile::tempdir().expect("a folder"), catalog, server);
     let args = || Args {
-        min_likes: Some(10),
-        tags: Some("sky -comic".into()),
         limit: Some(7),
-        ..Args::default()
+        ..filtered(SelectionArgs {
+            min_likes: Some(10),
+            tags: Some("sky -comic".into()),
+            ..SelectionArgs::default()
+        })
     };
     assert_eq!(crawl.run(args()).await.expect("crawls").done, 7);
     assert_eq!(crawl.run(args()).await.expect("crawls").done, 3);
@@ -233,7 +253,7 @@ async fn a_listing_goes_down_by_number_until_a_page_is_empty() {
     let crawl = Crawl::of((0..9).map(post)).await;
     crawl.all().await;
     let listings = crawl.listings();
-    assert_eq!(listings.len(), 4, "4, 4, 1 and none: {listings:?}");
+    assert_eq!(listings.len(), 5, "4, 4, 1, none, and none again: {listings:?}");
     assert!(
         listings[1..].iter().all(|query| query.contains("id%3A%3C")),
         "{listings:?}"
@@ -311,25 +331,30 @@ async fn a_busy_host_is_asked_again_in_the_same_run() {
 }
 
 #[tokio::test]
-async fn a_host_that_asks_for_a_long_wait_ends_the_run() {
-    let crawl = Crawl::of([post(1)]).await;
+async fn a_host_that_asks_for_a_long_wait_is_left_and_the_pictures_wait() {
+    let mut crawl = Crawl::of((0..3).map(post)).await;
+    crawl.settings.connections = 1;
     crawl
         .server
         .fault(Target::AnyFile, Fault::Busy(429, RetryAfter::Seconds(86_400)), 1);
-    let error = crawl.run(Args::default()).await.expect_err("ends");
-    assert!(format!("{error:#}").contains("asks to wait 86400 s"), "{error:#}");
-    assert_eq!(crawl.all().await.done, 1, "the picture still waited");
+    let tally = crawl.all().await;
+    assert_eq!((tally.done, tally.failed), (0, 0), "{tally:?}");
+    let left = |line: &(String, u64)| line.0.contains("asks to wait 86400 s") && line.1 == 3;
+    assert!(tally.lines.iter().any(left), "{tally:?}");
+    assert_eq!(crawl.downloads().len(), 1, "the others were not asked for");
+    assert_eq!(crawl.all().await.done, 3, "all still waited");
 }
 
 #[tokio::test]
-async fn a_host_that_fails_again_and_again_ends_the_run_and_the_rest_waits() {
+async fn a_host_that_fails_again_and_again_is_left_and_the_rest_waits() {
     let mut crawl = Crawl::of((0..20).map(post)).await;
     crawl.settings.attempts = 1;
     crawl.settings.connections = 1;
     crawl.server.fault(Target::AnyFile, Fault::Status(500), u32::MAX);
-    let error = crawl.run(Args::default()).await.expect_err("ends");
-    assert!(error.to_string().contains("5 pictures in a row"), "{error:#}");
-    assert_eq!(crawl.files().await.len(), 5);
+    let tally = crawl.all().await;
+    let left = |line: &(String, u64)| line.0.contains("failed 5 requests in a row") && line.1 == 15;
+    assert!(tally.lines.iter().any(left), "{tally:?}");
+    assert_eq!((crawl.files().await.len(), crawl.downloads().len()), (5, 5));
     crawl.server.clear_faults();
     assert_eq!(crawl.all().await.done, 20);
 }
@@ -342,7 +367,7 @@ async fn a_challenge_is_reported_and_not_worked_round() {
         (Fault::Challenge, "browser challenge"),
         (Fault::ChallengeAs200, "web page where JSON was due"),
         (Fault::BrokenJson, "no JSON"),
-        (Fault::Status(404), "cannot list board"),
+        (Fault::Status(451), "cannot list board"),
     ] {
         crawl.server.clear_requests();
         crawl.server.fault(path(), fault.clone(), 1);
@@ -381,10 +406,7 @@ async fn a_post_that_ripens_in_the_window_is_picked_up() {
         ..post(number)
     }))
     .await;
-    let args = || Args {
-        min_likes: Some(102),
-        ..Args::default()
-    };
+    let args = || likes(102);
     assert_eq!(crawl.run(args()).await.expect("crawls").done, 2);
     let ripe = crawl.server.board().posts()[0].id;
     crawl.server.board().set_score(ripe, 500);
@@ -401,11 +423,7 @@ async fn a_lower_threshold_later_fetches_only_what_is_new() {
     }))
     .await;
     for (least, stored) in [(4, 2), (1, 3)] {
-        let args = Args {
-            min_likes: Some(least),
-            ..Args::default()
-        };
-        assert_eq!(crawl.run(args).await.expect("crawls").done, stored);
+        assert_eq!(crawl.run(likes(least)).await.expect("crawls").done, stored);
     }
     assert_eq!(crawl.downloads().len(), 5);
 }
@@ -484,7 +502,7 @@ async fn the_contact_goes_with_every_request() {
         let agent = request.headers.get("user-agent").and_then(|agent| agent.to_str().ok());
         agent.is_some_and(|agent| agent.contains("(me@example.org)"))
     });
-    assert_eq!((honest.count(), requests.len()), (3, 3));
+    assert_eq!((honest.count(), requests.len()), (4, 4));
 }
 
 #[tokio::test]
@@ -523,10 +541,10 @@ async fn https_is_spoken_to_a_host_whose_authority_is_trusted() {
 #[tokio::test]
 async fn a_filter_the_site_cannot_answer_is_a_usage_error_before_any_request() {
     let crawl = Crawl::of([post(1)]).await;
-    let args = Args {
+    let args = filtered(SelectionArgs {
         min_views: Some(10),
-        ..Args::default()
-    };
+        ..SelectionArgs::default()
+    });
     let error = crawl.run(args).await.expect_err("is refused");
     assert_eq!(exit_code(&error), USAGE, "{error:#}");
     assert!(crawl.server.requests().is_empty());

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use common::{discs, freeze, trainer};
+use dataset::manifest::Tombstones;
+use dataset::pack::Pack;
+use dataset::{Key, Manifest, ManifestRow, Store};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -281,6 +284,40 @@ fn a_changed_manifest_and_missing_heads_are_told_before_training() {
     );
     std::fs::remove_dir_all(data.path().join("store")).expect("removes");
     assert_refused(&run(tiny(data.path(), "a", &["--manifest", "v1"])), 1, "vanished");
+}
+
+#[test]
+fn purged_heads_are_passed_over_and_a_resumed_run_says_where_exactness_ends() {
+    let data = data(40);
+    let begun = run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "2"]));
+    assert!(begun.status.success(), "{}", stderr(&begun));
+    let packs = || dataset::files::sorted_entries(&data.path().join("packs")).expect("lists");
+    let whole = packs();
+
+    let place = data.path().join("manifests/v1");
+    let rows = Manifest::load(&place).expect("reads").rows;
+    let store = Store::open(&data.path().join("store")).expect("opens");
+    let purge = |rows: &[ManifestRow]| {
+        Tombstones::add(&place, rows.iter().map(|row| row.head.clone())).expect("adds");
+        for row in rows {
+            // Two drawn heads may be the same file.
+            let _ = std::fs::remove_file(store.path_of(&Key::head(&row.head).expect("a hash")));
+        }
+    };
+    purge(&rows[..1]);
+    let resumed = run(tiny(data.path(), "a", &["--resume", "--epochs", "3"]));
+    assert!(resumed.status.success(), "{}", stderr(&resumed));
+    let text = stderr(&resumed);
+    assert!(text.contains("over 39 of 40. Its exactness ends here"), "{text}");
+    let left = packs()
+        .into_iter()
+        .find(|pack| !whole.contains(pack))
+        .expect("a pack of another name");
+    assert_eq!(Pack::open(&left).expect("opens").len(), 39);
+
+    purge(&rows);
+    let refused = run(tiny(data.path(), "a", &["--resume", "--epochs", "4"]));
+    assert_refused(&refused, 2, "every head of the manifest `v1` was purged");
 }
 
 #[test]

@@ -33,6 +33,20 @@ impl Key {
         Self::of_kind("heads", hash, "png")
     }
 
+    /// The key behind a name that [`Self::as_str`] gave.
+    ///
+    /// # Errors
+    /// [`NotAHash`] where the text is no such name.
+    pub fn parse(name: &str) -> Result<Self, NotAHash> {
+        let parts = name.rsplit_once('/').and_then(|(_, file)| file.split_once('.'));
+        let key = parts.and_then(|(hash, extension)| match name.starts_with("heads/") {
+            true => Self::head(hash).ok(),
+            false => Self::image(hash, extension).ok(),
+        });
+        key.filter(|key| key.as_str() == name)
+            .ok_or_else(|| NotAHash(name.into()))
+    }
+
     /// The name as text, `/` between folders.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -76,6 +90,23 @@ mod tests {
         );
         let image = Key::image(&hash, "jpg").expect("a hash");
         assert_eq!(image.as_str(), format!("images/ab/{hash}.jpg"));
+    }
+
+    #[test]
+    fn a_key_is_read_back_from_its_name_and_from_nothing_else() {
+        let hash = "ab".repeat(32);
+        for key in [Key::head(&hash), Key::image(&hash, "jpg")] {
+            let key = key.expect("a hash");
+            assert_eq!(Key::parse(key.as_str()), Ok(key));
+        }
+        for wrong in [
+            "STORE",
+            "heads/ab/../../x.png",
+            &format!("heads/cd/{hash}.png"),
+            &format!("x/ab/{hash}.png"),
+        ] {
+            assert!(Key::parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -16,6 +16,8 @@ use memmap2::Mmap;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::manifest::Tombstones;
+
 /// Length of the header, bytes; the body starts at it, well aligned.
 pub const HEADER: usize = 64;
 const MAGIC: &[u8; 8] = b"HEADPACK";
@@ -33,6 +35,18 @@ pub struct Pack {
 }
 
 impl Pack {
+    /// The name of the file that holds a manifest's training heads at a side. The tombstones' digest is a
+    /// part of it: after a purge the heads are packed anew, and no pack that holds the purged ones is read.
+    pub fn name(manifest_id: &str, tombstones: &Tombstones, side: u32) -> String {
+        format!("{}{side}.pack", Self::name_start(manifest_id, tombstones))
+    }
+
+    /// How the names of a manifest's packs begin, whatever their side.
+    pub fn name_start(manifest_id: &str, tombstones: &Tombstones) -> String {
+        // Short enough to be read: a manifest has few lists of tombstones that could look alike.
+        format!("{}-{}-", &manifest_id[..16], &tombstones.digest()[..8])
+    }
+
     /// Opens a pack and checks its header and length; the body is read as it is used.
     ///
     /// # Errors

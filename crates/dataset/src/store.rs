@@ -1,5 +1,6 @@
 //! The object store: pictures and heads, named by their content.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,20 @@ pub enum StoreError {
         .0.display()
     )]
     Vanished(PathBuf),
+    /// The disk is nearly full; what is stored stays.
+    #[error(
+        "the disk of {} has {free} MB left, and [store] min_free_megabytes keeps {least} MB free: make room there, or lower \
+         the setting. Nothing that was stored is lost, and the same command goes on from here",
+        .folder.display()
+    )]
+    Full {
+        /// The store's folder.
+        folder: PathBuf,
+        /// Megabytes left.
+        free: u64,
+        /// Megabytes to be kept.
+        least: u64,
+    },
     /// One object is not there.
     #[error("{0} is missing from the store")]
     Missing(Key),
@@ -47,7 +62,12 @@ pub enum StoreError {
 pub struct Store {
     folder: PathBuf,
     objects: Arc<LocalFileSystem>,
+    /// Megabytes of the disk that are kept free.
+    least_free: u64,
 }
+
+/// Bytes in a megabyte.
+const MEGA: u64 = 1_000_000;
 
 impl Store {
     /// Opens a store that must exist.
@@ -63,6 +83,42 @@ impl Store {
         Ok(Self {
             folder: folder.into(),
             objects: Arc::new(objects),
+            least_free: 0,
+        })
+    }
+
+    /// The same store, which writes nothing that would leave fewer megabytes of its disk free.
+    #[must_use]
+    pub fn keeping_free(self, megabytes: u64) -> Self {
+        Self {
+            least_free: megabytes,
+            ..self
+        }
+    }
+
+    /// Checks that there is room for more: before work whose result could not be kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`]; [`StoreError::Vanished`]; [`StoreError::Io`] where the system does not tell.
+    pub fn check_room(&self) -> Result<(), StoreError> {
+        self.check_marker()?;
+        self.check_room_for(0)
+    }
+
+    fn check_room_for(&self, bytes: u64) -> Result<(), StoreError> {
+        if self.least_free == 0 {
+            return Ok(());
+        }
+        let disk = rustix::fs::statvfs(&self.folder)
+            .map_err(|error| failed("measure the disk of", self.folder.display(), &error))?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free.saturating_sub(bytes) >= self.least_free.saturating_mul(MEGA) {
+            return Ok(());
+        }
+        Err(StoreError::Full {
+            folder: self.folder.clone(),
+            free: free / MEGA,
+            least: self.least_free,
         })
     }
 
@@ -119,7 +175,7 @@ impl Store {
     /// threads; runs to the end whatever is interrupted.
     ///
     /// # Errors
-    /// [`StoreError::Vanished`] or [`StoreError::Io`].
+    /// [`StoreError::Vanished`], [`StoreError::Full`] or [`StoreError::Io`].
     pub fn put_blocking(&self, key: &Key, bytes: impl AsRef<[u8]>) -> Result<(), StoreError> {
         // Not through LocalFileSystem: on a thread that knows a runtime it hands every step to yet
         // another thread, which took more than twice the time of a small picture's writing.
@@ -128,6 +184,7 @@ impl Store {
         if std::fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64) {
             return Ok(());
         }
+        self.check_room_for(bytes.len() as u64)?;
         write_new(&path, bytes).map_err(|error| failed("write", key, &error))
     }
 
@@ -148,6 +205,28 @@ impl Store {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed("delete", key, &error)),
         }
+    }
+
+    /// Removes objects so that none comes back after a power cut; those that are not there are no
+    /// error. For worker threads.
+    ///
+    /// # Errors
+    /// [`StoreError::Vanished`] or [`StoreError::Io`].
+    pub fn remove_durably(&self, keys: &[Key]) -> Result<(), StoreError> {
+        self.check_marker()?;
+        let mut folders = BTreeSet::new();
+        for key in keys {
+            let path = self.path_of(key);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed("delete", key, &error)),
+                // What a killed run removed may not be on the disk yet: its folder is flushed all the same.
+                _ => folders.extend(path.parent().map(Path::to_path_buf)),
+            }
+        }
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            crate::files::sync_folder(folder).map_err(|error| failed("flush", folder.display(), &error))?;
+        }
+        Ok(())
     }
 
     /// The names below a folder (`heads`, `images/ab`), sorted; files half written are left out.
@@ -324,6 +403,24 @@ mod tests {
         ));
         assert!(matches!(store.read_blocking(&key), Err(StoreError::Vanished(_))));
         assert!(!place.exists());
+    }
+
+    #[test]
+    fn a_disk_that_is_nearly_full_takes_nothing_more_and_gives_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(folder.path()).expect("creates");
+        store.check_room().expect("asks for nothing");
+        store.put_blocking(&key_of(b"old"), b"old".to_vec()).expect("writes");
+        let store = store.keeping_free(u64::MAX / 10_000_000);
+        let error = store.check_room().expect_err("has no such disk").to_string();
+        assert!(error.contains(&folder.path().display().to_string()), "{error}");
+        assert!(error.contains("min_free_megabytes"), "{error}");
+        let new = store.put_blocking(&key_of(b"new"), b"new".to_vec());
+        assert!(matches!(new, Err(StoreError::Full { .. })), "{new:?}");
+        store
+            .put_blocking(&key_of(b"old"), b"old".to_vec())
+            .expect("is there already");
+        assert_eq!(store.read_blocking(&key_of(b"old")).expect("reads"), b"old");
     }
 
     #[tokio::test]

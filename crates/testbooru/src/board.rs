@@ -1,41 +1,13 @@
 //! The posts of a board, shared between the server and whoever tests against it.
 
-use std::collections::BTreeMap;
-use std::io::Cursor;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use anyhow::{Context, bail};
-use image::ImageFormat;
-use rayon::prelude::*;
-
-use crate::file::{File, encode_jpeg};
+use crate::file::File;
 use crate::invent;
-use crate::post::{Post, Rating, Status, TagType};
-
-/// Longer side of drawn pictures in pixels: heads of 100 to 300 pixels, about 50 ms each to make.
-const DRAWN_SIDE: u32 = 700;
-/// One drawn picture in this many is a PNG, as on real boards.
-const PNG_SHARE: u64 = 8;
-/// Extensions of files that a folder's board serves.
-const PICTURE_EXTENSIONS: [&str; 5] = ["gif", "jpeg", "jpg", "png", "webp"];
-
-/// Where the pictures of a new board come from.
-#[derive(Clone, Debug)]
-pub enum Pictures {
-    /// Drawn by code.
-    Drawn {
-        /// How many.
-        count: usize,
-        /// The first picture's seed; the next has the next.
-        seed: u64,
-    },
-    /// Every picture file directly in a folder, by name; equal files once.
-    Folder(PathBuf),
-    /// Encoded files in this order.
-    Given(Vec<Vec<u8>>),
-}
+use crate::post::{Access, Counters, Kind, Post, Rating, Status, TagType};
+use crate::posts::{Posts, Stored, Window};
+use crate::sparse::Sparse;
+use crate::upload::{Pictures, Upload, uploads};
 
 /// How everything but the pictures is made up.
 #[derive(Clone, Copy, Debug)]
@@ -64,12 +36,22 @@ impl Default for Invention {
 pub struct NewPost {
     /// The encoded file; broken ones are taken too.
     pub bytes: Vec<u8>,
+    /// The encoded files of the pages after the first, for pixiv.
+    pub pages: Vec<Vec<u8>>,
     /// Sum of votes.
     pub score: i64,
+    /// What else is counted; plausible figures for the score where nothing is said.
+    pub counters: Option<Counters>,
     /// Whom it may be shown to.
     pub rating: Rating,
     /// Where it stands.
     pub status: Status,
+    /// Who may see its file.
+    pub access: Access,
+    /// What pixiv calls it.
+    pub kind: Kind,
+    /// Made by a machine, for pixiv.
+    pub by_ai: bool,
     /// Held back by its uploader.
     pub held: bool,
     /// Tags in any order.
@@ -84,9 +66,14 @@ impl Default for NewPost {
     fn default() -> Self {
         Self {
             bytes: Vec::new(),
+            pages: Vec::new(),
             score: 10,
+            counters: None,
             rating: Rating::Safe,
             status: Status::Active,
+            access: Access::Open,
+            kind: Kind::Illustration,
+            by_ai: false,
             held: false,
             tags: vec![
                 ("original".into(), TagType::Copyright),
@@ -95,75 +82,6 @@ impl Default for NewPost {
             created_at: None,
             source: String::new(),
         }
-    }
-}
-
-/// A picture and the truth about it, before it is a post.
-#[derive(Debug)]
-pub(crate) struct Upload {
-    pub file: Arc<File>,
-    pub faces: Vec<[f32; 4]>,
-    pub heads: Vec<[f32; 4]>,
-}
-
-impl Upload {
-    fn of(bytes: Vec<u8>) -> Self {
-        Self {
-            file: Arc::new(File::new(bytes)),
-            faces: Vec::new(),
-            heads: Vec::new(),
-        }
-    }
-
-    fn drawn(seed: u64) -> Self {
-        let drawing = drawing::draw(seed, &drawing::Settings { side: DRAWN_SIDE });
-        let bytes = if seed.is_multiple_of(PNG_SHARE) {
-            let mut png = Cursor::new(Vec::new());
-            drawing
-                .image
-                .write_to(&mut png, ImageFormat::Png)
-                .expect("memory takes any picture");
-            png.into_inner()
-        } else {
-            encode_jpeg(&drawing.image)
-        };
-        Self {
-            faces: drawing.faces,
-            heads: drawing.heads,
-            ..Self::of(bytes)
-        }
-    }
-}
-
-/// A file that is served.
-#[derive(Clone, Debug)]
-pub(crate) struct Stored {
-    pub file: Arc<File>,
-    /// The post it is of; the latest where several have it.
-    pub post: u64,
-    /// Last-Modified, epoch seconds.
-    pub modified: i64,
-}
-
-/// What the handle guards.
-#[derive(Debug, Default)]
-pub(crate) struct Posts {
-    /// Ascending by id.
-    pub all: Vec<Post>,
-    /// Every file that some post has, by MD5.
-    pub files: BTreeMap<String, Stored>,
-    changes: u64,
-}
-
-impl Posts {
-    fn find(&mut self, id: u64) -> &mut Post {
-        let index = self.all.binary_search_by_key(&id, |post| post.id);
-        &mut self.all[index.unwrap_or_else(|_| panic!("the board has no post {id}"))]
-    }
-
-    fn next_change(&mut self) -> u64 {
-        self.changes += 1;
-        self.changes
     }
 }
 
@@ -183,21 +101,20 @@ impl Board {
     /// # Errors
     /// A folder that cannot be read or holds no picture.
     pub fn build(pictures: Pictures, invention: &Invention) -> anyhow::Result<Self> {
-        let uploads = match pictures {
-            Pictures::Drawn { count, seed } => {
-                let seeds: Vec<u64> = (0..count as u64).map(|index| seed.wrapping_add(index)).collect();
-                in_parallel(seeds, invention, Upload::drawn)
-            }
-            Pictures::Folder(folder) => read_folder(&folder, invention)?,
-            Pictures::Given(files) => in_parallel(files, invention, Upload::of),
-        };
-        let all = invent::posts(uploads, invention);
-        let files = all
-            .iter()
-            .map(|post| (post.file.md5.clone(), stored(post, post.created_at)))
-            .collect();
-        let changes = all.iter().map(|post| post.change).max().unwrap_or(0);
-        Ok(Self(Arc::new(RwLock::new(Posts { all, files, changes }))))
+        let uploads = uploads(pictures, invention)?;
+        let posts = Posts::of(invent::posts(uploads, invention));
+        Ok(Self(Arc::new(RwLock::new(posts))))
+    }
+
+    /// A board of so many posts that none is kept: each is made up when somebody asks for it, and all
+    /// share the pictures, though every post's file has a checksum of its own. A post that is changed
+    /// is kept from then on.
+    ///
+    /// # Errors
+    /// As [`Board::build`], or no JPEG, PNG or GIF among the pictures.
+    pub fn sparse(count: u32, pictures: Pictures, invention: &Invention) -> anyhow::Result<Self> {
+        let sparse = Sparse::new(count, uploads(pictures, invention)?, invention)?;
+        Ok(Self(Arc::new(RwLock::new(Posts::sparse(sparse)))))
     }
 
     /// Uploads one more picture, the newest of all; gives its id.
@@ -205,31 +122,34 @@ impl Board {
         let upload = Upload::of(new.bytes);
         let mut posts = self.write();
         let change = posts.next_change();
-        let id = posts.all.last().map_or(invent::FIRST_ID, |post| post.id + 1);
-        let newest = posts.all.last().map_or(invent::NEWEST, |post| post.created_at);
+        let newest = posts.newest();
+        let id = newest.as_ref().map_or(invent::FIRST_ID, |post| post.id + 1);
+        let latest = newest.map_or(invent::NEWEST, |post| post.created_at);
         let mut tags = new.tags;
         tags.sort();
-        let post = Post {
+        let pages = new.pages.into_iter().map(|bytes| Arc::new(File::new(bytes)));
+        posts.insert(Post {
             id,
-            created_at: new.created_at.unwrap_or(newest + 3600),
+            created_at: new.created_at.unwrap_or(latest + 3600),
             change,
             creator_id: 1,
             author: "uploader".into(),
             score: new.score,
+            counters: new.counters.unwrap_or_else(|| Counters::plausible(new.score)),
             rating: new.rating,
             status: new.status,
+            access: new.access,
             held: new.held,
             parent_id: None,
+            kind: new.kind,
+            by_ai: new.by_ai,
             tags,
             source: new.source,
             file: upload.file,
+            pages: pages.collect(),
             faces: upload.faces,
             heads: upload.heads,
-        };
-        posts
-            .files
-            .insert(post.file.md5.clone(), stored(&post, post.created_at));
-        posts.all.push(post);
+        });
         id
     }
 
@@ -240,7 +160,7 @@ impl Board {
     pub fn change(&self, id: u64, change: impl FnOnce(&mut Post)) {
         let mut posts = self.write();
         let number = posts.next_change();
-        let post = posts.find(id);
+        let post = posts.find_mut(id);
         change(post);
         post.tags.sort();
         post.change = number;
@@ -248,7 +168,12 @@ impl Board {
 
     /// Sets the sum of votes, as votes do: without counting as an edit.
     pub fn set_score(&self, id: u64, score: i64) {
-        self.write().find(id).score = score;
+        self.write().find_mut(id).score = score;
+    }
+
+    /// Sets everything else that is counted, without counting as an edit.
+    pub fn set_counters(&self, id: u64, counters: Counters) {
+        self.write().find_mut(id).counters = counters;
     }
 
     /// Takes a post down: its row remains, without the addresses of its files.
@@ -262,27 +187,32 @@ impl Board {
         let upload = Upload::of(bytes);
         let mut posts = self.write();
         let change = posts.next_change();
-        let post = posts.find(id);
+        let post = posts.find_mut(id);
         let old = std::mem::replace(&mut post.file, upload.file);
         (post.faces, post.heads, post.change) = (upload.faces, upload.heads, change);
         // Later than every upload, and later with each replacement.
-        let new = stored(post, invent::NEWEST + change as i64);
-        if !posts.all.iter().any(|post| post.file.md5 == old.md5) {
-            posts.files.remove(&old.md5);
-        }
-        posts.files.insert(new.file.md5.clone(), new);
+        let new = Stored::of(post, invent::NEWEST + change as i64);
+        posts.replace_file(&old, new);
     }
 
-    /// A copy of all posts, ascending by id.
+    /// How many posts there are.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.read().len()
+    }
+
+    /// A copy of all posts, ascending by id; of a board of millions as well.
     pub fn posts(&self) -> Vec<Post> {
-        self.read().all.clone()
+        let posts = self.read();
+        let copies = posts
+            .oldest_first(Window::default())
+            .map(|met| Post::clone(&met.post()));
+        copies.collect()
     }
 
     /// A copy of one post.
     pub fn post(&self, id: u64) -> Option<Post> {
-        let posts = self.read();
-        let index = posts.all.binary_search_by_key(&id, |post| post.id).ok()?;
-        Some(posts.all[index].clone())
+        self.read().find(id).map(|post| Post::clone(&post))
     }
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Posts> {
@@ -290,55 +220,8 @@ impl Board {
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Posts> {
-        self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+        let mut posts = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        posts.forget_totals();
+        posts
     }
-}
-
-fn stored(post: &Post, modified: i64) -> Stored {
-    Stored {
-        file: post.file.clone(),
-        post: post.id,
-        modified,
-    }
-}
-
-/// Makes one upload of each item on all processors, in order.
-fn in_parallel<T: Send>(items: Vec<T>, invention: &Invention, make: impl Fn(T) -> Upload + Sync) -> Vec<Upload> {
-    let (total, done) = (items.len(), AtomicUsize::new(0));
-    let counted = |item| {
-        let upload = make(item);
-        (invention.progress)(done.fetch_add(1, Ordering::Relaxed) + 1, total);
-        upload
-    };
-    items.into_par_iter().map(counted).collect()
-}
-
-fn read_folder(folder: &Path, invention: &Invention) -> anyhow::Result<Vec<Upload>> {
-    let context = || format!("cannot read the folder {}", folder.display());
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(context)? {
-        let path = entry.with_context(context)?.path();
-        let extension = path
-            .extension()
-            .map(|extension| extension.to_string_lossy().to_lowercase());
-        if extension.is_some_and(|extension| PICTURE_EXTENSIONS.contains(&extension.as_str())) {
-            paths.push(path);
-        }
-    }
-    if paths.is_empty() {
-        bail!(
-            "{} holds no picture file ({})",
-            folder.display(),
-            PICTURE_EXTENSIONS.join(", ")
-        );
-    }
-    paths.sort();
-    let mut files = Vec::new();
-    for path in &paths {
-        files.push(std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?);
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    let mut uploads = in_parallel(files, invention, Upload::of);
-    uploads.retain(|upload| seen.insert(upload.file.md5.clone()));
-    Ok(uploads)
 }

@@ -30,8 +30,15 @@ pub enum Fault {
     WrongType,
     /// A whole picture that shows the same, with another MD5.
     OtherBytes,
-    /// Any status without a useful body: 404, 410, 451, 421, 500.
+    /// Any status, in the words that the site has for it: 404, 410, 451, 421; 500 is Danbooru's
+    /// database giving up.
     Status(u16),
+    /// The right answer with at most so many rows, though there are more: the rest comes with the
+    /// next page, as where a site hides rows after it has counted them. 0 is an empty page.
+    Rows(usize),
+    /// The right answer to a search for everything: all terms but those that page are passed over, as
+    /// by a site that does not know them.
+    Deaf,
     /// 429, 503 or 421 with the request to come back later.
     Busy(u16, RetryAfter),
     /// The right bytes in sixteen pieces, with this pause before each.
@@ -88,8 +95,13 @@ impl Faults {
         self.chance = Some((seed, share));
     }
 
-    /// The fault that this request meets; `post` is the post whose file it asks for.
-    pub fn meet(&mut self, path: &str, post: Option<u64>) -> Option<Fault> {
+    /// The fault that this request meets; `post` finds the post whose file it asks for, and is asked
+    /// only where that matters.
+    pub fn meet(&mut self, path: &str, post: impl FnOnce() -> Option<u64>) -> Option<Fault> {
+        if self.planned.is_empty() && self.chance.is_none() {
+            return None;
+        }
+        let post = post();
         let hit = |planned: &Planned| match &planned.target {
             Target::Path(wanted) => wanted == path,
             Target::Post(id) => post == Some(*id),
@@ -125,7 +137,9 @@ fn by_chance(seed: u64, share: f64, path: &str, post: Option<u64>) -> Option<(Fa
     }
     let kind = scrambled(seed ^ word, path);
     if post.is_none() {
-        let listing = path.starts_with("/post");
+        let listing = ["/post", "/ajax/", "/ranking.php"]
+            .iter()
+            .any(|start| path.starts_with(start));
         return listing.then(|| (Fault::Busy(503, RetryAfter::Seconds(1)), 1 + (kind % 2) as u32));
     }
     Some(match kind % 10 {
@@ -171,11 +185,11 @@ mod tests {
         let mut faults = Faults::default();
         faults.set(Target::Post(3), Fault::Empty, 2);
         faults.set(Target::Path("/post.json".into()), Fault::Challenge, u32::MAX);
-        assert_eq!(faults.meet("/image/a/b.jpg", Some(4)), None);
-        assert_eq!(faults.meet("/image/a/b.jpg", Some(3)), Some(Fault::Empty));
-        assert_eq!(faults.meet("/image/a/b.jpg", Some(3)), Some(Fault::Empty));
-        assert_eq!(faults.meet("/image/a/b.jpg", Some(3)), None);
-        assert!((0..9).all(|_| faults.meet("/post.json", None) == Some(Fault::Challenge)));
+        assert_eq!(faults.meet("/image/a/b.jpg", || Some(4)), None);
+        assert_eq!(faults.meet("/image/a/b.jpg", || Some(3)), Some(Fault::Empty));
+        assert_eq!(faults.meet("/image/a/b.jpg", || Some(3)), Some(Fault::Empty));
+        assert_eq!(faults.meet("/image/a/b.jpg", || Some(3)), None);
+        assert!((0..9).all(|_| faults.meet("/post.json", || None) == Some(Fault::Challenge)));
     }
 
     #[test]
@@ -184,7 +198,7 @@ mod tests {
             let mut faults = Faults::default();
             faults.set_chance(5, 0.2);
             (0..2000)
-                .map(|id| faults.meet(&format!("/image/{id}"), Some(id)).is_some())
+                .map(|id| faults.meet(&format!("/image/{id}"), || Some(id)).is_some())
                 .collect()
         };
         let struck = strikes();

@@ -1,7 +1,7 @@
 //! One encoded file with what a board derives from it: figures, a JPEG, a sample, a preview.
 
 use std::io::Cursor;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
 use image::codecs::jpeg::JpegEncoder;
@@ -17,7 +17,7 @@ const SAMPLE_SIDE: u32 = 1500;
 pub(crate) const PREVIEW_SIDE: u32 = 300;
 
 /// A smaller or recoded form of a file, always a JPEG.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rendition {
     /// The JPEG.
     pub bytes: Bytes,
@@ -31,8 +31,8 @@ pub struct Rendition {
 /// width and height where the header cannot be read.
 #[derive(Debug)]
 pub struct File {
-    /// What is served.
-    pub bytes: Bytes,
+    /// Length in bytes.
+    pub size: usize,
     /// By the sniffed type, without the dot.
     pub extension: &'static str,
     /// Media type by the sniffed type.
@@ -47,7 +47,20 @@ pub struct File {
     pub jpeg: Option<Rendition>,
     /// The reduced JPEG of a large picture.
     pub sample: Option<Rendition>,
-    preview: OnceLock<Bytes>,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Whole {
+        bytes: Bytes,
+        preview: OnceLock<Bytes>,
+    },
+    /// The bytes of another file up to its end, and another end.
+    Marked {
+        original: Arc<File>,
+        end: Vec<u8>,
+    },
 }
 
 impl File {
@@ -72,9 +85,8 @@ impl File {
             .filter(|_| large)
             .map(|picture| rendition(picture, SAMPLE_SIDE));
         let md5 = hex::encode(Md5::digest(&bytes));
-        let bytes = Bytes::from(bytes);
         Self {
-            bytes,
+            size: bytes.len(),
             extension,
             content_type,
             md5,
@@ -82,17 +94,55 @@ impl File {
             height,
             jpeg,
             sample,
-            preview: OnceLock::new(),
+            content: Content::Whole {
+                bytes: Bytes::from(bytes),
+                preview: OnceLock::new(),
+            },
+        }
+    }
+
+    /// The original with other bytes in place of its last `ending`, which must not change what it
+    /// shows.
+    pub(crate) fn marked(original: &Arc<Self>, ending: usize, end: Vec<u8>, md5: String) -> Self {
+        Self {
+            size: original.size - ending + end.len(),
+            extension: original.extension,
+            content_type: original.content_type,
+            md5,
+            width: original.width,
+            height: original.height,
+            jpeg: original.jpeg.clone(),
+            sample: original.sample.clone(),
+            content: Content::Marked {
+                original: original.clone(),
+                end,
+            },
+        }
+    }
+
+    /// What is served.
+    pub fn bytes(&self) -> Bytes {
+        match &self.content {
+            Content::Whole { bytes, .. } => bytes.clone(),
+            Content::Marked { original, end } => {
+                let whole = original.bytes();
+                Bytes::from([&whole[..self.size - end.len()], end].concat())
+            }
         }
     }
 
     /// The preview, made when first asked for; a grey square where the file cannot be decoded.
     pub fn preview(&self) -> Bytes {
-        let make = || {
-            let picture = image::load_from_memory(&self.bytes).unwrap_or_else(|_| blank());
-            rendition(&picture, PREVIEW_SIDE).bytes
-        };
-        self.preview.get_or_init(make).clone()
+        match &self.content {
+            Content::Whole { bytes, preview } => {
+                let make = || {
+                    let picture = image::load_from_memory(bytes).unwrap_or_else(|_| blank());
+                    rendition(&picture, PREVIEW_SIDE).bytes
+                };
+                preview.get_or_init(make).clone()
+            }
+            Content::Marked { original, .. } => original.preview(),
+        }
     }
 }
 

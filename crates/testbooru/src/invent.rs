@@ -1,18 +1,24 @@
 //! Makes up what people would have written beside each picture: times, votes, ratings, tags.
 
+use std::sync::Arc;
+
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::board::{Invention, Upload};
-use crate::post::{Post, Rating, Status, TagType};
+use crate::board::Invention;
+use crate::file::File;
+use crate::post::{Access, Counters, Kind, Post, Rating, Status, TagType};
+use crate::upload::Upload;
 
 /// The oldest post's id; like a real board's, far from 1.
 pub(crate) const FIRST_ID: u64 = 300_001;
 /// 2026-06-01, the newest post's upload: fixed, so that a seed names one board for ever.
 pub(crate) const NEWEST: i64 = 1_780_272_000;
+/// The most liked can always be crawled, whatever the other lots.
+const LUCKY: f64 = 0.01;
 /// Six years in seconds: from the oldest post to the newest.
-const SPAN: i64 = 6 * 365 * 86_400;
+pub(crate) const SPAN: i64 = 6 * 365 * 86_400;
 
 /// Artists, some with the disambiguation that real tags carry.
 const ARTISTS: [&str; 12] = [
@@ -91,8 +97,7 @@ pub(crate) fn posts(uploads: Vec<Upload>, invention: &Invention) -> Vec<Post> {
     let mut posts = Vec::with_capacity(count);
     for (index, upload) in uploads.into_iter().enumerate() {
         let gap = SPAN / count as i64;
-        // The most liked can always be crawled, whatever the other lots.
-        let plain = invention.plain || luck[index] < 0.01;
+        let plain = invention.plain || luck[index] < LUCKY;
         let post = Post {
             id,
             created_at: NEWEST - gap * (count - 1 - index) as i64 - dice.random_range(0..gap.max(2) / 2),
@@ -100,13 +105,18 @@ pub(crate) fn posts(uploads: Vec<Upload>, invention: &Invention) -> Vec<Post> {
             creator_id: dice.random_range(1_000..1_020),
             author: String::new(),
             score: score(luck[index]),
+            counters: Counters::default(),
             rating: if plain { Rating::Safe } else { rating(dice.random()) },
             status: if plain { Status::Active } else { status(dice.random()) },
+            access: Access::Open,
             held: !plain && dice.random_bool(0.01),
             parent_id: None,
+            kind: Kind::Illustration,
+            by_ai: false,
             tags: tags(&mut dice, upload.faces.len()),
             source: source(&mut dice),
             file: upload.file,
+            pages: Vec::new(),
             faces: upload.faces,
             heads: upload.heads,
         };
@@ -116,18 +126,86 @@ pub(crate) fn posts(uploads: Vec<Upload>, invention: &Invention) -> Vec<Post> {
         });
         id += dice.random_range(1..4);
     }
+    let plain = |index: usize| invention.plain || luck[index] < LUCKY;
+    further(&mut posts, invention.seed, plain);
     posts
+}
+
+/// What only some dialects show. The dice are others, so that a seed keeps naming the same board to
+/// those who read no more than Moebooru's answers.
+fn further(posts: &mut [Post], seed: u64, plain: impl Fn(usize) -> bool) {
+    let mut dice = ChaCha8Rng::seed_from_u64(!seed);
+    for index in 0..posts.len() {
+        let others = posts.len();
+        let pages: Vec<Arc<File>> = (1..pages(dice.random()))
+            .map(|_| posts[dice.random_range(0..others)].file.clone())
+            .collect();
+        let post = &mut posts[index];
+        post.counters = counters(post.score, &mut dice);
+        post.kind = kind(post.file.extension, pages.len(), &mut dice);
+        post.pages = pages;
+        if !plain(index) {
+            post.by_ai = dice.random_bool(0.05);
+            if post.rating == Rating::Safe && dice.random_bool(0.2) {
+                post.rating = Rating::Sensitive;
+            }
+            post.access = access(dice.random());
+        }
+    }
+}
+
+/// Three works in four have one page, the longest twelve.
+pub(crate) fn pages(chance: f64) -> usize {
+    match chance {
+        chance if chance < 0.75 => 1,
+        chance => 2 + ((chance - 0.75) * 44.0) as usize,
+    }
+}
+
+/// Looked at far more often than liked, liked more often than kept.
+fn counters(score: i64, dice: &mut ChaCha8Rng) -> Counters {
+    let down_votes = if dice.random_bool(0.1) {
+        dice.random_range(1..4)
+    } else {
+        0
+    };
+    let likes = score.unsigned_abs() + down_votes;
+    let share: f64 = dice.random_range(0.5..0.95);
+    Counters {
+        views: likes * dice.random_range(8..25) + dice.random_range(20..90),
+        likes,
+        favourites: (likes as f64 * share) as u64,
+        down_votes,
+    }
+}
+
+fn kind(extension: &str, further_pages: usize, dice: &mut ChaCha8Rng) -> Kind {
+    match extension {
+        "zip" => Kind::Animation,
+        _ if further_pages > 3 && dice.random_bool(0.5) => Kind::Manga,
+        _ => Kind::Illustration,
+    }
+}
+
+/// 2 % banned, 1 % behind each of the other doors.
+pub(crate) fn access(chance: f64) -> Access {
+    match chance {
+        chance if chance < 0.02 => Access::Banned,
+        chance if chance < 0.03 => Access::SanityLevel,
+        chance if chance < 0.04 => Access::FriendsOnly,
+        _ => Access::Open,
+    }
 }
 
 /// Votes by quantile (0 the luckiest): a Pareto tail with median 10, 2 % at 500 or more and about
 /// 1,600 at the top.
-fn score(luck: f64) -> i64 {
+pub(crate) fn score(luck: f64) -> i64 {
     let luck = 0.015 + 0.985 * luck;
     (7.0 / luck.powf(1.3) - 7.0).round() as i64
 }
 
 /// 80 % safe, 14 % questionable, 6 % explicit.
-fn rating(chance: f64) -> Rating {
+pub(crate) fn rating(chance: f64) -> Rating {
     match chance {
         chance if chance < 0.80 => Rating::Safe,
         chance if chance < 0.94 => Rating::Questionable,
@@ -136,7 +214,7 @@ fn rating(chance: f64) -> Rating {
 }
 
 /// 3 % deleted, 1 % pending.
-fn status(chance: f64) -> Status {
+pub(crate) fn status(chance: f64) -> Status {
     match chance {
         chance if chance < 0.03 => Status::Deleted,
         chance if chance < 0.04 => Status::Pending,
@@ -155,7 +233,7 @@ fn source(dice: &mut ChaCha8Rng) -> String {
     }
 }
 
-fn tags(dice: &mut ChaCha8Rng, faces: usize) -> Vec<(String, TagType)> {
+pub(crate) fn tags(dice: &mut ChaCha8Rng, faces: usize) -> Vec<(String, TagType)> {
     let mut tags: Vec<(&str, TagType)> = vec![(ARTISTS[skewed(dice, ARTISTS.len())], TagType::Artist)];
     if dice.random_bool(0.25) {
         tags.push(("original", TagType::Copyright));

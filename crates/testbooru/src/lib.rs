@@ -16,20 +16,31 @@
 //! ```
 
 mod board;
+mod call;
+mod clock;
+mod danbooru;
 mod faults;
 mod file;
-mod html;
+mod files;
 mod invent;
+mod mark;
 mod moebooru;
+mod pixiv;
 mod post;
-mod query;
+mod posts;
+mod range;
 mod respond;
 mod server;
+mod sparse;
 mod tls;
+mod upload;
 
-pub use board::{Board, Invention, NewPost, Pictures};
+pub use board::{Board, Invention, NewPost};
+pub use call::Request;
+pub use danbooru::Account;
 pub use faults::{Fault, RetryAfter, Target};
 pub use file::File;
-pub use post::{Post, Rating, Status, TagType};
-pub use server::{Request, Server, Setup};
+pub use post::{Access, Counters, Kind, Post, Rating, Status, TagType};
+pub use server::{Server, Setup};
 pub use tls::Identity;
+pub use upload::Pictures;

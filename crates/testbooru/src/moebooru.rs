@@ -1,37 +1,98 @@
-//! Moebooru's `/post.json`, with exactly the fields and types of the real sites' answers.
+//! Moebooru, as the sites konachan.net and yande.re speak it: `/post.json` with exactly the fields
+//! and types of their answers, `/post.xml`, and the two pages that clients read where JSON is refused.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
 use serde::Serialize;
+use serde_json::json;
 
-use crate::board::Posts;
-use crate::file::{PREVIEW_SIDE, fit};
-use crate::post::{Post, Status};
-use crate::query::{Asked, Query, TooManyTags};
+use crate::call::{Call, Shared};
+use crate::post::Post;
+use crate::posts::Posts;
+use crate::respond;
+
+mod html;
+mod query;
+mod row;
+
+use query::{Asked, Query, TooManyTags};
+use row::{Row, rows};
 
 /// Posts a page where no limit is asked for.
 const DEFAULT_LIMIT: usize = 40;
 /// Posts a page at most.
 const MAX_LIMIT: usize = 100;
-/// Longer side of a thumbnail on a page; the file behind it has twice that.
-const THUMBNAIL_SIDE: u32 = PREVIEW_SIDE / 2;
-/// What file names on this board begin with.
-const SITE: &str = "testbooru";
+
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/post.json", get(list))
+        .route("/post.xml", get(list_xml))
+        .route("/post", get(list_page))
+        .route("/post/show/{id}", get(post_page))
+}
+
+async fn list(call: Call) -> Response {
+    match Listing::parse(&call) {
+        Ok(listing) => respond::json(listing.answer(&call.shared.board.read(), &call.root)),
+        Err(TooManyTags) => {
+            let reason = "You cannot search for more than 6 tags at a time";
+            let body = respond::json(json!({ "success": false, "reason": reason }).to_string());
+            (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
+        }
+    }
+}
+
+/// The only answer that tells how many posts match.
+async fn list_xml(call: Call) -> Response {
+    let Ok(listing) = Listing::parse(&call) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let posts = call.shared.board.read();
+    let count = listing.query.count(&posts, Asked::ByApi);
+    let offset = (listing.page - 1).saturating_mul(listing.limit);
+    let rows = rows(&listing.select(&posts, Asked::ByApi), &posts, &call.root);
+    let rows: String = rows.iter().map(html::xml).collect();
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<posts count=\"{count}\" offset=\"{offset}\">\n{rows}</posts>\n"
+    );
+    ([(header::CONTENT_TYPE, "application/xml; charset=utf-8")], body).into_response()
+}
+
+async fn list_page(call: Call) -> Response {
+    match Listing::parse(&call) {
+        Ok(listing) => Html(html::list_page(&listing, &call.shared.board.read(), &call.root)).into_response(),
+        Err(TooManyTags) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn post_page(Path(id): Path<u64>, call: Call) -> Response {
+    let posts = call.shared.board.read();
+    match posts.find(id) {
+        Some(post) => Html(html::post_page(&post, &posts, &call.root)).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
 
 /// The parameters of a listing. Like the sites it takes nonsense for the default.
-pub(crate) struct Listing {
+struct Listing {
     query: Query,
     limit: usize,
     page: usize,
     version_2: bool,
     include_tags: bool,
+    most_rows: usize,
 }
 
 impl Listing {
-    pub fn parse(parameters: &HashMap<String, String>) -> Result<Self, TooManyTags> {
-        let text = |key: &str| parameters.get(key).map_or("", String::as_str);
-        let number = |key: &str| text(key).parse::<usize>().ok().filter(|number| *number > 0);
-        let query = Query::parse(text("tags"))?;
+    fn parse(call: &Call) -> Result<Self, TooManyTags> {
+        let query = Query::parse(call.text("tags"))?;
+        let number = |key: &str| call.text(key).parse::<usize>().ok().filter(|number| *number > 0);
         let limit = query
             .limit()
             .or(number("limit"))
@@ -41,31 +102,28 @@ impl Listing {
             query,
             limit,
             page: number("page").unwrap_or(1),
-            version_2: text("api_version") == "2",
-            include_tags: text("include_tags") == "1",
+            version_2: call.text("api_version") == "2",
+            include_tags: call.text("include_tags") == "1",
+            most_rows: call.most_rows,
         })
     }
 
     /// The posts of the page asked for.
-    pub fn select<'a>(&self, posts: &'a Posts, asked: Asked) -> Vec<&'a Post> {
-        self.query.select(
-            &posts.all,
-            asked,
-            (self.page - 1).saturating_mul(self.limit),
-            self.limit,
-        )
+    fn select(&self, posts: &Posts, asked: Asked) -> Vec<Arc<Post>> {
+        let skip = (self.page - 1).saturating_mul(self.limit);
+        self.query.select(posts, asked, skip, self.limit.min(self.most_rows))
     }
 
     /// The body of `/post.json`; URLs begin with `root`.
-    pub fn answer(&self, posts: &Posts, root: &str) -> String {
+    fn answer(&self, posts: &Posts, root: &str) -> String {
         let selected = self.select(posts, Asked::ByApi);
         let rows = rows(&selected, posts, root);
         match self.version_2 {
-            true => json(&Version2 {
+            true => respond::json_text(&Version2 {
                 posts: rows,
                 tags: self.include_tags.then(|| tag_types(&selected)),
             }),
-            false => json(&rows),
+            false => respond::json_text(&rows),
         }
     }
 }
@@ -79,141 +137,10 @@ struct Version2<'a> {
 }
 
 /// The type of each tag that some of the posts have.
-pub(crate) fn tag_types<'a>(posts: &[&'a Post]) -> BTreeMap<&'a str, &'static str> {
+fn tag_types(posts: &[Arc<Post>]) -> BTreeMap<&str, &'static str> {
     posts
         .iter()
         .flat_map(|post| &post.tags)
         .map(|(name, kind)| (name.as_str(), kind.word()))
         .collect()
-}
-
-/// JSON text with the fields in the order of their declaration.
-pub(crate) fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("rows are texts and numbers under text keys")
-}
-
-/// A post as it is listed. The order of the fields is that of the recorded answers.
-#[derive(Serialize)]
-pub(crate) struct Row {
-    id: u64,
-    tags: String,
-    created_at: i64,
-    creator_id: u64,
-    author: String,
-    change: u64,
-    source: String,
-    score: i64,
-    md5: String,
-    file_size: usize,
-    /// Not there for deleted posts, nor are `sample_url` and `jpeg_url`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file_url: Option<String>,
-    is_shown_in_index: bool,
-    pub preview_url: String,
-    pub preview_width: u32,
-    pub preview_height: u32,
-    actual_preview_width: u32,
-    actual_preview_height: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sample_url: Option<String>,
-    sample_width: u32,
-    sample_height: u32,
-    sample_file_size: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jpeg_url: Option<String>,
-    jpeg_width: u32,
-    jpeg_height: u32,
-    jpeg_file_size: usize,
-    rating: &'static str,
-    has_children: bool,
-    parent_id: Option<u64>,
-    status: &'static str,
-    width: u32,
-    height: u32,
-    is_held: bool,
-    frames_pending_string: &'static str,
-    frames_pending: [u8; 0],
-    frames_string: &'static str,
-    frames: [u8; 0],
-}
-
-/// The rows of posts; the whole board is needed to know who has children.
-pub(crate) fn rows(selected: &[&Post], posts: &Posts, root: &str) -> Vec<Row> {
-    let parents: BTreeSet<u64> = posts.all.iter().filter_map(|post| post.parent_id).collect();
-    selected
-        .iter()
-        .map(|post| row(post, parents.contains(&post.id), root))
-        .collect()
-}
-
-fn row(post: &Post, has_children: bool, root: &str) -> Row {
-    let file = &post.file;
-    let named = |folder: &str, label: &str, extension: &str| {
-        let name = escaped(&format!("{SITE} - {} {label}.{extension}", post.id));
-        Some(format!("{root}/{folder}/{}/{name}", file.md5)).filter(|_| post.status != Status::Deleted)
-    };
-    let tags = post.tag_string();
-    let file_url = named("image", &tags, file.extension);
-    let (jpeg_url, (jpeg_width, jpeg_height)) = match &file.jpeg {
-        Some(jpeg) => (named("jpeg", &tags, "jpg"), (jpeg.width, jpeg.height)),
-        None => (file_url.clone(), (file.width, file.height)),
-    };
-    let (sample_url, (sample_width, sample_height)) = match &file.sample {
-        Some(sample) => (named("sample", "sample", "jpg"), (sample.width, sample.height)),
-        None => (jpeg_url.clone(), (jpeg_width, jpeg_height)),
-    };
-    let (preview_width, preview_height) = fit(file.width, file.height, THUMBNAIL_SIDE);
-    let (actual_preview_width, actual_preview_height) = fit(file.width, file.height, PREVIEW_SIDE);
-    let md5 = &file.md5;
-    Row {
-        id: post.id,
-        tags,
-        created_at: post.created_at,
-        creator_id: post.creator_id,
-        author: post.author.clone(),
-        change: post.change,
-        source: post.source.clone(),
-        score: post.score,
-        md5: md5.clone(),
-        file_size: file.bytes.len(),
-        file_url,
-        is_shown_in_index: !post.held,
-        preview_url: format!("{root}/data/preview/{}/{}/{md5}.jpg", &md5[..2], &md5[2..4]),
-        preview_width,
-        preview_height,
-        actual_preview_width,
-        actual_preview_height,
-        sample_url,
-        sample_width,
-        sample_height,
-        sample_file_size: file.sample.as_ref().map_or(0, |sample| sample.bytes.len()),
-        jpeg_url,
-        jpeg_width,
-        jpeg_height,
-        jpeg_file_size: file.jpeg.as_ref().map_or(0, |jpeg| jpeg.bytes.len()),
-        rating: post.rating.letter(),
-        has_children,
-        parent_id: post.parent_id,
-        status: post.status.word(),
-        width: file.width,
-        height: file.height,
-        is_held: post.held,
-        frames_pending_string: "",
-        frames_pending: [],
-        frames_string: "",
-        frames: [],
-    }
-}
-
-/// A path segment or query value with everything but letters, digits, `-`, `.` and `_` as %XX.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'-' | b'.' | b'_' => escaped.push(char::from(byte)),
-            _ if byte.is_ascii_alphanumeric() => escaped.push(char::from(byte)),
-            _ => escaped.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    escaped
 }

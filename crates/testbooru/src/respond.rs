@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimePrinter;
+use serde::Serialize;
 
+use crate::clock::http_date;
 use crate::faults::{Fault, RetryAfter};
 
 /// The page that wants a browser before it lets anybody on.
@@ -43,16 +44,28 @@ pub(crate) fn file(bytes: Bytes, content_type: &'static str, modified: i64, tag:
     (headers, length, [(header::CONTENT_TYPE, content_type)], bytes).into_response()
 }
 
+/// JSON text with the fields in the order of their declaration.
+pub(crate) fn json_text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("rows are texts and numbers under text keys")
+}
+
 /// JSON as the sites send it.
 pub(crate) fn json(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], text).into_response()
 }
 
-/// Lets an answer meet a fault. `answer` makes the right one where the fault needs it.
-pub(crate) async fn faulty(fault: Fault, answer: impl Future<Output = Response>) -> anyhow::Result<Response> {
+/// Lets an answer meet a fault. `answer` makes the right one where the fault needs it; `refuse` is
+/// how the site words a status.
+pub(crate) async fn faulty(
+    fault: Fault,
+    refuse: impl FnOnce(StatusCode) -> Response,
+    answer: impl Future<Output = Response>,
+) -> anyhow::Result<Response> {
     Ok(match fault {
-        Fault::Status(code) => status(code)?.into_response(),
-        Fault::Busy(code, wait) => busy(status(code)?, wait),
+        Fault::Status(code) => refuse(status(code)?),
+        Fault::Busy(code, wait) => busy(refuse(status(code)?), wait),
+        // The request told the dialect already.
+        Fault::Rows(_) | Fault::Deaf => answer.await,
         Fault::Challenge => (StatusCode::FORBIDDEN, [("cf-mitigated", "challenge")], Html(CHALLENGE)).into_response(),
         Fault::ChallengeAs200 => Html(CHALLENGE).into_response(),
         Fault::Redirect(address) => (StatusCode::FOUND, [(header::LOCATION, address)]).into_response(),
@@ -101,8 +114,7 @@ fn status(code: u16) -> anyhow::Result<StatusCode> {
     StatusCode::from_u16(code).with_context(|| format!("{code} is no HTTP status"))
 }
 
-fn busy(status: StatusCode, wait: RetryAfter) -> Response {
-    let mut answer = (status, "too many requests at once").into_response();
+fn busy(mut answer: Response, wait: RetryAfter) -> Response {
     let wait = match wait {
         RetryAfter::Silent => return answer,
         RetryAfter::Seconds(seconds) => seconds.to_string(),
@@ -141,12 +153,4 @@ fn trickle(whole: Bytes, pause: Duration) -> Body {
         let piece = rest.split_to(size.min(rest.len()));
         Some((Ok::<_, io::Error>(piece), rest))
     }))
-}
-
-/// `Tue, 02 Jun 2026 08:00:00 GMT` of epoch seconds; the epoch for what lies outside of the calendar.
-fn http_date(seconds: i64) -> String {
-    let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
-    DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&time)
-        .expect("years after 0 are printable")
 }

@@ -1,18 +1,17 @@
 //! The board over HTTP, on loopback only.
 
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use axum::Router;
-use axum::extract::{self, Path, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::extract::{self, State};
+use axum::http::{StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::FutureExt;
 use serde_json::json;
@@ -21,12 +20,12 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use crate::board::Board;
-use crate::faults::{Fault, Faults, Target};
-use crate::html;
-use crate::moebooru::Listing;
-use crate::query::TooManyTags;
-use crate::respond;
+use crate::call::{MostRows, Request, Shared, locked};
+use crate::danbooru::Account;
+use crate::faults::{Fault, Target};
+use crate::post::Post;
 use crate::tls::{Identity, TlsListener};
+use crate::{danbooru, files, moebooru, pixiv, respond};
 
 /// Threads that answer: serving is not to be what a benchmark of clients measures.
 const WORKERS: usize = 2;
@@ -44,46 +43,18 @@ pub struct Setup {
     pub identity: Option<Identity>,
     /// Waited before each answer, as if the board were far away.
     pub latency: Duration,
+    /// Requests are not remembered: they would be what a benchmark measures.
+    pub forgetful: bool,
+    /// Danbooru shows what is rated general, and nothing else: the same posts seen through another
+    /// site.
+    pub safe_view: bool,
+    /// Whom Danbooru knows; others who give a name are refused.
+    pub account: Option<Account>,
+    /// The only session that pixiv knows; without it any is good.
+    pub session: Option<String>,
+    /// Posts that Danbooru's database looks at for a page before it gives up with a 500.
+    pub patience: Option<usize>,
 }
-
-/// One request that arrived.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// GET, HEAD…
-    pub method: Method,
-    /// Without the query, still %-encoded.
-    pub path: String,
-    /// Without the question mark, still %-encoded; empty where there is none.
-    pub query: String,
-    /// All headers that came with it.
-    pub headers: HeaderMap,
-    /// When.
-    pub at: Instant,
-}
-
-#[derive(Debug)]
-struct Shared {
-    board: Board,
-    scheme: &'static str,
-    authority: String,
-    latency: Duration,
-    faults: Mutex<Faults>,
-    requests: Mutex<VecDeque<Request>>,
-    robots: Mutex<String>,
-}
-
-impl Shared {
-    /// What URLs begin with: the host the client asked for, else the address listened on.
-    fn root(&self, headers: &HeaderMap) -> String {
-        let host = headers
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok())
-            .unwrap_or(&self.authority);
-        format!("{}://{host}", self.scheme)
-    }
-}
-
-type Parameters = extract::Query<HashMap<String, String>>;
 
 /// A running board, on a thread and a runtime of its own: whoever holds it may block. It stops when
 /// this is dropped: no new connections, idle ones are closed.
@@ -113,7 +84,7 @@ impl Server {
             board,
             scheme: if acceptor.is_some() { "https" } else { "http" },
             authority: listener.local_addr()?.to_string(),
-            latency: setup.latency,
+            setup,
             faults: Mutex::default(),
             requests: Mutex::default(),
             robots: Mutex::new(ROBOTS.into()),
@@ -196,17 +167,12 @@ impl Server {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn router(shared: &Arc<Shared>) -> Router {
     Router::new()
-        .route("/post.json", get(list))
-        .route("/post", get(list_page))
-        .route("/post/show/{id}", get(post_page))
-        .route("/{folder}/{md5}/{name}", get(named_file))
-        .route("/data/preview/{first}/{second}/{name}", get(preview))
+        .merge(moebooru::routes())
+        .merge(danbooru::routes())
+        .merge(pixiv::routes())
+        .merge(files::routes())
         .route("/robots.txt", get(robots))
         .route("/truth.json", get(truth))
         .layer(from_fn_with_state(shared.clone(), watch))
@@ -214,22 +180,66 @@ fn router(shared: &Arc<Shared>) -> Router {
 }
 
 /// Notes each request, waits as asked, and lets it meet its fault.
-async fn watch(State(shared): State<Arc<Shared>>, request: extract::Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    note(&shared, &request);
-    if !shared.latency.is_zero() {
-        tokio::time::sleep(shared.latency).await;
+async fn watch(State(shared): State<Arc<Shared>>, mut request: extract::Request, next: Next) -> Response {
+    if !shared.setup.forgetful {
+        note(&shared, &request);
     }
-    let fault = locked(&shared.faults).meet(&path, post_of(&shared.board, &path));
-    match fault {
-        None => next.run(request).await,
-        Some(fault) => respond::faulty(fault, next.run(request)).await.unwrap_or_else(|error| {
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                format!("the fault cannot be played: {error:#}"),
-            )
-                .into_response()
-        }),
+    if !shared.setup.latency.is_zero() {
+        tokio::time::sleep(shared.setup.latency).await;
+    }
+    let path = request.uri().path();
+    let fault = locked(&shared.faults).meet(path, || post_of(&shared.board, path));
+    let Some(fault) = fault else {
+        return next.run(request).await;
+    };
+    if let Fault::Rows(rows) = fault {
+        request.extensions_mut().insert(MostRows(rows));
+    }
+    if fault == Fault::Deaf
+        && let Some(uri) = without_filters(request.uri())
+    {
+        *request.uri_mut() = uri;
+    }
+    let refuse = wording(request.uri().path());
+    respond::faulty(fault, refuse, next.run(request))
+        .await
+        .unwrap_or_else(|error| {
+            let message = format!("the fault cannot be played: {error:#}");
+            (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
+        })
+}
+
+/// The same request with no terms in its `tags` but those that page; `None` where it has no query.
+fn without_filters(uri: &Uri) -> Option<Uri> {
+    let pages = |term: &&str| {
+        ["id:", "id%3A", "order:", "order%3A"]
+            .iter()
+            .any(|start| term.starts_with(start))
+    };
+    let heard = |pair: &str| match pair.strip_prefix("tags=") {
+        Some(tags) => format!("tags={}", tags.split('+').filter(pages).collect::<Vec<_>>().join("+")),
+        None => pair.to_string(),
+    };
+    let pairs: Vec<String> = uri.query()?.split('&').map(heard).collect();
+    format!("{}?{}", uri.path(), pairs.join("&")).parse().ok()
+}
+
+/// How the site that a path belongs to words a status.
+fn wording(path: &str) -> fn(StatusCode) -> Response {
+    if path.starts_with("/posts") || path.starts_with("/counts/") {
+        |status| danbooru::Refusal::by(status).into_response()
+    } else if path.starts_with("/ajax/") || path == "/ranking.php" {
+        |status| pixiv::Refusal(status).into_response()
+    } else {
+        |status| (status, "not now").into_response()
+    }
+}
+
+/// The post whose file a path names.
+fn post_of(board: &Board, path: &str) -> Option<u64> {
+    match pixiv::files::is_picture(path) {
+        true => pixiv::files::named(path).map(|(id, _)| id),
+        false => files::post_of(&board.read(), path),
     }
 }
 
@@ -247,101 +257,17 @@ fn note(shared: &Shared, request: &extract::Request) {
     });
 }
 
-/// The post whose file a path names.
-fn post_of(board: &Board, path: &str) -> Option<u64> {
-    let mut parts = path.trim_start_matches('/').split('/');
-    let md5 = match (parts.next()?, parts.next()?) {
-        ("image" | "jpeg" | "sample", md5) => md5,
-        ("data", "preview") => parts.nth(2)?.strip_suffix(".jpg")?,
-        _ => return None,
-    };
-    board.read().files.get(md5).map(|stored| stored.post)
-}
-
 async fn robots(State(shared): State<Arc<Shared>>) -> String {
     locked(&shared.robots).clone()
-}
-
-async fn list(State(shared): State<Arc<Shared>>, headers: HeaderMap, parameters: Parameters) -> Response {
-    match Listing::parse(&parameters) {
-        Ok(listing) => respond::json(listing.answer(&shared.board.read(), &shared.root(&headers))),
-        Err(TooManyTags) => {
-            let reason = "You cannot search for more than 6 tags at a time";
-            let body = respond::json(json!({ "success": false, "reason": reason }).to_string());
-            (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
-        }
-    }
-}
-
-async fn list_page(State(shared): State<Arc<Shared>>, headers: HeaderMap, parameters: Parameters) -> Response {
-    match Listing::parse(&parameters) {
-        Ok(listing) => Html(html::list_page(&listing, &shared.board.read(), &shared.root(&headers))).into_response(),
-        Err(TooManyTags) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
-}
-
-async fn post_page(State(shared): State<Arc<Shared>>, headers: HeaderMap, Path(id): Path<u64>) -> Response {
-    let posts = shared.board.read();
-    match posts.all.binary_search_by_key(&id, |post| post.id) {
-        Ok(index) => Html(html::post_page(&posts.all[index], &posts, &shared.root(&headers))).into_response(),
-        Err(_) => StatusCode::NOT_FOUND.into_response(),
-    }
-}
-
-/// Files are found by their MD5; the name after it is for people.
-async fn named_file(
-    State(shared): State<Arc<Shared>>,
-    Path((folder, md5, _)): Path<(String, String, String)>,
-    headers: HeaderMap,
-) -> Response {
-    let posts = shared.board.read();
-    let Some(stored) = posts.files.get(&md5) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    let file = &stored.file;
-    let found = match folder.as_str() {
-        "image" => Some((&file.bytes, file.content_type)),
-        "jpeg" => file.jpeg.as_ref().map(|jpeg| (&jpeg.bytes, "image/jpeg")),
-        "sample" => file.sample.as_ref().map(|sample| (&sample.bytes, "image/jpeg")),
-        _ => None,
-    };
-    match found {
-        Some((bytes, content_type)) => respond::file(
-            bytes.clone(),
-            content_type,
-            stored.modified,
-            &format!("{md5}-{folder}"),
-            &headers,
-        ),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
-}
-
-async fn preview(
-    State(shared): State<Arc<Shared>>,
-    Path((_, _, name)): Path<(String, String, String)>,
-    headers: HeaderMap,
-) -> Response {
-    let md5 = name.trim_end_matches(".jpg");
-    let Some(stored) = shared.board.read().files.get(md5).cloned() else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    respond::file(
-        stored.file.preview(),
-        "image/jpeg",
-        stored.modified,
-        &format!("{md5}-preview"),
-        &headers,
-    )
 }
 
 /// The true boxes of drawn pictures: what no real board has, for measuring detectors.
 async fn truth(State(shared): State<Arc<Shared>>) -> Response {
     let posts = shared.board.read();
-    let row = |post: &crate::post::Post| {
+    let row = |post: &Arc<Post>| {
         let file = &post.file;
         json!({ "id": post.id, "md5": file.md5, "width": file.width, "height": file.height,
                 "faces": post.faces, "heads": post.heads })
     };
-    respond::json(json!(posts.all.iter().map(row).collect::<Vec<_>>()).to_string())
+    respond::json(json!(posts.own().map(row).collect::<Vec<_>>()).to_string())
 }

@@ -16,8 +16,11 @@ pub struct Cursor {
     pub begun_at: i64,
     /// Highest post number of the listing under way.
     pub top: i64,
-    /// The listing under way goes on below this post number.
+    /// The listing under way goes on below this position, as its dialect counts them: post numbers on
+    /// boards, days and pages elsewhere.
     pub oldest: i64,
+    /// Where a listing last found the end, 0 before that: nothing lay below this position.
+    pub bottom: i64,
 }
 
 /// The cursor of a source's query; a new one where there is none.
@@ -25,13 +28,14 @@ pub struct Cursor {
 /// # Errors
 /// Where the database refuses.
 pub async fn load(catalog: &Catalog, source: &str, query: &str) -> anyhow::Result<Cursor> {
-    let row =
-        sqlx::query("SELECT newest, finished_at, begun_at, top, oldest FROM cursors WHERE source = $1 AND query = $2")
-            .bind(source)
-            .bind(query)
-            .fetch_optional(catalog.pool())
-            .await
-            .with_context(|| format!("cannot read how far {source} was listed"))?;
+    let row = sqlx::query(
+        "SELECT newest, finished_at, begun_at, top, oldest, bottom FROM cursors WHERE source = $1 AND query = $2",
+    )
+    .bind(source)
+    .bind(query)
+    .fetch_optional(catalog.pool())
+    .await
+    .with_context(|| format!("cannot read how far {source} was listed"))?;
     let Some(row) = row else {
         return Ok(Cursor::default());
     };
@@ -41,6 +45,7 @@ pub async fn load(catalog: &Catalog, source: &str, query: &str) -> anyhow::Resul
         begun_at: row.try_get("begun_at")?,
         top: row.try_get("top")?,
         oldest: row.try_get("oldest")?,
+        bottom: row.try_get("bottom")?,
     })
 }
 
@@ -50,10 +55,11 @@ pub async fn load(catalog: &Catalog, source: &str, query: &str) -> anyhow::Resul
 /// Where the database refuses.
 pub async fn record(write: &mut Write, source: &str, query: &str, cursor: &Cursor) -> anyhow::Result<()> {
     sqlx::query(
-        "INSERT INTO cursors (source, query, newest, finished_at, begun_at, top, oldest) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) \
+        "INSERT INTO cursors (source, query, newest, finished_at, begun_at, top, oldest, bottom) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
          ON CONFLICT (source, query) DO UPDATE SET newest = excluded.newest, finished_at = excluded.finished_at, \
-         begun_at = excluded.begun_at, top = excluded.top, oldest = excluded.oldest",
+         begun_at = excluded.begun_at, top = excluded.top, oldest = excluded.oldest, \
+         bottom = excluded.bottom",
     )
     .bind(source)
     .bind(query)
@@ -62,6 +68,7 @@ pub async fn record(write: &mut Write, source: &str, query: &str, cursor: &Curso
     .bind(cursor.begun_at)
     .bind(cursor.top)
     .bind(cursor.oldest)
+    .bind(cursor.bottom)
     .execute(write.connection())
     .await
     .with_context(|| format!("cannot record how far {source} was listed"))?;

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::posts::{self, Post};
 use super::selection::conditions;
-use super::{Catalog, Write};
+use super::{Catalog, Write, now, replaced};
 use crate::selection::Selection;
 
 /// The result of the last attempt at a file.
@@ -36,14 +36,46 @@ pub struct File {
     pub source: String,
     /// The post's id.
     pub post: String,
-    /// 0 but for works of several pages.
+    /// From 0 on; 0 alone but for works of several pages.
     pub page: i64,
+    /// Files that the post gives in all: it waits until each has an outcome that lasts.
+    pub pages: i64,
     /// What became of it.
     pub outcome: Outcome,
+    /// Which form of the picture was asked for: `original`, `jpeg` or `sample`.
+    pub variant: &'static str,
     /// The MD5 that the post named at this attempt.
     pub md5: Option<String>,
+    /// The post's last edit at this attempt: names the file where there is no MD5.
+    pub updated_at: Option<i64>,
+    /// `ETag` that came with the bytes.
+    pub etag: Option<String>,
+    /// `Last-Modified` that came with the bytes.
+    pub last_modified: Option<String>,
+    /// `X-Robots-Tag` that came with the bytes.
+    pub robots: Option<String>,
     /// Epoch seconds.
     pub recorded_at: i64,
+}
+
+impl File {
+    /// The only file of a post, the original, of which no header is kept.
+    pub fn of(post: &Post, outcome: Outcome) -> Self {
+        Self {
+            source: post.source.clone(),
+            post: post.post.clone(),
+            page: 0,
+            pages: 1,
+            outcome,
+            variant: "original",
+            md5: post.md5.clone(),
+            updated_at: post.updated_at,
+            etag: None,
+            last_modified: None,
+            robots: None,
+            recorded_at: now(),
+        }
+    }
 }
 
 /// A post whose file waits.
@@ -56,36 +88,94 @@ pub struct Pending {
     pub known_image: Option<String>,
 }
 
-/// Writes the outcome of an attempt. A failure counts the attempts at the same file (by MD5).
+/// The row `f` speaks of the file that the post `p` shows now.
+macro_rules! same_file {
+    ($f:literal, $p:literal) => {
+        concat!(
+            "COALESCE(",
+            $f,
+            ".md5, '') = COALESCE(",
+            $p,
+            ".md5, '') AND (",
+            $p,
+            ".md5 IS NOT NULL \
+             OR COALESCE(",
+            $f,
+            ".updated_at, 0) >= COALESCE(",
+            $p,
+            ".updated_at, 0))"
+        )
+    };
+}
+
+/// Writes the outcome of an attempt, and whether the post still waits. A failure counts the attempts
+/// at the same file.
 ///
 /// # Errors
 /// Where the database refuses.
 pub async fn record(write: &mut Write, file: &File) -> anyhow::Result<()> {
+    let failed = || format!("cannot record the file of post {} of {}", file.post, file.source);
+    record_row(write, file).await.with_context(failed)?;
+    if !matches!(file.outcome, Outcome::Failed { .. }) {
+        settle(write, file).await.with_context(failed)?;
+    }
+    Ok(())
+}
+
+async fn record_row(write: &mut Write, file: &File) -> Result<(), sqlx::Error> {
     let (word, image, reason, detail) = match &file.outcome {
         Outcome::Stored(image) => ("stored", Some(image.as_str()), None, None),
         Outcome::Failed { reason, detail } => ("failed", None, Some(*reason), Some(detail.as_str())),
         Outcome::Refused { reason, detail } => ("refused", None, Some(*reason), Some(detail.as_str())),
     };
-    sqlx::query(
-        "INSERT INTO files (source, post, page, image, md5, outcome, reason, detail, attempts, recorded_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9) \
+    replaced::record(write, &file.source, &file.post, file.page, image).await?;
+    const SQL: &str = concat!(
+        "INSERT INTO files (source, post, page, image, md5, outcome, reason, detail, attempts, recorded_at, variant, \
+         etag, last_modified, robots, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14) \
          ON CONFLICT (source, post, page) DO UPDATE SET image = excluded.image, md5 = excluded.md5, \
          outcome = excluded.outcome, reason = excluded.reason, detail = excluded.detail, \
-         attempts = CASE WHEN COALESCE(files.md5, '') = COALESCE(excluded.md5, '') \
-         THEN files.attempts + 1 ELSE 1 END, recorded_at = excluded.recorded_at",
-    )
-    .bind(&file.source)
-    .bind(&file.post)
-    .bind(file.page)
-    .bind(image)
-    .bind(file.md5.as_deref())
-    .bind(word)
-    .bind(reason)
-    .bind(detail)
-    .bind(file.recorded_at)
-    .execute(write.connection())
-    .await
-    .with_context(|| format!("cannot record the file of post {} of {}", file.post, file.source))?;
+         attempts = CASE WHEN ",
+        same_file!("files", "excluded"),
+        " THEN files.attempts + 1 ELSE 1 END, recorded_at = excluded.recorded_at, variant = excluded.variant, \
+         etag = excluded.etag, last_modified = excluded.last_modified, robots = excluded.robots, \
+         updated_at = excluded.updated_at"
+    );
+    sqlx::query(SQL)
+        .bind(&file.source)
+        .bind(&file.post)
+        .bind(file.page)
+        .bind(image)
+        .bind(file.md5.as_deref())
+        .bind(word)
+        .bind(reason)
+        .bind(detail)
+        .bind(file.recorded_at)
+        .bind(file.variant)
+        .bind(file.etag.as_deref())
+        .bind(file.last_modified.as_deref())
+        .bind(file.robots.as_deref())
+        .bind(file.updated_at)
+        .execute(write.connection())
+        .await?;
+    Ok(())
+}
+
+/// Takes the mark from a post all of whose files are stored or refused.
+async fn settle(write: &mut Write, file: &File) -> Result<(), sqlx::Error> {
+    const SQL: &str = concat!(
+        "UPDATE posts SET waiting = 0 WHERE source = $1 AND post = $2 AND waiting = 1 \
+         AND (SELECT COUNT(*) FROM files AS f WHERE f.source = posts.source AND f.post = posts.post AND f.page < $3 \
+         AND f.outcome <> 'failed' AND ",
+        same_file!("f", "posts"),
+        ") >= $3"
+    );
+    sqlx::query(SQL)
+        .bind(&file.source)
+        .bind(&file.post)
+        .bind(file.pages)
+        .execute(write.connection())
+        .await?;
     Ok(())
 }
 
@@ -100,11 +190,15 @@ pub struct Window {
     pub limit: i64,
 }
 
-/// Files that wait: never tried, failed fewer than `$3` times, or another one now (a replaced file
-/// has another MD5 under the same post). `$1` and `$2` bound the post numbers.
-const WAITING: &str = "FROM posts AS p LEFT JOIN files AS f ON f.source = p.source AND f.post = p.post AND f.page = 0 \
-    WHERE p.number >= $1 AND p.number < $2 \
-    AND (f.post IS NULL OR f.md5 <> p.md5 OR (f.outcome = 'failed' AND f.attempts < $3))";
+/// Posts that wait and were not yet tried `$3` times in vain; `$1` and `$2` bound their numbers. The
+/// mark is written out, since only then the databases take the index of the few that wait.
+const WAITING: &str = concat!(
+    "FROM posts AS p WHERE p.waiting = 1 AND p.number >= $1 AND p.number < $2 \
+     AND NOT EXISTS (SELECT 1 FROM files AS f WHERE f.source = p.source AND f.post = p.post \
+     AND f.outcome = 'failed' AND f.attempts >= $3 AND ",
+    same_file!("f", "p"),
+    ")"
+);
 
 /// Selected posts whose file was never tried, failed fewer than `attempts` times, or is another one
 /// now; from the highest post number down.

@@ -9,17 +9,25 @@ mod binds;
 
 pub mod chosen;
 pub mod cursors;
+pub mod denied;
 pub mod detections;
 pub mod files;
 pub mod heads;
 pub mod images;
 pub mod imports;
+pub mod known;
 pub mod likes;
 pub mod posts;
+pub mod purge;
+pub mod removals;
+mod replaced;
+pub mod robots;
 pub mod samples;
 pub mod selection;
 pub mod splits;
 pub mod summary;
+pub mod top;
+pub mod traffic;
 pub mod verdicts;
 
 use std::fmt;
@@ -101,6 +109,21 @@ impl Catalog {
             backend,
             writer: Arc::default(),
         })
+    }
+
+    /// Opens a catalog that is there; where its SQLite file is missing, an empty one in memory, so
+    /// that a look leaves nothing behind.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn to_look(url: &str) -> anyhow::Result<Self> {
+        let file = url.strip_prefix("sqlite://").unwrap_or_default();
+        let file = file.split('?').next().unwrap_or_default();
+        let file = file.replace("%23", "#").replace("%3F", "?").replace("%25", "%");
+        if url.starts_with("sqlite:") && !Path::new(&file).exists() {
+            return Self::open("sqlite://look?mode=memory&cache=shared").await;
+        }
+        Self::open(url).await
     }
 
     /// Where reads run; writes go through [`Self::write`].

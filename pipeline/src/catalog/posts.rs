@@ -1,12 +1,16 @@
 //! Posts as their sites describe them, and which of them are selected.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use anyhow::Context;
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, Row};
 
-use super::Write;
+use super::binds::Binds;
+use super::{Catalog, Write};
+use crate::selection::Selection;
 
 /// Whether a post stands at its site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +48,7 @@ impl Status {
 
 /// How explicit a post is, in one scale for all sites. The sites' own letters differ (`s` is "safe"
 /// on one and "sensitive" on another), so each dialect translates its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rating {
     /// For everybody.
     Safe,
@@ -237,27 +241,86 @@ const COLUMNS: [&str; 30] = [
     "ai_made",
 ];
 
-/// The insertion that updates every column but the key.
-static RECORD: LazyLock<String> = LazyLock::new(|| {
-    let places: Vec<String> = (1..=COLUMNS.len()).map(|place| format!("${place}")).collect();
-    let updates: Vec<String> = COLUMNS[2..]
-        .iter()
-        .map(|column| format!("{column} = excluded.{column}"))
-        .collect();
+/// Whether the site now shows other bytes than when the post was last recorded: another MD5; where
+/// it names none, a later edit; or a file where there was none.
+const OTHER_FILE: &str = "excluded.md5 <> posts.md5 \
+    OR (excluded.md5 IS NULL AND excluded.updated_at > posts.updated_at) \
+    OR (posts.file_url IS NULL AND excluded.file_url IS NOT NULL AND EXISTS (SELECT 1 FROM files AS f \
+    WHERE f.source = posts.source AND f.post = posts.post AND f.reason = 'no-file'))";
+
+/// Columns that stay where this answer does not say the kinds of tags, and an earlier one said them of
+/// the same tags: kinds are asked for once.
+const KINDS: [&str; 5] = ["artists", "characters", "copyrights", "kinds_known", "artist"];
+
+/// What becomes of every column but the key where the post is known.
+static UPDATES: LazyLock<String> = LazyLock::new(|| {
+    let update = |column: &&str| match *column {
+        kinds if KINDS.contains(&kinds) => format!(
+            "{kinds} = CASE WHEN excluded.kinds_known = 0 AND posts.kinds_known = 1 AND excluded.tags = posts.tags \
+             THEN posts.{kinds} ELSE excluded.{kinds} END"
+        ),
+        "updated_at" => "updated_at = COALESCE(excluded.updated_at, posts.updated_at)".to_string(),
+        column => format!("{column} = excluded.{column}"),
+    };
+    let updates: Vec<String> = COLUMNS[2..].iter().map(update).collect();
     format!(
-        "INSERT INTO posts ({}) VALUES ({}) ON CONFLICT (source, post) DO UPDATE SET {}",
-        COLUMNS.join(", "),
-        places.join(", "),
+        "ON CONFLICT (source, post) DO UPDATE SET {}, waiting = CASE WHEN {OTHER_FILE} THEN 1 ELSE posts.waiting END",
         updates.join(", ")
     )
 });
+
+/// Rows of one statement. SQLite looks each placeholder up by its name, so that the work grows with
+/// their square: ten rows are quicker than one and than fifty.
+const ROWS_AT_ONCE: usize = 10;
 
 /// Writes a post, or what its site now says of a known one.
 ///
 /// # Errors
 /// Where the database refuses.
 pub async fn record(write: &mut Write, post: &Post) -> anyhow::Result<()> {
-    sqlx::query(AssertSqlSafe(RECORD.as_str()))
+    record_all(write, [post]).await
+}
+
+/// Writes posts, or what their site now says of known ones; of a post that is given twice, the last.
+/// A post whose file is new, or was replaced, waits from then on.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn record_all<'post>(write: &mut Write, posts: impl IntoIterator<Item = &'post Post>) -> anyhow::Result<()> {
+    let last: BTreeMap<(&str, &str), &Post> = posts
+        .into_iter()
+        .map(|post| ((post.source.as_str(), post.post.as_str()), post))
+        .collect();
+    let posts: Vec<&Post> = last.into_values().collect();
+    for rows in posts.chunks(ROWS_AT_ONCE) {
+        let query = sqlx::query(AssertSqlSafe(insertion(rows.len())));
+        let query = rows.iter().fold(query, |query, post| bind(query, post));
+        query.execute(write.connection()).await.with_context(|| match rows {
+            [post] => format!("cannot record post {} of {}", post.post, post.source),
+            _ => format!("cannot record {} posts of {}", rows.len(), rows[0].source),
+        })?;
+    }
+    Ok(())
+}
+
+/// The statement that writes so many posts.
+fn insertion(rows: usize) -> String {
+    let row = |row: usize| {
+        let places = (1..=COLUMNS.len()).map(|place| format!("${}", row * COLUMNS.len() + place));
+        format!("({})", places.collect::<Vec<_>>().join(", "))
+    };
+    let rows: Vec<String> = (0..rows).map(row).collect();
+    format!(
+        "INSERT INTO posts ({}) VALUES {} {}",
+        COLUMNS.join(", "),
+        rows.join(", "),
+        *UPDATES
+    )
+}
+
+/// Binds a post's columns, in the order of [`COLUMNS`].
+fn bind<'q>(query: Query<'q, Any, AnyArguments>, post: &'q Post) -> Query<'q, Any, AnyArguments> {
+    query
         .bind(&post.source)
         .bind(&post.post)
         .bind(post.number)
@@ -288,10 +351,6 @@ pub async fn record(write: &mut Write, post: &Post) -> anyhow::Result<()> {
         .bind(post.pages)
         .bind(post.updated_at)
         .bind(post.ai_made.map(i64::from))
-        .execute(write.connection())
-        .await
-        .with_context(|| format!("cannot record post {} of {}", post.post, post.source))?;
-    Ok(())
 }
 
 /// A row that has the columns of `posts`.
@@ -331,4 +390,18 @@ pub fn from_row(row: &AnyRow) -> Result<Post, sqlx::Error> {
         updated_at: row.try_get("updated_at")?,
         ai_made: row.try_get::<Option<i64>, _>("ai_made")?.map(|made| made == 1),
     })
+}
+
+/// Posts that stand and that a selection takes; those uploaded from `since` on.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn count(catalog: &Catalog, selection: &Selection, since: Option<i64>) -> anyhow::Result<u64> {
+    let mut binds = Binds::default();
+    let mut sql = format!("SELECT COUNT(*) FROM posts AS p WHERE {}", binds.posts(selection));
+    if let Some(since) = since {
+        sql.push_str(&format!(" AND p.created_at >= {}", binds.number(since)));
+    }
+    let count = binds.count(sql, catalog.pool()).await;
+    count.context("cannot count the selected posts")
 }

@@ -6,7 +6,7 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 
 use super::posts::{Post, Status};
-use crate::selection::Selection;
+use crate::selection::{Selection, Threshold};
 
 /// A value for a placeholder.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,61 +36,174 @@ impl Conditions {
     }
 }
 
+/// A tag of a kind: among those of its kind where the site tells kinds, else among all.
+const CHARACTERS: &str = "(CASE WHEN p.kinds_known = 1 THEN p.characters ELSE p.tags END)";
+const COPYRIGHTS: &str = "(CASE WHEN p.kinds_known = 1 THEN p.copyrights ELSE p.tags END)";
+const ARTISTS: &str = "(CASE WHEN p.kinds_known = 1 THEN p.artists ELSE p.tags END)";
+
+/// Conditions under construction.
+struct Builder {
+    sql: String,
+    first: usize,
+    values: Vec<Value>,
+}
+
+impl Builder {
+    /// A value's placeholder.
+    fn place(&mut self, value: Value) -> String {
+        self.values.push(value);
+        format!("${}", self.first + self.values.len() - 1)
+    }
+
+    fn and(&mut self, condition: &str) {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(condition);
+    }
+
+    /// `left` compared with a number, where there is one.
+    fn bound(&mut self, left: &str, bound: Option<i64>) {
+        if let Some(bound) = bound {
+            let place = self.place(Value::Number(bound));
+            self.and(&format!("{left} {place}"));
+        }
+    }
+
+    /// `column` has one of the values, where there are any.
+    fn among(&mut self, column: &str, values: impl IntoIterator<Item = String>) {
+        let places: Vec<String> = values.into_iter().map(|value| self.place(Value::Text(value))).collect();
+        if !places.is_empty() {
+            self.and(&format!("{column} IN ({})", places.join(", ")));
+        }
+    }
+
+    /// The tags are in `column`, or are not. LIKE ignores case on one of the databases and takes _
+    /// for any letter on both.
+    fn tags(&mut self, column: &str, compared: &str, tags: &[String]) {
+        for tag in tags {
+            let place = self.place(Value::Text(format!(" {tag} ")));
+            self.and(&format!("{column} {compared} replace({column}, {place}, '')"));
+        }
+    }
+
+    fn artists(&mut self, artists: &[String]) {
+        for artist in artists {
+            let (name, tag) = (
+                self.place(Value::Text(artist.clone())),
+                self.place(Value::Text(format!(" {artist} "))),
+            );
+            self.and(&format!(
+                "(COALESCE(p.artist, '') = {name} OR {ARTISTS} <> replace({ARTISTS}, {tag}, ''))"
+            ));
+        }
+    }
+
+    fn thresholds(&mut self, thresholds: &[Threshold]) {
+        let mut any = String::from("(1 = 0");
+        for threshold in thresholds {
+            let source = self.place(Value::Text(threshold.source.clone()));
+            let [since, before, likes] =
+                [threshold.since, threshold.before, threshold.likes].map(|number| self.place(Value::Number(number)));
+            any.push_str(&format!(
+                " OR (p.source = {source} AND p.created_at >= {since} AND p.created_at < {before} AND p.likes >= {likes})"
+            ));
+        }
+        self.and(&(any + ")"));
+    }
+}
+
 /// The selection as a condition on `posts AS p` that stand; placeholders count from `$first`.
 pub fn conditions(selection: &Selection, first: usize) -> Conditions {
-    let mut built = Conditions {
+    let mut built = Builder {
         sql: "p.status = 'active'".into(),
+        first,
         values: Vec::new(),
     };
-    let mut add = |before: &str, after: &str, value: Value| {
-        let place = first + built.values.len();
-        built.sql.push_str(&format!(" AND {before} ${place}{after}"));
-        built.values.push(value);
-    };
-    let texts = [("p.source =", &selection.source), ("p.rating =", &selection.rating)];
-    for (condition, text) in texts {
-        if let Some(text) = text {
-            add(condition, "", Value::Text(text.clone()));
-        }
+    built.among("p.source", selection.source.clone());
+    built.among(
+        "p.rating",
+        selection.ratings.iter().map(|rating| rating.as_str().into()),
+    );
+    built.bound("p.created_at >=", selection.since);
+    built.bound("p.created_at <", selection.before);
+    built.bound("p.likes >=", selection.min_likes);
+    built.bound("p.views >=", selection.min_views);
+    built.bound("p.favourites >=", selection.min_favourites);
+    built.bound("p.score >=", selection.min_score);
+    built.tags("p.tags", "<>", &selection.tags);
+    built.tags("p.tags", "=", &selection.without_tags);
+    built.tags(CHARACTERS, "<>", &selection.characters);
+    built.tags(COPYRIGHTS, "<>", &selection.copyrights);
+    built.artists(&selection.artists);
+    built.bound("p.width >=", selection.min_width);
+    built.bound("p.height >=", selection.min_height);
+    built.among("p.extension", selection.types.iter().cloned());
+    if selection.top_percent.is_some() {
+        built.thresholds(&selection.thresholds);
     }
-    let bounds = [
-        ("p.likes >=", selection.min_likes),
-        ("p.created_at >=", selection.since),
-        ("p.created_at <", selection.before),
-    ];
-    for (condition, bound) in bounds {
-        if let Some(bound) = bound {
-            add(condition, "", Value::Number(bound));
-        }
+    Conditions {
+        sql: built.sql,
+        values: built.values,
     }
-    // LIKE ignores case on one of the databases and takes _ for any letter on both.
-    for tag in &selection.tags {
-        add("p.tags <> replace(p.tags,", ", '')", Value::Text(format!(" {tag} ")));
-    }
-    for tag in &selection.without_tags {
-        add("p.tags = replace(p.tags,", ", '')", Value::Text(format!(" {tag} ")));
-    }
-    built
 }
 
 /// Why a post is not selected: a short fixed word; `None` where it is. Says the same as
 /// [`conditions`].
 pub fn refusal(selection: &Selection, post: &Post) -> Option<&'static str> {
-    let has = |tag: &String| post.tags.contains(&format!(" {tag} "));
     let other = |wanted: &Option<String>, is: &str| wanted.as_deref().is_some_and(|wanted| wanted != is);
+    let few =
+        |least: Option<i64>, count: Option<i64>| least.is_some_and(|least| count.is_none_or(|count| count < least));
     let early = selection.since.is_some_and(|since| post.created_at < since);
     let late = selection.before.is_some_and(|before| post.created_at >= before);
-    let few = selection
-        .min_likes
-        .is_some_and(|least| post.likes.is_none_or(|likes| likes < least));
-    let tags = selection.tags.iter().all(has) && !selection.without_tags.iter().any(has);
+    let of_kind = |tags, kind| if post.kinds_known { kind } else { tags };
+    let lacks = |tags: &str, wanted: &[String]| wanted.iter().any(|tag| !has(tags, tag));
+    let by_other =
+        |artist: &String| post.artist.as_ref() != Some(artist) && !has(of_kind(&post.tags, &post.artists), artist);
+    let unwanted = selection.without_tags.iter().any(|tag| has(&post.tags, tag));
+    let small = few(selection.min_width, post.width) || few(selection.min_height, post.height);
+    let is_type = |extension: &String| selection.types.contains(extension);
     let checks = [
         (other(&selection.source, &post.source), "other-source"),
         (post.status != Status::Active, post.status.as_str()),
-        (other(&selection.rating, post.rating.as_str()), "rating"),
+        (
+            !selection.ratings.is_empty() && !selection.ratings.contains(&post.rating),
+            "rating",
+        ),
         (early || late, "date"),
-        (few, "likes"),
-        (!tags, "tags"),
+        (few(selection.min_likes, post.likes), "likes"),
+        (few(selection.min_views, post.views), "views"),
+        (few(selection.min_favourites, post.favourites), "favourites"),
+        (few(selection.min_score, post.score), "score"),
+        (lacks(&post.tags, &selection.tags) || unwanted, "tags"),
+        (
+            lacks(of_kind(&post.tags, &post.characters), &selection.characters),
+            "character",
+        ),
+        (
+            lacks(of_kind(&post.tags, &post.copyrights), &selection.copyrights),
+            "copyright",
+        ),
+        (selection.artists.iter().any(by_other), "artist"),
+        (small, "size"),
+        (
+            !selection.types.is_empty() && !post.extension.as_ref().is_some_and(is_type),
+            "type",
+        ),
+        (
+            selection.top_percent.is_some() && !is_top(selection, post),
+            "top-percent",
+        ),
     ];
     checks.into_iter().find(|(refused, _)| *refused).map(|(_, why)| why)
+}
+
+fn has(tags: &str, tag: &str) -> bool {
+    tags.contains(&format!(" {tag} "))
+}
+
+fn is_top(selection: &Selection, post: &Post) -> bool {
+    selection.thresholds.iter().any(|threshold| {
+        threshold.source == post.source
+            && (threshold.since..threshold.before).contains(&post.created_at)
+            && post.likes.is_some_and(|likes| likes >= threshold.likes)
+    })
 }

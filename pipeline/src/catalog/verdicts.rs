@@ -196,6 +196,22 @@ async fn shared_pixels(write: &mut Write, some: &[&str]) -> Result<Vec<String>, 
     Ok(rows.into_iter().map(|(pixels,)| pixels).collect())
 }
 
+/// Chooses anew the best of duplicate groups that lost a member, under every policy.
+///
+/// # Errors
+/// Where the database refuses.
+pub(super) async fn settle_again(write: &mut Write, groups: &[String]) -> Result<(), sqlx::Error> {
+    let policies: Vec<(String,)> = sqlx::query_as("SELECT DISTINCT policy FROM verdicts ORDER BY policy")
+        .fetch_all(write.connection())
+        .await?;
+    for pixels in groups {
+        for (policy,) in &policies {
+            choose_best(write, pixels, policy).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Accepts the best of the heads with these pixels that no other filter refused, and refuses the
 /// rest: highest score first, then the smallest picture hash. Heads of different detectors or crop
 /// rules do not compete here: which of them a dataset takes is the manifest's to say.

@@ -12,10 +12,11 @@ use tokio::time::{Instant, timeout_at};
 use vision::picture::Limits;
 
 use super::arrival;
-use super::http::{Answer, Client, HttpError};
+use super::http::{Answer, Ask, Client, HttpError};
 use super::progress::Progress;
 use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
+use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::files::{self, File, Outcome, Pending, Window};
 use crate::catalog::images::{self, Image};
 use crate::catalog::posts::Post;
@@ -27,6 +28,9 @@ const BATCH: usize = 50;
 
 /// A finished picture waits at most so long for its row: what a crash makes us fetch again.
 const BATCH_AGE: Duration = Duration::from_secs(1);
+
+/// So many pictures in a row whose host is left in peace: the others are of the same hosts.
+const MOST_LATER: u32 = 1000;
 
 /// Posts read from the catalog at once.
 const READ_AHEAD: i64 = 500;
@@ -44,6 +48,8 @@ pub struct Fetched {
     pub refused: BTreeMap<&'static str, u64>,
     /// To be tried again, by reason.
     pub failed: BTreeMap<&'static str, u64>,
+    /// Not asked for, because their host is left in peace, by why.
+    pub later: BTreeMap<String, u64>,
 }
 
 impl Fetched {
@@ -58,23 +64,23 @@ struct Arrival {
     file: File,
     /// The picture, where bytes came.
     image: Option<Image>,
-    /// A failure that speaks of the host, not only of this file.
-    of_host: Option<String>,
+}
+
+/// What a try to fetch a picture came to.
+enum Try {
+    /// An outcome.
+    Arrived(Box<Arrival>),
+    /// None: its host is left in peace until a later run.
+    Later(String),
+    /// None: the run was to end before.
+    Stopped,
 }
 
 impl Arrival {
     fn of(post: &Post, outcome: Outcome) -> Self {
         Self {
-            file: File {
-                source: post.source.clone(),
-                post: post.post.clone(),
-                page: 0,
-                outcome,
-                md5: post.md5.clone(),
-                recorded_at: now(),
-            },
+            file: File::of(post, outcome),
             image: None,
-            of_host: None,
         }
     }
 }
@@ -91,6 +97,8 @@ pub struct Download<'run> {
     pub request: &'run CrawlRequest,
     /// `[crawl]`.
     pub settings: &'run CrawlSettings,
+    /// What is not to be stored.
+    pub denied: &'run Denied,
     /// Whether to end.
     pub stop: &'run Stop,
 }
@@ -157,15 +165,14 @@ impl Download<'_> {
     /// Writes outcomes in batches; a batch is written before any error is passed on.
     async fn record_all(
         &self,
-        arrivals: impl Stream<Item = anyhow::Result<Option<Arrival>>>,
+        arrivals: impl Stream<Item = anyhow::Result<Try>>,
         progress: &Progress,
     ) -> anyhow::Result<Fetched> {
         let mut fetched = Fetched::default();
         let mut arrivals = std::pin::pin!(arrivals);
-        let mut in_a_row = 0;
         let ended = loop {
             let mut batch = Vec::new();
-            let ended = self.gather(&mut arrivals, &mut batch, &mut in_a_row).await;
+            let ended = self.gather(&mut arrivals, &mut batch, &mut fetched.later).await;
             self.write(batch, &mut fetched).await?;
             progress.fetched(fetched.total());
             if let Some(ended) = ended {
@@ -175,14 +182,15 @@ impl Download<'_> {
         ended.map(|()| fetched)
     }
 
-    /// Fills a batch; says how the run ends, where it does. `in_a_row` counts failures of hosts.
+    /// Fills a batch; says how the run ends, where it does. `later` counts what is left waiting.
     async fn gather(
         &self,
-        arrivals: &mut (impl Stream<Item = anyhow::Result<Option<Arrival>>> + Unpin),
+        arrivals: &mut (impl Stream<Item = anyhow::Result<Try>> + Unpin),
         batch: &mut Vec<Arrival>,
-        in_a_row: &mut u32,
+        later: &mut BTreeMap<String, u64>,
     ) -> Option<anyhow::Result<()>> {
         let mut deadline = None;
+        let mut later_in_a_row = 0;
         while batch.len() < BATCH {
             // Until the first arrival there is nothing to write, and no hurry.
             let next = match deadline {
@@ -192,23 +200,24 @@ impl Download<'_> {
                     Err(_) => return None,
                 },
             };
-            let mut arrival = match next {
-                Some(Ok(Some(arrival))) => arrival,
-                // Interrupted before it was asked for; those that are receiving bytes come to their end.
-                Some(Ok(None)) => continue,
+            match next {
+                Some(Ok(Try::Arrived(arrival))) => {
+                    deadline = deadline.or_else(|| Some(Instant::now() + BATCH_AGE));
+                    later_in_a_row = 0;
+                    batch.push(*arrival);
+                }
+                Some(Ok(Try::Later(why))) => {
+                    *later.entry(why).or_default() += 1;
+                    later_in_a_row += 1;
+                    if later_in_a_row == MOST_LATER {
+                        return Some(Ok(()));
+                    }
+                }
+                // Those that are receiving bytes come to their end.
+                Some(Ok(Try::Stopped)) => {}
                 Some(Err(error)) => return Some(Err(error)),
                 None if self.stop.requested() => return Some(Err(Interrupted.into())),
                 None => return Some(Ok(())),
-            };
-            let of_host = arrival.of_host.take();
-            *in_a_row = if of_host.is_some() { *in_a_row + 1 } else { 0 };
-            deadline = deadline.or_else(|| Some(Instant::now() + BATCH_AGE));
-            batch.push(arrival);
-            if let Some(why) = of_host.filter(|_| *in_a_row >= self.settings.give_up_after) {
-                return Some(Err(anyhow::anyhow!(
-                    "{in_a_row} pictures in a row could not be had, the last: {why}. The others still wait: run the same \
-                     command again later"
-                )));
             }
         }
         None
@@ -228,6 +237,7 @@ impl Download<'_> {
             files::record(&mut write, file).await?;
             counted.push(new);
         }
+        self.client.save_traffic(&mut write).await?;
         write.commit().await?;
         for (Arrival { file, image, .. }, new) in batch.into_iter().zip(counted) {
             match file.outcome {
@@ -241,10 +251,13 @@ impl Download<'_> {
         Ok(())
     }
 
-    /// Fetches one picture and keeps it; `None` where the run was to end before.
-    async fn fetch(&self, pending: Pending) -> anyhow::Result<Option<Arrival>> {
+    /// Fetches one picture and keeps it.
+    async fn fetch(&self, pending: Pending) -> anyhow::Result<Try> {
         let Pending { post, known_image } = pending;
-        let arrived = |outcome| Ok(Some(Arrival::of(&post, outcome)));
+        let arrived = |outcome| Ok(Try::Arrived(Box::new(Arrival::of(&post, outcome))));
+        if self.denied.has_md5(post.md5.as_deref()) {
+            return arrived(denied(post.md5.as_deref()));
+        }
         if let Some(image) = known_image {
             return arrived(Outcome::Stored(image));
         }
@@ -264,41 +277,36 @@ impl Download<'_> {
                 });
             }
         };
-        let answer = match self.client.get(&url, self.settings.max_bytes).await {
+        let answer = match self.client.get(&Ask::file(&url, self.settings.max_bytes)).await {
             Ok(answer) => answer,
-            Err(HttpError::Stopped) => return Ok(None),
-            Err(blocked @ HttpError::Blocked(_)) => {
-                return Err(anyhow::Error::new(blocked).context("cannot fetch the pictures that still wait"));
+            Err(HttpError::Stopped) => return Ok(Try::Stopped),
+            Err(later @ HttpError::Later { .. }) => return Ok(Try::Later(later.to_string())),
+            Err(error @ (HttpError::Blocked(_) | HttpError::Catalog(_))) => {
+                return Err(anyhow::Error::new(error).context("cannot fetch the pictures that still wait"));
             }
             Err(HttpError::Refused { reason, detail }) => return arrived(Outcome::Refused { reason, detail }),
-            Err(HttpError::Failed {
-                reason,
-                detail,
-                of_host,
-            }) => {
-                return Ok(Some(Arrival {
-                    of_host: of_host.then(|| format!("{reason}: {detail}")),
-                    ..Arrival::of(&post, Outcome::Failed { reason, detail })
-                }));
-            }
+            Err(HttpError::Failed { reason, detail }) => return arrived(Outcome::Failed { reason, detail }),
         };
         match self.keep(answer, post.md5.clone()).await? {
             Err(outcome) => arrived(outcome),
-            Ok(image) => Ok(Some(Arrival {
+            Ok(image) => Ok(Try::Arrived(Box::new(Arrival {
                 image: Some(image.clone()),
                 ..Arrival::of(&post, Outcome::Stored(image.image))
-            })),
+            }))),
         }
     }
 
     /// Checks a picture and puts it into the store.
     async fn keep(&self, answer: Answer, md5: Option<String>) -> anyhow::Result<Result<Image, Outcome>> {
-        let store = self.store.clone();
+        let (store, deny) = (self.store.clone(), self.denied.clone());
         let checked = tokio::task::spawn_blocking(move || {
             let image = match arrival::check(&answer, md5.as_deref(), &Limits::default(), now()) {
                 Ok(image) => image,
                 Err(outcome) => return anyhow::Ok(Err(outcome)),
             };
+            if deny.has_image(&image) {
+                return Ok(Err(denied(Some(&image.md5))));
+            }
             let key = Key::image(&image.image, image.format.extension())?;
             store.put_blocking(&key, answer.bytes)?;
             Ok(Ok(image))
@@ -307,5 +315,16 @@ impl Download<'_> {
             Ok(kept) => kept.context("cannot keep a picture"),
             Err(error) => Err(anyhow::Error::new(error).context("checking a picture failed")),
         }
+    }
+}
+
+/// The outcome of a file whose bytes were purged.
+fn denied(md5: Option<&str>) -> Outcome {
+    Outcome::Refused {
+        reason: DENIED,
+        detail: format!(
+            "purged before (MD5 {}); `pipeline purge --list`",
+            md5.unwrap_or("unknown")
+        ),
     }
 }

@@ -2,23 +2,23 @@
 //! interrupted goes on where it stood, a finished one looks at what is new and at a window of recent
 //! posts, whose likes still grow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, bail};
-use dataset::failure::Interrupted;
+use anyhow::bail;
 
+use super::details::Details;
 use super::http::{Client, HttpError};
+use super::pages::Pages;
 use super::progress::Progress;
 use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
 use super::source::Page;
 use crate::catalog::cursors::{self, Cursor};
+use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::files::{self, Window};
+use crate::catalog::posts::Post;
 use crate::catalog::selection::refusal;
 use crate::catalog::{Catalog, now, posts};
-
-/// A page of posts with all their URLs is some 200 KB; more than this is no page.
-const MOST_BYTES: u64 = 32_000_000;
 
 /// Seconds in a day.
 const DAY: i64 = 86_400;
@@ -34,6 +34,8 @@ pub struct Listed {
     pub refused: BTreeMap<&'static str, u64>,
     /// Those that could not be read.
     pub unreadable: u64,
+    /// Why the host was left in peace before the end; a later run goes on.
+    pub later: Option<String>,
 }
 
 /// One site's listing under one query.
@@ -46,6 +48,8 @@ pub struct Listing<'run> {
     pub request: &'run CrawlRequest,
     /// `[crawl]`.
     pub settings: &'run CrawlSettings,
+    /// What is not to be recorded.
+    pub denied: &'run Denied,
     /// What is shown meanwhile.
     pub progress: &'run Progress,
 }
@@ -54,9 +58,17 @@ impl Listing<'_> {
     /// Lists until the listing is finished, or until as many pictures wait as the run may fetch.
     ///
     /// # Errors
-    /// Where the site or the catalog fails; [`Interrupted`].
+    /// Where the site or the catalog fails; [`Interrupted`](dataset::failure::Interrupted).
     pub async fn run(&self) -> anyhow::Result<Listed> {
         let mut listed = Listed::default();
+        match self.list(&mut listed).await {
+            Ok(()) => {}
+            Err(error) => listed.later = Some(HttpError::later(error)?),
+        }
+        Ok(listed)
+    }
+
+    async fn list(&self, listed: &mut Listed) -> anyhow::Result<()> {
         let mut room = self.room().await?;
         loop {
             let mut cursor = cursors::load(self.catalog, &self.request.name, &self.request.query).await?;
@@ -69,16 +81,21 @@ impl Listing<'_> {
                     ..cursor
                 };
             }
-            while cursor.begun_at != 0 {
+            let mut under_way = UnderWay {
+                pages: Pages::new(self.client, self.request),
+                cursor,
+                last: BTreeSet::new(),
+            };
+            while under_way.cursor.begun_at != 0 {
                 if room == Some(0) {
-                    return Ok(listed);
+                    return Ok(());
                 }
-                let waiting = self.page(&mut cursor, &mut listed).await?;
+                let waiting = self.page(&mut under_way, listed).await?;
                 room = room.map(|room| room.saturating_sub(waiting));
             }
             // Posts that arrived since an interrupted listing began lie above where it started.
             if !resumed {
-                return Ok(listed);
+                return Ok(());
             }
         }
     }
@@ -96,107 +113,115 @@ impl Listing<'_> {
         Ok(Some(limit.saturating_sub(self.waiting(window).await?)))
     }
 
+    /// How many pictures wait, where that matters.
     async fn waiting(&self, window: Window) -> anyhow::Result<u64> {
+        if self.request.limit.is_none() {
+            return Ok(0);
+        }
         let attempts = i64::from(self.settings.file_attempts);
         files::count_pending(self.catalog, &self.request.selection, attempts, window).await
     }
 
     /// Lists one page and commits it; says how many pictures more wait now.
-    async fn page(&self, cursor: &mut Cursor, listed: &mut Listed) -> anyhow::Result<u64> {
-        let page = self.fetch(cursor.oldest).await?;
-        let numbers = || page.posts.iter().map(|post| post.number);
-        let (lowest, highest) = (numbers().min(), numbers().max());
-        if lowest.is_some_and(|lowest| lowest >= cursor.oldest) || (lowest.is_none() && page.unreadable > 0) {
+    async fn page(&self, under_way: &mut UnderWay<'_>, listed: &mut Listed) -> anyhow::Result<u64> {
+        let UnderWay { pages, cursor, last } = under_way;
+        let mut page = pages.below(cursor.oldest, cursor.bottom).await?;
+        let mut numbers = BTreeSet::new();
+        page.posts.retain(|post| numbers.insert(post.number));
+        if !numbers.is_empty() && numbers == *last {
             bail!(
-                "{} does not list below post {}: its answers are not what its dialect promises",
-                self.request.root,
-                cursor.oldest
+                "{} gives the same page again and again: it does not go down its list",
+                self.request.root
             );
         }
         let window = Window {
-            from: lowest.unwrap_or(0),
-            below: cursor.oldest,
+            from: numbers.first().copied().unwrap_or(0),
+            below: numbers.last().map_or(0, |highest| highest + 1),
             limit: i64::MAX,
         };
-        let before = if self.request.limit.is_some() {
-            self.waiting(window).await?
-        } else {
-            0
+        let before = self.waiting(window).await?;
+        let details = Details {
+            catalog: self.catalog,
+            client: self.client,
+            request: self.request,
+            denied: self.denied,
+            begun_at: cursor.begun_at,
+            recent: self.recent(cursor),
+            html: pages.html(),
         };
-        cursor.top = cursor.top.max(highest.unwrap_or(0));
-        cursor.oldest = lowest.unwrap_or(cursor.oldest);
-        if lowest.is_none() || self.is_behind(cursor, &page) {
-            *cursor = Cursor {
+        let (seen, changed) = details.complete(std::mem::take(&mut page.posts)).await?;
+        cursor.top = cursor.top.max(numbers.last().copied().unwrap_or(0));
+        let finished = page.next.is_none() || self.is_behind(cursor, &page, &numbers);
+        if finished && cursor.finished_at > 0 {
+            details.look_for_unseen().await?;
+        }
+        *cursor = match page.next.filter(|_| !finished) {
+            Some(next) => Cursor {
+                oldest: next,
+                ..*cursor
+            },
+            None => Cursor {
                 newest: cursor.newest.max(cursor.top),
                 finished_at: cursor.begun_at,
+                bottom: if page.next.is_none() {
+                    cursor.oldest
+                } else {
+                    cursor.bottom
+                },
                 ..Cursor::default()
-            };
-        }
+            },
+        };
+        self.write(&changed, cursor).await?;
+        *last = numbers;
+        self.count(&seen, page.unreadable, listed);
+        Ok(self.waiting(window).await?.saturating_sub(before))
+    }
+
+    async fn write(&self, changed: &[Post], cursor: &Cursor) -> anyhow::Result<()> {
         let mut write = self.catalog.write().await?;
-        for post in &page.posts {
-            posts::record(&mut write, post).await?;
-        }
+        let wanted = changed.iter().filter(|post| !self.denied.refuses(post));
+        posts::record_all(&mut write, wanted).await?;
         cursors::record(&mut write, &self.request.name, &self.request.query, cursor).await?;
-        write.commit().await?;
-        self.count(&page, listed);
-        let after = if self.request.limit.is_some() {
-            self.waiting(window).await?
+        self.client.save_traffic(&mut write).await?;
+        write.commit().await
+    }
+
+    /// From this second on posts are recent: their likes still grow. The window ends before the last
+    /// listing began, however long ago that was.
+    fn recent(&self, cursor: &Cursor) -> i64 {
+        let last = if cursor.finished_at > 0 {
+            cursor.finished_at
         } else {
-            0
+            cursor.begun_at
         };
-        Ok(after.saturating_sub(before))
+        last - i64::from(self.settings.overlap_days) * DAY
     }
 
-    /// Whether a refresh has passed what is new and the window of posts whose likes still grow. The
-    /// window ends before the last listing began, however long ago that was.
-    fn is_behind(&self, cursor: &Cursor, page: &Page) -> bool {
-        let window = cursor.finished_at - i64::from(self.settings.overlap_days) * DAY;
-        let last = page.posts.iter().min_by_key(|post| post.number);
-        cursor.finished_at > 0 && last.is_some_and(|post| post.number <= cursor.newest && post.created_at < window)
+    /// Whether a refresh has passed what is new and what is recent.
+    fn is_behind(&self, cursor: &Cursor, page: &Page, numbers: &BTreeSet<i64>) -> bool {
+        let known = numbers.first().is_some_and(|lowest| *lowest <= cursor.newest);
+        let old = page.reached.is_some_and(|reached| reached < self.recent(cursor));
+        cursor.finished_at > 0 && known && old
     }
 
-    async fn fetch(&self, below: i64) -> anyhow::Result<Page> {
-        let request = self.request;
-        let dialect = request.site.dialect;
-        let below = Some(below).filter(|below| *below != i64::MAX);
-        let url = dialect.page_url(
-            &request.root,
-            &dialect.query(&request.selection).words,
-            request.site.page,
-            below,
-        );
-        let answer = match self.client.get(&url, MOST_BYTES).await {
-            Ok(answer) => answer,
-            Err(HttpError::Stopped) => return Err(Interrupted.into()),
-            Err(error) => {
-                let what = format!(
-                    "cannot list {} at {}; the same command goes on from here",
-                    request.name, request.root
-                );
-                return Err(anyhow::Error::new(error).context(what));
-            }
-        };
-        if answer.is_web_page() {
-            bail!(
-                "{} answers with a web page where JSON was due: a browser challenge, or no site of this dialect. It is \
-                 not worked round; look at it in a browser, wait, or name another root (--root)",
-                request.root
-            );
-        }
-        let page = dialect.parse(&answer.bytes, &request.name, &request.root, now());
-        page.map_err(anyhow::Error::msg)
-            .with_context(|| format!("cannot list {} at {url}", request.name))
-    }
-
-    fn count(&self, page: &Page, listed: &mut Listed) {
-        listed.rows += page.posts.len() as u64;
-        listed.unreadable += page.unreadable;
-        for post in &page.posts {
-            match refusal(&self.request.selection, post) {
+    fn count(&self, seen: &[Post], unreadable: u64, listed: &mut Listed) {
+        listed.rows += seen.len() as u64;
+        listed.unreadable += unreadable;
+        for post in seen {
+            let denied = self.denied.refuses(post).then_some(DENIED);
+            match denied.or_else(|| refusal(&self.request.selection, post)) {
                 None => listed.matching += 1,
                 Some(reason) => *listed.refused.entry(reason).or_default() += 1,
             }
         }
         self.progress.listed(listed.rows, listed.matching);
     }
+}
+
+/// A listing under way.
+struct UnderWay<'run> {
+    pages: Pages<'run>,
+    cursor: Cursor,
+    /// Post numbers of the page before.
+    last: BTreeSet<i64>,
 }

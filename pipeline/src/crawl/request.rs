@@ -3,17 +3,45 @@
 use std::collections::BTreeMap;
 
 use dataset::failure::Usage;
-use url::{Host, Url};
+use serde::Deserialize;
+use url::Url;
 
+use super::http::{Hosts, is_loopback, placeholder};
 use super::settings::{CrawlSettings, SiteSettings, parse_root};
+use super::source::{Dialect, Search};
 use crate::selection::{Selection, SelectionArgs};
 
-const EXAMPLE: &str = "Example:
-  pipeline crawl konachan --min-likes 500 --since 2022 --tags \"blue_eyes -comic\" --limit 200";
+const EXAMPLE: &str = "Examples:
+  pipeline crawl konachan --min-likes 500 --since 3y --tags \"blue_eyes -comic\" --limit 200
+  pipeline crawl konachan --character \"hatsune miku\" --min-width 1000 --dry-run";
+
+/// Which of a post's files is fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// As it was uploaded.
+    #[default]
+    Original,
+    /// The original as JPEG in full size; the original where the site makes none.
+    Jpeg,
+    /// Scaled down by the site; the original where it makes none.
+    Sample,
+}
+
+impl Form {
+    /// The word in settings and in the catalog.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Original => "original",
+            Self::Jpeg => "jpeg",
+            Self::Sample => "sample",
+        }
+    }
+}
 
 /// Lists a site's posts and stores their pictures
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(after_help = EXAMPLE, mut_arg("source", |source| source.hide(true)))]
 pub struct Args {
     /// A site of stages.toml, [sites.SITE]
     #[arg(value_name = "SITE")]
@@ -21,27 +49,24 @@ pub struct Args {
     /// Where the site is, in place of its own root: a mirror, or a local board
     #[arg(long, value_name = "URL")]
     pub root: Option<String>,
-    /// Only posts with at least this many likes, as the site counts them
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub min_likes: Option<i64>,
-    /// Only posts with at least this many views; refused where the site counts none
-    #[arg(long, value_name = "N")]
-    pub min_views: Option<i64>,
-    /// Only posts uploaded in this year or on this day (2023, 2023-05-01; UTC), or later
-    #[arg(long, value_name = "WHEN")]
-    pub since: Option<String>,
-    /// Only posts uploaded in this year or on this day, or earlier
-    #[arg(long, value_name = "WHEN")]
-    pub until: Option<String>,
-    /// Only posts with all of these tags, and none of those with a dash before them
-    #[arg(long, value_name = "TAGS", allow_hyphen_values = true)]
-    pub tags: Option<String>,
-    /// Only this rating: safe (where none is named), sensitive, questionable, explicit; or any
-    #[arg(long, value_name = "RATING", value_parser = ["safe", "sensitive", "questionable", "explicit", "any"])]
-    pub rating: Option<String>,
     /// Fetches at most so many pictures; the next run goes on from there
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
+    /// Which file of a post is fetched [default: the site's `file` in stages.toml, original]
+    #[arg(long, value_name = "FORM")]
+    pub file: Option<Form>,
+    /// Lists this ranking in place of a search: daily, weekly, monthly ...; by --since and --until
+    #[arg(long, value_name = "NAME")]
+    pub ranking: Option<String>,
+    /// Only lists, and fetches no picture
+    #[arg(long)]
+    pub list_only: bool,
+    /// Prints what would be asked and what it would cost, and does nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Which posts
+    #[command(flatten)]
+    pub select: SelectionArgs,
 }
 
 /// A crawl, resolved.
@@ -56,13 +81,21 @@ pub struct CrawlRequest {
     /// Whether that is this machine.
     pub loopback: bool,
     /// The only hosts that are asked for anything.
-    pub hosts: Vec<String>,
+    pub hosts: Hosts,
     /// Which posts.
     pub selection: Selection,
-    /// What a cursor is kept for: the selection as text, and the root where it is not the site's own.
+    /// Which posts are listed: the same, but for a share of all posts, which needs them all listed.
+    pub listing: Selection,
+    /// What a cursor is kept for: the listing as text, and the root where it is not the site's own.
     pub query: String,
     /// At most so many pictures are fetched.
     pub limit: Option<u64>,
+    /// Which of a post's files is fetched.
+    pub file: Form,
+    /// The ranking that is listed in place of a search.
+    pub ranking: Option<String>,
+    /// Whether no picture is fetched.
+    pub list_only: bool,
 }
 
 impl Args {
@@ -86,77 +119,108 @@ impl Args {
         };
         let given = self.root.as_deref();
         let root = parse_root(given.unwrap_or(&site.root)).map_err(Usage)?;
-        let selection = SelectionArgs {
-            min_likes: self.min_likes,
-            since: self.since.clone(),
-            until: self.until.clone(),
-            tags: self.tags.clone(),
-            source: Some(self.site.clone()),
-            rating: Some(self.rating.clone().unwrap_or_else(|| "safe".into())).filter(|rating| rating != "any"),
-        }
-        .resolve()?;
-        site.dialect.check(&self.site, &selection, self.min_views)?;
-        let mut query = selection.describe();
-        query.extend(given.map(|_| format!("root={root}")));
-        let loopback = is_loopback(&root);
-        if settings.contact.trim().is_empty() && !loopback {
+        let selection = self.selection()?;
+        if site.dialect == Dialect::Pixiv && !site.acknowledged {
             return Err(Usage(format!(
-                "{root} may not be crawled without a contact: set [crawl] contact in stages.toml to your mail address or \
-                 page; it goes with each request, so that the site's staff can reach you"
+                "{0} is off: its terms forbid to burden the service, and accounts have been warned for volume. Read them, \
+                 then set acknowledged = true in [sites.{0}]",
+                self.site
             )));
         }
-        let own = root.host_str().map(str::to_string);
+        let listing = match selection.top_percent {
+            Some(_) => selection.without_popularity(),
+            None => selection.clone(),
+        };
+        let mut query = listing.key();
+        query.extend(self.ranking.as_ref().map(|ranking| format!("ranking={ranking}")));
+        query.extend(given.map(|_| format!("root={root}")));
+        let loopback = is_loopback(&root);
+        if let Some(why) = placeholder(&settings.contact).filter(|_| !loopback) {
+            return Err(Usage(format!(
+                "{root} may not be crawled without a contact, and [crawl] contact in stages.toml {why}: set it to your mail \
+                 address or page; it goes with each request, so that the site's staff can reach you"
+            )));
+        }
         // A board on this machine serves its own pictures: what its answers name elsewhere is not fetched.
         let listed = site.hosts.iter().filter(|_| !loopback).map(|host| host.to_lowercase());
-        Ok(CrawlRequest {
+        let listed: Vec<String> = listed.collect();
+        let request = CrawlRequest {
             name: self.site.clone(),
-            hosts: own.into_iter().chain(listed).collect(),
+            hosts: Hosts::new(&root, &listed),
             site: site.clone(),
             root,
             loopback,
             selection,
+            listing,
             query: query.join(" "),
             limit: self.limit,
-        })
+            file: self.file.unwrap_or(site.file),
+            ranking: self.ranking.clone(),
+            list_only: self.list_only,
+        };
+        let whole = Search {
+            selection: &request.selection,
+            ..request.search()
+        };
+        whole.check()?;
+        if request.ranking.is_some() && request.selection.top_percent.is_some() {
+            return Err(Usage(
+                "--top-percent cannot be used with --ranking: a ranking lists the most liked works only; --min-likes can"
+                    .into(),
+            ));
+        }
+        Ok(request)
+    }
+
+    /// The filters: of this site, and of safe posts where no rating is named.
+    fn selection(&self) -> Result<Selection, Usage> {
+        if self.select.source.as_ref().is_some_and(|source| *source != self.site) {
+            return Err(Usage(format!(
+                "a crawl takes its posts from its one site, `{}`: leave `source` out",
+                self.site
+            )));
+        }
+        let rating = self.select.rating.clone().unwrap_or_else(|| "safe".into());
+        let select = SelectionArgs {
+            source: Some(self.site.clone()),
+            rating: Some(rating),
+            ..self.select.clone()
+        };
+        select.resolve()
     }
 }
 
 impl CrawlRequest {
+    /// What the site is asked to list.
+    pub fn search(&self) -> Search<'_> {
+        Search {
+            name: &self.name,
+            site: &self.site,
+            root: &self.root,
+            selection: &self.listing,
+            ranking: self.ranking.as_deref(),
+        }
+    }
+
     /// A picture's URL as its site gave it: absolute, without scheme, or only a path.
     ///
     /// # Errors
     /// What is wrong with it, where it may not be fetched.
     pub fn file_url(&self, text: &str) -> Result<Url, String> {
-        let url = self.root.join(text).map_err(|error| format!("`{text}`: {error}"))?;
-        if is_listed(&url, &self.hosts) {
-            Ok(url)
-        } else {
-            Err(format!(
-                "{url} is on none of the site's hosts ({})",
-                self.hosts.join(", ")
-            ))
+        let mut url = self.root.join(text).map_err(|error| format!("`{text}`: {error}"))?;
+        // Old posts name http where the site has long spoken https.
+        if self.root.scheme() == "https" && url.scheme() == "http" {
+            url.set_scheme("https")
+                .map_err(|()| format!("`{text}` has no https form"))?;
         }
-    }
-}
-
-/// Whether a URL is a web address on one of the hosts.
-pub fn is_listed(url: &Url, hosts: &[String]) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    matches!(url.scheme(), "http" | "https") && hosts.iter().any(|listed| listed == host)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+        self.hosts.check(&url).map(|()| url)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::posts::Rating;
 
     fn with_contact(contact: &str, args: &Args) -> Result<CrawlRequest, Usage> {
         let site = SiteSettings {
@@ -172,7 +236,7 @@ mod tests {
     }
 
     fn request(args: Args) -> Result<CrawlRequest, Usage> {
-        with_contact("me@example.org", &args)
+        with_contact("ada@lovelace.name", &args)
     }
 
     fn args() -> Args {
@@ -219,6 +283,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_asked_is_refused() {
+        let filtered = |select: SelectionArgs| Args { select, ..args() };
+        let none = SelectionArgs::default;
+        let text = |text: &str| Some(text.to_string());
         let wrong = [
             (
                 Args {
@@ -229,38 +296,52 @@ mod tests {
             ),
             (
                 Args {
-                    min_views: Some(5),
-                    ..args()
-                },
-                "no views",
-            ),
-            (
-                Args {
-                    since: Some("soon".into()),
-                    ..args()
-                },
-                "no year",
-            ),
-            (
-                Args {
-                    root: Some("board".into()),
+                    root: text("board"),
                     ..args()
                 },
                 "no URL",
             ),
             (
-                Args {
-                    tags: Some("order:score".into()),
-                    ..args()
-                },
+                filtered(SelectionArgs {
+                    min_views: Some(5),
+                    ..none()
+                }),
+                "no views",
+            ),
+            (
+                filtered(SelectionArgs {
+                    since: text("soon"),
+                    ..none()
+                }),
+                "no year",
+            ),
+            (
+                filtered(SelectionArgs {
+                    tags: text("order:score"),
+                    ..none()
+                }),
                 "order:score",
             ),
             (
-                Args {
-                    tags: Some("blue*".into()),
-                    ..args()
-                },
+                filtered(SelectionArgs {
+                    tags: text("blue*"),
+                    ..none()
+                }),
                 "blue*",
+            ),
+            (
+                filtered(SelectionArgs {
+                    rating: text("sensitive"),
+                    ..none()
+                }),
+                "safe, questionable",
+            ),
+            (
+                filtered(SelectionArgs {
+                    source: text("elsewhere"),
+                    ..none()
+                }),
+                "`board`",
             ),
         ];
         for (args, expected) in wrong {
@@ -278,13 +359,14 @@ mod tests {
     #[test]
     fn the_rating_is_safe_where_none_is_named() {
         let any = Args {
-            rating: Some("any".into()),
+            select: SelectionArgs {
+                rating: Some("any".into()),
+                ..SelectionArgs::default()
+            },
             ..args()
         };
-        assert_eq!(
-            request(args()).expect("is sound").selection.rating.as_deref(),
-            Some("safe")
-        );
-        assert_eq!(request(any).expect("is sound").selection.rating, None);
+        let ratings = |args| request(args).expect("is sound").selection.ratings;
+        assert_eq!(ratings(args()), [Rating::Safe]);
+        assert_eq!(ratings(any), []);
     }
 }

@@ -12,6 +12,7 @@ use vision::crop::{CropRule, Region};
 use vision::picture::{DecodeError, Limits, decode, header};
 
 use super::Kind;
+use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::detections::{Face, GIVEN};
 use crate::catalog::heads::HeadRecord;
 use crate::catalog::images::Image;
@@ -30,7 +31,23 @@ pub(super) struct Found {
 /// A file read, checked and stored.
 pub(super) struct Read {
     pub(super) found: Found,
-    pub(super) result: Result<Taken, DecodeError>,
+    pub(super) result: Result<Taken, Refusal>,
+}
+
+/// Why a file is not taken.
+pub(super) struct Refusal {
+    /// A short fixed word, for counts.
+    pub(super) reason: &'static str,
+    pub(super) detail: String,
+}
+
+impl From<DecodeError> for Refusal {
+    fn from(error: DecodeError) -> Self {
+        Self {
+            reason: error.reason(),
+            detail: error.to_string(),
+        }
+    }
 }
 
 pub(super) struct Taken {
@@ -73,7 +90,14 @@ pub(super) fn walk(root: &Path, folder: &Path, found: &mut Vec<Found>) -> anyhow
 }
 
 /// Reads, checks and stores one file; what is wrong with the file itself is a result.
-pub(super) fn read(found: Found, store: &Store, rule: &CropRule, limits: &Limits, kind: Kind) -> anyhow::Result<Read> {
+pub(super) fn read(
+    found: Found,
+    store: &Store,
+    denied: &Denied,
+    rule: &CropRule,
+    limits: &Limits,
+    kind: Kind,
+) -> anyhow::Result<Read> {
     let bytes = std::fs::read(&found.path).with_context(|| format!("cannot read {}", found.path.display()))?;
     let picture = header(&bytes, limits).and_then(|header| Ok((header, decode(&bytes, limits)?)));
     let (header, picture) = match picture {
@@ -81,7 +105,7 @@ pub(super) fn read(found: Found, store: &Store, rule: &CropRule, limits: &Limits
         Err(error) => {
             return Ok(Read {
                 found,
-                result: Err(error),
+                result: Err(error.into()),
             });
         }
     };
@@ -94,6 +118,11 @@ pub(super) fn read(found: Found, store: &Store, rule: &CropRule, limits: &Limits
         md5: hex::encode(Md5::digest(&bytes)),
         stored_at: now(),
     };
+    if denied.has_image(&image) {
+        let detail = format!("purged before (image:{}); `pipeline purge --list`", image.image);
+        let result = Err(Refusal { reason: DENIED, detail });
+        return Ok(Read { found, result });
+    }
     store.put_blocking(&Key::image(&image.image, header.format.extension())?, bytes)?;
     let head = match kind {
         Kind::Heads => Some(take_head(&picture, store, rule)?),

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use vision::crop::CropRule;
 use vision::picture::Limits;
 
+use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::detections::{DetectionOutcome, GIVEN};
 use crate::catalog::files::{File, Outcome};
 use crate::catalog::images::Image;
@@ -20,7 +21,7 @@ use crate::catalog::{Catalog, detections, files, images, imports, now, posts};
 use crate::outcome::Tally;
 use crate::progress;
 use crate::stop::Stop;
-use file::{Found, Read, Taken, read, walk};
+use file::{Found, Read, Refusal, Taken, read, walk};
 
 /// Files of one transaction, read and decoded on all cores.
 const PAGE: usize = 256;
@@ -117,6 +118,12 @@ pub async fn run(
     let mut tally = Tally::default();
     tally.line("files", found.len() as u64);
     let known = imports::known(catalog, &request.source).await?;
+    let denied = Denied::load(catalog).await?;
+    let before = found.len();
+    found.retain(|file| !denied.names(&request.source, &file.post));
+    if found.len() < before {
+        tally.line("denied: purged before", (before - found.len()) as u64);
+    }
     let before = found.len();
     found.retain(|file| known.get(&file.post) != Some(&(file.bytes, file.modified)));
     tally.skipped = (before - found.len()) as u64;
@@ -130,10 +137,10 @@ pub async fn run(
             return Err(Interrupted.into());
         }
         let page: Vec<Found> = pages.by_ref().take(PAGE).collect();
-        let (store, kind) = (store.clone(), request.kind);
+        let (store, denied, kind) = (store.clone(), denied.clone(), request.kind);
         let read = tokio::task::spawn_blocking(move || {
             page.into_par_iter()
-                .map(|found| read(found, &store, &rule, &limits, kind))
+                .map(|found| read(found, &store, &denied, &rule, &limits, kind))
                 .collect::<anyhow::Result<Vec<Read>>>()
         });
         for file in record(
@@ -146,7 +153,11 @@ pub async fn run(
             match file {
                 None => tally.done += 1,
                 Some(reason) => {
-                    tally.failed += 1;
+                    // What was purged stays out as it should: no failure.
+                    match reason {
+                        DENIED => tally.skipped += 1,
+                        _ => tally.failed += 1,
+                    }
                     *reasons.entry(reason).or_default() += 1;
                 }
             }
@@ -186,25 +197,15 @@ async fn record(catalog: &Catalog, source: &str, page: Vec<Read>) -> anyhow::Res
                 }
                 (Outcome::Stored(image.image.clone()), Some(image))
             }
-            Err(error) => {
-                let (reason, detail) = (error.reason(), error.to_string());
-                (Outcome::Refused { reason, detail }, None)
-            }
+            Err(Refusal { reason, detail }) => (Outcome::Refused { reason, detail }, None),
         };
-        posts::record(&mut write, &post(source, &read.found, image.as_ref())).await?;
+        let post = post(source, &read.found, image.as_ref());
+        posts::record(&mut write, &post).await?;
         refusals.push(match &outcome {
             Outcome::Refused { reason, .. } => Some(*reason),
             _ => None,
         });
-        let file = File {
-            source: source.into(),
-            post: read.found.post,
-            page: 0,
-            outcome,
-            md5: image.map(|image| image.md5),
-            recorded_at: now(),
-        };
-        files::record(&mut write, &file).await?;
+        files::record(&mut write, &File::of(&post, outcome)).await?;
     }
     write.commit().await?;
     Ok(refusals)

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use dataset::failure::Usage;
-use dataset::manifest::{ManifestError, VerifyReport};
+use dataset::manifest::{ManifestError, Tombstones, VerifyReport};
 use dataset::settings::SettingsFile;
 use dataset::{Manifest, Store};
 use serde::Deserialize;
@@ -98,6 +98,21 @@ pub fn load(folder: &Path, name: &str) -> Result<Manifest> {
     }
 }
 
+/// Reads a manifest by name with what was purged of it, and how many of its rows that are.
+///
+/// # Errors
+/// As [`load`].
+fn load_with_purged(folder: &Path, name: &str) -> Result<(Manifest, usize)> {
+    let manifest = load(folder, name)?;
+    let tombstones = Tombstones::load(&folder.join(name))?;
+    let purged = manifest
+        .rows
+        .iter()
+        .filter(|row| tombstones.contains(&row.head))
+        .count();
+    Ok((manifest, purged))
+}
+
 /// Verifies a manifest by name: prints every problem and what was looked at.
 ///
 /// # Errors
@@ -118,6 +133,10 @@ pub fn verify(folder: &Path, store: &Store, name: &str, quick: bool) -> Result<V
             report.problems.len()
         );
     }
-    println!("{name}: {} heads as they were frozen", report.heads);
+    let purged = match report.purged {
+        0 => String::new(),
+        purged => format!(", {purged} purged"),
+    };
+    println!("{name}: {} heads as they were frozen{purged}", report.heads);
     Ok(report)
 }

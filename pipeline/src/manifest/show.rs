@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::Result;
-use dataset::Manifest;
 use serde_json::json;
 
 /// Prints every version with its size and id, or what is wrong with it.
@@ -16,16 +15,20 @@ pub fn list(folder: &Path, as_json: bool) -> Result<()> {
         println!("no manifest yet; `pipeline manifest create NAME` makes one");
     }
     for name in names {
-        match Manifest::load(&folder.join(&name)) {
-            Ok(manifest) if as_json => println!(
+        match super::load_with_purged(folder, &name) {
+            Ok((manifest, purged)) if as_json => println!(
                 "{}",
-                json!({"name": name, "id": manifest.id(), "heads": manifest.rows.len(), "parent": manifest.body.parent})
+                json!({
+                    "name": name, "id": manifest.id(), "heads": manifest.rows.len(), "purged": purged,
+                    "parent": manifest.body.parent
+                })
             ),
-            Ok(manifest) => {
+            Ok((manifest, purged)) => {
                 let filters = manifest.body.filters.join(" ");
                 println!(
-                    "{name:<16} {:>8} heads  {}  {filters}",
+                    "{name:<16} {:>8} heads{}  {}  {filters}",
                     manifest.rows.len(),
+                    shown(purged),
                     &manifest.id()[..16]
                 );
             }
@@ -36,12 +39,20 @@ pub fn list(folder: &Path, as_json: bool) -> Result<()> {
     Ok(())
 }
 
+/// How many of a version's heads were purged, where some were.
+fn shown(purged: usize) -> String {
+    match purged {
+        0 => String::new(),
+        purged => format!(" ({purged} purged)"),
+    }
+}
+
 /// Prints what a version was made from, its funnel and its figures.
 ///
 /// # Errors
 /// As [`super::load`].
 pub fn show(folder: &Path, name: &str, as_json: bool) -> Result<()> {
-    let manifest = super::load(folder, name)?;
+    let (manifest, purged) = super::load_with_purged(folder, name)?;
     let body = &manifest.body;
     if as_json {
         let shown = json!({
@@ -49,12 +60,18 @@ pub fn show(folder: &Path, name: &str, as_json: bool) -> Result<()> {
             "id": manifest.id(),
             "rows_digest": manifest.rows_digest(),
             "rows": manifest.rows.len(),
+            "purged": purged,
             "body": body,
         });
         println!("{shown}");
         return Ok(());
     }
-    println!("{name}: {} heads, id {}", manifest.rows.len(), manifest.id());
+    println!(
+        "{name}: {} heads{}, id {}",
+        manifest.rows.len(),
+        shown(purged),
+        manifest.id()
+    );
     if let Some(parent) = &body.parent {
         println!("parent    {} ({})", parent.name, &parent.id[..16]);
     }

@@ -78,16 +78,10 @@ impl House {
             md5: format!("{number:032x}"),
             stored_at: 1_700_000_000,
         };
-        let file = File {
-            source: "board".into(),
-            post: number.to_string(),
-            page: 0,
-            outcome: Outcome::Stored(hash.clone()),
-            md5: Some(image.md5.clone()),
-            recorded_at: 1_700_000_000,
-        };
+        let post = post(number, likes);
+        let file = File::of(&post, Outcome::Stored(hash.clone()));
         let mut write = self.catalog.write().await.expect("begins");
-        posts::record(&mut write, &post(number, likes)).await.expect("writes");
+        posts::record(&mut write, &post).await.expect("writes");
         images::record(&mut write, &image).await.expect("writes");
         files::record(&mut write, &file).await.expect("writes");
         write.commit().await.expect("commits");

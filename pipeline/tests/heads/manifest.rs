@@ -7,7 +7,7 @@ use pipeline::selection::Selection;
 
 use crate::fixture::{House, picture, png};
 
-async fn freeze(house: &House, name: Option<&str>, selection: &Selection) -> anyhow::Result<Creation> {
+pub async fn freeze(house: &House, name: Option<&str>, selection: &Selection) -> anyhow::Result<Creation> {
     let digests = house.digests().await;
     let popularity = BTreeMap::from([("board".to_string(), "likes = score".to_string())]);
     let origin = Origin {
@@ -55,7 +55,7 @@ async fn a_version_is_frozen_once(house: House) {
     let row = &rows[0];
     assert_eq!(
         (row.likes, row.artist.as_deref(), row.tags.as_str()),
-        (Some(300), Some("artist0"), "smile")
+        (Some(300), Some("artist0"), "blue_eyes smile")
     );
     let funnel: Vec<(&str, u64)> = created
         .manifest

@@ -174,7 +174,7 @@ impl<'a> Studio<'a> {
         scene.canvas.pixels_mut().for_each(|pixel| *pixel = Rgb([shade; 3]));
         let cell = side / rows as f32;
         let common = look(dice);
-        let ruins = if dice.chance(0.6) { dice.between(0.1, 1.0) } else { 0.0 };
+        let ruins = if dice.chance(0.4) { dice.between(0.1, 0.8) } else { 0.0 };
         for row in 0..rows {
             for column in 0..rows {
                 if rows > 1 && dice.chance(0.05) {

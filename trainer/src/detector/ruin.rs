@@ -20,7 +20,7 @@ pub fn ruined<'a>(pick: &dyn Fn(&mut Dice) -> &'a RgbImage, dice: &mut Dice) -> 
         }
         1 => blob(pick(dice), dice),
         _ => {
-            let count = 6 + dice.below(9);
+            let count = 9 + dice.below(12);
             merged(pick, count, dice)
         }
     };

@@ -1,17 +1,17 @@
 //! The heads of a manifest as batches of tensors, out of a packed file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use dataset::failure::Usage;
-use dataset::manifest::{ManifestError, read_head};
+use dataset::manifest::{ManifestError, Tombstones, read_head};
 use dataset::pack::{self, Pack};
 use dataset::{Key, Manifest, ManifestRow, Split, Store};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
-/// The training heads of one manifest.
+/// The training heads of one manifest that were not purged.
 #[derive(Debug)]
 pub struct Heads {
     /// The manifest's name.
@@ -25,31 +25,33 @@ pub struct Heads {
 
 impl Heads {
     /// Opens the manifest `data/manifests/<name>` and its heads at that side; packs them first
-    /// where that was not done before.
+    /// where that was not done before. Purged heads are passed over.
     ///
     /// # Errors
     /// [`Usage`] where there is no such manifest or no head to train on; else where a file of it
-    /// was changed or is missing.
+    /// was changed or is missing, or a purge came in between.
     pub fn open(data: &Path, name: &str, side: u32) -> Result<Self> {
-        let manifest = Manifest::load(&data.join("manifests").join(name)).map_err(|error| match error {
+        let folder = data.join("manifests").join(name);
+        let manifest = Manifest::load(&folder).map_err(|error| match error {
             ManifestError::Absent { .. } | ManifestError::Name(_) => anyhow::Error::from(Usage(error.to_string())),
             other => other.into(),
         })?;
-        let rows: Vec<&ManifestRow> = manifest.split(Split::Train).collect();
+        let tombstones = Tombstones::load(&folder)?;
+        let all: Vec<&ManifestRow> = manifest.split(Split::Train).collect();
+        let left = all.iter().copied().filter(|row| !tombstones.contains(&row.head));
+        let rows: Vec<&ManifestRow> = left.collect();
         if rows.is_empty() {
-            return Err(Usage(format!(
-                "the manifest `{name}` has no head to train on; create one that selects some"
-            ))
-            .into());
+            return Err(nothing_left(name, all.len()).into());
         }
         let mut hash = Sha256::new();
         for row in &rows {
             hash.update(&row.head);
         }
         let (id, digest) = (manifest.id(), hex::encode(hash.finalize()));
-        let path = pack_path(data, &id, &digest, side);
+        let path = data.join("packs").join(Pack::name(&id, &tombstones, side));
         if !path.exists() {
             build(data, &rows, &path, side)?;
+            refuse_purged_meanwhile(&folder, &tombstones, &path)?;
         }
         Ok(Self {
             manifest: name.into(),
@@ -81,10 +83,24 @@ impl Heads {
     }
 }
 
-/// Named by the manifest, the side, and the heads that are left of it after purges.
-fn pack_path(data: &Path, id: &str, digest: &str, side: u32) -> PathBuf {
-    data.join("packs")
-        .join(format!("{}-{side}-{}.pack", &id[..16], &digest[..8]))
+/// Why there is no head to train on, of a manifest with so many rows for training.
+fn nothing_left(name: &str, rows: usize) -> Usage {
+    Usage(match rows {
+        0 => format!("the manifest `{name}` has no head to train on; create one that selects some"),
+        rows => format!(
+            "every head of the manifest `{name}` was purged ({rows} for training); create another manifest with \
+             `pipeline manifest create`"
+        ),
+    })
+}
+
+/// A purge that ran beside the packing may have missed the new pack: it goes.
+fn refuse_purged_meanwhile(folder: &Path, tombstones: &Tombstones, pack: &Path) -> Result<()> {
+    if Tombstones::load(folder)? == *tombstones {
+        return Ok(());
+    }
+    std::fs::remove_file(pack).with_context(|| format!("cannot remove the pack {}", pack.display()))?;
+    bail!("heads were purged while they were packed; the same command packs those that are left")
 }
 
 fn build(data: &Path, rows: &[&ManifestRow], path: &Path, side: u32) -> Result<()> {

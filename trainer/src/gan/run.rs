@@ -101,12 +101,13 @@ pub fn run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
         Some((folder, file)) => {
             refuse_changes(&name, args, &file)?;
             let heads = Heads::open(data, &file.manifest, file.recipe.side)?;
-            refuse_other_heads(&file, &heads)?;
+            refuse_other_manifest(&file, &heads)?;
+            warn_of_purged(&file, &heads);
             (folder, file, heads)
         }
         None => begin(&name, args, &settings, data)?,
     };
-    announce(&folder, &file);
+    announce(&folder, &file, heads.len());
     train(&folder, &file, &heads, &limits(&settings, &file.recipe), &stop)
 }
 
@@ -228,21 +229,29 @@ fn change<T: PartialEq + Debug>(flag: &str, asked: Option<&T>, kept: &T) -> Opti
     Some(format!("--{flag} {} (not {})", word(kept), word(asked)))
 }
 
-/// Bits go on only over the same heads.
-fn refuse_other_heads(file: &RunFile, heads: &Heads) -> Result<()> {
+/// Bits go on only over the same manifest.
+fn refuse_other_manifest(file: &RunFile, heads: &Heads) -> Result<()> {
     if file.manifest_id != heads.id {
         bail!(
             "the manifest `{}` is not the one the run was begun with (its id differs); restore it, or begin another --name",
             file.manifest
         );
     }
+    Ok(())
+}
+
+/// A run goes on over what a purge left; only its exactness ends there.
+fn warn_of_purged(file: &RunFile, heads: &Heads) {
     if file.heads_digest != heads.digest {
-        bail!(
-            "heads of the manifest `{}` were purged since the run began; begin another --name",
-            file.manifest
+        eprintln!(
+            "warning: heads of the manifest `{}` were purged since the run began: it goes on over {} of {}. Its \
+             exactness ends here (an undisturbed run would have other bits), and what it learned from the purged \
+             heads stays in its weights",
+            file.manifest,
+            heads.len(),
+            file.heads
         );
     }
-    Ok(())
 }
 
 fn limits(settings: &TrainSettings, recipe: &Recipe) -> Limits {
@@ -263,7 +272,7 @@ fn limits(settings: &TrainSettings, recipe: &Recipe) -> Limits {
     limits
 }
 
-fn announce(folder: &RunFolder, file: &RunFile) {
+fn announce(folder: &RunFolder, file: &RunFile, heads: usize) {
     let recipe = &file.recipe;
     let network = |plan: Plan| {
         let (values, macs) = (plan.parameter_count() as f64 / 1e6, plan.macs as f64 / 1e6);
@@ -271,7 +280,7 @@ fn announce(folder: &RunFolder, file: &RunFile) {
     };
     eprintln!(
         "{} heads of `{}` at {} px, preset {:?}, {:?}, {} threads; run in {}",
-        file.heads,
+        heads,
         file.manifest,
         recipe.side,
         recipe.preset,

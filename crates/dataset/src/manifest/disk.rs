@@ -39,7 +39,7 @@ pub enum Written {
     Unchanged,
 }
 
-fn io(verb: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ManifestError {
+pub(super) fn io(verb: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ManifestError {
     let path = path.display().to_string();
     move |error| ManifestError::Io {
         verb,
@@ -48,7 +48,7 @@ fn io(verb: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Manifes
     }
 }
 
-fn changed(path: &Path, what: impl std::fmt::Display) -> ManifestError {
+pub(super) fn changed(path: &Path, what: impl std::fmt::Display) -> ManifestError {
     ManifestError::Changed {
         path: path.display().to_string(),
         what: what.to_string(),

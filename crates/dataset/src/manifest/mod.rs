@@ -2,11 +2,13 @@
 //!
 //! On disk a manifest is a folder `manifests/<name>/` with `manifest.json` and `rows.parquet`. Its
 //! id depends on neither file's bytes: it is the SHA-256 of the canonical body and of the rows in
-//! canonical order, so that another Parquet writer, or another day, gives the same id.
+//! canonical order, so that another Parquet writer, or another day, gives the same id. Nothing changes
+//! these files; what a purge takes out of a manifest stands in a third one, `tombstones.json`.
 
 mod cell;
 mod disk;
 mod row;
+mod tombstones;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -16,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 pub use disk::{Written, list, read_head};
 pub use row::{ManifestRow, Split};
+pub use tombstones::Tombstones;
 pub use verify::{Problem, VerifyReport, verify};
 
 /// Why a manifest could not be written or read.

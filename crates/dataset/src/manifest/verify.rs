@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Manifest, ManifestError, ManifestRow};
+use super::{Manifest, ManifestError, ManifestRow, Tombstones};
 use crate::keys::Key;
 use crate::store::{Store, StoreError};
 
@@ -24,36 +24,39 @@ pub struct Problem {
 pub struct VerifyReport {
     /// Heads looked at.
     pub heads: u64,
+    /// Rows whose heads were purged, and so are neither looked at nor missed.
+    pub purged: u64,
     /// Whether their bytes were hashed too.
     pub deep: bool,
     /// Everything changed or missing, in the order of the rows; empty when all is well.
     pub problems: Vec<Problem>,
 }
 
-/// Checks `manifests/<name>`: header, rows and id agree, every head is in the store and, when `deep`,
-/// hashes to its name. Every problem is reported, not the first alone.
+/// Checks `manifests/<name>`: header, rows and id agree, every head that was not purged is in the store
+/// and, when `deep`, hashes to its name. Every problem is reported, not the first alone.
 ///
 /// # Errors
 /// [`ManifestError::Absent`], or the store's own failure where it vanished altogether.
 pub fn verify(folder: &Path, store: &Store, deep: bool) -> anyhow::Result<VerifyReport> {
-    let manifest = match Manifest::load(folder) {
-        Ok(manifest) => manifest,
+    let read = Manifest::load(folder).and_then(|manifest| Ok((manifest, Tombstones::load(folder)?)));
+    let (manifest, tombstones) = match read {
+        Ok(read) => read,
         Err(ManifestError::Changed { path, what }) => {
             return Ok(VerifyReport {
                 heads: 0,
+                purged: 0,
                 deep,
                 problems: vec![Problem { file: path, what }],
             });
         }
         Err(error) => return Err(error.into()),
     };
-    let found: Result<Vec<Option<Problem>>, StoreError> = manifest
-        .rows
-        .par_iter()
-        .map(|row| check_head(row, store, deep))
-        .collect();
+    let (purged, left): (Vec<_>, Vec<_>) = manifest.rows.iter().partition(|row| tombstones.contains(&row.head));
+    let found: Result<Vec<Option<Problem>>, StoreError> =
+        left.par_iter().map(|row| check_head(row, store, deep)).collect();
     Ok(VerifyReport {
-        heads: manifest.rows.len() as u64,
+        heads: left.len() as u64,
+        purged: purged.len() as u64,
         deep,
         problems: found?.into_iter().flatten().collect(),
     })
@@ -130,6 +133,26 @@ mod tests {
         assert_eq!(files(false), [key(1).as_str()]);
         assert_eq!(files(true), [key(1).as_str(), key(2).as_str()]);
         assert!(read_head(&store, &manifest.rows[2]).is_err());
+    }
+
+    #[test]
+    fn a_purged_head_is_counted_and_not_missed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (store, manifest) = frozen(folder.path(), 3);
+        let place = folder.path().join("manifests/v1");
+        let (purged, lost) = (&manifest.rows[0].head, &manifest.rows[1].head);
+        for head in [purged, lost] {
+            std::fs::remove_file(store.path_of(&Key::head(head).expect("a hash"))).expect("removes");
+        }
+        Tombstones::add(&place, [purged.clone()]).expect("adds");
+        let report = verify(&place, &store, true).expect("verifies");
+        assert_eq!((report.heads, report.purged, report.problems.len()), (2, 1, 1));
+        assert!(report.problems[0].file.contains(lost.as_str()));
+        assert_eq!(
+            Manifest::load(&place).expect("reads").id(),
+            manifest.id(),
+            "the id stays"
+        );
     }
 
     #[test]

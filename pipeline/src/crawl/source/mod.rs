@@ -1,13 +1,18 @@
 //! The dialects: one file each. A new site of a known dialect is a table in stages.toml, a new
 //! dialect is one file and its lines here.
 
+mod count;
+pub mod danbooru;
+pub mod fields;
 pub mod moebooru;
+pub mod pixiv;
 
 use dataset::failure::Usage;
 use serde::Deserialize;
 use url::Url;
 
-use crate::catalog::posts::Post;
+use super::settings::{Likes, SiteSettings};
+use crate::catalog::posts::{Post, Rating};
 use crate::selection::Selection;
 
 /// The API that a site speaks.
@@ -17,6 +22,10 @@ pub enum Dialect {
     /// `/post.json`, as on konachan and yande.re.
     #[default]
     Moebooru,
+    /// `/posts.json`, as on danbooru.donmai.us and safebooru.donmai.us.
+    Danbooru,
+    /// The web API of pixiv.
+    Pixiv,
 }
 
 /// A selection in a site's own search, as far as it can be said there.
@@ -29,13 +38,49 @@ pub struct Query {
     pub residue: Vec<String>,
 }
 
+/// The part of a listing that a page is asked from. Positions fall from page to page; each dialect
+/// counts its own (on boards they are post numbers).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Only what lies below this position; `None`: from the top.
+    pub below: Option<i64>,
+    /// Only post numbers from this one on: for a site that gives up on wider searches.
+    pub from: Option<i64>,
+}
+
 /// One page of a listing.
 #[derive(Debug, Default, PartialEq)]
 pub struct Page {
     /// The posts that could be read.
     pub posts: Vec<Post>,
-    /// Rows that could not: no id among them.
+    /// Rows that could not: no id, or no date, among them.
     pub unreadable: u64,
+    /// The position below which the listing goes on; `None` where this page names none.
+    pub next: Option<i64>,
+    /// No post of this page or of a later one was uploaded after this second.
+    pub reached: Option<i64>,
+}
+
+impl Page {
+    /// A page of a board, whose positions are post numbers. `numbers` has those of unreadable rows
+    /// too: the listing must get past them.
+    fn of_board(posts: Vec<Post>, numbers: &[i64], rows: usize) -> Self {
+        Self {
+            unreadable: (rows - posts.len()) as u64,
+            next: numbers.iter().min().copied(),
+            reached: posts.iter().map(|post| post.created_at).max(),
+            posts,
+        }
+    }
+}
+
+/// Where the pictures of a work lie.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileUrls {
+    /// As the artist uploaded it.
+    pub original: Option<String>,
+    /// Scaled down.
+    pub sample: Option<String>,
 }
 
 impl Dialect {
@@ -43,30 +88,108 @@ impl Dialect {
     pub fn largest_page(self) -> u32 {
         match self {
             Self::Moebooru => moebooru::LARGEST_PAGE,
+            Self::Danbooru => danbooru::LARGEST_PAGE,
+            Self::Pixiv => pixiv::SEARCH_PAGE,
         }
     }
 
-    /// Refuses what a site of this dialect cannot answer: no filter is ignored.
+    /// What can count as likes there; the first is taken where a site's table names none.
+    pub fn likes(self) -> &'static [Likes] {
+        match self {
+            Self::Moebooru => &[Likes::Score],
+            Self::Danbooru => &[Likes::UpScore, Likes::Score, Likes::FavCount],
+            Self::Pixiv => &[Likes::Likes, Likes::Bookmarks],
+        }
+    }
+
+    /// The `Referer` that picture hosts of such a site want to see.
+    pub fn referer(self, root: &Url) -> Option<String> {
+        match self {
+            Self::Moebooru | Self::Danbooru => None,
+            Self::Pixiv => Some(fields::under(root, "").to_string()),
+        }
+    }
+
+    /// Where the files of a work are listed that its row does not name: works of several pages, and
+    /// those known from a ranking only.
+    pub fn files_url(self, root: &Url, post: &Post) -> Option<Url> {
+        match self {
+            Self::Moebooru | Self::Danbooru => None,
+            Self::Pixiv => pixiv::files_url(root, post),
+        }
+    }
+
+    /// Reads what [`Self::files_url`] answers, one entry a page of the work.
+    ///
+    /// # Errors
+    /// What is wrong with the answer, for people.
+    pub fn parse_files(self, bytes: &[u8]) -> Result<Vec<FileUrls>, String> {
+        match self {
+            Self::Moebooru | Self::Danbooru => Err("this dialect lists no files".into()),
+            Self::Pixiv => pixiv::parse_files(bytes),
+        }
+    }
+}
+
+/// What a site is asked to list.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// The site's name: the source of its posts.
+    pub name: &'a str,
+    /// The site.
+    pub site: &'a SiteSettings,
+    /// Where its API lives.
+    pub root: &'a Url,
+    /// Which posts.
+    pub selection: &'a Selection,
+    /// A ranking in place of a search, where the site has any.
+    pub ranking: Option<&'a str>,
+}
+
+impl Search<'_> {
+    /// Refuses what the site cannot answer: no filter is ignored.
     ///
     /// # Errors
     /// [`Usage`] that names the filter and what could be used instead.
-    pub fn check(self, site: &str, selection: &Selection, min_views: Option<i64>) -> Result<(), Usage> {
-        match self {
-            Self::Moebooru => moebooru::check(site, selection, min_views),
+    pub fn check(&self) -> Result<(), Usage> {
+        match self.site.dialect {
+            Dialect::Moebooru => moebooru::check(self),
+            Dialect::Danbooru => danbooru::check(self),
+            Dialect::Pixiv => pixiv::check(self),
+        }
+    }
+
+    /// What counts as likes in this listing.
+    pub fn likes(&self) -> Likes {
+        match self.site.dialect {
+            Dialect::Pixiv if self.ranking.is_some() => Likes::RatingCount,
+            _ => self.site.likes(),
+        }
+    }
+
+    /// Posts that one page of the listing gives.
+    pub fn page_size(&self) -> u32 {
+        match self.site.dialect {
+            Dialect::Pixiv if self.ranking.is_some() => pixiv::RANKING_PAGE,
+            _ => self.site.page,
         }
     }
 
     /// The selection as far as the site's own search can express it; each row is checked again.
-    pub fn query(self, selection: &Selection) -> Query {
-        match self {
-            Self::Moebooru => moebooru::query(selection),
+    pub fn query(&self) -> Query {
+        match self.site.dialect {
+            Dialect::Moebooru => moebooru::query(self),
+            Dialect::Danbooru => danbooru::query(self),
+            Dialect::Pixiv => pixiv::query(self),
         }
     }
 
-    /// Where `size` posts of a query are listed, from the highest number below `below` down.
-    pub fn page_url(self, root: &Url, query: &str, size: u32, below: Option<i64>) -> Url {
-        match self {
-            Self::Moebooru => moebooru::page_url(root, query, size, below),
+    /// Where a page is.
+    pub fn page_url(&self, span: Span) -> Url {
+        match self.site.dialect {
+            Dialect::Moebooru => moebooru::page_url(self, span),
+            Dialect::Danbooru => danbooru::page_url(self, span),
+            Dialect::Pixiv => pixiv::page_url(self, span),
         }
     }
 
@@ -74,9 +197,164 @@ impl Dialect {
     ///
     /// # Errors
     /// What is wrong with it, for people, where it is no page at all.
-    pub fn parse(self, bytes: &[u8], source: &str, root: &Url, fetched_at: i64) -> Result<Page, String> {
-        match self {
-            Self::Moebooru => moebooru::parse(bytes, source, root, fetched_at),
+    pub fn parse(&self, bytes: &[u8], span: Span, fetched_at: i64) -> Result<Page, String> {
+        match self.site.dialect {
+            Dialect::Moebooru => moebooru::parse(self, bytes, fetched_at),
+            Dialect::Danbooru => danbooru::parse(self, bytes, fetched_at),
+            Dialect::Pixiv => pixiv::parse(self, bytes, span, fetched_at),
         }
     }
+
+    /// Where the newest post of all is listed, whatever is selected; for sites that number posts.
+    pub fn newest_url(&self) -> Url {
+        let site = SiteSettings {
+            page: 1,
+            ..self.site.clone()
+        };
+        let all = Search {
+            site: &site,
+            selection: &Selection::default(),
+            ..*self
+        };
+        all.page_url(Span::default())
+    }
+
+    /// Where a page is among the site's pages for people, for the dialect whose pages can be read.
+    pub fn html_url(&self, span: Span) -> Url {
+        moebooru::html_url(self, span)
+    }
+
+    /// Reads a page for people.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people, where it is no list of posts.
+    pub fn parse_html(&self, bytes: &[u8], fetched_at: i64) -> Result<Page, String> {
+        moebooru::web::parse_list(self, bytes, fetched_at)
+    }
+
+    /// Whether rows of the listing can lack what another request tells of the post, or be older than
+    /// what is known. `html`: posts are read from pages for people.
+    pub fn rows_are_partial(&self, html: bool) -> bool {
+        html || self.site.dialect == Dialect::Pixiv
+    }
+
+    /// Where the rest of a listed post is: a work's counters, the kinds of a post's tags.
+    pub fn detail_url(&self, post: &Post, html: bool) -> Option<Url> {
+        match self.site.dialect {
+            Dialect::Moebooru => (html && !post.kinds_known).then(|| moebooru::post_url(self, post)),
+            Dialect::Danbooru => None,
+            Dialect::Pixiv => pixiv::detail_url(self, post),
+        }
+    }
+
+    /// Reads what [`Self::detail_url`] answers about a listed post.
+    ///
+    /// # Errors
+    /// What is wrong with the answer, for people.
+    pub fn parse_detail(&self, bytes: &[u8], listed: &Post, fetched_at: i64) -> Result<Post, String> {
+        match self.site.dialect {
+            Dialect::Moebooru | Dialect::Danbooru => moebooru::web::parse_post(bytes, listed),
+            Dialect::Pixiv => pixiv::parse_detail(self, bytes, listed, fetched_at),
+        }
+    }
+
+    /// Whether works that are gone are just no longer listed; boards list deleted posts as such.
+    pub fn hides_deleted(&self) -> bool {
+        self.site.dialect == Dialect::Pixiv && self.ranking.is_none()
+    }
+}
+
+/// Filters of which a site has no figures, as `(option, is it asked for)`.
+///
+/// # Errors
+/// [`Usage`] that says so, and what the site's rows do have.
+fn refuse_unknown(search: &Search<'_>, unknown: &[(&str, bool)], has: &str) -> Result<(), Usage> {
+    match unknown.iter().find(|(_, asked)| *asked) {
+        None => Ok(()),
+        Some((option, _)) => Err(Usage(format!("{option} cannot be used with {}: {has}", search.name))),
+    }
+}
+
+/// Ratings that no post of a site has; `unknown` stands for whatever it does not say.
+///
+/// # Errors
+/// [`Usage`] that names those it has.
+fn refuse_ratings(search: &Search<'_>, known: &[Rating]) -> Result<(), Usage> {
+    let has = |rating: &&Rating| known.contains(rating) || **rating == Rating::Unknown;
+    match search.selection.ratings.iter().find(|rating| !has(rating)) {
+        None => Ok(()),
+        Some(rating) => Err(Usage(format!(
+            "--rating {} cannot be used with {}: its ratings are {}",
+            rating.as_str(),
+            search.name,
+            words_of(known)
+        ))),
+    }
+}
+
+/// Ratings in words, with commas.
+fn words_of(ratings: &[Rating]) -> String {
+    let words: Vec<&str> = ratings.iter().map(|rating| rating.as_str()).collect();
+    words.join(", ")
+}
+
+/// The tags of all kinds that the selection wants, rarest kinds first, then those it refuses with a
+/// dash before them.
+fn all_tags(selection: &Selection) -> Vec<String> {
+    let kinds = [
+        &selection.characters,
+        &selection.artists,
+        &selection.copyrights,
+        &selection.tags,
+    ];
+    let mut tags: Vec<String> = Vec::new();
+    for tag in kinds.into_iter().flatten() {
+        if !tags.contains(tag) {
+            tags.push(tag.clone());
+        }
+    }
+    tags.extend(selection.without_tags.iter().map(|tag| format!("-{tag}")));
+    tags
+}
+
+/// A dialect's search as text that names nothing but plain tags.
+///
+/// # Errors
+/// [`Usage`] for what the site's search would take for one of its own words.
+fn refuse_meta_tags(search: &Search<'_>, meta_tags: &[&str]) -> Result<(), Usage> {
+    for tag in all_tags(search.selection) {
+        let plain = tag.strip_prefix('-').unwrap_or(&tag);
+        let meta = plain.split_once(':').is_some_and(|(word, _)| meta_tags.contains(&word));
+        if meta || plain.contains(['*', ' ']) || plain.starts_with(['~', '-']) || plain.is_empty() {
+            return Err(Usage(format!(
+                "`{plain}` is no plain tag of {}: write whole tags, `-tag` for those that must not be there; rating, \
+                 score and date have options of their own",
+                search.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Seconds in a day.
+const DAY: i64 = 86_400;
+
+/// The selection's period as a board's `date:` term, a day wider at both ends: sites compare days in
+/// their own time zone.
+fn date_term(selection: &Selection) -> Option<String> {
+    let since = selection.since.map(|second| day(second - DAY));
+    let until = selection.before.map(|second| day(second + DAY));
+    match (since, until) {
+        (Some(since), Some(until)) => Some(format!("date:{since}..{until}")),
+        (Some(since), None) => Some(format!("date:>={since}")),
+        (None, Some(until)) => Some(format!("date:<={until}")),
+        (None, None) => None,
+    }
+}
+
+/// What [`date_term`] leaves to the check of each row.
+const WIDER_DATES: &str = "dates to the second (the search takes a day more)";
+
+fn day(second: i64) -> String {
+    crate::period::show(second.div_euclid(DAY) * DAY)
 }

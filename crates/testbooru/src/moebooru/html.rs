@@ -1,15 +1,20 @@
-//! The two pages of Moebooru that clients read where JSON is refused.
+//! Moebooru's two pages and its XML.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::board::Posts;
-use crate::moebooru::{Listing, escaped, json, rows, tag_types};
+use std::sync::Arc;
+
+use super::query::Asked;
+use super::row::{Row, rows};
+use super::{Listing, tag_types};
+use crate::call::escaped;
 use crate::post::Post;
-use crate::query::Asked;
+use crate::posts::{Posts, Window};
+use crate::respond::json_text;
 
 /// The list page: a thumbnail a post, and each post as an object that a script registers.
-pub(crate) fn list_page(listing: &Listing, posts: &Posts, root: &str) -> String {
+pub(super) fn list_page(listing: &Listing, posts: &Posts, root: &str) -> String {
     let selected = listing.select(posts, Asked::ByPage);
     let rows = rows(&selected, posts, root);
     let (mut thumbnails, mut script) = (String::new(), String::new());
@@ -24,24 +29,27 @@ pub(crate) fn list_page(listing: &Listing, posts: &Posts, root: &str) -> String 
              <a class=\"directlink largeimg\" href=\"{jpeg}\">{} x {}</a></li>",
             row.preview_url, row.preview_width, row.preview_height, post.score, post.file.width, post.file.height
         );
-        let _ = writeln!(script, "Post.register({})", in_script(&json(row)));
+        let _ = writeln!(script, "Post.register({})", in_script(&json_text(row)));
     }
     page(
         "testbooru",
         &format!(
             "<ul id=\"post-list-posts\">\n{thumbnails}</ul>\n<script type=\"text/javascript\">\n\
              Post.register_tags({})\n{script}</script>",
-            in_script(&json(&tag_types(&selected)))
+            in_script(&json_text(&tag_types(&selected)))
         ),
     )
 }
 
 /// A post's own page: its tags by type in the side bar.
-pub(crate) fn post_page(post: &Post, posts: &Posts, root: &str) -> String {
+pub(super) fn post_page(post: &Arc<Post>, posts: &Posts, root: &str) -> String {
     let mut tags = String::new();
     for (name, kind) in &post.tags {
         let (kind, link) = (kind.word(), escaped(name));
-        let count = posts.all.iter().filter(|post| post.has_tag(name)).count();
+        let count = posts
+            .newest_first(Window::default())
+            .filter(|met| met.figures().has_tag(name))
+            .count();
         let (attribute, words) = (text(name), text(&name.replace('_', " ")));
         let _ = writeln!(
             tags,
@@ -50,7 +58,10 @@ pub(crate) fn post_page(post: &Post, posts: &Posts, root: &str) -> String {
              <span class=\"post-count\">{count}</span></li>"
         );
     }
-    let registered = in_script(&json(&BTreeMap::from([("posts", rows(&[post], posts, root))])));
+    let registered = in_script(&json_text(&BTreeMap::from([(
+        "posts",
+        rows(std::slice::from_ref(post), posts, root),
+    )])));
     page(
         &post.tag_string(),
         &format!(
@@ -58,6 +69,23 @@ pub(crate) fn post_page(post: &Post, posts: &Posts, root: &str) -> String {
              <ul id=\"tag-sidebar\">\n{tags}</ul></div>"
         ),
     )
+}
+
+/// A row as an element: its fields are attributes, and what there is none of is empty.
+pub(super) fn xml(row: &Row) -> String {
+    let mut attributes = String::new();
+    if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(row) {
+        for (name, value) in fields {
+            let value = match value {
+                serde_json::Value::Null => String::new(),
+                serde_json::Value::String(value) => text(&value),
+                serde_json::Value::Array(_) => continue,
+                value => value.to_string(),
+            };
+            let _ = write!(attributes, " {name}=\"{value}\"");
+        }
+    }
+    format!("<post{attributes}/>\n")
 }
 
 fn page(title: &str, body: &str) -> String {

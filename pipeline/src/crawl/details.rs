@@ -1,0 +1,161 @@
+//! What a page of a list leaves out, asked post by post: the counters of works, the kinds of tags, and
+//! what became of works that are no longer listed. Each answer is kept, so that none is asked twice.
+
+use anyhow::Context;
+use dataset::failure::Interrupted;
+
+use super::http::{Ask, Client, HttpError};
+use super::pages::MOST_BYTES;
+use super::request::CrawlRequest;
+use crate::catalog::denied::Denied;
+use crate::catalog::posts::{Post, Status};
+use crate::catalog::selection::refusal;
+use crate::catalog::{Catalog, known, now, posts};
+
+/// Answers that are recorded in one transaction: what a crash makes us ask for again.
+const TOGETHER: usize = 10;
+
+/// How the posts of a page are completed.
+pub struct Details<'run> {
+    /// What is known, and where answers are recorded.
+    pub catalog: &'run Catalog,
+    /// How the site is asked.
+    pub client: &'run Client,
+    /// What was asked for.
+    pub request: &'run CrawlRequest,
+    /// What must not be recorded.
+    pub denied: &'run Denied,
+    /// When the listing began, epoch seconds.
+    pub begun_at: i64,
+    /// Posts uploaded from this second on are looked at again.
+    pub recent: i64,
+    /// Whether posts are read from the site's pages for people.
+    pub html: bool,
+}
+
+impl Details<'_> {
+    /// The posts of a page with all that the site says of them, and those of them that are still to be
+    /// recorded.
+    ///
+    /// # Errors
+    /// Where the site or the catalog fails; [`Interrupted`].
+    pub async fn complete(&self, listed: Vec<Post>) -> anyhow::Result<(Vec<Post>, Vec<Post>)> {
+        let search = self.request.search();
+        if !search.rows_are_partial(self.html) {
+            return Ok((listed.clone(), listed));
+        }
+        let numbers: Vec<i64> = listed.iter().map(|post| post.number).collect();
+        let known = known::by_number(self.catalog, &self.request.name, &numbers).await?;
+        let (mut seen, mut changed) = (Vec::new(), Vec::new());
+        for post in listed {
+            let known = known.iter().find(|known| known.number == post.number);
+            let complete = match self.wanted(&post, known) {
+                Wanted::Known(known) => {
+                    seen.push(known.clone());
+                    continue;
+                }
+                Wanted::Row => post,
+                Wanted::Detail => self.ask(&post).await?,
+            };
+            seen.push(complete.clone());
+            changed.push(complete);
+            if changed.len() == TOGETHER {
+                self.record(&std::mem::take(&mut changed)).await?;
+            }
+        }
+        Ok((seen, changed))
+    }
+
+    fn wanted<'known>(&self, post: &Post, known: Option<&'known Post>) -> Wanted<'known> {
+        let search = self.request.search();
+        if search.detail_url(post, self.html).is_none() {
+            // A ranking has the counters of its day: a later look at the work stays.
+            return match known {
+                Some(known) if known.fetched_at > post.fetched_at => Wanted::Known(known),
+                _ => Wanted::Row,
+            };
+        }
+        if self.html {
+            let told = known.is_some_and(|known| known.kinds_known && known.tags == post.tags);
+            return match told || refusal(&self.request.selection, post).is_some() {
+                true => Wanted::Row,
+                false => Wanted::Detail,
+            };
+        }
+        match known {
+            // Seen by this listing before it was interrupted.
+            Some(known) if known.fetched_at >= self.begun_at => Wanted::Known(known),
+            Some(known) if known.created_at < self.recent && known.status == Status::Active => Wanted::Known(known),
+            _ => Wanted::Detail,
+        }
+    }
+
+    /// Asks once more for the selected works that this listing should have met, and did not: those that
+    /// are gone are recorded as such.
+    ///
+    /// # Errors
+    /// Where the site or the catalog fails; [`Interrupted`].
+    pub async fn look_for_unseen(&self) -> anyhow::Result<()> {
+        if !self.request.search().hides_deleted() {
+            return Ok(());
+        }
+        let unseen = known::unseen(self.catalog, &self.request.selection, self.recent, self.begun_at).await?;
+        for posts in unseen.chunks(TOGETHER) {
+            let mut now_known = Vec::new();
+            for post in posts {
+                now_known.push(self.ask(post).await?);
+            }
+            self.record(&now_known).await?;
+        }
+        Ok(())
+    }
+
+    async fn record(&self, changed: &[Post]) -> anyhow::Result<()> {
+        let mut write = self.catalog.write().await?;
+        let wanted = changed.iter().filter(|post| !self.denied.refuses(post));
+        posts::record_all(&mut write, wanted).await?;
+        self.client.save_traffic(&mut write).await?;
+        write.commit().await
+    }
+
+    /// The whole of a post; what is refused of it is recorded as a post that does not stand.
+    async fn ask(&self, post: &Post) -> anyhow::Result<Post> {
+        let search = self.request.search();
+        let Some(url) = search.detail_url(post, self.html) else {
+            return Ok(post.clone());
+        };
+        let gone = |status| Post {
+            status: if self.html { post.status } else { status },
+            fetched_at: now(),
+            ..post.clone()
+        };
+        match self.client.get(&Ask::api(&url, MOST_BYTES)).await {
+            Ok(answer) => match search.parse_detail(&answer.bytes, post, now()) {
+                Ok(post) => Ok(post),
+                // Looked at again with the next refresh, while it is recent.
+                Err(_) => Ok(gone(Status::Held)),
+            },
+            Err(HttpError::Refused { reason, .. }) => Ok(gone(match reason {
+                "http-404" | "http-410" | "http-451" => Status::Deleted,
+                _ => Status::Held,
+            })),
+            Err(HttpError::Stopped) => Err(Interrupted.into()),
+            Err(error) => Err(error).with_context(|| {
+                format!(
+                    "cannot list {} at {url}; the same command goes on from here",
+                    self.request.name
+                )
+            }),
+        }
+    }
+}
+
+/// What is to be recorded of a listed post.
+enum Wanted<'known> {
+    /// Nothing: what is known is at least as new.
+    Known(&'known Post),
+    /// The row as it was listed.
+    Row,
+    /// The post's own answer.
+    Detail,
+}

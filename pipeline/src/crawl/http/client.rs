@@ -1,0 +1,410 @@
+//! The one client: redirects, pace, retries and back-off.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION, REFERER};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use url::Url;
+
+use super::body::{self, Limits};
+use super::hosts::{self, Hosts};
+use super::judge::{self, Miss, Pause, judge};
+use super::login::Login;
+use super::network::{Host, Network};
+use super::robots::{self, Rules};
+use super::{Answer, Ask, HttpError, Kind, Known, header, told};
+use crate::catalog::robots::Robots;
+use crate::catalog::{Write, now};
+use crate::crawl::request::CrawlRequest;
+use crate::crawl::settings::duration;
+
+/// Longer ways are loops.
+const MOST_REDIRECTS: usize = 5;
+
+/// Doubling ends here: 2^6 times the first pause.
+const MOST_DOUBLINGS: u32 = 6;
+
+/// So much of an error page tells whether it is a browser challenge.
+const ERROR_BYTES: u64 = 64_000;
+
+/// A client for one crawl.
+pub struct Client {
+    client: reqwest::Client,
+    network: Network,
+    site: String,
+    hosts: Hosts,
+    robots_exception: String,
+    login: Option<Login>,
+    interval: Duration,
+    image_interval: Duration,
+    jitter: Duration,
+    backoff: Duration,
+}
+
+/// What one try gave.
+enum Got {
+    /// All of it.
+    Answer(Answer),
+    /// Another address.
+    Moved(String),
+}
+
+impl Client {
+    /// A client that asks only the request's hosts, at the site's pace, through `client`; `login` goes
+    /// to the root alone.
+    pub(super) fn new(
+        network: &Network,
+        client: reqwest::Client,
+        request: &CrawlRequest,
+        login: Option<Login>,
+    ) -> Self {
+        let settings = network.settings();
+        let (interval, image_interval, jitter, backoff) = if request.loopback {
+            let interval = settings.loopback_interval;
+            (interval, interval, 0.0, settings.loopback_backoff)
+        } else {
+            let site = &request.site;
+            (site.interval, site.image_interval, site.jitter, settings.backoff)
+        };
+        let seconds = |seconds| duration(seconds).unwrap_or_default();
+        Self {
+            client,
+            network: network.clone(),
+            site: request.name.clone(),
+            hosts: request.hosts.clone(),
+            robots_exception: request.site.robots_exception.trim().to_string(),
+            login,
+            interval: seconds(interval),
+            image_interval: seconds(image_interval),
+            jitter: seconds(jitter),
+            backoff: seconds(backoff),
+        }
+    }
+
+    /// Fetches what is asked for, with all tries, over redirects within the site's hosts.
+    ///
+    /// # Errors
+    /// Any [`HttpError`].
+    pub async fn get(&self, ask: &Ask<'_>) -> Result<Answer, HttpError> {
+        let refused = |reason, detail| Err(HttpError::Refused { reason, detail });
+        if let Err(why) = self.hosts.check(ask.url) {
+            return refused("foreign-host", why);
+        }
+        let mut url = ask.url.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            let delay = self.permitted(&url, ask.kind).await?;
+            let target = match self.get_from(&url, ask, delay).await? {
+                Got::Answer(answer) => return Ok(answer),
+                Got::Moved(target) => target,
+            };
+            match self.hosts.follow(&url, &target) {
+                Ok(next) => url = next,
+                Err(why) => return refused("redirect", why),
+            }
+        }
+        refused("redirect", format!("{}: too many redirects", ask.url))
+    }
+
+    /// What the robots.txt of the site's own host says, in words, and whether it is excepted from.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn verdict(&self, root: &Url) -> Result<String, HttpError> {
+        let rules = self.rules(root).await?;
+        let read = if now() - rules.fetched_at < 5 {
+            "read now"
+        } else {
+            "read within a day"
+        };
+        let mut words = format!("robots.txt of {} ({read}): {}", hosts::key(root), rules.describe());
+        if !self.robots_exception.is_empty() {
+            words += &format!("; the API is asked all the same: {}", self.robots_exception);
+        }
+        Ok(words)
+    }
+
+    /// Checks a URL against its host's robots.txt; gives what the host wants between two requests.
+    async fn permitted(&self, url: &Url, kind: Kind) -> Result<Duration, HttpError> {
+        let rules = self.rules(url).await?;
+        let excepted = kind == Kind::Api && self.hosts.is_root(url) && !self.robots_exception.is_empty();
+        if rules.allow(url) || excepted {
+            return Ok(rules.delay());
+        }
+        let host = hosts::key(url);
+        let agent = robots::AGENT;
+        match kind {
+            Kind::File if !rules.allow_nothing() => Err(HttpError::Refused {
+                reason: "robots",
+                detail: format!("robots.txt of {host} keeps {agent} from {}", url.path()),
+            }),
+            Kind::File => Err(HttpError::Blocked(format!(
+                "robots.txt of {host} keeps {agent} from everything, pictures included: ask its staff"
+            ))),
+            _ => Err(HttpError::Blocked(format!(
+                "robots.txt of {host} keeps {agent} from {}: ask its staff; where they document that address as an API, \
+                 say so in [sites.{}], robots_exception = \"the reason\"",
+                url.path(),
+                self.site
+            ))),
+        }
+    }
+
+    /// The rules of a URL's host: those read within a day, else asked for.
+    async fn rules(&self, url: &Url) -> Result<Arc<Rules>, HttpError> {
+        let key = hosts::key(url);
+        let host = self.network.host(&key);
+        let mut rules = host.robots.lock().await;
+        let fresh = |fetched_at: i64| fetched_at > now() - robots::HOLDS;
+        if let Some(rules) = rules.as_ref().filter(|rules| fresh(rules.fetched_at)) {
+            return Ok(Arc::clone(rules));
+        }
+        let saved = self.network.saved_robots(&key).await?.filter(robots::is_verdict);
+        let read = match saved {
+            Some(saved) if fresh(saved.fetched_at) => saved,
+            saved => {
+                let asked = self.ask_robots(url).await;
+                match (asked, saved) {
+                    (Ok(asked), _) => {
+                        self.network.save_robots(&key, &asked).await?;
+                        asked
+                    }
+                    // What it was holds on while it cannot be read (RFC 9309, 2.4).
+                    (Err(HttpError::Failed { .. }), Some(saved)) => Robots {
+                        fetched_at: now(),
+                        ..saved
+                    },
+                    (Err(HttpError::Failed { reason, detail }), None) => {
+                        return Err(HttpError::Blocked(format!(
+                            "robots.txt of {key} cannot be read ({reason}: {detail}), and a host whose rules are unknown \
+                             is not asked: run the same command again later"
+                        )));
+                    }
+                    (Err(error), _) => return Err(error),
+                }
+            }
+        };
+        Ok(Arc::clone(rules.insert(Arc::new(Rules::read(&read)))))
+    }
+
+    /// Asks for the robots.txt of a URL's host.
+    async fn ask_robots(&self, url: &Url) -> Result<Robots, HttpError> {
+        let answered = |status: i64, body: &[u8]| Robots {
+            fetched_at: now(),
+            status,
+            // PostgreSQL's text holds no NUL.
+            body: String::from_utf8_lossy(body).replace('\0', "\n"),
+        };
+        let mut url = url.clone();
+        url.set_path("/robots.txt");
+        url.set_query(None);
+        for _ in 0..=MOST_REDIRECTS {
+            let ask = Ask {
+                kind: Kind::Robots,
+                ..Ask::api(&url, robots::MOST_BYTES)
+            };
+            match self.get_from(&url, &ask, Duration::ZERO).await {
+                Ok(Got::Answer(answer)) => return Ok(answered(answer.status.into(), &answer.bytes)),
+                Ok(Got::Moved(target)) => match self.hosts.follow(&url, &target) {
+                    Ok(next) => url = next,
+                    Err(_) => break,
+                },
+                Err(HttpError::Refused { detail, .. }) => {
+                    let status = detail.get(..3).and_then(|status| status.parse().ok());
+                    return Ok(answered(status.unwrap_or(400), b""));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // One that cannot be followed to is none (RFC 9309, 2.3.1.2).
+        Ok(answered(StatusCode::FOUND.as_u16().into(), b""))
+    }
+
+    /// Asks one host until it answers, or there is no sense in asking on.
+    async fn get_from(&self, url: &Url, ask: &Ask<'_>, delay: Duration) -> Result<Got, HttpError> {
+        let key = hosts::key(url);
+        let host = self.network.host(&key);
+        let settings = self.network.settings();
+        let mut tried = 0;
+        loop {
+            if let Some(why) = self.network.left(&key, &host).await? {
+                return Err(HttpError::Later { host: key, why });
+            }
+            let (reason, detail, pause) = match self.turn(url, ask, &host, delay).await? {
+                Ok(got) => {
+                    host.answered();
+                    return Ok(got);
+                }
+                Err(Miss::Last(error)) => {
+                    host.answered();
+                    return Err(error);
+                }
+                Err(Miss::Again { reason, detail, pause }) => (reason, detail, pause),
+            };
+            tried += 1;
+            let of_host = !matches!(pause, Pause::None);
+            let last = tried >= settings.attempts;
+            self.pause(pause, tried, &host, last).await?;
+            if last {
+                let detail = format!("{url}: {detail} (tried {tried} times)");
+                if of_host {
+                    host.failed(settings.give_up_after, &format!("{reason}: {detail}"));
+                }
+                return Err(HttpError::Failed { reason, detail });
+            }
+        }
+    }
+
+    /// Waits for the host's pace, and asks once.
+    async fn turn(
+        &self,
+        url: &Url,
+        ask: &Ask<'_>,
+        host: &Host,
+        delay: Duration,
+    ) -> Result<Result<Got, Miss>, HttpError> {
+        let _one = match ask.kind {
+            Kind::File => None,
+            Kind::Api | Kind::Robots => Some(host.api.lock().await),
+        };
+        let own = self.hosts.is_root(url);
+        let interval = if own { self.interval } else { self.image_interval };
+        let interval = interval.max(delay) + self.jitter.mul_f64(fastrand::f64());
+        self.network.unless_stopped(host.pace.turn(interval)).await?;
+        let mut bytes = Vec::new();
+        let got = self.try_once(url, ask, &mut bytes).await;
+        self.network.traffic().add(&hosts::key(url), bytes.len() as u64);
+        Ok(got.map(|got| match got {
+            Got::Answer(answer) => Got::Answer(Answer { bytes, ..answer }),
+            moved @ Got::Moved(_) => moved,
+        }))
+    }
+
+    async fn pause(&self, pause: Pause, tried: u32, host: &Host, last: bool) -> Result<(), HttpError> {
+        let settings = self.network.settings();
+        let longest = duration(settings.max_wait).unwrap_or_default();
+        // Up to a quarter longer, so that clients which were turned away together do not come back together.
+        let usual = self.backoff * 2_u32.pow(tried.saturating_sub(1).min(MOST_DOUBLINGS));
+        let usual = usual.min(longest).mul_f64(1.0 + fastrand::f64() / 4.0);
+        match pause {
+            Pause::None => {}
+            Pause::Request if last => {}
+            Pause::Request => self.network.unless_stopped(tokio::time::sleep(usual)).await?,
+            Pause::Host(Some(named)) if named > longest => host.leave(format!(
+                "asks to wait {} s, longer than [crawl] max_wait: run the same command again after that",
+                named.as_secs()
+            )),
+            Pause::Host(named) => host.pace.hold(named.unwrap_or(usual)),
+        }
+        Ok(())
+    }
+
+    /// Asks once; the body goes to `bytes`, as far as it came.
+    async fn try_once(&self, url: &Url, ask: &Ask<'_>, bytes: &mut Vec<u8>) -> Result<Got, Miss> {
+        let response = match self.request(url, ask).send().await {
+            Ok(response) => response,
+            Err(error) => return Err(judge::unanswered(&error)),
+        };
+        let (status, headers) = (response.status(), response.headers());
+        if judge::has_challenge_header(headers) {
+            return Err(judge::challenge(status));
+        }
+        let answer = Answer::without_body(status, headers);
+        if let Some(miss) = judge(status, headers) {
+            let page = answer.content_type.contains("html") && judge::may_be_challenge(status);
+            if page || ask.kind == Kind::Api {
+                self.read_error(response, bytes).await;
+            }
+            return Err(match ask.kind {
+                _ if page && judge::is_challenge_page(bytes) => judge::challenge(status),
+                Kind::Api => told::with_words(miss, bytes),
+                Kind::File | Kind::Robots => miss,
+            });
+        }
+        if answer.is_unchanged() {
+            return Ok(Got::Answer(answer));
+        }
+        if status.is_redirection() {
+            let target = header(headers, LOCATION);
+            return target
+                .map(Got::Moved)
+                .ok_or_else(|| Miss::refused("redirect", "to no address"));
+        }
+        if let Some(tags) = answer.robots.as_deref().filter(|_| ask.kind == Kind::File) {
+            if robots::forbids_training(tags) {
+                return Err(Miss::refused("noai", tags));
+            }
+        }
+        let memory = match ask.kind {
+            Kind::File => Some(
+                self.network
+                    .memory(response.content_length(), ask.cap)
+                    .await
+                    .map_err(Miss::Last)?,
+            ),
+            Kind::Api | Kind::Robots => None,
+        };
+        body::read(response, self.limits(ask), bytes).await?;
+        let challenged = ask.kind != Kind::File && super::is_web_page(bytes) && judge::is_challenge_page(bytes);
+        if challenged {
+            return Err(judge::challenge(status));
+        }
+        Ok(Got::Answer(answer.holding(memory)))
+    }
+
+    fn request(&self, url: &Url, ask: &Ask<'_>) -> RequestBuilder {
+        let mut request = self.client.get(url.clone());
+        if let Some(referer) = ask.referer {
+            request = request.header(REFERER, referer);
+        }
+        if let Some(Known { etag, last_modified }) = ask.known {
+            let headers = [(IF_NONE_MATCH, etag), (IF_MODIFIED_SINCE, last_modified)];
+            for (name, value) in headers
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value.as_ref()?)))
+            {
+                request = request.header(name, value);
+            }
+        }
+        let private = url.scheme() == "https" || hosts::is_loopback(url);
+        match &self.login {
+            Some(login) if ask.kind == Kind::Api && private && self.hosts.is_root(url) => login.sign(request),
+            _ => request,
+        }
+    }
+
+    /// Puts what was asked for into the catalog's counts, with whatever else is written.
+    ///
+    /// # Errors
+    /// Where the catalog refuses.
+    pub async fn save_traffic(&self, write: &mut Write) -> anyhow::Result<()> {
+        self.network.traffic().save(write).await
+    }
+
+    /// Reads the page that came with an error.
+    async fn read_error(&self, response: Response, bytes: &mut Vec<u8>) {
+        let limits = Limits {
+            part_will_do: true,
+            ..self.limits(&Ask::api(&response.url().clone(), ERROR_BYTES))
+        };
+        // Half of a page may tell as well.
+        let _ = body::read(response, limits, bytes).await;
+    }
+
+    fn limits(&self, ask: &Ask<'_>) -> Limits {
+        let settings = self.network.settings();
+        Limits {
+            cap: ask.cap,
+            part_will_do: ask.kind == Kind::Robots,
+            least_rate: settings.min_rate,
+            grace: duration(settings.read_timeout).unwrap_or_default(),
+            whole: match ask.kind {
+                Kind::File => None,
+                Kind::Api | Kind::Robots => duration(settings.page_timeout),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

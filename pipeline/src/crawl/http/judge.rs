@@ -1,0 +1,170 @@
+//! What a status, its headers and an error page mean: whether to ask again, when, and of whom it
+//! speaks.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+use super::HttpError;
+
+/// Why one try gave no answer.
+pub enum Miss {
+    /// No further try.
+    Last(HttpError),
+    /// Perhaps the next one.
+    Again {
+        /// A short fixed word, for counts.
+        reason: &'static str,
+        /// What was seen.
+        detail: String,
+        /// What is left in peace meanwhile.
+        pause: Pause,
+    },
+}
+
+/// What is left in peace after a failed try.
+pub enum Pause {
+    /// Nothing: only this file was bad.
+    None,
+    /// This request.
+    Request,
+    /// The whole host, for the time it names or the usual one.
+    Host(Option<Duration>),
+}
+
+impl Miss {
+    /// No further try: the same request gets the same answer.
+    pub fn refused(reason: &'static str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self::Last(HttpError::Refused { reason, detail })
+    }
+}
+
+/// What a request that got no answer at all means.
+pub fn unanswered(error: &reqwest::Error) -> Miss {
+    let reason = match () {
+        () if error.is_timeout() => "timeout",
+        () if error.is_connect() => "unreachable",
+        () => "no-answer",
+    };
+    Miss::Again {
+        reason,
+        detail: innermost(error),
+        pause: Pause::Request,
+    }
+}
+
+/// The cause below reqwest's own words, which repeat the URL.
+pub fn innermost(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string()
+}
+
+/// What a status means; `None` where the body is worth reading, or names another address.
+pub fn judge(status: StatusCode, headers: &HeaderMap) -> Option<Miss> {
+    let refused = |reason| Some(Miss::refused(reason, status.to_string()));
+    let again = |reason, pause| {
+        Some(Miss::Again {
+            reason,
+            detail: status.to_string(),
+            pause,
+        })
+    };
+    match status.as_u16() {
+        200..=299 | 301..=304 | 307 | 308 => None,
+        404 => refused("http-404"),
+        410 => refused("http-410"),
+        451 => refused("http-451"),
+        403 => refused("http-403"),
+        // 421 is how Moebooru says that it throttles.
+        421 | 429 | 503 => again("busy", Pause::Host(retry_after(headers))),
+        500..=599 => again("server-error", Pause::Request),
+        _ => refused("http-other"),
+    }
+}
+
+/// A status under which a browser challenge, too, comes.
+pub fn may_be_challenge(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 403 | 429 | 503)
+}
+
+/// Whether the headers say that a browser challenge was sent in place of the answer.
+pub fn has_challenge_header(headers: &HeaderMap) -> bool {
+    headers.get("cf-mitigated").is_some_and(|value| value == "challenge")
+}
+
+/// Whether a web page wants to be sure that a person looks at it: words of the pages that are known.
+pub fn is_challenge_page(page: &[u8]) -> bool {
+    const WORDS: [&str; 7] = [
+        "just a moment",
+        "checking your browser",
+        "challenge-platform",
+        "cf-browser-verification",
+        "cf_chl_",
+        "ddos-guard",
+        "attention required! | cloudflare",
+    ];
+    let page = String::from_utf8_lossy(page).to_lowercase();
+    WORDS.iter().any(|word| page.contains(word))
+}
+
+/// The end of a source's run: a challenge is never answered by a program.
+pub fn challenge(status: StatusCode) -> Miss {
+    Miss::Last(HttpError::Blocked(format!(
+        "the site answers with a browser challenge ({status}), a web page where JSON was due. It is not worked round: \
+         wait, or use another root of it (--root)"
+    )))
+}
+
+/// `Retry-After`, in seconds or as a date; a date gone by is no wait.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    let seconds = until.as_second() - jiff::Timestamp::now().as_second();
+    Some(Duration::from_secs(seconds.max(0).unsigned_abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, value.parse().expect("a header"));
+        headers
+    }
+
+    #[test]
+    fn a_wait_is_read_in_both_forms() {
+        assert_eq!(retry_after(&headers("120")), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after(&headers("0")), Some(Duration::ZERO));
+        assert_eq!(
+            retry_after(&headers("Wed, 21 Oct 2015 07:28:00 GMT")),
+            Some(Duration::ZERO)
+        );
+        let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3600);
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new()
+            .timestamp_to_rfc9110_string(&soon)
+            .expect("prints");
+        let wait = retry_after(&headers(&date)).expect("is a date").as_secs();
+        assert!((3590..=3600).contains(&wait), "{wait}");
+        assert_eq!(retry_after(&headers("later")), None);
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_challenge_is_told_from_a_page_of_the_site() {
+        assert!(is_challenge_page(b"<html><title>Just a Moment...</title>"));
+        assert!(is_challenge_page(b"<script src=/cdn-cgi/challenge-platform/x.js>"));
+        assert!(!is_challenge_page(
+            b"<html><title>Posts</title><script>Post.register({})</script>"
+        ));
+    }
+}

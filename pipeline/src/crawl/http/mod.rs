@@ -1,0 +1,212 @@
+//! Everything that goes over the network, and the manners it goes with: pace, retries, back-off,
+//! robots.txt, budgets, and the limits on what is read. No other part tries anything again.
+
+mod body;
+mod client;
+mod contact;
+mod hosts;
+mod judge;
+mod login;
+mod network;
+mod pace;
+mod robots;
+mod told;
+mod traffic;
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, SERVER};
+use tokio::sync::OwnedSemaphorePermit;
+use url::Url;
+
+pub use client::Client;
+pub use contact::placeholder;
+pub use hosts::{Hosts, is_loopback};
+pub use network::Network;
+pub use told::TOO_SLOW;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// Where it lies; on a host of the site.
+    pub url: &'a Url,
+    /// What sort of answer is due.
+    pub kind: Kind,
+    /// At most so many bytes are read, unpacked ones.
+    pub cap: u64,
+    /// The page that a file belongs to, where its host wants to know.
+    pub referer: Option<&'a str>,
+    /// What is here already of it.
+    pub known: Option<&'a Known>,
+}
+
+/// What sort of answer is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Of the site's API, JSON or a page that people read; a host is asked for one at a time.
+    Api,
+    /// A picture.
+    File,
+    /// robots.txt, of which the part up to the cap will do.
+    Robots,
+}
+
+/// How a host named a version of a file, to ask whether it is still that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub last_modified: Option<String>,
+}
+
+impl<'a> Ask<'a> {
+    /// A request of the API.
+    pub fn api(url: &'a Url, cap: u64) -> Self {
+        Self {
+            url,
+            kind: Kind::Api,
+            cap,
+            referer: None,
+            known: None,
+        }
+    }
+
+    /// A request for a picture.
+    pub fn file(url: &'a Url, cap: u64) -> Self {
+        Self {
+            kind: Kind::File,
+            ..Self::api(url, cap)
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum HttpError {
+    /// The same request gets the same answer tomorrow.
+    #[error("{reason}: {detail}")]
+    Refused {
+        /// A short fixed word, for counts.
+        reason: &'static str,
+        /// What was seen.
+        detail: String,
+    },
+    /// Every try failed; a later run may do better.
+    #[error("{reason}: {detail}")]
+    Failed {
+        /// A short fixed word, for counts.
+        reason: &'static str,
+        /// What was seen.
+        detail: String,
+    },
+    /// The site does not want to be asked like this: nothing more is asked of it.
+    #[error("{0}")]
+    Blocked(String),
+    /// The host is left in peace until a later run. It was not asked for this.
+    #[error("{host} {why}")]
+    Later {
+        /// The host.
+        host: String,
+        /// Why, and until when.
+        why: String,
+    },
+    /// The catalog, which remembers what hosts said and were asked for, failed.
+    #[error("{0}")]
+    Catalog(String),
+    /// The run was asked to end.
+    #[error("interrupted")]
+    Stopped,
+}
+
+impl HttpError {
+    /// Why a host is left in peace until a later run.
+    ///
+    /// # Errors
+    /// Any other error, as it was.
+    pub fn later(error: anyhow::Error) -> anyhow::Result<String> {
+        match error.downcast_ref() {
+            Some(later @ Self::Later { .. }) => Ok(later.to_string()),
+            _ => Err(error),
+        }
+    }
+}
+
+/// A whole answer.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// The body; empty where what is known here is still the latest.
+    pub bytes: Vec<u8>,
+    /// HTTP status, 2xx or 304.
+    pub status: u16,
+    /// Its `Content-Type`, lower-case; empty where there is none.
+    pub content_type: String,
+    /// How the host names this version.
+    pub version: Known,
+    /// All `X-Robots-Tag` that came with it, one a line.
+    pub robots: Option<String>,
+    /// `Server`, for people.
+    pub server: Option<String>,
+    /// The body's share of [crawl] memory_megabytes, given back when this is dropped.
+    pub(in crate::crawl) _memory: Option<OwnedSemaphorePermit>,
+}
+
+impl Answer {
+    fn without_body(status: StatusCode, headers: &HeaderMap) -> Self {
+        let robots = headers.get_all("x-robots-tag").iter();
+        let robots: Vec<&str> = robots.filter_map(|value| value.to_str().ok()).collect();
+        Self {
+            status: status.as_u16(),
+            content_type: header(headers, CONTENT_TYPE).unwrap_or_default().to_lowercase(),
+            version: Known {
+                etag: header(headers, ETAG),
+                last_modified: header(headers, LAST_MODIFIED),
+            },
+            robots: Some(robots.join("\n")).filter(|robots| !robots.is_empty()),
+            server: header(headers, SERVER),
+            ..Self::default()
+        }
+    }
+
+    /// Whether what is known here is still the latest.
+    pub fn is_unchanged(&self) -> bool {
+        self.status == StatusCode::NOT_MODIFIED.as_u16()
+    }
+
+    /// Whether this is a web page: what a browser challenge, an error page or a login form is.
+    pub fn is_web_page(&self) -> bool {
+        is_web_page(&self.bytes)
+    }
+
+    fn holding(self, memory: Option<OwnedSemaphorePermit>) -> Self {
+        Self {
+            _memory: memory,
+            ..self
+        }
+    }
+}
+
+fn is_web_page(bytes: &[u8]) -> bool {
+    let start = bytes.trim_ascii_start();
+    let begins = |word: &[u8]| start.len() >= word.len() && start[..word.len()].eq_ignore_ascii_case(word);
+    begins(b"<!doctype html") || begins(b"<html")
+}
+
+fn header(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_web_page_is_known_by_its_beginning() {
+        let answer = |text: &str| Answer {
+            bytes: text.into(),
+            ..Answer::default()
+        };
+        assert!(answer("\n <!DOCTYPE HTML><title>Just a moment").is_web_page());
+        assert!(answer("<html lang=en>").is_web_page());
+        assert!(!answer("[]").is_web_page() && !answer("").is_web_page());
+    }
+}

@@ -1,0 +1,311 @@
+//! What all crawls of one process share: one pace, budget and verdict a host, however many sites
+//! and queries lead there.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Context;
+use dataset::failure::Interrupted;
+use reqwest::{Certificate, redirect};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+
+use super::HttpError;
+use super::client::Client;
+use super::hosts::{Resolver, key};
+use super::login::Login;
+use super::pace::Pace;
+use super::robots::Rules;
+use super::traffic::Traffic;
+use crate::catalog::Catalog;
+use crate::catalog::robots::{self, Robots};
+use crate::crawl::request::CrawlRequest;
+use crate::crawl::settings::{CrawlSettings, duration, parse_root};
+use crate::stop::Stop;
+
+/// Variables that name a proxy, as most programs read them.
+const PROXY_VARIABLES: [&str; 6] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+];
+
+/// Bytes in a megabyte.
+const MEGA: u64 = 1_000_000;
+
+/// Bytes that one permit of the memory stands for.
+const UNIT: u64 = 1000;
+
+/// The way to all hosts. Cheap to clone; all clones share what is known of a host.
+#[derive(Clone)]
+pub struct Network(Arc<Shared>);
+
+struct Shared {
+    catalog: Catalog,
+    settings: CrawlSettings,
+    stop: Stop,
+    hosts: Mutex<BTreeMap<String, Arc<Host>>>,
+    traffic: Traffic,
+    /// For pictures on their way to the store.
+    memory: Arc<Semaphore>,
+    open: OnceCell<reqwest::Client>,
+    loopback: OnceCell<reqwest::Client>,
+}
+
+/// What is known of one host.
+#[derive(Default)]
+pub struct Host {
+    /// When it may be asked next.
+    pub pace: Pace,
+    /// Held by the one API request under way.
+    pub api: tokio::sync::Mutex<()>,
+    /// Its robots.txt, once it was read.
+    pub robots: tokio::sync::Mutex<Option<Arc<Rules>>>,
+    health: Mutex<Health>,
+}
+
+#[derive(Default)]
+struct Health {
+    failures_in_a_row: u32,
+    left: Option<String>,
+}
+
+impl Host {
+    /// Leaves the host in peace for the rest of the run.
+    pub fn leave(&self, why: String) {
+        self.health().left.get_or_insert(why);
+    }
+
+    /// The host answered as it should.
+    pub fn answered(&self) {
+        self.health().failures_in_a_row = 0;
+    }
+
+    /// A request with all its tries failed through the host; after `most` in a row it is left.
+    pub fn failed(&self, most: u32, why: &str) {
+        let mut health = self.health();
+        health.failures_in_a_row += 1;
+        if health.failures_in_a_row >= most {
+            let why = format!("failed {} requests in a row, the last: {why}", health.failures_in_a_row);
+            health.left.get_or_insert(why);
+        }
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Network {
+    /// Nothing is asked before a client is.
+    pub fn new(catalog: &Catalog, settings: &CrawlSettings, stop: &Stop) -> Self {
+        let memory = (settings.memory_megabytes.saturating_mul(MEGA) / UNIT).min(Semaphore::MAX_PERMITS as u64);
+        Self(Arc::new(Shared {
+            catalog: catalog.clone(),
+            settings: settings.clone(),
+            stop: stop.clone(),
+            hosts: Mutex::default(),
+            traffic: Traffic::default(),
+            memory: Arc::new(Semaphore::new(memory as usize)),
+            open: OnceCell::new(),
+            loopback: OnceCell::new(),
+        }))
+    }
+
+    /// A client that asks only the request's hosts, at its site's pace. The robots.txt of the site's
+    /// own host is read.
+    ///
+    /// # Errors
+    /// Where the certificates or the login cannot be read, or the robots.txt; `Interrupted`.
+    pub async fn client(&self, request: &CrawlRequest) -> anyhow::Result<Client> {
+        let cell = if request.loopback {
+            &self.0.loopback
+        } else {
+            &self.0.open
+        };
+        let client = cell
+            .get_or_try_init(|| async { build(&self.0.settings, request.loopback) })
+            .await?;
+        let client = Client::new(self, client.clone(), request, self.login(request)?);
+        match client.verdict(&request.root).await {
+            // The listing meets the same `Later`, and says so.
+            Ok(_) | Err(HttpError::Later { .. }) => {}
+            Err(HttpError::Stopped) => return Err(Interrupted.into()),
+            Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot crawl {}", request.name))),
+        }
+        Ok(client)
+    }
+
+    /// The login of the request's site, where its root is the site's own or on this machine.
+    ///
+    /// # Errors
+    /// As [`Login::of_site`].
+    pub fn login(&self, request: &CrawlRequest) -> anyhow::Result<Option<Login>> {
+        let own = parse_root(&request.site.root).is_ok_and(|root| key(&root) == key(&request.root));
+        if !own && !request.loopback {
+            return Ok(None);
+        }
+        let secrets = self.0.settings.secrets.as_deref();
+        Ok(Some(Login::of_site(&request.name, secrets)?))
+    }
+
+    /// `[crawl]`.
+    pub fn settings(&self) -> &CrawlSettings {
+        &self.0.settings
+    }
+
+    /// Whether to end.
+    pub fn stop(&self) -> &Stop {
+        &self.0.stop
+    }
+
+    /// What is known of a host, by its [`key`].
+    pub fn host(&self, key: &str) -> Arc<Host> {
+        let mut hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(hosts.entry(key.to_string()).or_default())
+    }
+
+    /// Why a host is left in peace until a later run; `None` where it may be asked.
+    ///
+    /// # Errors
+    /// Where the catalog fails.
+    pub async fn left(&self, key: &str, host: &Host) -> Result<Option<String>, HttpError> {
+        if let Some(why) = host.health().left.clone() {
+            return Ok(Some(why));
+        }
+        let megabytes = self.0.settings.daily_megabytes;
+        if megabytes == 0 {
+            return Ok(None);
+        }
+        let today = self.0.traffic.today(&self.0.catalog, key).await.map_err(of_catalog)?;
+        Ok((today >= megabytes.saturating_mul(MEGA)).then(|| {
+            format!(
+                "sent the {megabytes} MB of [crawl] daily_megabytes today: run the same command again tomorrow (UTC)"
+            )
+        }))
+    }
+
+    /// What was counted of each host.
+    pub fn traffic(&self) -> &Traffic {
+        &self.0.traffic
+    }
+
+    /// Puts what was counted since the last call into the catalog.
+    ///
+    /// # Errors
+    /// Where the catalog refuses.
+    pub async fn save(&self) -> anyhow::Result<()> {
+        let mut write = self.0.catalog.write().await?;
+        self.0.traffic.save(&mut write).await?;
+        write.commit().await
+    }
+
+    /// Waits until there is memory for a file: for the length it gives, or for the largest one.
+    ///
+    /// # Errors
+    /// [`HttpError::Stopped`].
+    pub async fn memory(&self, promised: Option<u64>, cap: u64) -> Result<OwnedSemaphorePermit, HttpError> {
+        let whole = (self.0.settings.memory_megabytes.saturating_mul(MEGA) / UNIT).max(1);
+        let units = promised.unwrap_or(cap).min(cap).div_ceil(UNIT).clamp(1, whole);
+        let permits = u32::try_from(units).unwrap_or(u32::MAX);
+        let memory = Arc::clone(&self.0.memory).acquire_many_owned(permits);
+        // The semaphore is never closed; a run that ends is the only reason for none.
+        self.unless_stopped(memory).await?.map_err(|_| HttpError::Stopped)
+    }
+
+    /// Waits for something, but not longer than the run goes on.
+    ///
+    /// # Errors
+    /// [`HttpError::Stopped`].
+    pub async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Result<T, HttpError> {
+        tokio::select! {
+            biased;
+            () = self.0.stop.wait() => Err(HttpError::Stopped),
+            done = future => Ok(done),
+        }
+    }
+
+    /// The robots.txt that the catalog remembers of a host.
+    ///
+    /// # Errors
+    /// Where the catalog fails.
+    pub async fn saved_robots(&self, key: &str) -> Result<Option<Robots>, HttpError> {
+        robots::load(&self.0.catalog, key).await.map_err(of_catalog)
+    }
+
+    /// Remembers a host's robots.txt.
+    ///
+    /// # Errors
+    /// Where the catalog fails.
+    pub async fn save_robots(&self, key: &str, found: &Robots) -> Result<(), HttpError> {
+        let save = async {
+            let mut write = self.0.catalog.write().await?;
+            robots::record(&mut write, key, found).await?;
+            self.0.traffic.save(&mut write).await?;
+            write.commit().await
+        };
+        save.await.map_err(of_catalog)
+    }
+}
+
+fn of_catalog(error: anyhow::Error) -> HttpError {
+    HttpError::Catalog(format!("{error:#}"))
+}
+
+fn build(settings: &CrawlSettings, loopback: bool) -> anyhow::Result<reqwest::Client> {
+    // Where another part of the program chose a provider first, that one serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let seconds = |seconds| duration(seconds).unwrap_or_default();
+    let builder = reqwest::Client::builder()
+        .user_agent(user_agent(&settings.contact))
+        .connect_timeout(seconds(settings.connect_timeout))
+        .read_timeout(seconds(settings.read_timeout))
+        .pool_max_idle_per_host(settings.connections)
+        // Each hop is checked and paced like a request of its own.
+        .redirect(redirect::Policy::none());
+    let certificates = own_certificates(settings)?;
+    // A board on this machine needs neither a proxy nor the system's certificates.
+    let builder = if loopback {
+        builder.no_proxy().tls_certs_only(certificates)
+    } else {
+        let proxies = PROXY_VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
+        let proxies = proxies.filter_map(|proxy| proxy_host(&proxy)).collect();
+        builder.tls_certs_merge(certificates).dns_resolver(Resolver { proxies })
+    };
+    builder.build().context("cannot set up the HTTP client")
+}
+
+/// The host of a proxy as the environment names it, with or without a scheme.
+fn proxy_host(text: &str) -> Option<String> {
+    let url = if text.contains("://") {
+        text.to_string()
+    } else {
+        format!("http://{text}")
+    };
+    url::Url::parse(&url).ok()?.host_str().map(str::to_string)
+}
+
+/// Honest, and never changed on the way: name, version, and whom to write to.
+fn user_agent(contact: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match contact.trim() {
+        "" => format!("anime-heads/{version}"),
+        contact => format!("anime-heads/{version} ({contact})"),
+    }
+}
+
+fn own_certificates(settings: &CrawlSettings) -> anyhow::Result<Vec<Certificate>> {
+    let Some(path) = &settings.ca_file else {
+        return Ok(Vec::new());
+    };
+    let wrong = || {
+        format!(
+            "[crawl] ca_file {}: a PEM file with certificates is expected",
+            path.display()
+        )
+    };
+    let bytes = std::fs::read(path).with_context(wrong)?;
+    Certificate::from_pem_bundle(&bytes).with_context(wrong)
+}

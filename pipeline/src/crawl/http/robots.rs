@@ -1,0 +1,160 @@
+//! What a host asks of robots: its robots.txt (RFC 9309) before anything else is asked of it, and the
+//! X-Robots-Tag that comes with a file.
+
+use std::time::Duration;
+
+use url::Url;
+
+use crate::catalog::robots::Robots;
+
+/// The name under which robots.txt and X-Robots-Tag speak to this program.
+pub const AGENT: &str = "anime-heads";
+
+/// Seconds that a robots.txt holds (RFC 9309, 2.4: not longer than a day).
+pub const HOLDS: i64 = 86_400;
+
+/// Bytes of a robots.txt that are read (RFC 9309, 2.5).
+pub const MOST_BYTES: u64 = robotxt::BYTE_LIMIT as u64 + 1;
+
+/// A host's rules for this program.
+pub struct Rules {
+    /// When they were read, in epoch seconds.
+    pub fetched_at: i64,
+    status: i64,
+    robots: robotxt::Robots,
+}
+
+impl Rules {
+    /// Reads an answer: a file that the host does not have or give allows everything.
+    pub fn read(answer: &Robots) -> Self {
+        Self {
+            fetched_at: answer.fetched_at,
+            status: answer.status,
+            robots: match answer.status {
+                200..=299 => robotxt::Robots::parse(answer.body.as_bytes(), AGENT),
+                _ => robotxt::Robots::allow_all(),
+            },
+        }
+    }
+
+    /// Whether a URL of the host may be asked for.
+    pub fn allow(&self, url: &Url) -> bool {
+        self.robots.is_url_allowed(url)
+    }
+
+    /// Whether nothing of the host may be asked for.
+    pub fn allow_nothing(&self) -> bool {
+        self.robots.always() == Some(false)
+    }
+
+    /// What the host wants between two requests.
+    pub fn delay(&self) -> Duration {
+        self.robots.crawl_delay().unwrap_or_default()
+    }
+
+    /// The verdict in words.
+    pub fn describe(&self) -> String {
+        let mut words = match (self.status, self.robots.always()) {
+            (200..=299, Some(true)) => "allows everything".to_string(),
+            (200..=299, Some(false)) => "allows nothing".to_string(),
+            (200..=299, None) => "forbids some addresses".to_string(),
+            (status, _) => format!("there is none (HTTP {status}): everything is allowed"),
+        };
+        if let Some(delay) = self.robots.crawl_delay() {
+            words += &format!("; {} s between two requests", delay.as_secs_f64());
+        }
+        words
+    }
+}
+
+/// Whether an answer tells what a host's rules are: a failure of the host does not.
+pub fn is_verdict(answer: &Robots) -> bool {
+    (200..500).contains(&answer.status)
+}
+
+/// Whether X-Robots-Tag headers, one a line, keep a file from training: `noai` or `noimageai`, for
+/// everybody or for this program.
+pub fn forbids_training(tags: &str) -> bool {
+    tags.lines().any(|header| {
+        let mut for_us = true;
+        header.split(',').any(|part| {
+            let mut directive = part.trim();
+            if let Some((name, rest)) = directive.split_once(':') {
+                // `max-snippet: 20` is a directive with a value; other names are a robot's, and what
+                // follows is for that robot.
+                let name = name.trim().to_lowercase();
+                if !name.starts_with("max-") && name != "unavailable_after" {
+                    for_us = name == AGENT || name == "*";
+                    directive = rest.trim();
+                }
+            }
+            for_us
+                && ["noai", "noimageai"]
+                    .iter()
+                    .any(|word| directive.eq_ignore_ascii_case(word))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(status: i64, body: &str) -> Rules {
+        Rules::read(&Robots {
+            fetched_at: 0,
+            status,
+            body: body.into(),
+        })
+    }
+
+    fn allow(rules: &Rules, path: &str) -> bool {
+        rules.allow(
+            &Url::parse("https://board.example")
+                .and_then(|root| root.join(path))
+                .expect("a URL"),
+        )
+    }
+
+    #[test]
+    fn the_group_of_this_program_holds_before_that_of_all() {
+        let text = "User-agent: *\nDisallow: /\n\nUser-agent: Anime-Heads\nDisallow: /*.json\nAllow: /post.json\n\
+                    Crawl-delay: 2.5\n";
+        let rules = rules(200, text);
+        assert!(allow(&rules, "/post.json?tags=a") && !allow(&rules, "/posts.json") && allow(&rules, "/image/a.png"));
+        assert_eq!(rules.delay(), Duration::from_millis(2500));
+        assert!(!rules.allow_nothing());
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_allows_all_and_one_may_allow_nothing() {
+        assert!(allow(&rules(404, "User-agent: *\nDisallow: /"), "/post.json"));
+        let nothing = rules(200, "User-agent: *\nDisallow: /");
+        assert!(nothing.allow_nothing() && !allow(&nothing, "/post.json"));
+    }
+
+    #[test]
+    fn a_tag_against_training_is_seen_for_all_and_for_this_program_only() {
+        for tags in [
+            "noai",
+            "noindex, NoImageAI",
+            "anime-heads: noai",
+            "googlebot: noindex\nnoai",
+            "*: noai",
+            "max-snippet: 20, noai",
+            "otherbot: noai, anime-heads: noimageai",
+        ] {
+            assert!(forbids_training(tags), "{tags}");
+        }
+        for tags in [
+            "",
+            "noindex",
+            "otherbot: noai",
+            "otherbot: noindex, noai",
+            "noaim",
+            "unavailable_after: 1 Jan 2030",
+        ] {
+            assert!(!forbids_training(tags), "{tags}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `--top-percent` in a crawl: which listing the share is taken of, and where it begins.
+
+use super::cost;
+use super::http::Client;
+use super::request::CrawlRequest;
+use crate::catalog::Catalog;
+use crate::catalog::top::{self, Listing, Year};
+use crate::popularity::{note_small, unlisted};
+
+/// The request with the listing that it refreshes: a finished one that holds all posts the share is
+/// of. Others come back as they were.
+///
+/// # Errors
+/// `Usage` with the cost of such a listing, where there is none; the site or the catalog.
+pub async fn begin(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> anyhow::Result<CrawlRequest> {
+    if request.selection.top_percent.is_none() {
+        return Ok(request.clone());
+    }
+    let Some(listing) = covering(catalog, request).await? else {
+        let cost = cost::in_words(catalog, client, request).await?;
+        return Err(unlisted(&request.name, &request.selection, &cost).into());
+    };
+    let refreshed = CrawlRequest {
+        listing: listing.selection,
+        query: listing.query,
+        ..request.clone()
+    };
+    Ok(with_thresholds(catalog, &refreshed).await?.0)
+}
+
+/// The request with its thresholds, by what is listed now; says which years have few posts.
+///
+/// # Errors
+/// Where the catalog fails.
+pub async fn settle(catalog: &Catalog, request: &CrawlRequest) -> anyhow::Result<CrawlRequest> {
+    let (settled, years) = with_thresholds(catalog, request).await?;
+    if let Some(percent) = request.selection.top_percent {
+        note_small(percent, &years);
+    }
+    Ok(settled)
+}
+
+async fn with_thresholds(catalog: &Catalog, request: &CrawlRequest) -> anyhow::Result<(CrawlRequest, Vec<Year>)> {
+    let mut settled = request.clone();
+    let Some(percent) = request.selection.top_percent else {
+        return Ok((settled, Vec::new()));
+    };
+    let years = match covering(catalog, request).await? {
+        None => Vec::new(),
+        Some(listing) => top::years(catalog, &request.name, &request.selection, percent, listing.finished_at).await?,
+    };
+    settled.selection.thresholds = years.iter().map(|year| year.threshold.clone()).collect();
+    Ok((settled, years))
+}
+
+/// The narrowest finished listing of the same site, at the same root.
+async fn covering(catalog: &Catalog, request: &CrawlRequest) -> anyhow::Result<Option<Listing>> {
+    let root = |query: &str| {
+        query
+            .split(' ')
+            .find(|word| word.starts_with("root="))
+            .map(str::to_string)
+    };
+    let listings = top::covering(catalog, &request.name, &request.selection).await?;
+    let here = root(&request.query);
+    Ok(listings.into_iter().find(|listing| root(&listing.query) == here))
+}

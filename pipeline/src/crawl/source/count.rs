@@ -1,0 +1,82 @@
+//! How many posts a search has, asked with one request: what a listing would cost.
+
+use serde_json::Value;
+use url::Url;
+
+use super::fields::{count, under};
+use super::{DAY, Dialect, Search, Span, pixiv};
+
+impl Search<'_> {
+    /// Where the site says how many posts the search has.
+    pub fn count_url(&self) -> Url {
+        let tags = |path: &str, pairs: &[(&str, &str)]| {
+            let mut url = under(self.root, path);
+            url.query_pairs_mut()
+                .extend_pairs(pairs)
+                .append_pair("tags", &self.query().words);
+            url
+        };
+        match self.site.dialect {
+            Dialect::Moebooru => tags("post.xml", &[("limit", "1")]),
+            Dialect::Danbooru => tags("counts/posts.json", &[]),
+            Dialect::Pixiv => self.page_url(Span::default()),
+        }
+    }
+
+    /// Reads what [`Self::count_url`] answers.
+    ///
+    /// # Errors
+    /// What is wrong with the answer, for people.
+    pub fn parse_count(&self, bytes: &[u8], now: i64) -> Result<u64, String> {
+        let found = match self.site.dialect {
+            Dialect::Moebooru => count_of_xml(bytes),
+            Dialect::Danbooru => number_at(bytes, "/counts/posts"),
+            Dialect::Pixiv => match self.ranking {
+                None => number_at(bytes, "/body/illustManga/total"),
+                Some(mode) => number_at(bytes, "/rank_total").map(|works| works * self.rankings(mode, now)),
+            },
+        };
+        found.ok_or_else(|| "the answer names no count of posts".into())
+    }
+
+    /// Rankings of the selection's period, which reaches back to the first of all where it names no
+    /// begin.
+    fn rankings(&self, mode: &str, now: i64) -> u64 {
+        let since = self.selection.since.unwrap_or(pixiv::FIRST_RANKING);
+        let before = self.selection.before.unwrap_or(now).min(now);
+        let days = (before - since).max(0) / DAY + 1;
+        days.unsigned_abs().div_ceil(pixiv::days_covered(mode).unsigned_abs())
+    }
+}
+
+fn number_at(bytes: &[u8], place: &str) -> Option<u64> {
+    let answer: Value = serde_json::from_slice(bytes).ok()?;
+    answer.pointer(place).and_then(count)?.try_into().ok()
+}
+
+/// `<posts count="N" offset="0">`.
+fn count_of_xml(bytes: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(bytes);
+    let (_, tag) = text.split_once("<posts")?;
+    let (tag, _) = tag.split_once('>')?;
+    let (_, value) = tag.split_once("count=\"")?;
+    value.split('"').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_in_each_form() {
+        let xml = br#"<?xml version="1.0" encoding="UTF-8"?><posts count="351200" offset="0"><post id="1"/></posts>"#;
+        assert_eq!(count_of_xml(xml), Some(351_200));
+        for none in ["", "<html>", "<posts offset=\"0\">", "<posts count=\"many\">"] {
+            assert_eq!(count_of_xml(none.as_bytes()), None, "{none}");
+        }
+        assert_eq!(number_at(br#"{"counts": {"posts": 17}}"#, "/counts/posts"), Some(17));
+        assert_eq!(number_at(br#"{"counts": {"posts": null}}"#, "/counts/posts"), None);
+        let search = br#"{"error": false, "body": {"illustManga": {"total": "12", "data": []}}}"#;
+        assert_eq!(number_at(search, "/body/illustManga/total"), Some(12));
+    }
+}

@@ -1,0 +1,251 @@
+//! Fields of answers. Any may be missing, null, or a number in quotes: none of that is an error, and
+//! nothing that a site sends may stop the program.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use url::Url;
+
+/// No site numbers its posts so high; a higher number is garbage that would spoil a cursor.
+const LARGEST_ID: i64 = 1_000_000_000_000_000;
+
+/// The largest float that still stands for one integer.
+const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// 9999-12-31T23:59:59Z: later moments have no date.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// A count. What fits no integer is none.
+pub fn count(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+fn whole(float: f64) -> Option<i64> {
+    (float.abs() <= LARGEST_EXACT).then_some(float as i64)
+}
+
+/// A post's number: 1 or more.
+pub fn id(value: &Value) -> Option<i64> {
+    count(value).filter(|id| (1..LARGEST_ID).contains(id))
+}
+
+/// A text that says something.
+pub fn text(value: &Value) -> Option<String> {
+    match value {
+        // A database text cannot hold the zero character.
+        Value::String(text) => Some(text.replace('\0', "")).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// An MD5 as the catalog has it; a text that is none would never fit any file.
+pub fn md5(text: &str) -> Option<String> {
+    let text = text.trim().to_lowercase();
+    (text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(text)
+}
+
+/// Whether it is set; `None` where that is not said.
+pub fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Number(number) => number.as_i64().map(|number| number == 1),
+        Value::String(text) => match text.as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" | "" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A moment in epoch seconds: seconds, or a date and time with the offset from UTC (without one, UTC
+/// is meant). Sites write each other's zones: only the second is comparable.
+pub fn moment(value: &Value) -> Option<i64> {
+    let second = match value {
+        Value::String(text) => match text.trim().parse() {
+            Ok(second) => second,
+            Err(_) => dated(text.trim())?,
+        },
+        // How older versions of Moebooru wrote a time: {"json_class": "Time", "s": 1, "n": 0}.
+        Value::Object(time) => count(time.get("s")?)?,
+        other => count(other)?,
+    };
+    (0..=LAST_SECOND).contains(&second).then_some(second)
+}
+
+fn dated(text: &str) -> Option<i64> {
+    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+        return Some(moment.as_second());
+    }
+    let local: DateTime = text.parse().ok()?;
+    Some(local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
+}
+
+/// For serde's `deserialize_with`: [`count`].
+pub fn to_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(count(&Value::deserialize(deserializer)?))
+}
+
+/// For serde's `deserialize_with`: [`id`].
+pub fn to_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(id(&Value::deserialize(deserializer)?))
+}
+
+/// For serde's `deserialize_with`: [`text`].
+pub fn to_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(text(&Value::deserialize(deserializer)?))
+}
+
+/// For serde's `deserialize_with`: a text that may be empty, which says something else than none.
+pub fn to_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(text.replace('\0', "")),
+        _ => None,
+    })
+}
+
+/// For serde's `deserialize_with`: [`flag`], where silence means no.
+pub fn to_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(flag(&Value::deserialize(deserializer)?).unwrap_or(false))
+}
+
+/// For serde's `deserialize_with`: [`moment`].
+pub fn to_moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(moment(&Value::deserialize(deserializer)?))
+}
+
+/// A path of a site, also where its root is a folder.
+pub fn under(root: &Url, path: &str) -> Url {
+    let mut url = root.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    url.set_path(&format!("{}/{path}", root.path().trim_end_matches('/')));
+    url
+}
+
+/// A file's extension as all sites would write it: lower-case, `jpg` for `jpeg`.
+pub fn extension(word: &str) -> Option<String> {
+    let word = word.trim().trim_start_matches('.').to_lowercase();
+    match word.as_str() {
+        "jpeg" => Some("jpg".into()),
+        // Five letters: anything longer is the rest of a path.
+        _ if (1..=5).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric()) => Some(word),
+        _ => None,
+    }
+}
+
+/// The extension in a picture's URL.
+pub fn extension_of_url(url: &str) -> Option<String> {
+    let path = url.split(['?', '#']).next()?;
+    extension(path.rsplit('/').next()?.rsplit_once('.')?.1)
+}
+
+/// Of what a site of any dialect says when it refuses: its own words, else what was seen.
+pub fn refusal(answer: &Value) -> String {
+    let words = ["message", "reason", "error"]
+        .iter()
+        .find_map(|key| answer.get(key)?.as_str());
+    // A stranger's text goes to a terminal and a log: one short line of it.
+    let words: String = words
+        .unwrap_or_default()
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .take(200)
+        .collect();
+    match words.is_empty() {
+        true => "the site refused without a reason".into(),
+        false => format!("the site refused: {words}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_moment_is_the_same_second_in_whatever_zone_it_is_written() {
+        // One work as two of pixiv's answers show it.
+        let utc = moment(&json!("2019-05-12T14:46:00+00:00"));
+        assert_eq!(utc, Some(1_557_672_360));
+        assert_eq!(moment(&json!("2019-05-12T23:46:00+09:00")), utc);
+        assert_eq!(
+            moment(&json!("2022-12-31T22:30:00.389-03:00")),
+            Some(1_672_536_600),
+            "already 2023 in UTC"
+        );
+        assert_eq!(moment(&json!("2019-05-12T14:46:00")), utc);
+        assert_eq!(moment(&json!(1_557_672_360)), utc);
+        assert_eq!(moment(&json!("1557672360")), utc);
+        assert_eq!(moment(&json!({"json_class": "Time", "s": 9, "n": 0})), Some(9));
+    }
+
+    #[test]
+    fn moments_that_no_calendar_has_are_none() {
+        for odd in [
+            json!("0000-01-01T00:00:00Z"),
+            json!("9999-12-31T23:59:59-12:00"),
+            json!("99999-01-01"),
+            json!("yesterday"),
+            json!(-1),
+            json!(i64::MAX),
+            json!(1e300),
+            json!(null),
+            json!([1]),
+        ] {
+            assert_eq!(moment(&odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_none_and_ids_are_positive() {
+        assert_eq!(count(&json!("12")), Some(12));
+        assert_eq!(count(&json!(12.9)), Some(12));
+        for odd in [
+            json!(u64::MAX),
+            json!(1e30),
+            json!("1e5"),
+            json!("99999999999999999999"),
+            json!({}),
+            json!(true),
+        ] {
+            assert_eq!(count(&odd), None, "{odd}");
+            assert_eq!(id(&odd), None, "{odd}");
+        }
+        for odd in [json!(0), json!(-5), json!(i64::MAX)] {
+            assert_eq!(id(&odd), None, "{odd}");
+        }
+        assert_eq!(id(&json!("7")), Some(7));
+    }
+
+    #[test]
+    fn an_extension_is_one_word_in_one_spelling() {
+        assert_eq!(
+            extension_of_url("https://a/b.c/d%20e.JPEG?x=1.png").as_deref(),
+            Some("jpg")
+        );
+        assert_eq!(extension_of_url("/a/b.webm").as_deref(), Some("webm"));
+        for none in ["", "/a.b/c", "/a/b.", "/a/b.long name"] {
+            assert_eq!(extension_of_url(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_of_the_sites_own_words() {
+        assert_eq!(
+            refusal(&json!({"error": true, "message": "gone\u{1b}[2J"})),
+            "the site refused: gone[2J"
+        );
+        assert_eq!(
+            refusal(&json!({"error": "no such ranking"})),
+            "the site refused: no such ranking"
+        );
+        assert_eq!(refusal(&json!([])), "the site refused without a reason");
+    }
+}
