@@ -46,7 +46,7 @@ pub async fn settle(
             let page = sites.get(source).map(|site| site.page);
             return Err(unlisted(source, selection, None, &cost(catalog, source, page).await?).into());
         };
-        let years = top::years(catalog, source, selection, percent, listing.finished_at).await?;
+        let years = top::years(catalog, source, selection, percent, listing).await?;
         note_small(percent, &years);
         settled.thresholds.extend(years.into_iter().map(|year| year.threshold));
     }

@@ -8,6 +8,7 @@ use pipeline::catalog::files::{self, File, Outcome, Window};
 use pipeline::catalog::images::{self, Image};
 use pipeline::catalog::posts::{self, Post, Rating, Status, tag_text};
 use pipeline::catalog::selection::{conditions, refusal};
+use pipeline::catalog::top::{self, Counter};
 use pipeline::catalog::{Catalog, cursors, summary};
 use pipeline::selection::{Percent, Selection, Threshold};
 use sqlx::{AssertSqlSafe, Row};
@@ -397,6 +398,66 @@ async fn a_selection_says_the_same_in_sql_and_in_code(catalog: &Catalog) {
     assert!(sizes.len() >= 18, "{sizes:?}");
 }
 
+async fn a_share_is_taken_year_by_year_of_the_narrowest_listing_that_has_all(catalog: &Catalog) {
+    let of = |number: i64, likes: Option<i64>, created_at: i64| Post {
+        source: "shared".into(),
+        created_at,
+        ..post(number, likes)
+    };
+    // 2020 has likes 1 to 10, 2021 one post; the last was uploaded after the listing.
+    let (first, second) = (1_600_000_000, 1_620_000_000);
+    let mut listed: Vec<Post> = (1..=10).map(|number| of(1000 + number, Some(number), first)).collect();
+    listed.extend([
+        of(1011, Some(3), second),
+        of(1012, None, second),
+        of(1013, Some(99), second + 9),
+    ]);
+    let finished = cursors::Cursor {
+        finished_at: second + 5,
+        ..cursors::Cursor::default()
+    };
+    let mut write = catalog.write().await.expect("begins");
+    posts::record_all(&mut write, &listed).await.expect("writes");
+    for query in [
+        "",
+        "rating=safe source=shared",
+        "min-likes=2 rating=safe",
+        "rating=safe tag=none",
+    ] {
+        cursors::record(&mut write, "shared", query, &finished)
+            .await
+            .expect("writes");
+    }
+    write.commit().await.expect("commits");
+
+    let safe = Selection {
+        ratings: vec![Rating::Safe],
+        min_likes: Some(1),
+        ..Selection::default()
+    };
+    let listings = top::covering(catalog, "shared", &safe).await.expect("reads");
+    let queries: Vec<&str> = listings.iter().map(|listing| listing.query.as_str()).collect();
+    assert_eq!(queries, ["rating=safe source=shared", ""]);
+    let percent = Percent::read(25.0).expect("a share");
+    let years = top::years(catalog, "shared", &safe, percent, &listings[0]).await;
+    let years: Vec<(i64, u64)> = years
+        .expect("reads")
+        .iter()
+        .map(|year| (year.threshold.likes, year.posts))
+        .collect();
+    assert_eq!(years, [(8, 10), (3, 1)]);
+    assert_eq!(top::highest(catalog, "shared").await.expect("reads"), 1013);
+    let sources = top::sources(catalog, &safe).await.expect("reads");
+    assert!(sources.contains(&"shared".to_string()));
+    assert_eq!(
+        top::uncounted(catalog, &safe, Counter::Views).await.expect("reads"),
+        [("board".to_string(), 1)],
+        "of stored posts only"
+    );
+    let listed = posts::count(catalog, &listings[0].selection, Some(second)).await;
+    assert_eq!(listed.expect("counts"), 3);
+}
+
 async fn a_cursor_is_kept_by_source_and_query(catalog: &Catalog) {
     let cursor = cursors::Cursor {
         newest: 9,
@@ -452,6 +513,7 @@ async fn story(catalog: &Catalog) {
     an_unfinished_write_leaves_nothing(catalog).await;
     a_file_waits_until_it_has_an_outcome_that_lasts(catalog).await;
     a_selection_says_the_same_in_sql_and_in_code(catalog).await;
+    a_share_is_taken_year_by_year_of_the_narrowest_listing_that_has_all(catalog).await;
     a_cursor_is_kept_by_source_and_query(catalog).await;
     nullable_floats_and_readers_beside_a_writer(catalog).await;
     a_post_waits_again_where_its_site_shows_another_file(catalog).await;

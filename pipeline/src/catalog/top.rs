@@ -62,7 +62,8 @@ pub async fn covering(catalog: &Catalog, source: &str, wanted: &Selection) -> an
 }
 
 /// The likes that a share of a source's posts has, by years: of those that `wanted` selects whatever
-/// their popularity, uploaded before `listed_at`. Of a year with few posts at least one is in.
+/// their popularity, and that were there when they were listed. Of a year with few posts at least one
+/// is in.
 ///
 /// # Errors
 /// Where the database refuses.
@@ -71,11 +72,12 @@ pub async fn years(
     source: &str,
     wanted: &Selection,
     percent: Percent,
-    listed_at: i64,
+    listing: &Listing,
 ) -> anyhow::Result<Vec<Year>> {
+    let ends = [wanted.before, listing.selection.before, Some(listing.finished_at)];
     let posts = Selection {
         source: Some(source.into()),
-        before: Some(wanted.before.map_or(listed_at, |before| before.min(listed_at))),
+        before: ends.into_iter().flatten().min(),
         ..wanted.without_popularity()
     };
     let mut binds = Binds::default();

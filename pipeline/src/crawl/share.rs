@@ -6,6 +6,7 @@ use super::request::CrawlRequest;
 use crate::catalog::Catalog;
 use crate::catalog::top::{self, Listing, Year};
 use crate::popularity::{note_small, unlisted};
+use crate::selection::SelectionArgs;
 
 /// The request with the listing that it refreshes: a finished one that holds all posts the share is
 /// of. Others come back as they were.
@@ -24,8 +25,10 @@ pub async fn begin(catalog: &Catalog, client: &Client, request: &CrawlRequest) -
         };
         return Err(unlisted(&request.name, &request.selection, root_of(&request.query), &cost).into());
     };
+    // Times ago count from today again, as in any refresh.
+    let today = SelectionArgs::from_key(&listing.query).and_then(|args| args.resolve().ok());
     let refreshed = CrawlRequest {
-        listing: listing.selection,
+        listing: today.unwrap_or(listing.selection),
         query: listing.query,
         ..request.clone()
     };
@@ -51,7 +54,7 @@ async fn with_thresholds(catalog: &Catalog, request: &CrawlRequest) -> anyhow::R
     };
     let years = match covering(catalog, request).await? {
         None => Vec::new(),
-        Some(listing) => top::years(catalog, &request.name, &request.selection, percent, listing.finished_at).await?,
+        Some(listing) => top::years(catalog, &request.name, &request.selection, percent, &listing).await?,
     };
     settled.selection.thresholds = years.iter().map(|year| year.threshold.clone()).collect();
     Ok((settled, years))

@@ -68,7 +68,7 @@ impl House {
         let format = Format::sniff(bytes).unwrap_or(Format::Png);
         let hash = hex::encode(Sha256::digest(bytes));
         let key = Key::image(&hash, format.extension()).expect("a hash");
-        self.store.put(&key, bytes.to_vec()).await.expect("stores");
+        self.store.put_blocking(&key, bytes).expect("stores");
         let image = Image {
             image: hash.clone(),
             format,
