@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{crawl, crop, curate, detect, import, manifest, purge, run, sheet, status};
+use crate::{crawl, crop, curate, detect, failures, import, manifest, purge, run, sheet, status};
 
 /// From image boards to frozen datasets of anime heads
 #[derive(Debug, Parser)]
@@ -30,6 +30,8 @@ pub struct Cli {
 pub enum Command {
     /// Lists a site's posts and fetches their pictures
     Crawl(crawl::Args),
+    /// Asks a site for its latest posts, once, and says what answered and which settings apply
+    Check(crawl::check::Args),
     /// Takes a folder of heads or pictures into the catalog
     Import(import::Args),
     /// Finds the faces in stored pictures, cuts out their heads and judges them
@@ -50,6 +52,8 @@ pub enum Command {
     Purge(purge::Args),
     /// Says what lies where
     Status(status::Args),
+    /// Lists what was not had, one by one, and why
+    Failures(failures::Args),
     /// Finds the faces in picture files; needs no catalog
     Detect(detect::Args),
 }

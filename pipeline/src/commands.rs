@@ -11,7 +11,7 @@ use crate::journal::Journal;
 use crate::outcome::Tally;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{crawl, detect, manifest, purge, run, sheet, status};
+use crate::{crawl, detect, failures, manifest, purge, run, sheet, status};
 
 /// Does what was asked.
 ///
@@ -32,6 +32,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
 /// Commands that run long and write keep a log.
 fn journal_of(command: &Command, data: &Path) -> Journal {
     match command {
+        Command::Crawl(args) if args.dry_run => Journal::default(),
         Command::Crawl(args) => Journal::new(args.json).with_log(data, "crawl"),
         Command::Run(args) => Journal::new(args.json).with_log(data, "run"),
         Command::Import(_) => Journal::default().with_log(data, "import"),
@@ -63,6 +64,13 @@ async fn dispatch(
             sheet::run(&desk.catalog, &desk.store, &digests, &args, &out).await?
         }
         Command::Manifest(command) => return manifests(command, settings, data, stop, journal).await,
+        Command::Check(args) => {
+            let request = args.resolve(&settings.crawl, &settings.sites)?;
+            // Under the lock: a crawl under way asks its host for one answer at a time.
+            let desk = Desk::to_write(settings, data, &format!("check {}", args.site), stop).await?;
+            desk.check(&request).await?;
+            return Ok(0);
+        }
         Command::Crawl(args) if args.dry_run => return dry_run(&args, &settings, &data, &stop).await,
         Command::Crawl(args) => {
             let request = args.resolve(&settings.crawl, &settings.sites)?;
@@ -83,6 +91,7 @@ async fn dispatch(
             let desk = Desk::to_write(settings, data, "curate", stop).await?;
             told("curate", desk.curate().await?)
         }
+        Command::Failures(args) => return list_failures(&args, settings, data, stop).await,
         Command::Purge(args) => return purges(&args, settings, data, stop).await,
         Command::Run(_) => run::run(&Desk::to_write(settings, data, "run", stop).await?, journal).await?,
     };
@@ -98,10 +107,7 @@ async fn dry_run(args: &crawl::Args, settings: &Settings, data: &Path, stop: &St
     let request = args.resolve(&settings.crawl, &settings.sites)?;
     let catalog = Catalog::to_look(&settings.catalog_url(data)).await?;
     let network = crawl::Network::new(&catalog, &settings.crawl, stop);
-    print!(
-        "{}",
-        crawl::dry_run(&catalog, &network, &settings.crawl, &request).await?
-    );
+    print!("{}", crawl::dry_run(&catalog, &network, &request).await?);
     Ok(0)
 }
 
@@ -117,13 +123,22 @@ fn detect_files(args: &detect::Args, settings: &Settings, stop: &Stop) -> anyhow
 }
 
 async fn show_status(args: &status::Args, desk: Desk) -> anyhow::Result<u8> {
-    let gathered = status::gather(&desk.catalog, &desk.data, &desk.digests().await?).await?;
+    let gathered = status::gather(&desk.catalog, &desk.data, &desk.settings.crawl, &desk.digests().await?).await?;
     if args.json {
         println!("{}", serde_json::to_string(&gathered)?);
     } else {
         let url = crate::catalog::without_password(&desk.settings.catalog_url(&desk.data));
         status::print(&gathered, &desk.data, &url);
     }
+    Ok(0)
+}
+
+async fn list_failures(args: &failures::Args, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<u8> {
+    let desk = match args.again {
+        true => Desk::to_write(settings, data, "failures", stop).await?,
+        false => Desk::to_read(settings, data, stop).await?,
+    };
+    failures::run(&desk.catalog, args).await?;
     Ok(0)
 }
 

@@ -44,7 +44,9 @@ impl Desk {
     /// `Locked`; a store that vanished; a database or folder that refuses.
     pub async fn to_write(settings: Settings, data: PathBuf, command: &str, stop: Stop) -> anyhow::Result<Self> {
         let lock = Lock::take(&data, command)?;
-        Self::open(settings, data, Some(lock), stop).await
+        let desk = Self::open(settings, data, Some(lock), stop).await?;
+        desk.store.check_room()?;
+        Ok(desk)
     }
 
     /// Opens a data folder that must exist, to read from it beside a run that writes.
@@ -72,6 +74,7 @@ impl Desk {
         } else {
             Store::create(&folder)?
         };
+        let store = store.keeping_free(settings.store.min_free_megabytes);
         if lock.as_ref().is_some_and(Lock::after_a_kill) {
             store.sweep()?;
         }
@@ -102,6 +105,15 @@ impl Desk {
         digests::current(&self.catalog, &self.settings.crop, &self.settings.curate).await
     }
 
+    /// Asks one site once, and prints what answered.
+    ///
+    /// # Errors
+    /// As [`crawl::check::run`].
+    pub async fn check(&self, request: &crawl::CrawlRequest) -> anyhow::Result<()> {
+        crawl::check::run(&self.network, request).await?;
+        self.network.save().await
+    }
+
     /// Crawls one site.
     ///
     /// # Errors
@@ -128,6 +140,7 @@ impl Desk {
     pub async fn crop(&self, request: &crop::CropRequest) -> anyhow::Result<Tally> {
         let request = &crop::CropRequest {
             selection: self.settled(&request.selection).await?,
+            drop_originals: !self.settings.store.keep_originals,
             ..request.clone()
         };
         let mut tally = crop::run(&self.catalog, &self.store, &self.settings.crop, request, &self.stop).await?;

@@ -42,7 +42,9 @@ impl Tally {
             "{stage}: {} done, {} already there, {} failed",
             self.done, self.skipped, self.failed
         );
-        let width = self.lines.iter().map(|(label, _)| label.chars().count()).max();
+        let lengths = self.lines.iter().map(|(label, _)| label.chars().count());
+        // A whole sentence stands out of the table.
+        let width = lengths.filter(|length| *length <= 60).max();
         let width = width.unwrap_or(0);
         for (label, count) in &self.lines {
             text.push_str(&format!("\n  {label:<width$}  {count:>8}"));

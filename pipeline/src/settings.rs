@@ -17,12 +17,26 @@ use crate::selection::SelectionArgs;
 /// Environment variable that overrides `[store] catalog`: a URL with a password belongs there.
 pub const CATALOG_VARIABLE: &str = "HEADS_CATALOG_URL";
 
-/// `[store]`: where the catalog is.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// `[store]`: where the catalog is, what is kept, and what room is left.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
     /// Database URL; empty: catalog.sqlite in the data folder.
     pub catalog: String,
+    /// Whether pictures stay in the store once their heads are cut.
+    pub keep_originals: bool,
+    /// Megabytes (10^6 bytes) of the store's disk that are kept free; 0: none.
+    pub min_free_megabytes: u64,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            catalog: String::new(),
+            keep_originals: true,
+            min_free_megabytes: 1000,
+        }
+    }
 }
 
 /// `[run]`: what `pipeline run` does.
@@ -143,6 +157,7 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stages.toml");
         let settings = Settings::load(&path).expect("loads");
         assert!(settings.sites.contains_key("konachan"));
+        assert_eq!(settings.store, StoreSettings::default());
         assert_eq!(settings.crawl, CrawlSettings::default());
         assert_eq!(
             CropSettings {
@@ -157,5 +172,66 @@ mod tests {
         let mut file = SettingsFile::parse(&path, &text);
         assert_eq!(file.table::<TrainSettings>("train"), TrainSettings::default());
         assert_eq!(file.table::<SampleSettings>("sample"), SampleSettings::default());
+    }
+
+    /// The shipped file with its `[[run.crawl]]` examples made real.
+    fn with_examples() -> (PathBuf, String) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stages.toml");
+        let mut example = false;
+        let mut text = String::new();
+        for line in read(&path).expect("is there").lines() {
+            example = line == "# [[run.crawl]]" || (example && line.starts_with("# ") && line.contains(" = "));
+            text += if example { &line[2..] } else { line };
+            text.push('\n');
+        }
+        (path, text.replace("acknowledged = false", "acknowledged = true"))
+    }
+
+    #[test]
+    fn the_examples_of_crawls_can_be_asked_for() {
+        let (path, text) = with_examples();
+        let mut file = SettingsFile::parse(&path, &text);
+        let settings = CrawlSettings {
+            contact: "ada@lovelace.name".into(),
+            ..file.table("crawl")
+        };
+        let sites = file.tables("sites");
+        let run: RunSettings = file.table("run");
+        for table in ["store", "crop", "curate", "manifest", "train", "sample"] {
+            let _: toml::Table = file.table(table);
+        }
+        file.finish().expect("has no problem");
+        let keys: Vec<String> = run
+            .crawl
+            .iter()
+            .map(|crawl| crawl.args().resolve(&settings, &sites).expect("can be asked").query)
+            .collect();
+        let expected = [
+            "character=hatsune_miku rating=safe source=konachan",
+            "copyright=kyoto_animation rating=safe source=yandere",
+            "min-likes=500 rating=safe since=3y source=konachan",
+            "min-views=100000 rating=safe since=1y source=pixiv ranking=monthly",
+        ];
+        assert_eq!(keys, expected);
+    }
+
+    #[test]
+    fn a_mistake_in_a_crawl_is_told_with_its_line() {
+        let text = "[run]\n[[run.crawl]]\nsite = \"a\"\nlimit = 5\nmin_likes = 7\n";
+        let mut file = SettingsFile::parse(Path::new("stages.toml"), text);
+        let run: RunSettings = file.table("run");
+        file.finish().expect("has no problem");
+        assert_eq!((run.crawl[0].limit, run.crawl[0].select.min_likes), (Some(5), Some(7)));
+        for (line, expected) in [
+            ("limit = \"x\"", "line 3"),
+            ("min_likes = \"x\"", "line 3"),
+            ("min_like = 5", "min_like"),
+        ] {
+            let text = format!("[run]\n[[run.crawl]]\n{line}\nsite = \"a\"\n");
+            let mut file = SettingsFile::parse(Path::new("stages.toml"), &text);
+            let _: RunSettings = file.table("run");
+            let error = file.finish().expect_err("is wrong").to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

@@ -5,8 +5,17 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::catalog::{Catalog, summary, verdicts};
+use crate::catalog::cursors::{self, Listed};
+use crate::catalog::{Catalog, now, summary, traffic, verdicts};
+use crate::crawl::CrawlSettings;
 use crate::digests::Digests;
+use crate::period;
+
+/// Seconds in a day.
+const DAY: i64 = 86_400;
+
+/// Bytes, as [crawl] daily_megabytes counts them.
+const MEGABYTE: u64 = 1_000_000;
 
 /// Says what lies in the catalog, the store and the data folder
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -24,10 +33,22 @@ pub struct Status {
     pub posts: u64,
     /// Posts by source.
     pub posts_by_source: BTreeMap<String, u64>,
-    /// Stored pictures.
+    /// Posts that stand and are not fetched yet, by source: what no crawl selected, and what waits.
+    pub waiting_by_source: BTreeMap<String, u64>,
+    /// Which queries were listed, and when.
+    pub listings: Vec<Listed>,
+    /// Pictures in the store.
     pub images: u64,
     /// Their bytes.
     pub image_bytes: u64,
+    /// Pictures dropped from the store after their heads were cut.
+    pub dropped_images: u64,
+    /// Bytes that each host sent today (UTC).
+    pub bytes_today: BTreeMap<String, u64>,
+    /// What one host may send in a day; 0: no limit.
+    pub daily_cap: u64,
+    /// Entries of the deny list.
+    pub denied: u64,
     /// All heads.
     pub heads: u64,
     /// Heads that the current settings accept.
@@ -46,15 +67,26 @@ pub struct Status {
 ///
 /// # Errors
 /// Where the catalog or the data folder cannot be read.
-pub async fn gather(catalog: &Catalog, data: &Path, digests: &Digests) -> anyhow::Result<Status> {
+pub async fn gather(
+    catalog: &Catalog,
+    data: &Path,
+    settings: &CrawlSettings,
+    digests: &Digests,
+) -> anyhow::Result<Status> {
     let counts = summary::counts(catalog).await?;
     let mut rejected = verdicts::counts(catalog, &digests.detector, &digests.crop, &digests.policy).await?;
     let accepted = rejected.remove("accepted").unwrap_or(0);
     Ok(Status {
         posts: counts.posts.values().sum(),
         posts_by_source: counts.posts,
+        waiting_by_source: counts.waiting,
+        listings: cursors::all(catalog).await?,
         images: counts.images,
         image_bytes: counts.image_bytes,
+        dropped_images: counts.dropped,
+        bytes_today: traffic::of_day(catalog, now() / DAY).await?,
+        daily_cap: settings.daily_megabytes * MEGABYTE,
+        denied: counts.denied,
         heads: counts.heads,
         accepted,
         rejected,
@@ -73,8 +105,16 @@ pub fn print(status: &Status, data: &Path, catalog: &str) {
     for (source, count) in &status.posts_by_source {
         line(&format!("  {source}"), *count);
     }
+    line("posts not fetched", status.waiting_by_source.values().sum());
+    for (source, count) in &status.waiting_by_source {
+        line(&format!("  {source}"), *count);
+    }
     line("stored pictures", status.images);
     line("  MiB", status.image_bytes >> 20);
+    line("dropped originals", status.dropped_images);
+    if status.dropped_images > 0 {
+        println!("  they cannot be looked at again; [store] keep_originals");
+    }
     line("heads", status.heads);
     line("  accepted", status.accepted);
     for (reason, count) in &status.rejected {
@@ -84,10 +124,30 @@ pub fn print(status: &Status, data: &Path, catalog: &str) {
     for (reason, count) in &status.failures_by_reason {
         line(&format!("  {reason}"), *count);
     }
+    line("denied", status.denied);
+    for (host, bytes) in &status.bytes_today {
+        let cap = match status.daily_cap {
+            0 => "no cap".to_string(),
+            cap => format!("of {} MB", cap / MEGABYTE),
+        };
+        println!("today        {host}: {} MB {cap}", bytes / MEGABYTE);
+    }
+    for listing in &status.listings {
+        println!("listed       {}", listed(listing));
+    }
     let manifests = if status.manifests.is_empty() {
         "none".to_string()
     } else {
         status.manifests.join(" ")
     };
     println!("manifests    {manifests}");
+}
+
+fn listed(listing: &Listed) -> String {
+    let finished = match listing.finished_at {
+        0 => "never in full".to_string(),
+        finished => format!("in full on {}", period::show(finished)),
+    };
+    let under_way = if listing.begun_at > 0 { "; one is under way" } else { "" };
+    format!("{} {finished}{under_way}: {}", listing.source, listing.query)
 }

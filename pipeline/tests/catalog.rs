@@ -8,6 +8,7 @@ use pipeline::catalog::files::{self, File, Outcome, Window};
 use pipeline::catalog::images::{self, Image};
 use pipeline::catalog::posts::{self, Post, Rating, Status, tag_text};
 use pipeline::catalog::selection::{conditions, refusal};
+use pipeline::catalog::top::{self, Counter};
 use pipeline::catalog::{Catalog, cursors, summary};
 use pipeline::selection::{Percent, Selection, Threshold};
 use sqlx::{AssertSqlSafe, Row};
@@ -272,6 +273,99 @@ fn selections() -> Vec<Selection> {
     ]
 }
 
+async fn a_post_waits_again_where_its_site_shows_another_file(catalog: &Catalog) {
+    let named = post(50, None);
+    let edited = |updated_at: i64| Post {
+        md5: None,
+        updated_at: Some(updated_at),
+        pages: 2,
+        ..post(51, None)
+    };
+    let hidden = Post {
+        md5: None,
+        file_url: None,
+        ..post(52, None)
+    };
+    let no_file = Outcome::Refused {
+        reason: "no-file",
+        detail: String::new(),
+    };
+    let page = |page: i64, updated_at: i64| File {
+        page,
+        pages: 2,
+        ..File::of(&edited(updated_at), Outcome::Stored("aa".into()))
+    };
+    let of = Selection {
+        since: Some(named.created_at),
+        before: Some(named.created_at + 3),
+        ..Selection::default()
+    };
+    let record = async |posts: &[Post], files: &[File]| {
+        let mut write = catalog.write().await.expect("begins");
+        posts::record_all(&mut write, posts).await.expect("writes");
+        for file in files {
+            files::record(&mut write, file).await.expect("writes");
+        }
+        write.commit().await.expect("commits");
+        waiting(catalog, &of).await
+    };
+    let all = [named.clone(), edited(5), hidden.clone()];
+    assert_eq!(record(&all, &[]).await, [52, 51, 50]);
+    let files = [
+        File::of(&named, Outcome::Stored("aa".into())),
+        page(0, 5),
+        File::of(&hidden, no_file),
+    ];
+    assert_eq!(record(&[], &files).await, [51], "the second of its pictures is wanting");
+    assert_eq!(record(&[], &[page(1, 5)]).await, Vec::<i64>::new());
+    assert_eq!(record(&all, &[]).await, Vec::<i64>::new(), "nothing changed");
+
+    let other = Post {
+        md5: Some("e".repeat(32)),
+        ..named.clone()
+    };
+    let shown = Post {
+        file_url: named.file_url.clone(),
+        ..hidden.clone()
+    };
+    assert_eq!(record(&[other, edited(6), shown], &[]).await, [52, 51, 50]);
+    assert_eq!(record(&[], &[page(1, 6)]).await, [52, 51, 50], "the first is of before");
+    assert_eq!(record(&[], &[page(0, 6)]).await, [52, 50]);
+}
+
+async fn kinds_of_tags_stay_while_the_tags_do(catalog: &Catalog) {
+    let told = Post {
+        characters: tag_text(["miku"]),
+        artist: Some("ann".into()),
+        kinds_known: true,
+        ..post(60, None)
+    };
+    let silent = post(60, Some(9));
+    let retagged = Post {
+        tags: tag_text(["sky"]),
+        ..post(60, Some(9))
+    };
+    let record = async |posts: &[Post]| {
+        let mut write = catalog.write().await.expect("begins");
+        posts::record_all(&mut write, posts).await.expect("writes");
+        write.commit().await.expect("commits");
+        let row = sqlx::query("SELECT * FROM posts WHERE post = '60'").fetch_one(catalog.pool());
+        posts::from_row(&row.await.expect("reads")).expect("is a post")
+    };
+    let kept = Post {
+        likes: silent.likes,
+        score: silent.score,
+        ..told.clone()
+    };
+    assert_eq!(
+        record(&[silent.clone(), told]).await.artist.as_deref(),
+        Some("ann"),
+        "the last of two"
+    );
+    assert_eq!(record(&[silent]).await, kept);
+    assert_eq!(record(std::slice::from_ref(&retagged)).await, retagged);
+}
+
 async fn a_selection_says_the_same_in_sql_and_in_code(catalog: &Catalog) {
     let variants = variants();
     let mut write = catalog.write().await.expect("begins");
@@ -302,6 +396,66 @@ async fn a_selection_says_the_same_in_sql_and_in_code(catalog: &Catalog) {
     }
     // Each selection but the two of the same artist finds other posts than all others.
     assert!(sizes.len() >= 18, "{sizes:?}");
+}
+
+async fn a_share_is_taken_year_by_year_of_the_narrowest_listing_that_has_all(catalog: &Catalog) {
+    let of = |number: i64, likes: Option<i64>, created_at: i64| Post {
+        source: "shared".into(),
+        created_at,
+        ..post(number, likes)
+    };
+    // 2020 has likes 1 to 10, 2021 one post; the last was uploaded after the listing.
+    let (first, second) = (1_600_000_000, 1_620_000_000);
+    let mut listed: Vec<Post> = (1..=10).map(|number| of(1000 + number, Some(number), first)).collect();
+    listed.extend([
+        of(1011, Some(3), second),
+        of(1012, None, second),
+        of(1013, Some(99), second + 9),
+    ]);
+    let finished = cursors::Cursor {
+        finished_at: second + 5,
+        ..cursors::Cursor::default()
+    };
+    let mut write = catalog.write().await.expect("begins");
+    posts::record_all(&mut write, &listed).await.expect("writes");
+    for query in [
+        "",
+        "rating=safe source=shared",
+        "min-likes=2 rating=safe",
+        "rating=safe tag=none",
+    ] {
+        cursors::record(&mut write, "shared", query, &finished)
+            .await
+            .expect("writes");
+    }
+    write.commit().await.expect("commits");
+
+    let safe = Selection {
+        ratings: vec![Rating::Safe],
+        min_likes: Some(1),
+        ..Selection::default()
+    };
+    let listings = top::covering(catalog, "shared", &safe).await.expect("reads");
+    let queries: Vec<&str> = listings.iter().map(|listing| listing.query.as_str()).collect();
+    assert_eq!(queries, ["rating=safe source=shared", ""]);
+    let percent = Percent::read(25.0).expect("a share");
+    let years = top::years(catalog, "shared", &safe, percent, &listings[0]).await;
+    let years: Vec<(i64, u64)> = years
+        .expect("reads")
+        .iter()
+        .map(|year| (year.threshold.likes, year.posts))
+        .collect();
+    assert_eq!(years, [(8, 10), (3, 1)]);
+    assert_eq!(top::highest(catalog, "shared").await.expect("reads"), 1013);
+    let sources = top::sources(catalog, &safe).await.expect("reads");
+    assert!(sources.contains(&"shared".to_string()));
+    assert_eq!(
+        top::uncounted(catalog, &safe, Counter::Views).await.expect("reads"),
+        [("board".to_string(), 1)],
+        "of stored posts only"
+    );
+    let listed = posts::count(catalog, &listings[0].selection, Some(second)).await;
+    assert_eq!(listed.expect("counts"), 3);
 }
 
 async fn a_cursor_is_kept_by_source_and_query(catalog: &Catalog) {
@@ -359,8 +513,11 @@ async fn story(catalog: &Catalog) {
     an_unfinished_write_leaves_nothing(catalog).await;
     a_file_waits_until_it_has_an_outcome_that_lasts(catalog).await;
     a_selection_says_the_same_in_sql_and_in_code(catalog).await;
+    a_share_is_taken_year_by_year_of_the_narrowest_listing_that_has_all(catalog).await;
     a_cursor_is_kept_by_source_and_query(catalog).await;
     nullable_floats_and_readers_beside_a_writer(catalog).await;
+    a_post_waits_again_where_its_site_shows_another_file(catalog).await;
+    kinds_of_tags_stay_while_the_tags_do(catalog).await;
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! The object store: pictures and heads, named by their content.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
@@ -26,6 +28,20 @@ pub enum StoreError {
         .0.display()
     )]
     Vanished(PathBuf),
+    /// The disk is nearly full; what is stored stays.
+    #[error(
+        "the disk of {} has {free} MB left, and [store] min_free_megabytes keeps {least} MB free: make room there, or lower \
+         the setting. Nothing that was stored is lost, and the same command goes on from here",
+        .folder.display()
+    )]
+    Full {
+        /// The store's folder.
+        folder: PathBuf,
+        /// Megabytes left.
+        free: u64,
+        /// Megabytes to be kept.
+        least: u64,
+    },
     /// One object is not there.
     #[error("{0} is missing from the store")]
     Missing(Key),
@@ -46,7 +62,12 @@ pub enum StoreError {
 pub struct Store {
     folder: PathBuf,
     objects: Arc<LocalFileSystem>,
+    /// Megabytes of the disk that are kept free.
+    least_free: u64,
 }
+
+/// Bytes in a megabyte.
+const MEGA: u64 = 1_000_000;
 
 impl Store {
     /// Opens a store that must exist.
@@ -61,7 +82,43 @@ impl Store {
             LocalFileSystem::new_with_prefix(folder).map_err(|error| failed("open", folder.display(), &error))?;
         Ok(Self {
             folder: folder.into(),
-            objects: Arc::new(objects.with_fsync(true)),
+            objects: Arc::new(objects),
+            least_free: 0,
+        })
+    }
+
+    /// The same store, which writes nothing that would leave fewer megabytes of its disk free.
+    #[must_use]
+    pub fn keeping_free(self, megabytes: u64) -> Self {
+        Self {
+            least_free: megabytes,
+            ..self
+        }
+    }
+
+    /// Checks that there is room for more: before work whose result could not be kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`]; [`StoreError::Vanished`]; [`StoreError::Io`] where the system does not tell.
+    pub fn check_room(&self) -> Result<(), StoreError> {
+        self.check_marker()?;
+        self.check_room_for(0)
+    }
+
+    fn check_room_for(&self, bytes: u64) -> Result<(), StoreError> {
+        if self.least_free == 0 {
+            return Ok(());
+        }
+        let disk = rustix::fs::statvfs(&self.folder)
+            .map_err(|error| failed("measure the disk of", self.folder.display(), &error))?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free.saturating_sub(bytes) >= self.least_free.saturating_mul(MEGA) {
+            return Ok(());
+        }
+        Err(StoreError::Full {
+            folder: self.folder.clone(),
+            free: free / MEGA,
+            least: self.least_free,
         })
     }
 
@@ -83,22 +140,6 @@ impl Store {
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// Writes an object under a temporary name, flushes it to the disk and renames it. Does nothing
-    /// where an object of that name and length is there: same name, same content.
-    ///
-    /// # Errors
-    /// [`StoreError::Vanished`] or [`StoreError::Io`].
-    pub async fn put(&self, key: &Key, bytes: Vec<u8>) -> Result<(), StoreError> {
-        self.check_marker()?;
-        if self.length(key).await? == Some(bytes.len() as u64) {
-            return Ok(());
-        }
-        match self.objects.put(&path(key), bytes.into()).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(failed("write", key, &error)),
-        }
     }
 
     /// An object's bytes.
@@ -129,13 +170,22 @@ impl Store {
         })
     }
 
-    /// [`Self::put`] without a runtime, for worker threads. Runs to the end whatever is interrupted.
+    /// Writes an object under a temporary name, flushes it to the disk and renames it. Does nothing
+    /// where an object of that name and length is there: same name, same content. For worker
+    /// threads; runs to the end whatever is interrupted.
     ///
     /// # Errors
-    /// As [`Self::put`].
-    pub fn put_blocking(&self, key: &Key, bytes: Vec<u8>) -> Result<(), StoreError> {
-        // LocalFileSystem works inline where no runtime is entered on the thread.
-        futures::executor::block_on(self.put(key, bytes))
+    /// [`StoreError::Vanished`], [`StoreError::Full`] or [`StoreError::Io`].
+    pub fn put_blocking(&self, key: &Key, bytes: impl AsRef<[u8]>) -> Result<(), StoreError> {
+        // Not through LocalFileSystem: on a thread that knows a runtime it hands every step to yet
+        // another thread, which took more than twice the time of a small picture's writing.
+        self.check_marker()?;
+        let (path, bytes) = (self.path_of(key), bytes.as_ref());
+        if std::fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64) {
+            return Ok(());
+        }
+        self.check_room_for(bytes.len() as u64)?;
+        write_new(&path, bytes).map_err(|error| failed("write", key, &error))
     }
 
     /// Whether the object is there.
@@ -247,6 +297,46 @@ impl Store {
     }
 }
 
+/// Writes a file as `<name>#<number>`, durably, and renames it; makes its folder where it is missing.
+fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    // Several threads may be writing the same content at once.
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    let (temporary, mut file) = loop {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!("#{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        match File::create_new(&name) {
+            Ok(file) => break (PathBuf::from(name), file),
+            Err(error) if error.kind() == ErrorKind::NotFound => make_folder(path.parent().unwrap_or(path))?,
+            // Left by a killed run.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    };
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        // What cannot be removed either is swept later.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written.and_then(|()| crate::files::sync_parent(path))
+}
+
+/// Makes a folder, and those above it, so that they outlast a power cut.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    match std::fs::create_dir(folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            make_folder(folder.parent().ok_or(error)?)?;
+            return make_folder(folder);
+        }
+        Err(error) => return Err(error),
+    }
+    crate::files::sync_parent(folder)
+}
+
 fn path(key: &Key) -> ObjectPath {
     ObjectPath::from(key.as_str())
 }
@@ -278,7 +368,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::create(&folder.path().join("store")).expect("creates");
         let key = key_of(b"head");
-        store.put(&key, b"head".to_vec()).await.expect("writes");
+        store.put_blocking(&key, b"head").expect("writes");
         assert_eq!(store.get(&key).await.expect("reads"), b"head");
         assert_eq!(store.read_blocking(&key).expect("reads"), b"head");
         assert_eq!(store.list("heads").await.expect("lists"), [key.as_str()]);
@@ -293,9 +383,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::create(folder.path()).expect("creates");
         let key = key_of(b"whole");
-        store.put_blocking(&key, b"whole".to_vec()).expect("writes");
+        store.put_blocking(&key, b"whole").expect("writes");
         std::fs::write(store.path_of(&key), b"who").expect("damages");
-        store.put_blocking(&key, b"whole".to_vec()).expect("writes again");
+        store.put_blocking(&key, b"whole").expect("writes again");
         assert_eq!(store.read_blocking(&key).expect("reads"), b"whole");
     }
 
@@ -308,11 +398,29 @@ mod tests {
         std::fs::remove_dir_all(&place).expect("vanishes");
         let key = key_of(b"head");
         assert!(matches!(
-            store.put_blocking(&key, b"head".to_vec()),
+            store.put_blocking(&key, b"head"),
             Err(StoreError::Vanished(_))
         ));
         assert!(matches!(store.read_blocking(&key), Err(StoreError::Vanished(_))));
         assert!(!place.exists());
+    }
+
+    #[test]
+    fn a_disk_that_is_nearly_full_takes_nothing_more_and_gives_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::create(folder.path()).expect("creates");
+        store.check_room().expect("asks for nothing");
+        store.put_blocking(&key_of(b"old"), b"old".to_vec()).expect("writes");
+        let store = store.keeping_free(u64::MAX / 10_000_000);
+        let error = store.check_room().expect_err("has no such disk").to_string();
+        assert!(error.contains(&folder.path().display().to_string()), "{error}");
+        assert!(error.contains("min_free_megabytes"), "{error}");
+        let new = store.put_blocking(&key_of(b"new"), b"new".to_vec());
+        assert!(matches!(new, Err(StoreError::Full { .. })), "{new:?}");
+        store
+            .put_blocking(&key_of(b"old"), b"old".to_vec())
+            .expect("is there already");
+        assert_eq!(store.read_blocking(&key_of(b"old")).expect("reads"), b"old");
     }
 
     #[tokio::test]
@@ -320,7 +428,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::create(folder.path()).expect("creates");
         let key = key_of(b"head");
-        store.put(&key, b"head".to_vec()).await.expect("writes");
+        store.put_blocking(&key, b"head").expect("writes");
         let half = store.path_of(&key).with_extension("png#1");
         std::fs::write(&half, b"he").expect("writes half");
         assert_eq!(store.list("heads").await.expect("lists"), [key.as_str()]);

@@ -5,7 +5,8 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::file::File;
 use crate::invent;
 use crate::post::{Access, Counters, Kind, Post, Rating, Status, TagType};
-use crate::posts::{Posts, Stored};
+use crate::posts::{Posts, Stored, Window};
+use crate::sparse::Sparse;
 use crate::upload::{Pictures, Upload, uploads};
 
 /// How everything but the pictures is made up.
@@ -105,6 +106,17 @@ impl Board {
         Ok(Self(Arc::new(RwLock::new(posts))))
     }
 
+    /// A board of so many posts that none is kept: each is made up when somebody asks for it, and all
+    /// share the pictures, though every post's file has a checksum of its own. A post that is changed
+    /// is kept from then on.
+    ///
+    /// # Errors
+    /// As [`Board::build`], or no JPEG, PNG or GIF among the pictures.
+    pub fn sparse(count: u32, pictures: Pictures, invention: &Invention) -> anyhow::Result<Self> {
+        let sparse = Sparse::new(count, uploads(pictures, invention)?, invention)?;
+        Ok(Self(Arc::new(RwLock::new(Posts::sparse(sparse)))))
+    }
+
     /// Uploads one more picture, the newest of all; gives its id.
     pub fn add(&self, new: NewPost) -> u64 {
         let upload = Upload::of(new.bytes);
@@ -189,10 +201,12 @@ impl Board {
         self.read().len()
     }
 
-    /// A copy of all posts, ascending by id.
+    /// A copy of all posts, ascending by id; of a board of millions as well.
     pub fn posts(&self) -> Vec<Post> {
         let posts = self.read();
-        let copies = posts.oldest_first(0..u64::MAX).map(|met| Post::clone(&met.post()));
+        let copies = posts
+            .oldest_first(Window::default())
+            .map(|met| Post::clone(&met.post()));
         copies.collect()
     }
 
@@ -206,6 +220,8 @@ impl Board {
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Posts> {
-        self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+        let mut posts = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        posts.forget_totals();
+        posts
     }
 }

@@ -85,12 +85,13 @@ impl FromRequestParts<Arc<Shared>> for Call {
 
 /// A path segment or query value with everything but letters, digits, `-`, `.` and `_` as %XX.
 pub(crate) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
+    let digit = |half: u8| char::from(b"0123456789ABCDEF"[usize::from(half)]);
+    let mut escaped = String::with_capacity(text.len() * 2);
     for byte in text.bytes() {
         match byte {
             b'-' | b'.' | b'_' => escaped.push(char::from(byte)),
             _ if byte.is_ascii_alphanumeric() => escaped.push(char::from(byte)),
-            _ => escaped.push_str(&format!("%{byte:02X}")),
+            _ => escaped.extend(['%', digit(byte >> 4), digit(byte & 15)]),
         }
     }
     escaped

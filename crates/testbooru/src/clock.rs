@@ -16,6 +16,11 @@ pub(crate) fn day(seconds: i64, offset: i8) -> i64 {
     (seconds + i64::from(offset) * 3600).div_euclid(86_400)
 }
 
+/// The epoch second in which a day begins on a clock so many hours ahead of UTC.
+pub(crate) fn start(day: i64, offset: i8) -> i64 {
+    day * 86_400 - i64::from(offset) * 3600
+}
+
 /// Epoch seconds in the form of a `strftime` pattern on a clock so many hours ahead of UTC; the
 /// epoch for what lies outside of the calendar.
 pub(crate) fn written(seconds: i64, offset: i8, pattern: &str) -> String {
@@ -27,7 +32,8 @@ pub(crate) fn written(seconds: i64, offset: i8, pattern: &str) -> String {
 
 /// `2022-09-21T17:22:06+00:00`.
 pub(crate) fn iso(seconds: i64, offset: i8) -> String {
-    written(seconds, offset, "%Y-%m-%dT%H:%M:%S%:z")
+    let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    time.display_with_offset(Offset::constant(offset)).to_string()
 }
 
 /// `Tue, 02 Jun 2026 08:00:00 GMT`.

@@ -18,6 +18,7 @@ use crate::respond;
 
 mod query;
 mod row;
+mod terms;
 
 use query::{Anchor, Query};
 use row::row;

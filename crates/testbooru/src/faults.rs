@@ -36,6 +36,9 @@ pub enum Fault {
     /// The right answer with at most so many rows, though there are more: the rest comes with the
     /// next page, as where a site hides rows after it has counted them. 0 is an empty page.
     Rows(usize),
+    /// The right answer to a search for everything: all terms but those that page are passed over, as
+    /// by a site that does not know them.
+    Deaf,
     /// 429, 503 or 421 with the request to come back later.
     Busy(u16, RetryAfter),
     /// The right bytes in sixteen pieces, with this pause before each.
@@ -57,6 +60,8 @@ pub enum Fault {
 pub enum Target {
     /// Those for this path, whatever the query: `/post.json`.
     Path(String),
+    /// Those for paths that begin so: `/ajax/illust/`.
+    Prefix(String),
     /// Those for any file of this post.
     Post(u64),
     /// Those for the file of any post.
@@ -101,6 +106,7 @@ impl Faults {
         let post = post();
         let hit = |planned: &Planned| match &planned.target {
             Target::Path(wanted) => wanted == path,
+            Target::Prefix(start) => path.starts_with(start.as_str()),
             Target::Post(id) => post == Some(*id),
             Target::AnyFile => post.is_some(),
         };
@@ -182,6 +188,8 @@ mod tests {
         let mut faults = Faults::default();
         faults.set(Target::Post(3), Fault::Empty, 2);
         faults.set(Target::Path("/post.json".into()), Fault::Challenge, u32::MAX);
+        faults.set(Target::Prefix("/ajax/".into()), Fault::Status(403), 1);
+        assert_eq!(faults.meet("/ajax/illust/5", || None), Some(Fault::Status(403)));
         assert_eq!(faults.meet("/image/a/b.jpg", || Some(4)), None);
         assert_eq!(faults.meet("/image/a/b.jpg", || Some(3)), Some(Fault::Empty));
         assert_eq!(faults.meet("/image/a/b.jpg", || Some(3)), Some(Fault::Empty));

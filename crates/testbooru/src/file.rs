@@ -101,6 +101,25 @@ impl File {
         }
     }
 
+    /// The original with other bytes in place of its last `ending`, which must not change what it
+    /// shows.
+    pub(crate) fn marked(original: &Arc<Self>, ending: usize, end: Vec<u8>, md5: String) -> Self {
+        Self {
+            size: original.size - ending + end.len(),
+            extension: original.extension,
+            content_type: original.content_type,
+            md5,
+            width: original.width,
+            height: original.height,
+            jpeg: original.jpeg.clone(),
+            sample: original.sample.clone(),
+            content: Content::Marked {
+                original: original.clone(),
+                end,
+            },
+        }
+    }
+
     /// What is served.
     pub fn bytes(&self) -> Bytes {
         match &self.content {

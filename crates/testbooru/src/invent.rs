@@ -18,7 +18,7 @@ pub(crate) const NEWEST: i64 = 1_780_272_000;
 /// The most liked can always be crawled, whatever the other lots.
 const LUCKY: f64 = 0.01;
 /// Six years in seconds: from the oldest post to the newest.
-const SPAN: i64 = 6 * 365 * 86_400;
+pub(crate) const SPAN: i64 = 6 * 365 * 86_400;
 
 /// Artists, some with the disambiguation that real tags carry.
 const ARTISTS: [&str; 12] = [
@@ -155,7 +155,7 @@ fn further(posts: &mut [Post], seed: u64, plain: impl Fn(usize) -> bool) {
 }
 
 /// Three works in four have one page, the longest twelve.
-fn pages(chance: f64) -> usize {
+pub(crate) fn pages(chance: f64) -> usize {
     match chance {
         chance if chance < 0.75 => 1,
         chance => 2 + ((chance - 0.75) * 44.0) as usize,
@@ -188,7 +188,7 @@ fn kind(extension: &str, further_pages: usize, dice: &mut ChaCha8Rng) -> Kind {
 }
 
 /// 2 % banned, 1 % behind each of the other doors.
-fn access(chance: f64) -> Access {
+pub(crate) fn access(chance: f64) -> Access {
     match chance {
         chance if chance < 0.02 => Access::Banned,
         chance if chance < 0.03 => Access::SanityLevel,
@@ -199,13 +199,13 @@ fn access(chance: f64) -> Access {
 
 /// Votes by quantile (0 the luckiest): a Pareto tail with median 10, 2 % at 500 or more and about
 /// 1,600 at the top.
-fn score(luck: f64) -> i64 {
+pub(crate) fn score(luck: f64) -> i64 {
     let luck = 0.015 + 0.985 * luck;
     (7.0 / luck.powf(1.3) - 7.0).round() as i64
 }
 
 /// 80 % safe, 14 % questionable, 6 % explicit.
-fn rating(chance: f64) -> Rating {
+pub(crate) fn rating(chance: f64) -> Rating {
     match chance {
         chance if chance < 0.80 => Rating::Safe,
         chance if chance < 0.94 => Rating::Questionable,
@@ -214,7 +214,7 @@ fn rating(chance: f64) -> Rating {
 }
 
 /// 3 % deleted, 1 % pending.
-fn status(chance: f64) -> Status {
+pub(crate) fn status(chance: f64) -> Status {
     match chance {
         chance if chance < 0.03 => Status::Deleted,
         chance if chance < 0.04 => Status::Pending,
@@ -233,7 +233,7 @@ fn source(dice: &mut ChaCha8Rng) -> String {
     }
 }
 
-fn tags(dice: &mut ChaCha8Rng, faces: usize) -> Vec<(String, TagType)> {
+pub(crate) fn tags(dice: &mut ChaCha8Rng, faces: usize) -> Vec<(String, TagType)> {
     let mut tags: Vec<(&str, TagType)> = vec![(ARTISTS[skewed(dice, ARTISTS.len())], TagType::Artist)];
     if dice.random_bool(0.25) {
         tags.push(("original", TagType::Copyright));

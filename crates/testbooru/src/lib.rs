@@ -1,5 +1,15 @@
-//! A local image board on loopback: it answers as Moebooru does, serves drawn or given pictures,
-//! and misbehaves on demand. The demo, the tests and the benchmarks crawl it over real HTTP.
+//! A local image board on loopback. On one port it answers as Moebooru, Danbooru and pixiv do, each
+//! with the fields, limits and oddities of the real sites; it serves drawn or given pictures, and
+//! misbehaves on demand. The demo, the tests and the benchmarks crawl it over real HTTP.
+//!
+//! | dialect | paths |
+//! |---|---|
+//! | Moebooru | `/post.json`, `/post.xml`, `/post`, `/post/show/ID` |
+//! | Danbooru | `/posts.json`, `/posts/ID.json`, `/counts/posts.json` |
+//! | pixiv | `/ajax/search/artworks/WORD`, `/ajax/illust/ID`, `/ajax/illust/ID/pages`, `/ranking.php` |
+//!
+//! All show the same posts under the same ids. What the search languages call a date is a day on the
+//! site's own clock, never UTC's.
 //!
 //! ```no_run
 //! # fn story() -> anyhow::Result<()> {
@@ -23,6 +33,7 @@ mod faults;
 mod file;
 mod files;
 mod invent;
+mod mark;
 mod moebooru;
 mod pixiv;
 mod post;
@@ -30,6 +41,7 @@ mod posts;
 mod range;
 mod respond;
 mod server;
+mod sparse;
 mod tls;
 mod upload;
 

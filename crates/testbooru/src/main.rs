@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use testbooru::{Board, Invention, Pictures, Server, Setup};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A local image board that serves drawn or given pictures
+/// A local image board that answers as Moebooru, Danbooru and pixiv do
 #[derive(Parser)]
 #[command(version, after_help = "Example: testbooru serve --count 300 --seed 1 --port 8080")]
 struct Cli {
@@ -20,7 +20,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve a board on 127.0.0.1; the first line printed is its address
-    #[command(after_help = "Example: testbooru serve --pictures ~/Pictures --port 8080 --minutes 30")]
+    #[command(
+        after_help = "Examples:\n  testbooru serve --pictures ~/Pictures --port 8080 --minutes 30\n  testbooru serve --posts 1000000 --count 20 --plain"
+    )]
     Serve(Serve),
 }
 
@@ -32,6 +34,9 @@ struct Serve {
     /// How many pictures to draw; a folder is served whole
     #[arg(long, value_name = "N", default_value_t = 300)]
     count: usize,
+    /// Make up so many posts that share the pictures, each file with a checksum of its own
+    #[arg(long, value_name = "N")]
+    posts: Option<u32>,
     /// Seed of pictures, times, votes and tags
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -50,6 +55,12 @@ struct Serve {
     /// Wait before each answer, as if the board were far away
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
+    /// Let Danbooru show nothing but what is rated general
+    #[arg(long)]
+    safe_view: bool,
+    /// The PHPSESSID that pixiv knows; without it any is good
+    #[arg(long, value_name = "TEXT")]
+    session: Option<String>,
 }
 
 fn faults(text: &str) -> Result<(u64, f64), String> {
@@ -91,35 +102,39 @@ async fn serve_until_told(arguments: Serve) -> anyhow::Result<()> {
 }
 
 async fn serve(arguments: Serve) -> anyhow::Result<()> {
-    let Serve {
-        pictures,
-        count,
-        seed,
-        plain,
-        port,
-        minutes,
-        faults,
-        latency,
-    } = arguments;
-    let pictures = pictures.map_or(Pictures::Drawn { count, seed }, Pictures::Folder);
+    let pictures = match arguments.pictures {
+        Some(folder) => Pictures::Folder(folder),
+        None => Pictures::Drawn {
+            count: arguments.count,
+            seed: arguments.seed,
+        },
+    };
     let invention = Invention {
-        seed,
-        plain,
+        seed: arguments.seed,
+        plain: arguments.plain,
         progress: report,
     };
-    let board = tokio::task::spawn_blocking(move || Board::build(pictures, &invention)).await??;
+    let build = move || match arguments.posts {
+        Some(count) => Board::sparse(count, pictures, &invention),
+        None => Board::build(pictures, &invention),
+    };
+    let board = tokio::task::spawn_blocking(build).await??;
     let posts = board.len();
     let setup = Setup {
-        port,
-        latency: Duration::from_millis(latency),
+        port: arguments.port,
+        latency: Duration::from_millis(arguments.latency),
+        safe_view: arguments.safe_view,
+        session: arguments.session,
+        forgetful: true,
         ..Setup::default()
     };
     let server = Server::start(board, setup)?;
-    if let Some((seed, share)) = faults {
+    if let Some((seed, share)) = arguments.faults {
         server.faults_by_chance(seed, share);
     }
     println!("{}", server.root_url());
     std::io::stdout().flush()?;
+    let minutes = arguments.minutes;
     eprintln!("{posts} posts; stops with Ctrl-C or after {minutes} minutes");
     tokio::time::sleep(Duration::from_secs(minutes.saturating_mul(60))).await;
     server.stop()

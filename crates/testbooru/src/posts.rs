@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::file::File;
 use crate::post::{Figures, Post};
+use crate::sparse::Sparse;
 
 /// A file that is served.
 #[derive(Clone, Debug)]
@@ -29,25 +30,60 @@ impl Stored {
 
 /// A post as a walk over the board meets it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Met<'a>(&'a Arc<Post>);
+pub(crate) enum Met<'a> {
+    Own(&'a Arc<Post>),
+    Sparse(&'a Sparse, u64),
+}
 
-impl Met<'_> {
-    pub fn figures(&self) -> Figures<'_> {
-        self.0.figures()
+impl<'a> Met<'a> {
+    pub fn figures(&self) -> Figures<'a> {
+        match self {
+            Self::Own(post) => post.figures(),
+            Self::Sparse(sparse, id) => sparse.figures(*id),
+        }
     }
 
     /// The post with its texts.
     pub fn post(&self) -> Arc<Post> {
-        self.0.clone()
+        match self {
+            Self::Own(post) => Arc::clone(post),
+            Self::Sparse(sparse, id) => Arc::new(sparse.post(*id)),
+        }
+    }
+}
+
+/// Where a walk looks. Posts outside of the times may be met all the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    pub ids: Range<u64>,
+    /// Uploads from here…
+    pub since: i64,
+    /// … to here, both epoch seconds and included.
+    pub until: i64,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            ids: 0..u64::MAX,
+            since: i64::MIN,
+            until: i64::MAX,
+        }
     }
 }
 
 /// What a board's handle guards.
 #[derive(Debug, Default)]
 pub(crate) struct Posts {
+    /// Posts that are kept: all of an ordinary board; of one of millions those that were added or
+    /// changed.
     own: BTreeMap<u64, Arc<Post>>,
+    /// Posts that are made up when met, unless there is an own one of that id.
+    sparse: Option<Sparse>,
     files: BTreeMap<String, Stored>,
     changes: u64,
+    /// How many posts match a question that was asked since the last change.
+    totals: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Posts {
@@ -60,19 +96,46 @@ impl Posts {
             files: files.collect(),
             changes: posts.iter().map(|post| post.change).max().unwrap_or(0),
             own: posts.into_iter().map(|post| (post.id, Arc::new(post))).collect(),
+            ..Self::default()
         }
     }
 
+    /// Takes in posts that are made up when met.
+    pub fn sparse(sparse: Sparse) -> Self {
+        Self {
+            changes: sparse.ids().end * 6,
+            sparse: Some(sparse),
+            ..Self::default()
+        }
+    }
+
+    fn sparse_ids(&self) -> Range<u64> {
+        self.sparse.as_ref().map_or(0..0, Sparse::ids)
+    }
+
     pub fn len(&self) -> usize {
-        self.own.len()
+        let sparse = self.sparse_ids();
+        let hidden = self.own.range(sparse.clone()).count();
+        self.own.len() + (sparse.end - sparse.start) as usize - hidden
+    }
+
+    /// The posts that are kept, ascending by id.
+    pub fn own(&self) -> impl Iterator<Item = &Arc<Post>> {
+        self.own.values()
     }
 
     pub fn newest(&self) -> Option<Arc<Post>> {
-        self.own.last_key_value().map(|(_, post)| post.clone())
+        self.newest_first(Window::default()).next().map(|met| met.post())
     }
 
     pub fn find(&self, id: u64) -> Option<Arc<Post>> {
-        self.own.get(&id).cloned()
+        self.met(id).map(|met| met.post())
+    }
+
+    fn met(&self, id: u64) -> Option<Met<'_>> {
+        let sparse = || self.sparse.as_ref().filter(|sparse| sparse.ids().contains(&id));
+        let own = self.own.get(&id).map(Met::Own);
+        own.or_else(|| sparse().map(|sparse| Met::Sparse(sparse, id)))
     }
 
     /// To be changed.
@@ -80,8 +143,11 @@ impl Posts {
     /// # Panics
     /// Where there is no such post.
     pub fn find_mut(&mut self, id: u64) -> &mut Post {
-        let post = self.own.get_mut(&id);
-        Arc::make_mut(post.unwrap_or_else(|| panic!("the board has no post {id}")))
+        if !self.own.contains_key(&id) {
+            let post = self.find(id).unwrap_or_else(|| panic!("the board has no post {id}"));
+            self.insert(Post::clone(&post));
+        }
+        Arc::make_mut(self.own.get_mut(&id).expect("was put there if it was missing"))
     }
 
     /// Takes in a post, its file included.
@@ -98,7 +164,13 @@ impl Posts {
     }
 
     pub fn file(&self, md5: &str) -> Option<Stored> {
-        self.files.get(md5).cloned()
+        let sparse = || {
+            let id = self.sparse.as_ref()?.by_md5(md5)?;
+            // One that was changed has its file among the others, or another one.
+            let post = self.find(id).filter(|_| !self.own.contains_key(&id))?;
+            Some(Stored::of(&post, post.created_at))
+        };
+        self.files.get(md5).cloned().or_else(sparse)
     }
 
     /// When the file of a post was uploaded: with the post, or later in place of another.
@@ -117,8 +189,12 @@ impl Posts {
 
     /// The times of the first and the last upload.
     pub fn span(&self) -> Option<(i64, i64)> {
-        let times = || self.own.values().map(|post| post.created_at);
-        times().min().zip(times().max())
+        let sparse = self.sparse.iter().flat_map(|sparse| {
+            let ids = sparse.ids();
+            [sparse.created_at(ids.start), sparse.created_at(ids.end - 1)]
+        });
+        let times: Vec<i64> = self.own.values().map(|post| post.created_at).chain(sparse).collect();
+        times.iter().min().copied().zip(times.iter().max().copied())
     }
 
     /// The ids that some post names as its parent.
@@ -126,18 +202,47 @@ impl Posts {
         self.own.values().filter_map(|post| post.parent_id).collect()
     }
 
-    /// The posts of these ids, newest first.
-    pub fn newest_first(&self, ids: Range<u64>) -> impl Iterator<Item = Met<'_>> {
-        self.range(ids).rev().map(|(_, post)| Met(post))
+    /// How many posts match: counted when first asked for, then known until the board changes.
+    pub fn total(&self, question: String, count: impl FnOnce() -> usize) -> usize {
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        *totals.entry(question).or_insert_with(count)
     }
 
-    /// The posts of these ids, oldest first.
-    pub fn oldest_first(&self, ids: Range<u64>) -> impl Iterator<Item = Met<'_>> {
-        self.range(ids).map(|(_, post)| Met(post))
+    /// To be called before every change.
+    pub fn forget_totals(&mut self) {
+        self.totals.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn range(&self, ids: Range<u64>) -> std::collections::btree_map::Range<'_, u64, Arc<Post>> {
-        // An empty range may have its ends crossed, over which `BTreeMap` panics.
-        self.own.range(ids.start..ids.end.max(ids.start))
+    /// The posts of a window, newest first.
+    pub fn newest_first(&self, window: Window) -> impl Iterator<Item = Met<'_>> {
+        let [below, sparse, above] = self.parts(window);
+        let own = |ids| self.own.range(ids).rev().map(|(_, post)| Met::Own(post));
+        own(above)
+            .chain(sparse.rev().filter_map(|id| self.met(id)))
+            .chain(own(below))
+    }
+
+    /// The posts of a window, oldest first.
+    pub fn oldest_first(&self, window: Window) -> impl Iterator<Item = Met<'_>> {
+        let [below, sparse, above] = self.parts(window);
+        let own = |ids| self.own.range(ids).map(|(_, post)| Met::Own(post));
+        own(below).chain(sparse.filter_map(|id| self.met(id))).chain(own(above))
+    }
+
+    /// The ids of a window that lie below those of the made-up posts, among and above them.
+    fn parts(&self, Window { ids, since, until }: Window) -> [Range<u64>; 3] {
+        let made_up = self.sparse_ids();
+        let within = |from: u64, to: u64| from.max(ids.start)..to.min(ids.end).max(from.max(ids.start));
+        // Posts that were changed may have another time: with some the times bound nothing.
+        let changed = self.own.range(made_up.clone()).next().is_some();
+        let timely = match &self.sparse {
+            Some(sparse) if !changed => sparse.ids_between(since, until),
+            _ => made_up.clone(),
+        };
+        [
+            within(0, made_up.start),
+            within(timely.start, timely.end),
+            within(made_up.end, u64::MAX),
+        ]
     }
 }

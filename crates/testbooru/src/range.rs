@@ -41,15 +41,32 @@ impl Range {
         }
     }
 
-    /// The ids outside of which nothing can match.
-    pub fn ids(&self) -> std::ops::Range<u64> {
-        // `as` saturates, infinities included.
+    /// The values outside of which it lets nothing through.
+    fn ends(&self) -> (f64, f64) {
         match self {
-            Self::Between(low, high) => low.ceil() as u64..(high.floor() as u64).saturating_add(1),
-            Self::Above(low) => low.floor() as u64..u64::MAX,
-            Self::Below(high) => 0..high.ceil() as u64,
-            Self::Among(_) => 0..u64::MAX,
+            Self::Between(low, high) => (*low, *high),
+            Self::Above(low) => (*low, f64::INFINITY),
+            Self::Below(high) => (f64::NEG_INFINITY, *high),
+            Self::Among(values) => (
+                values.iter().copied().fold(f64::INFINITY, f64::min),
+                values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            ),
         }
+    }
+
+    /// Of ids: those outside of which nothing can match.
+    pub fn ids(&self) -> std::ops::Range<u64> {
+        let (low, high) = self.ends();
+        // `as` saturates, infinities included.
+        low.floor() as u64..(high.ceil() as u64).saturating_add(1)
+    }
+
+    /// Of days on a clock so many hours ahead of UTC: the epoch seconds, both included, outside of
+    /// which nothing can match.
+    pub fn times(&self, offset: i8) -> (i64, i64) {
+        let (low, high) = self.ends();
+        let start = |day: f64| day * 86_400.0 - f64::from(offset) * 3_600.0;
+        (start(low) as i64, start(high + 1.0) as i64)
     }
 }
 

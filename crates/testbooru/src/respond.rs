@@ -65,7 +65,7 @@ pub(crate) async fn faulty(
         Fault::Status(code) => refuse(status(code)?),
         Fault::Busy(code, wait) => busy(refuse(status(code)?), wait),
         // The request told the dialect already.
-        Fault::Rows(_) => answer.await,
+        Fault::Rows(_) | Fault::Deaf => answer.await,
         Fault::Challenge => (StatusCode::FORBIDDEN, [("cf-mitigated", "challenge")], Html(CHALLENGE)).into_response(),
         Fault::ChallengeAs200 => Html(CHALLENGE).into_response(),
         Fault::Redirect(address) => (StatusCode::FOUND, [(header::LOCATION, address)]).into_response(),

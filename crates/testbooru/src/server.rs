@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use axum::Router;
 use axum::extract::{self, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -23,7 +23,7 @@ use crate::board::Board;
 use crate::call::{MostRows, Request, Shared, locked};
 use crate::danbooru::Account;
 use crate::faults::{Fault, Target};
-use crate::posts::Met;
+use crate::post::Post;
 use crate::tls::{Identity, TlsListener};
 use crate::{danbooru, files, moebooru, pixiv, respond};
 
@@ -43,6 +43,8 @@ pub struct Setup {
     pub identity: Option<Identity>,
     /// Waited before each answer, as if the board were far away.
     pub latency: Duration,
+    /// Requests are not remembered: they would be what a benchmark measures.
+    pub forgetful: bool,
     /// Danbooru shows what is rated general, and nothing else: the same posts seen through another
     /// site.
     pub safe_view: bool,
@@ -179,7 +181,9 @@ fn router(shared: &Arc<Shared>) -> Router {
 
 /// Notes each request, waits as asked, and lets it meet its fault.
 async fn watch(State(shared): State<Arc<Shared>>, mut request: extract::Request, next: Next) -> Response {
-    note(&shared, &request);
+    if !shared.setup.forgetful {
+        note(&shared, &request);
+    }
     if !shared.setup.latency.is_zero() {
         tokio::time::sleep(shared.setup.latency).await;
     }
@@ -191,6 +195,11 @@ async fn watch(State(shared): State<Arc<Shared>>, mut request: extract::Request,
     if let Fault::Rows(rows) = fault {
         request.extensions_mut().insert(MostRows(rows));
     }
+    if fault == Fault::Deaf
+        && let Some(uri) = without_filters(request.uri())
+    {
+        *request.uri_mut() = uri;
+    }
     let refuse = wording(request.uri().path());
     respond::faulty(fault, refuse, next.run(request))
         .await
@@ -198,6 +207,21 @@ async fn watch(State(shared): State<Arc<Shared>>, mut request: extract::Request,
             let message = format!("the fault cannot be played: {error:#}");
             (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
         })
+}
+
+/// The same request with no terms in its `tags` but those that page; `None` where it has no query.
+fn without_filters(uri: &Uri) -> Option<Uri> {
+    let pages = |term: &&str| {
+        ["id:", "id%3A", "order:", "order%3A"]
+            .iter()
+            .any(|start| term.starts_with(start))
+    };
+    let heard = |pair: &str| match pair.strip_prefix("tags=") {
+        Some(tags) => format!("tags={}", tags.split('+').filter(pages).collect::<Vec<_>>().join("+")),
+        None => pair.to_string(),
+    };
+    let pairs: Vec<String> = uri.query()?.split('&').map(heard).collect();
+    format!("{}?{}", uri.path(), pairs.join("&")).parse().ok()
 }
 
 /// How the site that a path belongs to words a status.
@@ -240,11 +264,10 @@ async fn robots(State(shared): State<Arc<Shared>>) -> String {
 /// The true boxes of drawn pictures: what no real board has, for measuring detectors.
 async fn truth(State(shared): State<Arc<Shared>>) -> Response {
     let posts = shared.board.read();
-    let row = |met: Met<'_>| {
-        let post = met.post();
+    let row = |post: &Arc<Post>| {
         let file = &post.file;
         json!({ "id": post.id, "md5": file.md5, "width": file.width, "height": file.height,
                 "faces": post.faces, "heads": post.heads })
     };
-    respond::json(json!(posts.oldest_first(0..u64::MAX).map(row).collect::<Vec<_>>()).to_string())
+    respond::json(json!(posts.own().map(row).collect::<Vec<_>>()).to_string())
 }

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use image::metadata::Orientation;
-use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 use serde::{Deserialize, Serialize};
 
 /// A kind of file that is stored; told by its bytes, never by its name.
@@ -199,7 +199,11 @@ fn swaps_sides(orientation: Orientation) -> bool {
     )
 }
 
-fn is_animated(bytes: &[u8], format: Format) -> Result<bool, DecodeError> {
+/// Whether a file holds more than one frame, by its structure alone: nothing is decoded.
+///
+/// # Errors
+/// [`DecodeError::Corrupt`].
+pub fn is_animated(bytes: &[u8], format: Format) -> Result<bool, DecodeError> {
     Ok(match format {
         Format::Jpeg => false,
         Format::Png => image::codecs::png::PngDecoder::new(Cursor::new(bytes))
@@ -209,13 +213,40 @@ fn is_animated(bytes: &[u8], format: Format) -> Result<bool, DecodeError> {
         Format::Webp => image::codecs::webp::WebPDecoder::new(Cursor::new(bytes))
             .map_err(corrupt)?
             .has_animation(),
-        Format::Gif => {
-            let frames = image::codecs::gif::GifDecoder::new(Cursor::new(bytes))
-                .map_err(corrupt)?
-                .into_frames();
-            frames.take(2).filter(Result::is_ok).count() > 1
-        }
+        Format::Gif => gif_pictures(bytes) > 1,
     })
+}
+
+/// Pictures in a GIF, counted by its blocks as far as they can be followed.
+fn gif_pictures(bytes: &[u8]) -> usize {
+    // A table of colours follows where the top bit says so; it has 2^(n+1) colours of 3 bytes.
+    let table = |flags: u8| if flags & 0x80 != 0 { 6 << (flags & 7) } else { 0 };
+    let Some(flags) = bytes.get(10) else {
+        return 0;
+    };
+    let mut at = 13 + table(*flags);
+    let mut pictures = 0;
+    while let Some(kind) = bytes.get(at) {
+        at += match kind {
+            0x21 => 2,
+            0x2c => {
+                pictures += 1;
+                let Some(flags) = bytes.get(at + 9) else {
+                    return pictures;
+                };
+                11 + table(*flags)
+            }
+            _ => return pictures,
+        };
+        // Sub-blocks, each with its length before it, up to an empty one.
+        while let Some(length) = bytes.get(at) {
+            at += 1 + usize::from(*length);
+            if *length == 0 {
+                break;
+            }
+        }
+    }
+    pictures
 }
 
 /// Composites on white where there is alpha.
@@ -261,6 +292,96 @@ mod tests {
     }
 
     #[test]
+    fn a_palette_becomes_its_colours() {
+        let picture = RgbaImage::from_pixel(3, 2, Rgba([200, 16, 40, 255]));
+        let flat = decode(&encode(&picture.into(), ImageFormat::Gif), &Limits::default()).expect("decodes");
+        let near = |found: u8, meant: u8| found.abs_diff(meant) < 9;
+        let Rgb([red, green, blue]) = *flat.get_pixel(1, 1);
+        assert!(
+            near(red, 200) && near(green, 16) && near(blue, 40),
+            "{:?}",
+            flat.get_pixel(1, 1)
+        );
+    }
+
+    #[test]
+    fn a_rotation_in_the_exif_is_applied_before_anything_is_measured() {
+        let picture = RgbImage::from_fn(32, 16, |x, _| if x < 16 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) });
+        let jpeg = encode(&picture.into(), ImageFormat::Jpeg);
+        let tiff = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+        let turned = [&jpeg[..2], b"\xff\xe1\0\x22Exif\0\0", tiff, &jpeg[2..]].concat();
+        let header = header(&turned, &Limits::default()).expect("reads");
+        assert_eq!((header.width, header.height), (16, 32));
+        let upright = decode(&turned, &Limits::default()).expect("decodes");
+        assert_eq!(upright.dimensions(), (16, 32));
+        let (top, bottom) = (upright.get_pixel(8, 4), upright.get_pixel(8, 28));
+        assert!(top[0] > 200 && bottom[2] > 200, "{top:?} {bottom:?}");
+    }
+
+    /// A JPEG of 8 x 8 equal pixels with four components, as image editors write them: stored inverted,
+    /// with an Adobe marker whose `transform` is 0 for CMYK and 2 for YCCK (the inks as luma and chroma).
+    fn four_components(transform: u8, values: [u8; 4]) -> Vec<u8> {
+        let mut jpeg = b"\xff\xd8\xff\xee\0\x0eAdobe\0\x64\0\0\0\0".to_vec();
+        jpeg.push(transform);
+        // One quantisation table of 8s: the first coefficient then is the mean.
+        jpeg.extend(b"\xff\xdb\0\x43\0");
+        jpeg.extend([8; 64]);
+        jpeg.extend(b"\xff\xc0\0\x14\x08\0\x08\0\x08\x04");
+        jpeg.extend((1..=4).flat_map(|component| [component, 0x11, 0]));
+        // Means: nine lengths, each a code of four bits. Other coefficients: only their end, one bit.
+        jpeg.extend(b"\xff\xc4\0\x1c\0\0\0\0\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x02\x03\x04\x05\x06\x07\x08");
+        jpeg.extend(b"\xff\xc4\0\x14\x10\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        jpeg.extend(b"\xff\xda\0\x0e\x04\x01\0\x02\0\x03\0\x04\0\0\x3f\0");
+        let mut bits = String::new();
+        for value in values {
+            let mean = i32::from(value) - 128;
+            let length = (32 - mean.unsigned_abs().leading_zeros()) as usize;
+            let shown = if mean < 0 { mean + (1 << length) - 1 } else { mean };
+            bits += &format!("{length:04b}");
+            if length > 0 {
+                bits += &format!("{shown:0length$b}");
+            }
+            bits += "0";
+        }
+        while bits.len() % 8 != 0 {
+            bits += "1";
+        }
+        for byte in bits.as_bytes().chunks(8) {
+            let text = std::str::from_utf8(byte).expect("digits");
+            let byte = u8::from_str_radix(text, 2).expect("digits");
+            jpeg.push(byte);
+            if byte == 0xff {
+                jpeg.push(0);
+            }
+        }
+        jpeg.extend(b"\xff\xd9");
+        jpeg
+    }
+
+    #[test]
+    fn a_jpeg_for_printing_becomes_colours_for_a_screen() {
+        let cases = [
+            (0, [255, 255, 255, 255], [255, 255, 255]),
+            (0, [255, 0, 0, 255], [255, 0, 0]),
+            (0, [255, 255, 255, 0], [0, 0, 0]),
+            (2, [0, 128, 128, 255], [255, 255, 255]),
+            (2, [179, 171, 1, 255], [255, 0, 0]),
+        ];
+        for (transform, stored, meant) in cases {
+            let flat = decode(&four_components(transform, stored), &Limits::default()).expect("decodes");
+            let found = flat.get_pixel(4, 4).0;
+            let near = found
+                .iter()
+                .zip(meant)
+                .all(|(found, meant): (&u8, u8)| found.abs_diff(meant) < 6);
+            assert!(
+                near,
+                "transform {transform}, {stored:?}: {found:?} in place of {meant:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_truncated_file_is_told_from_a_whole_one() {
         let picture = DynamicImage::from(RgbImage::from_fn(64, 64, |x, y| Rgb([x as u8 * 4, y as u8 * 4, 9])));
         for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
@@ -268,6 +389,25 @@ mod tests {
             assert!(decode(&bytes, &Limits::default()).is_ok(), "{format:?}");
             let error = decode(&bytes[..bytes.len() - 12], &Limits::default()).expect_err("is cut off");
             assert_eq!(error, DecodeError::Truncated, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn frames_are_counted_without_decoding() {
+        let frame = || image::Frame::new(RgbaImage::from_pixel(9, 7, Rgba([200, 0, 0, 255])));
+        for frames in 1..4 {
+            let mut bytes = Vec::new();
+            let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+            encoder
+                .set_repeat(image::codecs::gif::Repeat::Infinite)
+                .expect("encodes");
+            encoder.encode_frames((0..frames).map(|_| frame())).expect("encodes");
+            drop(encoder);
+            assert_eq!(gif_pictures(&bytes), frames);
+            assert_eq!(is_animated(&bytes, Format::Gif), Ok(frames > 1));
+            for cut in 0..bytes.len() {
+                assert!(gif_pictures(&bytes[..cut]) <= frames);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! How far listings have been read.
 
 use anyhow::Context;
+use serde::Serialize;
 use sqlx::Row;
 
 use super::{Catalog, Write};
@@ -47,6 +48,30 @@ pub async fn load(catalog: &Catalog, source: &str, query: &str) -> anyhow::Resul
         oldest: row.try_get("oldest")?,
         bottom: row.try_get("bottom")?,
     })
+}
+
+/// How far one query of a source was listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Listed {
+    /// The source.
+    pub source: String,
+    /// The query.
+    pub query: String,
+    /// When the last finished listing began, epoch seconds; 0 before the first.
+    pub finished_at: i64,
+    /// When the listing under way began, epoch seconds; 0 where none is.
+    pub begun_at: i64,
+}
+
+/// Every query that was listed, by source.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn all(catalog: &Catalog) -> anyhow::Result<Vec<Listed>> {
+    let rows = sqlx::query_as("SELECT source, query, finished_at, begun_at FROM cursors ORDER BY source, query")
+        .fetch_all(catalog.pool())
+        .await;
+    rows.context("cannot read what was listed")
 }
 
 /// Writes a cursor, in the transaction of the posts it stands for.

@@ -187,9 +187,14 @@ impl Denied {
         md5.is_some_and(|md5| self.0.md5s.contains(md5))
     }
 
+    /// Whether bytes must not be kept, by their SHA-256.
+    pub fn has_sha256(&self, hash: &str) -> bool {
+        self.0.images.contains(hash)
+    }
+
     /// Whether a picture must not be stored.
     pub fn has_image(&self, image: &Image) -> bool {
-        self.0.images.contains(&image.image) || self.0.md5s.contains(&image.md5)
+        self.has_sha256(&image.image) || self.0.md5s.contains(&image.md5)
     }
 }
 

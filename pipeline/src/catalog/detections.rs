@@ -140,18 +140,37 @@ pub async fn counts(catalog: &Catalog, detector: &str) -> anyhow::Result<Vec<(St
     Ok(rows.into_iter().map(|(word, count)| (word, count as u64)).collect())
 }
 
-/// Selected, not an imported head, and either never looked at (transient failures count as that)
-/// or with a face whose head is wanting.
+/// How many selected pictures lack a result that their dropped originals can no longer give.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn count_lost(catalog: &Catalog, selection: &Selection, key: &CropKey) -> anyhow::Result<u64> {
+    let mut binds = Binds::default();
+    let selected = selected_condition(selection, &mut binds);
+    let lacks = lacks(key, &mut binds);
+    let sql = format!("SELECT COUNT(*) FROM images AS i WHERE {selected} AND i.dropped_at IS NOT NULL AND ({lacks})");
+    let lost = binds.count(sql, catalog.pool()).await;
+    lost.context("cannot count the pictures whose originals are dropped")
+}
+
+/// Selected, not an imported head, lacking a result, and there to be looked at.
 fn pending_condition(selection: &Selection, key: &CropKey, binds: &mut Binds) -> String {
     let selected = selected_condition(selection, binds);
+    format!("{selected} AND i.dropped_at IS NULL AND ({})", lacks(key, binds))
+}
+
+/// `images AS i` was never looked at (transient failures count as that), or has a face whose head is
+/// wanting.
+pub(super) fn lacks(key: &CropKey, binds: &mut Binds) -> String {
     let detector = binds.text(&key.detector);
     let crop = binds.text(&key.crop);
     let score = binds.real(key.min_score);
     format!(
-        "{selected} AND (NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {detector} AND d.outcome <> 'failed') \
+        "NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {detector} \
+         AND d.outcome <> 'failed') \
          OR EXISTS (SELECT 1 FROM faces AS a WHERE a.image = i.image AND a.detector = {detector} AND a.score >= {score} \
          AND NOT EXISTS (SELECT 1 FROM heads AS h WHERE h.image = a.image AND h.detector = a.detector \
-         AND h.ordinal = a.ordinal AND h.crop = {crop})))"
+         AND h.ordinal = a.ordinal AND h.crop = {crop}))"
     )
 }
 

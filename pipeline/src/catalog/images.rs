@@ -44,14 +44,15 @@ pub fn parse_format(word: &str) -> anyhow::Result<Format> {
     known.with_context(|| format!("the catalog has a picture of the unknown format `{word}`"))
 }
 
-/// Writes a picture whose bytes are in the store; says whether it is new.
+/// Writes a picture whose bytes are in the store; says whether it is new, or was dropped before.
 ///
 /// # Errors
 /// Where the database refuses.
 pub async fn record(write: &mut Write, image: &Image) -> anyhow::Result<bool> {
     let result = sqlx::query(
         "INSERT INTO images (image, format, bytes, width, height, md5, stored_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (image) DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (image) DO UPDATE SET dropped_at = NULL \
+         WHERE images.dropped_at IS NOT NULL",
     )
     .bind(&image.image)
     .bind(format_word(image.format))

@@ -11,12 +11,14 @@ pub mod chosen;
 pub mod cursors;
 pub mod denied;
 pub mod detections;
+pub mod failures;
 pub mod files;
 pub mod heads;
 pub mod images;
 pub mod imports;
 pub mod known;
 pub mod likes;
+pub mod originals;
 pub mod posts;
 pub mod purge;
 pub mod removals;
@@ -121,7 +123,7 @@ impl Catalog {
         let file = file.split('?').next().unwrap_or_default();
         let file = file.replace("%23", "#").replace("%3F", "?").replace("%25", "%");
         if url.starts_with("sqlite:") && !Path::new(&file).exists() {
-            return Self::open("sqlite://look?mode=memory&cache=shared").await;
+            return Self::open("sqlite:file:look?mode=memory").await;
         }
         Self::open(url).await
     }

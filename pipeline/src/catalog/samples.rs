@@ -65,18 +65,33 @@ pub async fn heads(catalog: &Catalog, digests: &Digests, verdict: &str, limit: i
         .context("cannot read heads to show")
 }
 
-/// At most `limit` pictures in which the current detector found a face.
+/// At most `limit` pictures in which the current detector found a face, and whose bytes are kept.
 ///
 /// # Errors
 /// Where the database refuses.
 pub async fn pictures(catalog: &Catalog, digests: &Digests, limit: i64) -> anyhow::Result<Vec<SamplePicture>> {
     let sql = "SELECT i.image, i.format FROM images AS i JOIN detections AS d ON d.image = i.image \
-               WHERE d.detector = $1 AND d.outcome = 'found' ORDER BY i.image LIMIT $2";
+               WHERE d.detector = $1 AND d.outcome = 'found' AND i.dropped_at IS NULL ORDER BY i.image LIMIT $2";
     let query = sqlx::query_as(sql).bind(&digests.detector).bind(limit);
     query
         .fetch_all(catalog.pool())
         .await
         .context("cannot read pictures to show")
+}
+
+/// How many pictures with a face are dropped from the store.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn dropped(catalog: &Catalog, digests: &Digests) -> anyhow::Result<u64> {
+    let mut binds = Binds::default();
+    let detector = binds.text(&digests.detector);
+    let sql = format!(
+        "SELECT COUNT(*) FROM images AS i JOIN detections AS d ON d.image = i.image \
+         WHERE d.detector = {detector} AND d.outcome = 'found' AND i.dropped_at IS NOT NULL"
+    );
+    let dropped = binds.count(sql, catalog.pool()).await;
+    dropped.context("cannot count the dropped pictures")
 }
 
 /// The faces of a picture with what became of their heads, by falling score.

@@ -11,10 +11,16 @@ use super::Catalog;
 pub struct Counts {
     /// Posts by source.
     pub posts: BTreeMap<String, u64>,
-    /// Stored pictures.
+    /// Posts that stand and have a file that is neither stored nor refused, by source.
+    pub waiting: BTreeMap<String, u64>,
+    /// Pictures in the store.
     pub images: u64,
     /// Their bytes.
     pub image_bytes: u64,
+    /// Pictures whose bytes were dropped.
+    pub dropped: u64,
+    /// Entries of the deny list.
+    pub denied: u64,
     /// Heads, whatever the crop rule.
     pub heads: u64,
     /// Files and pictures whose last result is a failure, by `stage: reason`.
@@ -27,6 +33,8 @@ pub struct Counts {
 /// Where the database does not answer.
 pub async fn counts(catalog: &Catalog) -> anyhow::Result<Counts> {
     let posts = groups(catalog, "SELECT source, COUNT(*) FROM posts GROUP BY source").await?;
+    let waiting = "SELECT source, COUNT(*) FROM posts WHERE waiting = 1 AND status = 'active' GROUP BY source";
+    let waiting = groups(catalog, waiting).await?;
     let mut failures = groups(
         catalog,
         "SELECT 'crawl: ' || COALESCE(reason, outcome), COUNT(*) FROM files WHERE outcome <> 'stored' \
@@ -39,14 +47,19 @@ pub async fn counts(catalog: &Catalog) -> anyhow::Result<Counts> {
     failures.extend(groups(catalog, undetected).await?);
     let (images, image_bytes) = pair(
         catalog,
-        "SELECT COUNT(*), CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM images",
+        "SELECT COUNT(*), CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM images WHERE dropped_at IS NULL",
     )
     .await?;
+    let others = "SELECT (SELECT COUNT(*) FROM images WHERE dropped_at IS NOT NULL), (SELECT COUNT(*) FROM denied)";
+    let (dropped, denied) = pair(catalog, others).await?;
     let (heads, _) = pair(catalog, "SELECT COUNT(*), CAST(0 AS BIGINT) FROM heads").await?;
     Ok(Counts {
         posts,
+        waiting,
         images,
         image_bytes,
+        dropped,
+        denied,
         heads,
         failures,
     })

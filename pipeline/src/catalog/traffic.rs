@@ -1,5 +1,7 @@
 //! Table `traffic`: what was asked of each host on each day.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use sqlx::Row;
 
@@ -20,6 +22,22 @@ pub async fn bytes(catalog: &Catalog, day: i64, host: &str) -> anyhow::Result<u6
         Some(row) => row.try_get::<i64, _>("bytes")?.unsigned_abs(),
         None => 0,
     })
+}
+
+/// Bytes of each host on a day.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn of_day(catalog: &Catalog, day: i64) -> anyhow::Result<BTreeMap<String, u64>> {
+    let rows = sqlx::query_as::<_, (String, i64)>("SELECT host, bytes FROM traffic WHERE day = $1")
+        .bind(day)
+        .fetch_all(catalog.pool())
+        .await
+        .context("cannot read what was asked for today")?;
+    Ok(rows
+        .into_iter()
+        .map(|(host, bytes)| (host, bytes.unsigned_abs()))
+        .collect())
 }
 
 /// Adds requests and bytes to a host's day.

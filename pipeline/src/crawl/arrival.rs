@@ -22,6 +22,9 @@ pub fn check(answer: &Answer, md5: Option<&str>, limits: &Limits, now: i64) -> R
         return Err(failed("web-page", "a web page where a picture was due"));
     }
     let Some(format) = Format::sniff(bytes) else {
+        if let Some(what) = no_picture(bytes) {
+            return Err(refused("no-picture", format!("{} bytes of {what}", bytes.len())));
+        }
         let detail = format!(
             "{} bytes of {}, beginning {}",
             bytes.len(),
@@ -51,6 +54,11 @@ pub fn check(answer: &Answer, md5: Option<&str>, limits: &Limits, now: i64) -> R
         DecodeError::TooLarge { .. } => refused("too-large", error.to_string()),
         _ => refused(error.reason(), error.to_string()),
     })?;
+    match picture::is_animated(bytes, format) {
+        Ok(false) => {}
+        Ok(true) => return Err(refused("animation", "more than one frame")),
+        Err(error) => return Err(refused(error.reason(), error.to_string())),
+    }
     Ok(Image {
         image: hex::encode(Sha256::digest(bytes)),
         format,
@@ -60,6 +68,23 @@ pub fn check(answer: &Answer, md5: Option<&str>, limits: &Limits, now: i64) -> R
         md5: found,
         stored_at: now,
     })
+}
+
+/// What a file is that holds films, frames or programs in place of a picture, by its first bytes.
+fn no_picture(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        // Of the files with such a box, these brands are still pictures.
+        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => {
+            let pictures = [b"avif", b"avis", b"heic", b"heix", b"mif1"];
+            let picture = pictures.iter().any(|picture| brand.starts_with(*picture));
+            (!picture).then_some("a film (MP4)")
+        }
+        [0x1a, 0x45, 0xdf, 0xa3, ..] => Some("a film (WebM)"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => Some("a film (AVI)"),
+        [b'P', b'K', 3 | 5, 4 | 6, ..] => Some("an archive (ZIP), as works of frames are"),
+        [b'F' | b'C' | b'Z', b'W', b'S', ..] => Some("a Flash file"),
+        _ => None,
+    }
 }
 
 fn kind(answer: &Answer) -> &str {
@@ -96,6 +121,15 @@ mod tests {
         bytes.into_inner()
     }
 
+    fn two_frames() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+        let frame = || image::Frame::new(image::RgbaImage::new(3, 2));
+        encoder.encode_frames([frame(), frame()]).expect("encodes");
+        drop(encoder);
+        bytes
+    }
+
     fn reason(bytes: &[u8], md5: Option<&str>, limits: &Limits) -> (&'static str, &'static str) {
         let answer = Answer {
             bytes: bytes.to_vec(),
@@ -119,7 +153,8 @@ mod tests {
             side: 1000,
         };
         let cut = &whole[..whole.len() - 4];
-        let cases: [(&[u8], Option<&str>, &Limits, _); 10] = [
+        let gif = two_frames();
+        let cases: [(&[u8], Option<&str>, &Limits, _); 15] = [
             (&whole, Some(&md5), &limits, ("stored", "")),
             (&whole, None, &limits, ("stored", "")),
             (b"", None, &limits, ("failed", "empty")),
@@ -127,7 +162,12 @@ mod tests {
             (cut, Some(&md5), &limits, ("failed", "truncated")),
             (cut, None, &limits, ("failed", "truncated")),
             (&whole, Some("00"), &limits, ("refused", "md5-mismatch")),
-            (b"PK\x03\x04 frames", None, &limits, ("refused", "unknown-format")),
+            (b"PK\x03\x04 frames", None, &limits, ("refused", "no-picture")),
+            (b"\0\0\0\x20ftypisom", None, &limits, ("refused", "no-picture")),
+            (b"\x1a\x45\xdf\xa3", None, &limits, ("refused", "no-picture")),
+            (b"\0\0\0\x20ftypavif", None, &limits, ("refused", "unknown-format")),
+            (b"BM bitmap", None, &limits, ("refused", "unknown-format")),
+            (&gif, None, &limits, ("refused", "animation")),
             (&whole, None, &small, ("refused", "too-large")),
             (b"\xff\xd8\xff\xff\xd9", None, &limits, ("refused", "undecodable")),
         ];

@@ -1,13 +1,14 @@
 //! What a listing would cost in requests, asked before anything is listed.
 
+use dataset::failure::Interrupted;
+
 use super::http::{Ask, Client, HttpError};
 use super::request::CrawlRequest;
-use super::settings::CrawlSettings;
-use super::source::Span;
+use super::settings::{CrawlSettings, ListingForm};
+use super::source::{Count, Dialect, Span};
 use crate::catalog::cursors::{self, Cursor};
 use crate::catalog::top;
 use crate::catalog::{Catalog, now, posts};
-use dataset::failure::Interrupted;
 
 /// A count, or one post, is a small answer; a page of a search is not.
 const MOST_BYTES: u64 = 32_000_000;
@@ -41,21 +42,15 @@ pub async fn of_listing(
     if cursor.finished_at > 0 && cursor.begun_at == 0 {
         return of_refresh(catalog, request, settings, &cursor).await;
     }
-    let counted = count(catalog, client, request).await?;
-    let listed = match cursor.begun_at {
-        0 => 0,
-        _ => posts::count(catalog, &request.listing, None).await?,
-    };
-    let left = counted.posts.map(|posts| posts.saturating_sub(listed));
-    let under_way = match listed {
-        0 => String::new(),
-        listed => format!(", {listed} of them listed before it was interrupted"),
-    };
-    Ok(Cost {
-        requests: left.map(|posts| requests(request, posts)),
-        posts: left,
-        why: counted.why + &under_way,
-    })
+    let mut cost = of_first(catalog, client, request).await?;
+    if cursor.begun_at > 0 {
+        let listed = posts::count(catalog, &request.listing, None).await?;
+        let size = u64::from(request.search().page_size().max(1));
+        cost.requests = cost.requests.map(|requests| requests.saturating_sub(listed / size));
+        cost.posts = cost.posts.map(|posts| posts.saturating_sub(listed));
+        cost.why += &format!("; {listed} were listed before it was interrupted");
+    }
+    Ok(cost)
 }
 
 async fn of_refresh(
@@ -68,7 +63,7 @@ async fn of_refresh(
     let window = posts::count(catalog, &request.listing, Some(since)).await?;
     let page = request.search().page_size();
     Ok(Cost {
-        requests: Some(requests(request, window)),
+        requests: Some(window.div_ceil(u64::from(page.max(1))) + 1 + of_rows(request, window)),
         posts: Some(window),
         why: format!(
             "a refresh: {window} posts of the {} days before the last listing are looked at again; one request more for \
@@ -78,51 +73,83 @@ async fn of_refresh(
     })
 }
 
-/// Pages, the one that shows the end, and what each post costs of its own.
-fn requests(request: &CrawlRequest, posts: u64) -> u64 {
-    let search = request.search();
-    let own = if search.asks_each_post() { posts } else { 0 };
-    posts.div_ceil(u64::from(search.page_size().max(1))) + 1 + own
+/// What a listing costs from its begin.
+///
+/// # Errors
+/// As [`of_listing`].
+pub async fn of_first(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> anyhow::Result<Cost> {
+    let (count, why) = count(catalog, client, request).await?;
+    Ok(Cost {
+        requests: count.map(|count| {
+            // An empty page is asked for twice before it counts as the end.
+            let end = if count.rankings.is_some() { 0 } else { 2 };
+            count.pages + end + of_rows(request, count.posts)
+        }),
+        posts: count.map(|count| count.posts),
+        why,
+    })
 }
 
-/// Posts that a search has.
-struct Counted {
-    posts: Option<u64>,
-    why: String,
+/// Requests for what the rows of a listing lack.
+fn of_rows(request: &CrawlRequest, posts: u64) -> u64 {
+    let partial = request.ranking.is_none()
+        && request
+            .search()
+            .rows_are_partial(request.site.listing == ListingForm::Html);
+    if partial { posts } else { 0 }
 }
 
-/// The site's own count, or the highest post number as a bound.
-async fn count(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> anyhow::Result<Counted> {
+/// The site's own count, or the highest post number as a bound; in words as well.
+async fn count(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> anyhow::Result<(Option<Count>, String)> {
     let search = request.search();
     let answer = client.get(&Ask::api(&search.count_url(), MOST_BYTES)).await;
     let refused = match answer {
         Ok(answer) => match search.parse_count(&answer.bytes, now()) {
-            Ok(posts) => {
-                return Ok(Counted {
-                    posts: Some(posts),
-                    why: format!("{posts} posts by the site's count, asked with one request"),
-                });
-            }
+            Ok(count) => return Ok((Some(count), in_words(count))),
             Err(why) => why,
         },
-        Err(HttpError::Stopped) => return Err(Interrupted.into()),
-        Err(error) => error.to_string(),
+        Err(error) => shrugged(error)?,
     };
-    let known = top::highest(catalog, &request.name).await?;
-    let highest = match known {
+    // Works of pixiv are numbered over all kinds of them, most of which no search has.
+    let highest = match top::highest(catalog, &request.name).await? {
+        _ if search.site.dialect == Dialect::Pixiv => None,
         0 => first_page(client, request).await?,
         known => Some(known),
     };
-    Ok(match highest.filter(|_| !search.asks_each_post()) {
-        Some(highest) => Counted {
-            posts: Some(highest),
-            why: format!("at most: the highest post known is {highest}, and the site gives no count ({refused})"),
-        },
-        None => Counted {
-            posts: None,
-            why: format!("not known: the site gives no count ({refused})"),
-        },
+    Ok(match highest {
+        Some(highest) => {
+            let count = Count {
+                posts: highest,
+                pages: highest.div_ceil(u64::from(search.page_size().max(1))),
+                rankings: None,
+            };
+            let why = format!("at most: the highest post known is {highest}, and the site gives no count ({refused})");
+            (Some(count), why)
+        }
+        None => (None, format!("not known: the site gives no count ({refused})")),
     })
+}
+
+fn in_words(count: Count) -> String {
+    match count.rankings {
+        None => format!("{} posts by the site's count, asked with one request", count.posts),
+        Some(rankings) => format!(
+            "{} places in {rankings} rankings, if all are as long as the latest, asked with one request",
+            count.posts
+        ),
+    }
+}
+
+/// An error that only says that the site has no such answer, in words.
+///
+/// # Errors
+/// Any other: the site is not to be asked further, or the run ends.
+fn shrugged(error: HttpError) -> anyhow::Result<String> {
+    match error {
+        HttpError::Refused { .. } | HttpError::Failed { .. } => Ok(error.to_string()),
+        HttpError::Stopped => Err(Interrupted.into()),
+        other => Err(other.into()),
+    }
 }
 
 /// The highest post of the first page, where there is one.
@@ -131,22 +158,17 @@ async fn first_page(client: &Client, request: &CrawlRequest) -> anyhow::Result<O
     let span = Span::default();
     let answer = match client.get(&Ask::api(&search.page_url(span), MOST_BYTES)).await {
         Ok(answer) => answer,
-        Err(HttpError::Stopped) => return Err(Interrupted.into()),
-        Err(_) => return Ok(None),
+        Err(error) => {
+            shrugged(error)?;
+            return Ok(None);
+        }
     };
     let page = search.parse(&answer.bytes, span, now()).unwrap_or_default();
     let highest = page.posts.iter().map(|post| post.number.unsigned_abs()).max();
     Ok(highest)
 }
 
-/// What the request's listing costs from its begin, for an error that asks for it.
-///
-/// # Errors
-/// As [`of_listing`].
-pub async fn in_words(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> anyhow::Result<String> {
-    let counted = count(catalog, client, request).await?;
-    Ok(match counted.posts {
-        Some(posts) => format!("with {} requests ({})", requests(request, posts), counted.why),
-        None => format!("at a cost {}", counted.why),
-    })
+/// A count with its noun.
+pub fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

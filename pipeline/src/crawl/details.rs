@@ -74,6 +74,10 @@ impl Details<'_> {
 
     fn wanted<'known>(&self, post: &Post, known: Option<&'known Post>) -> Wanted<'known> {
         let search = self.request.search();
+        // Not asked for: it is not recorded either, and so would be asked for again and again.
+        if self.denied.refuses(post) {
+            return Wanted::Row;
+        }
         if search.detail_url(post, self.html).is_none() {
             // A ranking has the counters of its day: a later look at the work stays.
             return match known {

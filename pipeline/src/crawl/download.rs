@@ -140,7 +140,7 @@ impl Download<'_> {
     /// of it; ends where the run is to end.
     fn pending(&self, reading: Reading, pictures: &Pictures<'_>) -> impl Stream<Item = anyhow::Result<(Pending, u64)>> {
         stream::try_unfold(reading, move |mut reading: Reading| async move {
-            if self.stop.requested() || reading.left == 0 {
+            if self.stop.requested() || self.fetcher.client.has_ended() || reading.left == 0 {
                 return Ok(None);
             }
             if reading.portion.is_empty() {
@@ -156,7 +156,8 @@ impl Download<'_> {
         })
     }
 
-    /// Writes outcomes in batches; a batch is written before any error is passed on.
+    /// Writes outcomes in batches. After an error nothing more is begun, and what receives bytes comes
+    /// to its end, so that no picture is stored without its row; then the error is passed on.
     async fn record_all(
         &self,
         fetches: impl Stream<Item = anyhow::Result<Fetch>>,
@@ -164,26 +165,34 @@ impl Download<'_> {
     ) -> anyhow::Result<Fetched> {
         let mut fetched = Fetched::default();
         let mut fetches = std::pin::pin!(fetches);
-        let ended = loop {
+        let mut failure = None;
+        loop {
             let mut batch = Vec::new();
-            let ended = self.gather(&mut fetches, &mut batch, &mut fetched, pictures).await;
+            let more = self
+                .gather(&mut fetches, &mut batch, &mut fetched, &mut failure, pictures)
+                .await;
             self.write(batch, &mut fetched).await?;
             pictures.recorded(&fetched);
-            if let Some(ended) = ended {
-                break ended;
+            if !more {
+                break;
             }
-        };
-        ended.map(|()| fetched)
+        }
+        match failure {
+            Some(failure) => Err(failure),
+            None if self.stop.requested() => Err(Interrupted.into()),
+            None => Ok(fetched),
+        }
     }
 
-    /// Fills a batch; says how the run ends, where it does.
+    /// Fills a batch; says whether there is more to come.
     async fn gather(
         &self,
         fetches: &mut (impl Stream<Item = anyhow::Result<Fetch>> + Unpin),
         batch: &mut Vec<Arrival>,
         fetched: &mut Fetched,
+        failure: &mut Option<anyhow::Error>,
         pictures: &Pictures<'_>,
-    ) -> Option<anyhow::Result<()>> {
+    ) -> bool {
         let mut deadline = None;
         let mut later_in_a_row = 0;
         while batch.len() < BATCH {
@@ -192,21 +201,24 @@ impl Download<'_> {
                 None => fetches.next().await,
                 Some(deadline) => match timeout_at(deadline, fetches.next()).await {
                     Ok(next) => next,
-                    Err(_) => return None,
+                    Err(_) => return true,
                 },
             };
             let fetch = match next {
                 Some(Ok(fetch)) => fetch,
-                Some(Err(error)) => return Some(Err(error)),
-                None if self.stop.requested() => return Some(Err(Interrupted.into())),
-                None => return Some(Ok(())),
+                Some(Err(error)) => {
+                    failure.get_or_insert(error);
+                    self.fetcher.client.end();
+                    continue;
+                }
+                None => return false,
             };
             let before = batch.len();
             if let Some(why) = take(fetch, batch, fetched, pictures) {
                 *fetched.later.entry(why).or_default() += 1;
                 later_in_a_row += 1;
                 if later_in_a_row == MOST_LATER {
-                    return Some(Ok(()));
+                    self.fetcher.client.end();
                 }
             }
             if batch.len() > before {
@@ -214,7 +226,7 @@ impl Download<'_> {
                 deadline = deadline.or_else(|| Some(Instant::now() + BATCH_AGE));
             }
         }
-        None
+        true
     }
 
     async fn write(&self, batch: Vec<Arrival>, fetched: &mut Fetched) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use url::Url;
 use vision::picture::Limits;
 
 use super::arrival;
-use super::http::{Answer, Ask, Client, HttpError, Known};
+use super::http::{Answer, Ask, Client, HttpError, Known, NO_TRAINING};
 use super::request::{CrawlRequest, Form};
 use super::settings::CrawlSettings;
 use super::source::FileUrls;
@@ -16,6 +16,7 @@ use crate::catalog::files::{self, Earlier, File, Outcome, Pending};
 use crate::catalog::images::Image;
 use crate::catalog::posts::Post;
 use crate::catalog::{Catalog, now};
+use crate::quarantine::{Origin, Quarantine};
 
 /// A list of a work's pictures is some 50 KB.
 const MOST_LIST_BYTES: u64 = 8_000_000;
@@ -87,6 +88,8 @@ pub struct Fetcher<'run> {
     pub settings: &'run CrawlSettings,
     /// What is not to be stored.
     pub denied: &'run Denied,
+    /// Where files go that are not what their post says.
+    pub quarantine: Quarantine,
 }
 
 impl Fetcher<'_> {
@@ -229,14 +232,20 @@ impl Fetcher<'_> {
             Ok(url) => url,
             Err(detail) => return refused("foreign-host", detail),
         };
-        if let Some(film) = film(&url) {
-            return refused("no-picture", format!("its name ends in .{film}"));
+        // The first frame alone, which some sites show as a file, is not what was liked.
+        let of_post = wanted.post.extension.as_deref().and_then(film);
+        if let Some(film) = of_post.or_else(|| film(url.path().rsplit_once('.')?.1)) {
+            return refused("no-picture", format!("the site calls it .{film}"));
         }
+        self.store.check_room()?;
         let answer = match self.ask(&url, wanted).await {
             Ok(answer) => answer,
             Err(error) => {
                 return missed(error).map(|missed| match missed {
-                    Missed::Outcome(outcome) => arrived(wanted.file(outcome)),
+                    Missed::Outcome(outcome) => arrived(File {
+                        robots: forbidden(&outcome),
+                        ..wanted.file(outcome)
+                    }),
                     Missed::Try(tried) => tried,
                 });
             }
@@ -250,7 +259,7 @@ impl Fetcher<'_> {
         let kept = match known {
             Some(image) => Ok((image, None)),
             None => self
-                .keep(answer, wanted)
+                .keep(answer, wanted, &url)
                 .await?
                 .map(|image| (image.image.clone(), Some(image))),
         };
@@ -285,8 +294,14 @@ impl Fetcher<'_> {
     }
 
     /// Checks a picture and puts it into the store.
-    async fn keep(&self, answer: Answer, wanted: &Wanted<'_>) -> anyhow::Result<Result<Image, Outcome>> {
-        let (store, deny) = (self.store.clone(), self.denied.clone());
+    async fn keep(&self, answer: Answer, wanted: &Wanted<'_>, url: &Url) -> anyhow::Result<Result<Image, Outcome>> {
+        let (store, deny, quarantine) = (self.store.clone(), self.denied.clone(), self.quarantine.clone());
+        let origin = Origin {
+            source: wanted.post.source.clone(),
+            post: wanted.post.post.clone(),
+            page: wanted.page,
+            url: url.to_string(),
+        };
         // The site names the MD5 of the original alone.
         let md5 = wanted
             .post
@@ -296,7 +311,10 @@ impl Fetcher<'_> {
         let checked = tokio::task::spawn_blocking(move || {
             let image = match arrival::check(&answer, md5.as_deref(), &Limits::default(), now()) {
                 Ok(image) => image,
-                Err(outcome) => return anyhow::Ok(Err(outcome)),
+                Err(outcome) => {
+                    quarantine.keep(&answer.bytes, &origin, &outcome)?;
+                    return anyhow::Ok(Err(outcome));
+                }
             };
             if deny.has_image(&image) {
                 return Ok(Err(denied(Some(&image.md5))));
@@ -332,6 +350,17 @@ fn missed(error: HttpError) -> anyhow::Result<Missed> {
     })
 }
 
+/// The X-Robots-Tag for which a file was refused.
+fn forbidden(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Refused {
+            reason: NO_TRAINING,
+            detail,
+        } => Some(detail.clone()),
+        _ => None,
+    }
+}
+
 fn arrived(file: File) -> Try {
     Try::Arrived(Box::new(Arrival {
         file,
@@ -353,9 +382,8 @@ fn choose<'urls>(form: Form, file: &'urls FileUrls, jpeg: Option<&'urls str>) ->
     Some((asked, variant))
 }
 
-/// The extension, where a URL's name is one of a film or an archive.
-fn film(url: &Url) -> Option<&'static str> {
-    let (_, extension) = url.path().rsplit_once('.')?;
+/// The extension, where it is one of a film or an archive.
+fn film(extension: &str) -> Option<&'static str> {
     FILMS.into_iter().find(|film| film.eq_ignore_ascii_case(extension))
 }
 
@@ -398,13 +426,5 @@ mod tests {
             assert_eq!(chosen, Some(expected));
         }
         assert_eq!(choose(Form::Original, &FileUrls::default(), Some("/a.jpg")), None);
-    }
-
-    #[test]
-    fn films_and_archives_are_known_by_their_names() {
-        let film_of = |text: &str| film(&Url::parse(text).expect("a URL"));
-        assert_eq!(film_of("https://a.example/x/y.WEBM?v=1"), Some("webm"));
-        assert_eq!(film_of("https://a.example/x.zip/y"), None);
-        assert_eq!(film_of("https://a.example/x.png"), None);
     }
 }

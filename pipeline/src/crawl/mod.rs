@@ -4,6 +4,7 @@
 //! run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome for.
 
 mod arrival;
+pub mod check;
 mod cost;
 mod details;
 mod download;
@@ -32,9 +33,11 @@ use crate::catalog::denied::Denied;
 use crate::catalog::files::{self, Window};
 use crate::journal::{Event, Journal};
 use crate::outcome::Tally;
+use crate::quarantine::Quarantine;
 use download::{Download, Fetched};
 use fetch::Fetcher;
 use listing::Listing;
+use plan::Plan;
 use progress::Progress;
 
 /// Runs a crawl.
@@ -52,7 +55,7 @@ pub async fn run(
     let (settings, stop) = (network.settings(), network.stop());
     let client = network.client(request).await?;
     let request = &share::begin(catalog, &client, request).await?;
-    begin(request, settings, journal);
+    begin(request, &plan::header(&client, request, settings).await?, journal);
     let denied = Denied::load(catalog).await?;
     let progress = Progress::listing(journal, &request.name);
     let listing = Listing {
@@ -79,10 +82,12 @@ pub async fn run(
             request,
             settings,
             denied: &denied,
+            quarantine: Quarantine::beside(store, &denied, settings.quarantine_megabytes)?,
         };
         let download = Download { fetcher, journal, stop };
         (request, download.run().await?)
     };
+    network.save().await?;
     let attempts = i64::from(settings.file_attempts);
     let all = Window::below(i64::MAX);
     let waiting = files::count_pending(catalog, &request.selection, attempts, all).await?;
@@ -93,35 +98,23 @@ pub async fn run(
 ///
 /// # Errors
 /// As [`run`].
-pub async fn dry_run(
-    catalog: &Catalog,
-    network: &Network,
-    settings: &CrawlSettings,
-    request: &CrawlRequest,
-) -> anyhow::Result<String> {
+pub async fn dry_run(catalog: &Catalog, network: &Network, request: &CrawlRequest) -> anyhow::Result<String> {
     let client = network.client(request).await?;
     let request = share::begin(catalog, &client, request).await?;
-    let plan = plan::dry_run(catalog, &client, &request, settings).await?;
+    let plan = plan::dry_run(catalog, &client, &request, network.settings()).await?;
     Ok(format!("crawl {} at {}, not done:\n{plan}", request.name, request.root))
 }
 
 /// Says what is asked, and what is checked here only.
-fn begin(request: &CrawlRequest, settings: &CrawlSettings, journal: &Journal) {
+fn begin(request: &CrawlRequest, plan: &Plan, journal: &Journal) {
     let query = request.search().query();
-    let likes = request.search().likes().describe();
-    let header = plan::header(request, settings).to_string();
-    journal.say(&format!(
-        "crawl {} at {}\n{}",
-        request.name,
-        request.root,
-        header.trim_end()
-    ));
+    journal.say(format!("crawl {} at {}\n{plan}", request.name, request.root).trim_end());
     journal.event(&Event::Crawl {
         site: &request.name,
         root: request.root.as_str(),
         query: &query.words,
         residue: &query.residue,
         filters: &request.query,
-        likes,
+        likes: request.search().likes().describe(),
     });
 }

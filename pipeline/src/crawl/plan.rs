@@ -3,8 +3,10 @@
 
 use std::fmt;
 
+use dataset::failure::Interrupted;
+
 use super::cost;
-use super::http::Client;
+use super::http::{Client, HttpError};
 use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
 use crate::catalog::files::{self, Window};
@@ -32,7 +34,22 @@ impl fmt::Display for Plan {
 
 /// What the site is asked, what is left to the check of each row, and how likes, files and pace are
 /// understood.
-pub fn header(request: &CrawlRequest, settings: &CrawlSettings) -> Plan {
+///
+/// # Errors
+/// [`Interrupted`].
+pub async fn header(client: &Client, request: &CrawlRequest, settings: &CrawlSettings) -> anyhow::Result<Plan> {
+    let verdict = match client.verdict(&request.root).await {
+        Ok(verdict) => verdict,
+        Err(HttpError::Stopped) => return Err(Interrupted.into()),
+        // The listing meets the same, and knows whether that is a failure.
+        Err(error) => error.to_string(),
+    };
+    let mut plan = in_words(request, settings);
+    plan.line("robots", verdict);
+    Ok(plan)
+}
+
+fn in_words(request: &CrawlRequest, settings: &CrawlSettings) -> Plan {
     let mut plan = Plan::default();
     let query = request.search().query();
     plan.line("asks", query.words);
@@ -100,7 +117,7 @@ pub async fn dry_run(
     request: &CrawlRequest,
     settings: &CrawlSettings,
 ) -> anyhow::Result<Plan> {
-    let mut plan = header(request, settings);
+    let mut plan = header(client, request, settings).await?;
     let cursor = cursors::load(catalog, &request.name, &request.query).await?;
     let listed = posts::count(catalog, &request.listing, None).await?;
     let selected = posts::count(catalog, &request.selection, None).await?;
@@ -121,7 +138,7 @@ pub async fn dry_run(
     plan.line(
         "listing",
         match cost.requests {
-            Some(requests) => format!("{requests} requests ({})", cost.why),
+            Some(requests) => format!("{} ({})", cost::plural(requests, "request"), cost.why),
             None => format!("an unknown number of requests ({})", cost.why),
         },
     );
@@ -157,5 +174,8 @@ fn time(requests: u64, request: &CrawlRequest, settings: &CrawlSettings) -> Stri
         minutes @ 2..60 => format!("{minutes} minutes"),
         minutes => format!("{} h {} min", minutes / 60, minutes % 60),
     };
-    format!("{time} for {requests} requests, if one host serves them all")
+    format!(
+        "{time} for {}, if one host serves them all",
+        cost::plural(requests, "request")
+    )
 }

@@ -6,6 +6,7 @@ use super::request::CrawlRequest;
 use crate::catalog::Catalog;
 use crate::catalog::top::{self, Listing, Year};
 use crate::popularity::{note_small, unlisted};
+use crate::selection::SelectionArgs;
 
 /// The request with the listing that it refreshes: a finished one that holds all posts the share is
 /// of. Others come back as they were.
@@ -17,11 +18,20 @@ pub async fn begin(catalog: &Catalog, client: &Client, request: &CrawlRequest) -
         return Ok(request.clone());
     }
     let Some(listing) = covering(catalog, request).await? else {
-        let cost = cost::in_words(catalog, client, request).await?;
-        return Err(unlisted(&request.name, &request.selection, &cost).into());
+        let cost = cost::of_first(catalog, client, request).await?;
+        let cost = match cost.requests {
+            Some(requests) => format!("with {} ({})", cost::plural(requests, "request"), cost.why),
+            None => format!("at a cost {}", cost.why),
+        };
+        let root = root_of(&request.query);
+        return Err(unlisted(catalog, &request.name, &request.selection, root, &cost)
+            .await?
+            .into());
     };
+    // Times ago count from today again, as in any refresh.
+    let today = SelectionArgs::from_key(&listing.query).and_then(|args| args.resolve().ok());
     let refreshed = CrawlRequest {
-        listing: listing.selection,
+        listing: today.unwrap_or(listing.selection),
         query: listing.query,
         ..request.clone()
     };
@@ -47,7 +57,7 @@ async fn with_thresholds(catalog: &Catalog, request: &CrawlRequest) -> anyhow::R
     };
     let years = match covering(catalog, request).await? {
         None => Vec::new(),
-        Some(listing) => top::years(catalog, &request.name, &request.selection, percent, listing.finished_at).await?,
+        Some(listing) => top::years(catalog, &request.name, &request.selection, percent, &listing).await?,
     };
     settled.selection.thresholds = years.iter().map(|year| year.threshold.clone()).collect();
     Ok((settled, years))
@@ -55,13 +65,12 @@ async fn with_thresholds(catalog: &Catalog, request: &CrawlRequest) -> anyhow::R
 
 /// The narrowest finished listing of the same site, at the same root.
 async fn covering(catalog: &Catalog, request: &CrawlRequest) -> anyhow::Result<Option<Listing>> {
-    let root = |query: &str| {
-        query
-            .split(' ')
-            .find(|word| word.starts_with("root="))
-            .map(str::to_string)
-    };
     let listings = top::covering(catalog, &request.name, &request.selection).await?;
-    let here = root(&request.query);
-    Ok(listings.into_iter().find(|listing| root(&listing.query) == here))
+    let here = root_of(&request.query);
+    Ok(listings.into_iter().find(|listing| root_of(&listing.query) == here))
+}
+
+/// The root in a listing's text, where it is not the site's own.
+fn root_of(query: &str) -> Option<&str> {
+    query.split(' ').find_map(|word| word.strip_prefix("root="))
 }

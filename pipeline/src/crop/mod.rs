@@ -2,6 +2,7 @@
 //! of a few worker threads with a detector of its own, so that every core is busy whatever the
 //! share of decoding in the work; bounded channels keep the pictures in memory to a few.
 
+mod originals;
 mod picture;
 mod select;
 mod settings;
@@ -47,6 +48,8 @@ pub struct CropRequest {
     pub selection: Selection,
     /// At most so many pictures.
     pub limit: Option<u64>,
+    /// Whether pictures are dropped from the store once their heads are in it.
+    pub drop_originals: bool,
 }
 
 impl Args {
@@ -58,6 +61,7 @@ impl Args {
         Ok(CropRequest {
             selection: self.select.resolve()?,
             limit: self.limit,
+            drop_originals: false,
         })
     }
 }
@@ -80,9 +84,10 @@ pub async fn run(
     if selected == 0 {
         return Err(select::nothing_selected(catalog, &request.selection).await?);
     }
+    let lost = detections::count_lost(catalog, &request.selection, &key).await?;
     let pending_now = pending.min(request.limit.unwrap_or(u64::MAX));
     let mut tally = Tally {
-        skipped: selected - pending,
+        skipped: selected - pending - lost,
         ..Tally::default()
     };
     tally.line("pictures selected", selected);
@@ -115,6 +120,14 @@ pub async fn run(
         return Err(Interrupted.into());
     }
     counts.fill(&mut tally);
+    if lost > 0 {
+        tally.line("dropped pictures that cannot be looked at again", lost);
+    }
+    if request.drop_originals {
+        let (dropped, bytes) = originals::drop_all(catalog, store, &key, stop).await?;
+        tally.line("originals dropped", dropped);
+        tally.line("bytes dropped", bytes);
+    }
     Ok(tally)
 }
 

@@ -221,6 +221,7 @@ fn post(source: &str, found: &Found, image: Option<&Image>) -> Post {
         file_size: Some(found.bytes),
         width: image.map(|image| image.width),
         height: image.map(|image| image.height),
+        extension: image.map(|image| image.format.extension().into()),
         ..Post::default()
     }
 }

@@ -57,7 +57,7 @@ pub enum Command {
         name: String,
         /// Which posts' heads
         #[command(flatten)]
-        select: SelectionArgs,
+        select: Box<SelectionArgs>,
     },
     /// Lists all versions
     #[command(after_help = "Example: pipeline manifest list --json")]

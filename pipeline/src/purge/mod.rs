@@ -19,6 +19,7 @@ use dataset::manifest::Tombstones;
 use crate::catalog::denied::Entry;
 use crate::catalog::{Catalog, removals};
 use crate::outcome::Tally;
+use crate::quarantine;
 
 pub use list::{allow, print_list};
 pub use plan::Plan;
@@ -101,6 +102,11 @@ pub async fn run(catalog: &Catalog, store: &Store, data: &Path, plan: &Plan) -> 
     for (name, heads) in &plan.tombstones {
         Tombstones::add(&manifests.join(name), heads.iter().cloned())?;
     }
+    // First: after a kill only the removals table is worked off.
+    let gone = &plan.gone;
+    quarantine::forget(store, |post, hash| {
+        gone.posts.contains_key(post) || gone.images.contains_key(hash)
+    })?;
     let mut write = catalog.write().await?;
     removals::record(&mut write, &plan.gone).await?;
     write.commit().await.context("cannot purge; nothing was removed yet")?;

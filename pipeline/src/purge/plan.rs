@@ -41,17 +41,7 @@ impl Plan {
     /// Where the catalog or a manifest cannot be read.
     pub async fn of(catalog: &Catalog, store: &Store, manifests: &Path, asked: &[Entry]) -> anyhow::Result<Self> {
         let frozen = read_all(manifests, store)?;
-        let mut posts: BTreeMap<PostKey, Entry> = BTreeMap::new();
-        let mut untold = Vec::new();
-        for entry in asked {
-            for post in posts_of(catalog, &frozen, entry).await? {
-                posts.entry(post).or_insert_with(|| entry.clone());
-            }
-            if entry.kind == Kind::Artist {
-                let count = purge::untold(catalog, site_of(entry), &entry.name).await?;
-                untold.extend((count > 0).then(|| (entry.clone(), count)));
-            }
-        }
+        let (posts, untold) = find(catalog, &frozen, asked).await?;
         let keys: BTreeSet<PostKey> = posts.keys().cloned().collect();
         let known = purge::known(catalog, &keys).await?;
         let rows: Vec<&ManifestRow> = frozen
@@ -196,6 +186,26 @@ fn read_all(manifests: &Path, store: &Store) -> anyhow::Result<BTreeMap<String, 
         Ok((name, frozen))
     });
     read.collect()
+}
+
+/// The posts that are asked for, each with its entry, and what [`Plan::untold`] says.
+async fn find(
+    catalog: &Catalog,
+    frozen: &BTreeMap<String, Frozen>,
+    asked: &[Entry],
+) -> anyhow::Result<(BTreeMap<PostKey, Entry>, Vec<(Entry, u64)>)> {
+    let mut posts: BTreeMap<PostKey, Entry> = BTreeMap::new();
+    let mut untold = Vec::new();
+    for entry in asked {
+        for post in posts_of(catalog, frozen, entry).await? {
+            posts.entry(post).or_insert_with(|| entry.clone());
+        }
+        if entry.kind == Kind::Artist {
+            let count = purge::untold(catalog, site_of(entry), &entry.name).await?;
+            untold.extend((count > 0).then(|| (entry.clone(), count)));
+        }
+    }
+    Ok((posts, untold))
 }
 
 /// The posts that an entry asks for.

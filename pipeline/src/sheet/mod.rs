@@ -83,11 +83,15 @@ pub async fn run(
         let faces = samples::faces(catalog, digests, &picture.image).await?;
         pictures.push((picture, faces));
     }
+    let dropped = samples::dropped(catalog, digests).await?;
+    if dropped > 0 {
+        tally.line("pictures not shown: originals dropped", dropped);
+    }
     if !pictures.is_empty() {
         tally.line("pictures.png", pictures.len() as u64);
         tally.done += 1;
         let store = store.clone();
-        let drawn = tokio::task::spawn_blocking(move || picture_sheet(&pictures, &store));
+        let drawn = tokio::task::spawn_blocking(move || picture_sheet(&pictures, dropped, &store));
         save(&drawn.await??, &out.join("pictures.png"))?;
     }
     println!("sheets are in {}", out.display());
@@ -110,7 +114,11 @@ fn head_sheet(title: &str, heads: &[SampleHead], colour: Rgb<u8>, store: &Store)
     Ok(sheet(title, &tiles, HEAD, 10))
 }
 
-fn picture_sheet(pictures: &[(SamplePicture, Vec<SampleFace>)], store: &Store) -> anyhow::Result<RgbImage> {
+fn picture_sheet(
+    pictures: &[(SamplePicture, Vec<SampleFace>)],
+    dropped: u64,
+    store: &Store,
+) -> anyhow::Result<RgbImage> {
     let tiles: anyhow::Result<Vec<Option<Tile>>> = pictures
         .par_iter()
         .map(|(picture, faces)| {
@@ -123,7 +131,10 @@ fn picture_sheet(pictures: &[(SamplePicture, Vec<SampleFace>)], store: &Store) -
         })
         .collect();
     let tiles: Vec<Tile> = tiles?.into_iter().flatten().collect();
-    let title = format!("{} pictures: green accepted, red refused, grey not cut", tiles.len());
+    let mut title = format!("{} pictures: green accepted, red refused, grey not cut", tiles.len());
+    if dropped > 0 {
+        title.push_str(&format!("; {dropped} more are dropped"));
+    }
     Ok(sheet(&title, &tiles, PICTURE, 5))
 }
 

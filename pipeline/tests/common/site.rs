@@ -6,7 +6,7 @@ use dataset::Store;
 use pipeline::catalog::Catalog;
 use pipeline::catalog::posts::{self, Post};
 use pipeline::crawl::source::Dialect;
-use pipeline::crawl::{self, Args, CrawlSettings, Network, SiteSettings};
+use pipeline::crawl::{self, Args, CrawlRequest, CrawlSettings, Network, SiteSettings};
 use pipeline::journal::Journal;
 use pipeline::outcome::Tally;
 use pipeline::stop::Stop;
@@ -66,8 +66,8 @@ impl Site {
         }
     }
 
-    /// Crawls once.
-    pub async fn run(&self, args: Args) -> anyhow::Result<Tally> {
+    /// What a command line asks of the board.
+    pub fn request(&self, args: Args) -> anyhow::Result<CrawlRequest> {
         let args = Args {
             root: Some(args.root.unwrap_or_else(|| self.server.root_url())),
             site: if args.site.is_empty() {
@@ -78,10 +78,18 @@ impl Site {
             ..args
         };
         let sites = BTreeMap::from([(args.site.clone(), self.site.clone())]);
-        let request = args.resolve(&self.settings, &sites)?;
-        let stop = Stop::never();
-        let network = Network::new(&self.catalog, &self.settings, &stop);
-        crawl::run(&self.catalog, &self.store, &network, &request, &Journal::default()).await
+        Ok(args.resolve(&self.settings, &sites)?)
+    }
+
+    /// The way to the board.
+    pub fn network(&self) -> Network {
+        Network::new(&self.catalog, &self.settings, &Stop::never())
+    }
+
+    /// Crawls once.
+    pub async fn run(&self, args: Args) -> anyhow::Result<Tally> {
+        let (request, journal) = (self.request(args)?, Journal::default());
+        crawl::run(&self.catalog, &self.store, &self.network(), &request, &journal).await
     }
 
     /// Crawls, and expects no error.

@@ -68,7 +68,7 @@ impl House {
         let format = Format::sniff(bytes).unwrap_or(Format::Png);
         let hash = hex::encode(Sha256::digest(bytes));
         let key = Key::image(&hash, format.extension()).expect("a hash");
-        self.store.put(&key, bytes.to_vec()).await.expect("stores");
+        self.store.put_blocking(&key, bytes).expect("stores");
         let image = Image {
             image: hash.clone(),
             format,
@@ -90,7 +90,10 @@ impl House {
 
     /// Crops and judges what the selection asks for.
     pub async fn crop(&self, selection: Selection) -> anyhow::Result<Tally> {
-        let request = CropRequest { selection, limit: None };
+        let request = CropRequest {
+            selection,
+            ..CropRequest::default()
+        };
         let stop = Stop::never();
         let tally = crop::run(&self.catalog, &self.store, &self.crop, &request, &stop).await?;
         curate::run(&self.catalog, &self.curate, &stop).await?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use pipeline::catalog::Catalog;
 
-use crate::fixture::{picture, png, tables_of};
+use crate::fixture::{picture, png, rows_of, tables_of};
 use crate::model;
 
 const PICTURES: u32 = 40;
@@ -40,6 +40,30 @@ fn kill(data: &Path, words: &[&str], whole: Duration, seed: u32) {
     // An error means that it had ended by itself: a moment after the last.
     let _ = child.kill();
     child.wait().expect("ends");
+}
+
+/// Every row that a purge may touch, every file but the database's and the lock.
+async fn state_after_purge(data: &Path) -> Vec<String> {
+    let mut state = state(data).await;
+    let catalog = Catalog::open(&Catalog::sqlite_url(&data.join("catalog.sqlite")))
+        .await
+        .expect("opens");
+    for sql in [
+        "SELECT source, post FROM posts ORDER BY source, post",
+        "SELECT source, post, image FROM files ORDER BY source, post",
+        "SELECT image FROM images ORDER BY image",
+        "SELECT kind, source, name, because FROM denied ORDER BY kind, source, name",
+        "SELECT object FROM removals",
+    ] {
+        state.extend(rows_of(&catalog, sql).await);
+    }
+    catalog.close().await;
+    for folder in ["packs", "sheets"] {
+        let paths = dataset::files::sorted_entries(&data.join(folder)).expect("lists");
+        let names = paths.iter().filter_map(|path| path.file_name());
+        state.extend(names.map(|name| format!("{folder}/{}", name.display())));
+    }
+    state
 }
 
 /// A data folder with imported pictures, closed, beside its settings.
@@ -84,6 +108,9 @@ async fn state(data: &Path) -> Vec<String> {
         .await
         .expect("opens");
     let mut state = tables_of(&catalog).await;
+    let dropped =
+        "SELECT image, CASE WHEN dropped_at > 0 THEN 1 ELSE dropped_at END AS dropped FROM images ORDER BY image";
+    state.extend(rows_of(&catalog, dropped).await);
     catalog.close().await;
     let mut folders = vec![data.join("manifests"), data.join("store")];
     while let Some(folder) = folders.pop() {
@@ -103,12 +130,16 @@ async fn state(data: &Path) -> Vec<String> {
 async fn a_killed_crop_ends_as_an_undisturbed_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let template = template(folder.path()).await;
+    let settings = format!("{SETTINGS}[store]\nkeep_originals = false\n");
+    std::fs::write(folder.path().join("stages.toml"), settings).expect("writes");
     let calm = folder.path().join("calm");
     copy(&template, &calm);
     let begun = Instant::now();
     finish(&calm, &["crop"]);
     let whole = begun.elapsed();
     let expected = state(&calm).await;
+    let kept = expected.iter().filter(|line| line.starts_with("store/images/")).count();
+    assert_eq!(kept, 0, "all originals are dropped");
     assert!(expected.iter().any(|line| line.contains("duplicate")) && expected.len() > 300);
     // Five kills in a row each time: what one leaves is what the next begins with.
     for round in 0..KILLS / 5 {
@@ -146,6 +177,51 @@ async fn a_killed_manifest_is_whole_or_absent_and_made_again() {
         finish(&data, &words);
         assert_eq!(state(&data).await, expected, "moment {seed}");
         finish(&data, &["manifest", "verify", "v1"]);
+        std::fs::remove_dir_all(&data).expect("removes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_purge_is_finished_by_whatever_writes_next() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let template = template(folder.path()).await;
+    finish(&template, &["crop"]);
+    finish(&template, &["manifest", "create", "v1"]);
+    std::fs::create_dir(template.join("packs")).expect("a folder");
+    std::fs::write(template.join("packs/old.pack"), b"").expect("writes");
+    finish(&template, &["sheet"]);
+    let untouched = state_after_purge(&template).await;
+    let posts: Vec<String> = (0..PICTURES / 2)
+        .map(|number| format!("import:set/{number:02}.png"))
+        .collect();
+    let mut words = vec!["purge"];
+    for post in &posts {
+        words.extend(["--post", post]);
+    }
+    let calm = folder.path().join("calm");
+    copy(&template, &calm);
+    let begun = Instant::now();
+    finish(&calm, &words);
+    let whole = begun.elapsed();
+    let expected = state_after_purge(&calm).await;
+    finish(&calm, &["manifest", "verify", "v1"]);
+    for seed in 0..KILLS {
+        let data = folder.path().join("killed");
+        copy(&template, &data);
+        kill(&data, &words, whole, seed + 300);
+        // Whatever stands, the version can be verified: no head is missed that is not known as purged.
+        let (place, store) = (data.join("manifests/v1"), data.join("store"));
+        let store = dataset::Store::open(&store).expect("opens");
+        let report = dataset::manifest::verify(&place, &store, false).expect("verifies");
+        assert!(report.problems.is_empty(), "moment {seed}: {:?}", report.problems);
+        finish(&data, &["curate"]);
+        let tombstones = |line: &&String| line.starts_with("manifests/v1/tombstones");
+        let between = state_after_purge(&data).await;
+        let whole = between == expected;
+        let nothing = between.iter().filter(|line| !tombstones(line)).eq(untouched.iter());
+        assert!(whole || nothing, "moment {seed}: half a purge was left");
+        finish(&data, &words);
+        assert_eq!(state_after_purge(&data).await, expected, "moment {seed}");
         std::fs::remove_dir_all(&data).expect("removes");
     }
 }

@@ -30,4 +30,5 @@ mod import;
 mod kill;
 mod manifest;
 mod model;
+mod purge;
 mod show;

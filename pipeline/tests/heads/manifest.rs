@@ -7,7 +7,7 @@ use pipeline::selection::Selection;
 
 use crate::fixture::{House, picture, png};
 
-async fn freeze(house: &House, name: Option<&str>, selection: &Selection) -> anyhow::Result<Creation> {
+pub async fn freeze(house: &House, name: Option<&str>, selection: &Selection) -> anyhow::Result<Creation> {
     let digests = house.digests().await;
     let popularity = BTreeMap::from([("board".to_string(), "likes = score".to_string())]);
     let origin = Origin {

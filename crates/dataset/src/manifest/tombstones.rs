@@ -1,7 +1,7 @@
 //! Heads that a purge took out of a frozen manifest: a list beside the files that never change.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -96,7 +96,7 @@ impl Tombstones {
         hex::encode(hash.finalize())
     }
 
-    fn write(&self, path: &PathBuf) -> Result<(), ManifestError> {
+    fn write(&self, path: &Path) -> Result<(), ManifestError> {
         let list = List {
             format: FORMAT,
             heads: self.heads.clone(),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::clock::{self, BOARD_OFFSET};
 use crate::post::{Access, Post, Status, TagType};
 
-/// The order of the fields is that of the recorded answers.
+/// The fields of the recorded answers.
 #[derive(Serialize)]
 pub(super) struct Row {
     id: u64,
@@ -20,17 +20,12 @@ pub(super) struct Row {
     rating: &'static str,
     image_width: u32,
     image_height: u32,
-    tag_string: String,
     fav_count: u64,
     file_ext: &'static str,
     last_noted_at: Option<String>,
     parent_id: Option<u64>,
     has_children: bool,
     approver_id: Option<u64>,
-    tag_count_general: usize,
-    tag_count_artist: usize,
-    tag_count_character: usize,
-    tag_count_copyright: usize,
     file_size: usize,
     up_score: i64,
     /// Not above 0.
@@ -38,22 +33,40 @@ pub(super) struct Row {
     is_pending: bool,
     is_flagged: bool,
     is_deleted: bool,
-    tag_count: usize,
     updated_at: String,
     is_banned: bool,
     pixiv_id: Option<u64>,
     last_commented_at: Option<String>,
     has_active_children: bool,
     bit_flags: u32,
-    tag_count_meta: usize,
     /// Null for what moves.
     has_large: Option<bool>,
     has_visible_children: bool,
+    #[serde(flatten)]
+    tags: Tags,
+    #[serde(flatten)]
+    addresses: Addresses,
+}
+
+#[derive(Serialize)]
+struct Tags {
+    tag_count: usize,
+    tag_count_general: usize,
+    tag_count_artist: usize,
+    tag_count_character: usize,
+    tag_count_copyright: usize,
+    tag_count_meta: usize,
+    tag_string: String,
     tag_string_general: String,
     tag_string_character: String,
     tag_string_copyright: String,
     tag_string_artist: String,
     tag_string_meta: String,
+}
+
+/// None is there where the viewer may not see the file.
+#[derive(Serialize)]
+struct Addresses {
     #[serde(skip_serializing_if = "Option::is_none")]
     file_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,76 +80,90 @@ const MOVING: [&str; 3] = ["mp4", "webm", "zip"];
 
 pub(super) fn row(post: &Post, has_children: bool, root: &str) -> Row {
     let file = &post.file;
-    let md5 = Some(file.md5.clone()).filter(|_| post.access == Access::Open);
-    let address = |folder: &str, prefix: &str, extension: &str| {
-        let md5 = md5.as_deref()?;
-        let (first, second) = (&md5[..2], &md5[2..4]);
-        Some(format!("{root}/{folder}/{first}/{second}/{prefix}{md5}.{extension}"))
-    };
-    let count = |wanted: &[TagType]| post.tags.iter().filter(|(_, kind)| wanted.contains(kind)).count();
-    // Danbooru has no circles: they count as artists there.
-    let artists = [post.tags_of(TagType::Artist), post.tags_of(TagType::Circle)].join(" ");
     let now_and_then = |every: u64| {
         let seen = post.id.is_multiple_of(every);
         seen.then(|| time(post.created_at + 60 * (post.id % 997) as i64, post.id))
     };
-    let has_large = file.sample.is_some();
     Row {
         id: post.id,
         created_at: time(post.created_at, post.id),
         uploader_id: post.creator_id,
         score: post.score,
         source: post.source.clone(),
+        md5: Some(file.md5.clone()).filter(|_| post.access == Access::Open),
         last_comment_bumped_at: now_and_then(11),
         rating: post.rating.danbooru_letter(),
         image_width: file.width,
         image_height: file.height,
-        tag_string: post.tag_string(),
         fav_count: post.counters.favourites,
         file_ext: file.extension,
         last_noted_at: now_and_then(17),
         parent_id: post.parent_id,
         has_children,
         approver_id: post.id.is_multiple_of(13).then_some(post.creator_id + 1),
-        tag_count_general: count(&[TagType::General]),
-        tag_count_artist: count(&[TagType::Artist, TagType::Circle]),
-        tag_count_character: count(&[TagType::Character]),
-        tag_count_copyright: count(&[TagType::Copyright]),
         file_size: file.size,
         up_score: post.score + post.counters.down_votes as i64,
         down_score: -(post.counters.down_votes as i64),
         is_pending: post.status == Status::Pending,
         is_flagged: false,
         is_deleted: post.status == Status::Deleted,
-        tag_count: post.tags.len(),
         updated_at: time(post.created_at + 14, post.change),
         is_banned: post.access == Access::Banned,
         pixiv_id: pixiv_id(&post.source),
         last_commented_at: now_and_then(11),
         has_active_children: has_children,
         bit_flags: 0,
-        tag_count_meta: count(&[TagType::Meta]),
-        has_large: (!MOVING.contains(&file.extension)).then_some(has_large),
+        has_large: (!MOVING.contains(&file.extension)).then_some(file.sample.is_some()),
         has_visible_children: has_children,
+        tags: tags(post),
+        addresses: addresses(post, root),
+    }
+}
+
+fn tags(post: &Post) -> Tags {
+    let count = |wanted: &[TagType]| post.tags.iter().filter(|(_, kind)| wanted.contains(kind)).count();
+    // Danbooru has no circles: they count as artists there.
+    let artists = [post.tags_of(TagType::Artist), post.tags_of(TagType::Circle)].join(" ");
+    Tags {
+        tag_count: post.tags.len(),
+        tag_count_general: count(&[TagType::General]),
+        tag_count_artist: count(&[TagType::Artist, TagType::Circle]),
+        tag_count_character: count(&[TagType::Character]),
+        tag_count_copyright: count(&[TagType::Copyright]),
+        tag_count_meta: count(&[TagType::Meta]),
+        tag_string: post.tag_string(),
         tag_string_general: post.tags_of(TagType::General),
         tag_string_character: post.tags_of(TagType::Character),
         tag_string_copyright: post.tags_of(TagType::Copyright),
         tag_string_artist: artists.trim().to_owned(),
         tag_string_meta: post.tags_of(TagType::Meta),
-        file_url: address("original", "", file.extension),
-        large_file_url: match has_large {
-            true => address("sample", "sample-", "jpg"),
-            false => address("original", "", file.extension),
+    }
+}
+
+fn addresses(post: &Post, root: &str) -> Addresses {
+    let file = &post.file;
+    let address = |folder: &str, prefix: &str, extension: &str| {
+        let (md5, first, second) = (&file.md5, &file.md5[..2], &file.md5[2..4]);
+        let address = format!("{root}/{folder}/{first}/{second}/{prefix}{md5}.{extension}");
+        Some(address).filter(|_| post.access == Access::Open)
+    };
+    let original = || address("original", "", file.extension);
+    Addresses {
+        file_url: original(),
+        large_file_url: match file.sample {
+            Some(_) => address("sample", "sample-", "jpg"),
+            None => original(),
         },
         preview_file_url: address("preview", "", "jpg"),
-        md5,
     }
 }
 
 /// `2022-09-21T17:22:06.389-03:00`; the thousandths are made up from a number.
 fn time(seconds: i64, number: u64) -> String {
-    let thousandths = number % 1000;
-    clock::written(seconds, BOARD_OFFSET, &format!("%Y-%m-%dT%H:%M:%S.{thousandths:03}%:z"))
+    let mut time = clock::iso(seconds, BOARD_OFFSET);
+    // Before the offset, six characters long.
+    time.insert_str(time.len() - 6, &format!(".{:03}", number % 1000));
+    time
 }
 
 /// The work that a source names.

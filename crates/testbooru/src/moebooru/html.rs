@@ -10,7 +10,7 @@ use super::row::{Row, rows};
 use super::{Listing, tag_types};
 use crate::call::escaped;
 use crate::post::Post;
-use crate::posts::Posts;
+use crate::posts::{Posts, Window};
 use crate::respond::json_text;
 
 /// The list page: a thumbnail a post, and each post as an object that a script registers.
@@ -46,10 +46,9 @@ pub(super) fn post_page(post: &Arc<Post>, posts: &Posts, root: &str) -> String {
     let mut tags = String::new();
     for (name, kind) in &post.tags {
         let (kind, link) = (kind.word(), escaped(name));
-        let count = posts
-            .newest_first(0..u64::MAX)
-            .filter(|met| met.figures().has_tag(name))
-            .count();
+        let everything = || posts.newest_first(Window::default());
+        let count = || everything().filter(|met| met.figures().has_tag(name)).count();
+        let count = posts.total(format!("tag {name}"), count);
         let (attribute, words) = (text(name), text(&name.replace('_', " ")));
         let _ = writeln!(
             tags,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::post::{Figures, Post, Status};
-use crate::posts::{Met, Posts};
+use crate::posts::{Met, Posts, Window};
 use crate::range::{self, Range};
 
 /// More ordinary tags than this are answered with 500, as the sites do.
@@ -88,7 +88,7 @@ impl Query {
     /// The matching posts `skip..skip + take`, by default newest first.
     pub fn select(&self, posts: &Posts, asked: Asked, skip: usize, take: usize) -> Vec<Arc<Post>> {
         // A board of a million posts is walked by keyset: only the posts within the bounds are met.
-        let matching = posts.newest_first(self.ids()).filter(|met| self.matches(met, asked));
+        let matching = posts.newest_first(self.window()).filter(|met| self.matches(met, asked));
         match self.words.get("order").map(String::as_str) {
             Some(order @ ("id" | "score" | "score_asc" | "mpixels" | "mpixels_asc" | "portrait" | "landscape")) => {
                 let mut found: Vec<(i64, Met<'_>)> = matching.map(|met| (place(&met.figures(), order), met)).collect();
@@ -102,14 +102,20 @@ impl Query {
 
     /// How many posts match.
     pub fn count(&self, posts: &Posts, asked: Asked) -> usize {
-        posts
-            .newest_first(self.ids())
-            .filter(|met| self.matches(met, asked))
-            .count()
+        let count = || {
+            posts
+                .newest_first(self.window())
+                .filter(|met| self.matches(met, asked))
+                .count()
+        };
+        posts.total(format!("moebooru {asked:?} {self:?}"), count)
     }
 
-    fn ids(&self) -> std::ops::Range<u64> {
-        self.ranges.get("id").map_or(0..u64::MAX, Range::ids)
+    fn window(&self) -> Window {
+        let ids = self.ranges.get("id").map_or(0..u64::MAX, Range::ids);
+        let times = self.ranges.get("date").map(|days| days.times(clock::BOARD_OFFSET));
+        let (since, until) = times.unwrap_or((i64::MIN, i64::MAX));
+        Window { ids, since, until }
     }
 
     fn matches(&self, met: &Met<'_>, asked: Asked) -> bool {

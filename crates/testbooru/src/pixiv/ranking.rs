@@ -11,7 +11,7 @@ use super::{Refusal, is_shown, logged_in, x_restrict};
 use crate::call::Call;
 use crate::clock::{self, JAPAN_OFFSET};
 use crate::post::{Kind, Post};
-use crate::posts::Posts;
+use crate::posts::{Posts, Window};
 use crate::range;
 use crate::respond;
 
@@ -99,7 +99,13 @@ fn days(posts: &Posts) -> Option<[i64; 2]> {
 /// The ids of a ranking, the most viewed first.
 fn ranked(posts: &Posts, day: i64, (name, days, adult): &(&str, i64, bool), content: &str) -> Vec<u64> {
     let mut found: Vec<(u64, u64)> = Vec::new();
-    for met in posts.newest_first(0..u64::MAX) {
+    let start = |day: i64| clock::start(day, JAPAN_OFFSET);
+    let window = Window {
+        since: start(day + 1 - days),
+        until: start(day + 1),
+        ..Window::default()
+    };
+    for met in posts.newest_first(window) {
         let figures = met.figures();
         let age = day - clock::day(figures.created_at, JAPAN_OFFSET);
         let wanted = (0..*days).contains(&age)
@@ -127,7 +133,7 @@ fn row(post: &Post, uploaded: i64, rank: usize, root: &str) -> Value {
     let mut row = json!({
         "title": title(post),
         "date": clock::written(post.created_at, JAPAN_OFFSET, "%Y年%m月%d日 %H:%M"),
-        "tags": tags(&figures),
+        "tags": tags(&figures).collect::<Vec<_>>(),
         "url": files::address(root, post, uploaded, 0, Form::Ranked),
         "illust_type": illust_type(post.kind).to_string(),
         "illust_book_style": "0",

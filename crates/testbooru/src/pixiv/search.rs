@@ -10,7 +10,7 @@ use super::{Refusal, is_shown, logged_in, x_restrict};
 use crate::call::Call;
 use crate::clock::{self, JAPAN_OFFSET};
 use crate::post::{Figures, Kind};
-use crate::posts::Posts;
+use crate::posts::{Posts, Window};
 use crate::range;
 use crate::respond;
 
@@ -27,6 +27,7 @@ struct Word {
 }
 
 /// What is searched for.
+#[derive(Debug)]
 struct Search {
     words: Vec<Word>,
     /// Whole tags, not parts of them.
@@ -59,7 +60,7 @@ pub(super) async fn answer(Path(text): Path<String>, call: Call) -> Result<Respo
         })
         .collect::<Option<_>>()
         .unwrap_or_default();
-    let total = search.walk(posts, false).count();
+    let total = posts.total(format!("pixiv {search:?}"), || search.walk(posts, false).count());
     let words: Vec<&str> = search
         .words
         .iter()
@@ -115,9 +116,15 @@ impl Search {
     /// The ids of what is found, newest first or oldest first.
     fn walk<'a>(&'a self, posts: &'a Posts, oldest_first: bool) -> Box<dyn Iterator<Item = u64> + 'a> {
         let id = |figures: Figures<'_>| self.matches(&figures).then_some(figures.id);
+        let start = |day: i64| clock::start(day, JAPAN_OFFSET);
+        let window = Window {
+            since: self.days[0].map_or(i64::MIN, start),
+            until: self.days[1].map_or(i64::MAX, |day| start(day + 1)),
+            ..Window::default()
+        };
         match oldest_first {
-            true => Box::new(posts.oldest_first(0..u64::MAX).filter_map(move |met| id(met.figures()))),
-            false => Box::new(posts.newest_first(0..u64::MAX).filter_map(move |met| id(met.figures()))),
+            true => Box::new(posts.oldest_first(window).filter_map(move |met| id(met.figures()))),
+            false => Box::new(posts.newest_first(window).filter_map(move |met| id(met.figures()))),
         }
     }
 
@@ -137,10 +144,12 @@ impl Search {
     }
 
     fn words_hold(&self, figures: &Figures<'_>) -> bool {
-        let tags: Vec<String> = tags(figures).iter().map(|tag| tag.to_lowercase()).collect();
-        let has = |wanted: &String| match self.whole {
-            true => tags.contains(wanted),
-            false => tags.iter().any(|tag| tag.contains(wanted.as_str())),
+        let has = |wanted: &String| {
+            tags(figures).any(|tag| match self.whole {
+                true => tag.eq_ignore_ascii_case(wanted),
+                // The only tag with a capital is never meant by a part.
+                false => tag.contains(wanted.as_str()) || tag.eq_ignore_ascii_case(wanted),
+            })
         };
         self.words
             .iter()

@@ -17,15 +17,15 @@ const TRANSLATIONS: [(&str, &str); 2] = [("オリジナル", "original"), ("R-18
 
 /// The tags that pixiv has: it knows artists as users, and no types. Original works carry the
 /// Japanese word, works for adults their mark.
-pub(super) fn tags<'a>(figures: &Figures<'a>) -> Vec<&'a str> {
+pub(super) fn tags<'a>(figures: &Figures<'a>) -> impl Iterator<Item = &'a str> + use<'a> {
     let wanted = [TagType::Character, TagType::Copyright, TagType::General];
-    let named = figures.tags.iter().filter(|(_, kind)| wanted.contains(kind));
+    let named = figures.tags.iter().filter(move |(_, kind)| wanted.contains(kind));
     let mark = (x_restrict(figures) > 0).then_some("R-18");
     let names = named.map(|(name, _)| match name.as_str() {
         "original" => "オリジナル",
         name => name,
     });
-    mark.into_iter().chain(names).collect()
+    mark.into_iter().chain(names)
 }
 
 /// 0 a few pictures, 1 a story, 2 an animation.
@@ -127,7 +127,7 @@ pub(super) fn row(post: &Post, uploaded: i64, root: &str) -> Row {
         sl: sanity_level(post.rating),
         url: files::address(root, post, uploaded, 0, Form::Thumb),
         description: String::new(),
-        tags: tags(&figures).into_iter().map(str::to_owned).collect(),
+        tags: tags(&figures).map(str::to_owned).collect(),
         user_id: user_id.to_string(),
         user_name: user_name.to_owned(),
         width: post.file.width,
@@ -154,7 +154,7 @@ fn no_translation() -> Value {
     json!({ "workTitle": null, "workCaption": null })
 }
 
-/// A work on its own page. The order of the fields is that of the recorded answers.
+/// A work on its own page, with the fields of the recorded answers.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Work {
@@ -177,18 +177,32 @@ pub(super) struct Work {
     user_name: String,
     user_account: String,
     user_illusts: BTreeMap<String, Row>,
-    like_data: bool,
     width: u32,
     height: u32,
     page_count: usize,
     bookmark_count: u64,
     like_count: u64,
     comment_count: u64,
-    response_count: u64,
     view_count: u64,
-    book_style: u8,
-    is_howto: bool,
     is_original: bool,
+    is_bookmarkable: bool,
+    zone_config: Value,
+    extra_data: Value,
+    title_caption_translation: Value,
+    ai_type: u8,
+    reupload_date: Option<String>,
+    #[serde(flatten)]
+    unused: Unused,
+}
+
+/// What the works of this board never have.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Unused {
+    like_data: bool,
+    book_style: u8,
+    response_count: u64,
+    is_howto: bool,
     image_response_out_data: [u8; 0],
     image_response_data: [u8; 0],
     image_response_count: u64,
@@ -199,17 +213,11 @@ pub(super) struct Work {
     comic_promotion: Option<u8>,
     fanbox_promotion: Option<u8>,
     contest_banners: [u8; 0],
-    is_bookmarkable: bool,
     bookmark_data: Option<u8>,
     contest_data: Option<u8>,
-    zone_config: Value,
-    extra_data: Value,
-    title_caption_translation: Value,
     is_unlisted: bool,
     request: Option<u8>,
     comment_off: u8,
-    ai_type: u8,
-    reupload_date: Option<String>,
     location_mask: bool,
     commission_link_hidden: bool,
     is_login_only: bool,
@@ -219,7 +227,7 @@ pub(super) fn work(post: &Post, uploaded: i64, root: &str) -> Work {
     let figures = post.figures();
     let (user_name, user_id) = user(post);
     let (id, title) = (post.id.to_string(), title(post));
-    let names = tags(&figures);
+    let names: Vec<&str> = tags(&figures).collect();
     let own = Row {
         ai_type: Some(ai_type(post)),
         profile_image_url: None,
@@ -246,42 +254,21 @@ pub(super) fn work(post: &Post, uploaded: i64, root: &str) -> Work {
         user_name: user_name.to_owned(),
         user_account: user_name.to_owned(),
         user_illusts: BTreeMap::from([(id.clone(), own)]),
-        like_data: false,
         width: post.file.width,
         height: post.file.height,
         page_count: 1 + post.pages.len(),
         bookmark_count: post.counters.favourites,
         like_count: post.counters.likes,
         comment_count: post.counters.likes / 100,
-        response_count: 0,
         view_count: post.counters.views,
-        book_style: 0,
-        is_howto: false,
         is_original: names.contains(&"オリジナル"),
-        image_response_out_data: [],
-        image_response_data: [],
-        image_response_count: 0,
-        poll_data: None,
-        series_nav_data: None,
-        description_booth_id: None,
-        description_youtube_id: None,
-        comic_promotion: None,
-        fanbox_promotion: None,
-        contest_banners: [],
         is_bookmarkable: true,
-        bookmark_data: None,
-        contest_data: None,
         zone_config: json!({}),
         extra_data: json!({ "meta": { "title": title } }),
         title_caption_translation: no_translation(),
-        is_unlisted: false,
-        request: None,
-        comment_off: 0,
         ai_type: ai_type(post),
         reupload_date: (uploaded != post.created_at).then(|| minute(uploaded)),
-        location_mask: false,
-        commission_link_hidden: false,
-        is_login_only: false,
+        unused: Unused::default(),
         id,
         title,
     }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use reqwest::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION, REFERER};
 use reqwest::{RequestBuilder, Response, StatusCode};
+use tokio::sync::watch;
 use url::Url;
 
 use super::body::{self, Limits};
@@ -40,6 +42,7 @@ pub struct Client {
     image_interval: Duration,
     jitter: Duration,
     backoff: Duration,
+    ended: watch::Sender<bool>,
 }
 
 /// What one try gave.
@@ -79,7 +82,18 @@ impl Client {
             image_interval: seconds(image_interval),
             jitter: seconds(jitter),
             backoff: seconds(backoff),
+            ended: watch::Sender::new(false),
         }
+    }
+
+    /// Begins nothing more: who waits for a turn is told to stop, who receives bytes gets them all.
+    pub fn end(&self) {
+        self.ended.send_replace(true);
+    }
+
+    /// Whether [`Self::end`] was called.
+    pub fn has_ended(&self) -> bool {
+        *self.ended.borrow()
     }
 
     /// Fetches what is asked for, with all tries, over redirects within the site's hosts.
@@ -112,7 +126,12 @@ impl Client {
     /// As [`Self::get`].
     pub async fn verdict(&self, root: &Url) -> Result<String, HttpError> {
         let rules = self.rules(root).await?;
-        let mut words = format!("robots.txt of {}: {}", hosts::key(root), rules.describe());
+        let read = if now() - rules.fetched_at < 5 {
+            "read now"
+        } else {
+            "read within a day"
+        };
+        let mut words = format!("robots.txt of {} ({read}): {}", hosts::key(root), rules.describe());
         if !self.robots_exception.is_empty() {
             words += &format!("; the API is asked all the same: {}", self.robots_exception);
         }
@@ -243,7 +262,7 @@ impl Client {
             if last {
                 let detail = format!("{url}: {detail} (tried {tried} times)");
                 if of_host {
-                    host.failed(settings.give_up_after, &format!("{reason}: {detail}"));
+                    host.failed(settings.give_up_after, reason);
                 }
                 return Err(HttpError::Failed { reason, detail });
             }
@@ -265,7 +284,7 @@ impl Client {
         let own = self.hosts.is_root(url);
         let interval = if own { self.interval } else { self.image_interval };
         let interval = interval.max(delay) + self.jitter.mul_f64(fastrand::f64());
-        self.network.unless_stopped(host.pace.turn(interval)).await?;
+        self.unless_stopped(host.pace.turn(interval)).await?;
         let mut bytes = Vec::new();
         let got = self.try_once(url, ask, &mut bytes).await;
         self.network.traffic().add(&hosts::key(url), bytes.len() as u64);
@@ -284,7 +303,7 @@ impl Client {
         match pause {
             Pause::None => {}
             Pause::Request if last => {}
-            Pause::Request => self.network.unless_stopped(tokio::time::sleep(usual)).await?,
+            Pause::Request => self.unless_stopped(tokio::time::sleep(usual)).await?,
             Pause::Host(Some(named)) if named > longest => host.leave(format!(
                 "asks to wait {} s, longer than [crawl] max_wait: run the same command again after that",
                 named.as_secs()
@@ -325,18 +344,20 @@ impl Client {
                 .map(Got::Moved)
                 .ok_or_else(|| Miss::refused("redirect", "to no address"));
         }
-        if let Some(tags) = answer.robots.as_deref().filter(|_| ask.kind == Kind::File) {
-            if robots::forbids_training(tags) {
-                return Err(Miss::refused("noai", tags));
-            }
+        if let Some(tags) = answer.robots.as_deref().filter(|_| ask.kind == Kind::File)
+            && robots::forbids_training(tags)
+        {
+            return Err(Miss::refused(robots::NO_TRAINING, tags));
         }
         let memory = match ask.kind {
-            Kind::File => Some(
-                self.network
-                    .memory(response.content_length(), ask.cap)
-                    .await
-                    .map_err(Miss::Last)?,
-            ),
+            Kind::File => {
+                let mut memory = std::pin::pin!(self.network.memory(response.content_length(), ask.cap));
+                // What was asked for and has room is received, also where the run is to end.
+                match memory.as_mut().now_or_never() {
+                    Some(memory) => memory,
+                    None => self.unless_stopped(memory).await.map_err(Miss::Last)?,
+                }
+            }
             Kind::Api | Kind::Robots => None,
         };
         body::read(response, self.limits(ask), bytes).await?;
@@ -365,6 +386,16 @@ impl Client {
         match &self.login {
             Some(login) if ask.kind == Kind::Api && private && self.hosts.is_root(url) => login.sign(request),
             _ => request,
+        }
+    }
+
+    async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Result<T, HttpError> {
+        let mut ended = self.ended.subscribe();
+        tokio::select! {
+            biased;
+            () = self.network.stop().wait() => Err(HttpError::Stopped),
+            _ = ended.wait_for(|ended| *ended) => Err(HttpError::Stopped),
+            done = future => Ok(done),
         }
     }
 
@@ -400,3 +431,6 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

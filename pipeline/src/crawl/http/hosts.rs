@@ -38,13 +38,7 @@ impl Hosts {
             return refuse("carries a name or password");
         }
         if !own && !self.listed.iter().any(|listed| listed == host) {
-            let hosts: Vec<&str> = self
-                .root
-                .host_str()
-                .into_iter()
-                .chain(self.listed.iter().map(String::as_str))
-                .collect();
-            return refuse(&format!("is on none of the site's hosts ({})", hosts.join(", ")));
+            return refuse(&format!("is on none of the site's hosts ({})", self.names().join(", ")));
         }
         if !own && is_inside(url) {
             return refuse("is an address of this machine or its network");
@@ -58,6 +52,17 @@ impl Hosts {
             return refuse("names a port of its own");
         }
         Ok(())
+    }
+
+    /// All of them, the root's first.
+    pub fn names(&self) -> Vec<&str> {
+        let own = self.root.host_str();
+        let listed = self
+            .listed
+            .iter()
+            .map(String::as_str)
+            .filter(|listed| Some(*listed) != own);
+        own.into_iter().chain(listed).collect()
     }
 
     /// Where a redirect from `url` leads.

@@ -137,6 +137,8 @@ mod tests {
         )
         .expect("reads");
         assert_eq!(format!("{login:?}"), "API key and session");
+        // Another test may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let request = login
             .sign(reqwest::Client::new().get("https://board.example"))
             .build()

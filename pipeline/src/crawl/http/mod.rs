@@ -23,6 +23,7 @@ pub use client::Client;
 pub use contact::placeholder;
 pub use hosts::{Hosts, is_loopback};
 pub use network::Network;
+pub use robots::NO_TRAINING;
 pub use told::TOO_SLOW;
 
 /// What is asked for.

@@ -84,11 +84,14 @@ impl Host {
     }
 
     /// A request with all its tries failed through the host; after `most` in a row it is left.
-    pub fn failed(&self, most: u32, why: &str) {
+    pub fn failed(&self, most: u32, reason: &str) {
         let mut health = self.health();
         health.failures_in_a_row += 1;
         if health.failures_in_a_row >= most {
-            let why = format!("failed {} requests in a row, the last: {why}", health.failures_in_a_row);
+            let why = format!(
+                "failed {} requests in a row, the last by `{reason}`",
+                health.failures_in_a_row
+            );
             health.left.get_or_insert(why);
         }
     }
@@ -115,7 +118,7 @@ impl Network {
     }
 
     /// A client that asks only the request's hosts, at its site's pace. The robots.txt of the site's
-    /// own host is read, and its verdict printed.
+    /// own host is read.
     ///
     /// # Errors
     /// Where the certificates or the login cannot be read, or the robots.txt; `Interrupted`.
@@ -130,9 +133,8 @@ impl Network {
             .await?;
         let client = Client::new(self, client.clone(), request, self.login(request)?);
         match client.verdict(&request.root).await {
-            Ok(verdict) => eprintln!("{verdict}"),
-            // The listing meets the same, and says so.
-            Err(HttpError::Later { .. }) => {}
+            // The listing meets the same `Later`, and says so.
+            Ok(_) | Err(HttpError::Later { .. }) => {}
             Err(HttpError::Stopped) => return Err(Interrupted.into()),
             Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot crawl {}", request.name))),
         }
@@ -193,29 +195,23 @@ impl Network {
         &self.0.traffic
     }
 
-    /// Waits until there is memory for a file: for the length it gives, or for the largest one.
+    /// Puts what was counted since the last call into the catalog.
     ///
     /// # Errors
-    /// [`HttpError::Stopped`].
-    pub async fn memory(&self, promised: Option<u64>, cap: u64) -> Result<OwnedSemaphorePermit, HttpError> {
+    /// Where the catalog refuses.
+    pub async fn save(&self) -> anyhow::Result<()> {
+        let mut write = self.0.catalog.write().await?;
+        self.0.traffic.save(&mut write).await?;
+        write.commit().await
+    }
+
+    /// Waits until there is memory for a file: for the length it gives, or for the largest one.
+    pub async fn memory(&self, promised: Option<u64>, cap: u64) -> Option<OwnedSemaphorePermit> {
         let whole = (self.0.settings.memory_megabytes.saturating_mul(MEGA) / UNIT).max(1);
         let units = promised.unwrap_or(cap).min(cap).div_ceil(UNIT).clamp(1, whole);
         let permits = u32::try_from(units).unwrap_or(u32::MAX);
-        let memory = Arc::clone(&self.0.memory).acquire_many_owned(permits);
-        // The semaphore is never closed; a run that ends is the only reason for none.
-        self.unless_stopped(memory).await?.map_err(|_| HttpError::Stopped)
-    }
-
-    /// Waits for something, but not longer than the run goes on.
-    ///
-    /// # Errors
-    /// [`HttpError::Stopped`].
-    pub async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Result<T, HttpError> {
-        tokio::select! {
-            biased;
-            () = self.0.stop.wait() => Err(HttpError::Stopped),
-            done = future => Ok(done),
-        }
+        // Only a closed semaphore gives none, and this one is never closed.
+        Arc::clone(&self.0.memory).acquire_many_owned(permits).await.ok()
     }
 
     /// The robots.txt that the catalog remembers of a host.

@@ -10,6 +10,10 @@ use crate::catalog::robots::Robots;
 /// The name under which robots.txt and X-Robots-Tag speak to this program.
 pub const AGENT: &str = "anime-heads";
 
+/// The reason under which a file is refused whose host keeps it from training; the detail then is the
+/// X-Robots-Tag.
+pub const NO_TRAINING: &str = "noai";
+
 /// Seconds that a robots.txt holds (RFC 9309, 2.4: not longer than a day).
 pub const HOLDS: i64 = 86_400;
 

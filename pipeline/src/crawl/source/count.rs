@@ -27,33 +27,48 @@ impl Search<'_> {
     ///
     /// # Errors
     /// What is wrong with the answer, for people.
-    pub fn parse_count(&self, bytes: &[u8], now: i64) -> Result<u64, String> {
-        let found = match self.site.dialect {
-            Dialect::Moebooru => count_of_xml(bytes),
-            Dialect::Danbooru => number_at(bytes, "/counts/posts"),
-            Dialect::Pixiv => match self.ranking {
-                None => number_at(bytes, "/body/illustManga/total"),
-                Some(mode) => {
-                    number_at(bytes, "/rank_total").map(|works| works.saturating_mul(self.rankings(mode, now)))
-                }
-            },
+    pub fn parse_count(&self, bytes: &[u8], now: i64) -> Result<Count, String> {
+        let (posts, rankings) = match (self.site.dialect, self.ranking) {
+            (Dialect::Moebooru, _) => (count_of_xml(bytes), None),
+            (Dialect::Danbooru, _) => (number_at(bytes, "/counts/posts"), None),
+            (Dialect::Pixiv, None) => (number_at(bytes, "/body/illustManga/total"), None),
+            (Dialect::Pixiv, Some(mode)) => (number_at(bytes, "/rank_total"), Some(self.rankings(mode, now))),
         };
-        found.ok_or_else(|| "the answer names no count of posts".into())
+        let posts = posts.ok_or("the answer names no count of posts")?;
+        let pages = posts.div_ceil(u64::from(self.page_size().max(1)));
+        Ok(match rankings {
+            None => Count { posts, pages, rankings },
+            Some(count) => Count {
+                posts: posts.saturating_mul(count),
+                pages: pages.max(1).saturating_mul(count),
+                rankings,
+            },
+        })
     }
 
-    /// Whether each listed post costs a request of its own.
-    pub fn asks_each_post(&self) -> bool {
-        self.site.dialect == Dialect::Pixiv && self.ranking.is_none()
-    }
-
-    /// Rankings of the selection's period, which reaches back to the first of all where it names no
-    /// begin.
+    /// Rankings that can have works of the selection's period, which reaches back to the first of all
+    /// where it names no begin: a work is ranked up to so many days later as a ranking covers.
     fn rankings(&self, mode: &str, now: i64) -> u64 {
         let since = self.selection.since.unwrap_or(pixiv::FIRST_RANKING);
-        let before = self.selection.before.unwrap_or(now).min(now);
+        let covered = pixiv::days_covered(mode);
+        let before = self
+            .selection
+            .before
+            .map_or(now, |before| (before + covered * DAY).min(now));
         let days = (before - since).max(0) / DAY + 1;
-        days.unsigned_abs().div_ceil(pixiv::days_covered(mode).unsigned_abs())
+        days.unsigned_abs().div_ceil(covered.unsigned_abs())
     }
+}
+
+/// How much a listing has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// Posts; works of rankings once a ranking.
+    pub posts: u64,
+    /// Pages of them.
+    pub pages: u64,
+    /// The rankings they are in, where it is rankings that are listed.
+    pub rankings: Option<u64>,
 }
 
 fn number_at(bytes: &[u8], place: &str) -> Option<u64> {

@@ -7,6 +7,7 @@ pub mod fields;
 pub mod moebooru;
 pub mod pixiv;
 
+pub use count::Count;
 use dataset::failure::Usage;
 use serde::Deserialize;
 use url::Url;

@@ -1,0 +1,47 @@
+//! What the targets share: a site to ask, and what must hold of anything that was read.
+
+use pipeline::catalog::posts::Post;
+use pipeline::crawl::SiteSettings;
+use pipeline::crawl::source::{Dialect, Page, Search, Span};
+use pipeline::selection::Selection;
+use url::Url;
+
+/// Reads through a search on a site of the dialect.
+pub fn with_search(dialect: Dialect, ranking: Option<&str>, read: impl FnOnce(&Search<'_>)) {
+    let site = SiteSettings {
+        dialect,
+        root: "https://board.example".into(),
+        ..SiteSettings::default()
+    };
+    let root = Url::parse(&site.root).expect("a URL");
+    let selection = Selection::default();
+    read(&Search {
+        name: "board",
+        site: &site,
+        root: &root,
+        selection: &selection,
+        ranking,
+    });
+}
+
+/// Checks a page, from wherever it came.
+pub fn check_page(page: &Page, span: Span) {
+    for post in &page.posts {
+        check_post(post);
+    }
+    if let (Some(next), Some(below)) = (page.next, span.below) {
+        // A listing that does not go down is the caller's to refuse; it must not overflow here.
+        let _ = next.checked_sub(below);
+    }
+}
+
+/// What the catalog relies on.
+pub fn check_post(post: &Post) {
+    assert!(post.number > 0 && post.post == post.number.to_string(), "{post:?}");
+    for tags in [&post.tags, &post.artists, &post.characters, &post.copyrights] {
+        assert!(tags.starts_with(' ') && tags.ends_with(' ') && !tags.contains('\0'), "{tags:?}");
+    }
+    assert!(post.pages >= 1, "{post:?}");
+    let texts = [&post.file_url, &post.md5, &post.artist, &post.source_url, &post.extension];
+    assert!(texts.into_iter().flatten().all(|text| !text.contains('\0')), "a database text holds no zero");
+}

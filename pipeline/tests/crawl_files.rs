@@ -1,0 +1,227 @@
+//! Which files of a post are fetched, and when again.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::site::{Site, png};
+use pipeline::catalog::failures::{self, Wanted};
+use pipeline::crawl::source::Dialect;
+use pipeline::crawl::{Args, Form};
+use pipeline::selection::SelectionArgs;
+use sqlx::Row;
+use testbooru::{Fault, Kind, NewPost, Setup, TagType, Target};
+
+fn post(number: u32) -> NewPost {
+    NewPost {
+        bytes: png(number),
+        tags: vec![("sky".into(), TagType::General)],
+        ..NewPost::default()
+    }
+}
+
+async fn works(posts: impl IntoIterator<Item = NewPost>) -> Site {
+    let mut site = Site::of(Dialect::Pixiv, posts, Setup::default()).await;
+    site.site.max_pages = 3;
+    site
+}
+
+fn search() -> Args {
+    Args {
+        select: SelectionArgs {
+            tags: Some("sky".into()),
+            ..SelectionArgs::default()
+        },
+        ..Args::default()
+    }
+}
+
+/// A work of four pictures.
+fn album() -> NewPost {
+    NewPost {
+        pages: (10..13).map(png).collect(),
+        ..post(1)
+    }
+}
+
+/// The columns of `files`, as text, by post and page.
+async fn files(site: &Site, columns: &str) -> Vec<String> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT {columns} AS line FROM files ORDER BY post, page"));
+    let rows = sqlx::query(sql).fetch_all(site.catalog.pool()).await.expect("reads");
+    rows.iter().map(|row| row.get("line")).collect()
+}
+
+fn lines(tally: &pipeline::outcome::Tally) -> BTreeMap<&str, u64> {
+    tally
+        .lines
+        .iter()
+        .map(|(label, count)| (label.as_str(), *count))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_form_asked_for_is_stored_and_no_other_one_is_fetched_later() {
+    let large = {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image::RgbImage::new(1600, 40)
+            .write_to(&mut bytes, image::ImageFormat::Jpeg)
+            .expect("encodes");
+        bytes.into_inner()
+    };
+    let posts = [
+        post(1),
+        NewPost {
+            bytes: large,
+            ..NewPost::default()
+        },
+    ];
+    for (form, expected) in [
+        (Form::Jpeg, ["jpeg stored", "original stored"]),
+        (Form::Sample, ["sample stored", "sample stored"]),
+    ] {
+        let site = Site::of(Dialect::Moebooru, posts.clone(), Setup::default()).await;
+        let args = |form| Args {
+            file: Some(form),
+            ..Args::default()
+        };
+        site.done(args(form)).await;
+        assert_eq!(files(&site, "variant || ' ' || outcome").await, expected);
+        site.asked();
+        site.done(args(Form::Original)).await;
+        let asked = site.asked();
+        assert!(asked.iter().all(|asked| asked.starts_with("/post.json")), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_work_only_the_pictures_that_failed_are_asked_for_again() {
+    let site = works([album()]).await;
+    site.done(Args {
+        list_only: true,
+        ..search()
+    })
+    .await;
+    site.server
+        .fault(Target::Prefix("/img-original/".into()), Fault::Empty, 1);
+    let tally = site.done(search()).await;
+    assert_eq!(lines(&tally)["posts that still wait"], 1, "{tally:?}");
+    assert_eq!(files(&site, "outcome").await, ["failed", "stored", "stored"]);
+    site.asked();
+    let tally = site.done(search()).await;
+    assert_eq!(lines(&tally)["posts that still wait"], 0, "{tally:?}");
+    assert_eq!(files(&site, "outcome").await, ["stored", "stored", "stored"]);
+    assert_eq!(site.asked_for("/img-original/").len(), 1);
+}
+
+#[tokio::test]
+async fn a_limit_counts_the_pictures_of_works() {
+    let site = works([album(), post(2)]).await;
+    let limited = || Args {
+        limit: Some(2),
+        ..search()
+    };
+    let mut stored = Vec::new();
+    for _ in 0..3 {
+        site.done(limited()).await;
+        stored.push(site.stored().await.len());
+    }
+    assert_eq!(stored, [2, 4, 4]);
+}
+
+#[tokio::test]
+async fn a_work_that_was_edited_is_asked_for_with_what_is_known_of_it() {
+    let early = |number: u32| NewPost {
+        created_at: Some(1_600_000_000 + i64::from(number)),
+        ..post(number)
+    };
+    let mut site = works([early(1), early(2)]).await;
+    site.settings.overlap_days = 20_000;
+    let ids = site.ids();
+    site.done(search()).await;
+    let before = files(&site, "image").await;
+    // A new upload each, one of the same bytes.
+    site.server.board().replace_file(ids[0] as u64, png(1));
+    site.server.board().replace_file(ids[1] as u64, png(3));
+    site.asked();
+    let tally = site.done(search()).await;
+    let counts = lines(&tally);
+    assert_eq!(
+        (counts["posts fetched"], counts["pictures stored"]),
+        (2, 1),
+        "{tally:?}"
+    );
+    let after = files(&site, "image").await;
+    assert_eq!(after[0], before[0]);
+    assert_ne!(after[1], before[1]);
+    let known =
+        site.server.requests().into_iter().filter(|request| {
+            request.path.starts_with("/img-original/") && request.headers.contains_key("if-none-match")
+        });
+    assert_eq!(known.count(), 2);
+    site.asked();
+    site.done(search()).await;
+    assert!(site.asked_for("/img-original/").is_empty(), "is settled");
+}
+
+#[tokio::test]
+async fn a_file_whose_name_says_that_it_is_no_picture_is_not_fetched() {
+    let site = works([NewPost {
+        kind: Kind::Animation,
+        ..post(1)
+    }])
+    .await;
+    site.done(search()).await;
+    assert_eq!(files(&site, "outcome || ': ' || reason").await, ["refused: no-picture"]);
+    assert!(site.asked_for("/img").is_empty());
+}
+
+#[tokio::test]
+async fn what_failed_for_good_is_tried_again_on_request() {
+    let mut site = Site::of(Dialect::Moebooru, [post(1), post(2)], Setup::default()).await;
+    site.settings.file_attempts = 1;
+    let ids = site.ids();
+    site.server.fault(Target::Post(ids[0] as u64), Fault::Status(404), 1);
+    site.server.fault(Target::Post(ids[1] as u64), Fault::Empty, 1);
+    site.done(Args::default()).await;
+    site.asked();
+    site.done(Args::default()).await;
+    assert!(site.asked_for("/image/").is_empty(), "refused, and tried often enough");
+
+    let wanted = |reason: Option<&str>| Wanted {
+        source: Some("board".into()),
+        reason: reason.map(str::to_string),
+        ..Wanted::default()
+    };
+    let all = failures::list(&site.catalog, &wanted(None)).await.expect("reads");
+    let shown: Vec<_> = all
+        .iter()
+        .map(|failure| {
+            (
+                failure.post.clone(),
+                failure.outcome.as_str(),
+                failure.reason.as_deref(),
+            )
+        })
+        .collect();
+    let post = |at: usize| Some(ids[at].to_string());
+    assert_eq!(
+        shown,
+        [
+            (post(0), "refused", Some("http-404")),
+            (post(1), "failed", Some("empty"))
+        ]
+    );
+    assert!(
+        all.iter()
+            .all(|failure| failure.page_url.is_some() && failure.attempts == 1)
+    );
+
+    for reason in ["http-404", "empty"] {
+        let mut write = site.catalog.write().await.expect("begins");
+        failures::again(&mut write, &wanted(Some(reason))).await.expect("marks");
+        write.commit().await.expect("commits");
+        site.done(Args::default()).await;
+        assert_eq!(site.asked_for("/image/").len(), 1);
+    }
+    assert_eq!(files(&site, "outcome").await, ["stored", "stored"]);
+}

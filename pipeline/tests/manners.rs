@@ -1,0 +1,286 @@
+//! The manners of the program, as a site, its user and cron see them.
+
+use std::io::{Cursor, Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use image::{ImageFormat, Rgb, RgbImage};
+use tempfile::TempDir;
+use testbooru::{Board, Fault, NewPost, Server, Setup, Target};
+
+/// A settings file with one site, and a data folder.
+struct Place {
+    folder: TempDir,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Place {
+    fn new(root: &str, crawl: &str, site: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = format!(
+            "[crawl]\nattempts = 1\nloopback_backoff = 0.001\nbackoff = 0.001\n{crawl}\n\
+             [sites.board]\nroot = {root:?}\ninterval = 0.0\n{site}\n"
+        );
+        std::fs::write(folder.path().join("stages.toml"), text).expect("writes");
+        Self {
+            folder,
+            variables: Vec::new(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn append(&self, text: &str) {
+        let path = self.path("stages.toml");
+        let before = std::fs::read_to_string(&path).expect("reads");
+        std::fs::write(path, before + text).expect("writes");
+    }
+
+    /// Runs a command that must end with `code`; gives both outputs.
+    fn expect(&self, code: i32, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+        command
+            .env_clear()
+            .envs(self.variables.iter().cloned())
+            .current_dir("/");
+        command.arg("--config").arg(self.path("stages.toml")).args(arguments);
+        let output = command.output().expect("the program starts");
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+        text.into_owned()
+    }
+
+    /// All text that runs left in the data folder.
+    fn logs(&self) -> String {
+        let Ok(logs) = std::fs::read_dir(self.path("data/logs")) else {
+            return String::new();
+        };
+        logs.map(|log| std::fs::read_to_string(log.expect("is there").path()).expect("is text"))
+            .collect()
+    }
+}
+
+fn post(number: u32, side: u32) -> NewPost {
+    let mut bytes = Cursor::new(Vec::new());
+    // Noise, which no packing makes smaller.
+    let noise = |x: u32, y: u32| {
+        let mixed = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(2_246_822_519)).wrapping_add(number);
+        let [red, green, blue, _] = (mixed ^ (mixed >> 13)).wrapping_mul(3_266_489_917).to_le_bytes();
+        Rgb([red, green, blue])
+    };
+    RgbImage::from_fn(side, side, noise)
+        .write_to(&mut bytes, ImageFormat::Png)
+        .expect("encodes");
+    NewPost {
+        bytes: bytes.into_inner(),
+        ..NewPost::default()
+    }
+}
+
+fn board(count: u32, side: u32) -> Server {
+    let board = Board::empty();
+    for number in 0..count {
+        board.add(post(number, side));
+    }
+    Server::start(board, Setup::default()).expect("listens")
+}
+
+fn asked(server: &Server, path: &str) -> usize {
+    server
+        .requests()
+        .iter()
+        .filter(|request| request.path.starts_with(path))
+        .count()
+}
+
+/// A proxy that answers for a board without posts, and remembers what it was asked for.
+fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listens");
+    let address = format!("http://{}", listener.local_addr().expect("has one"));
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let lines = asked.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).unwrap_or(0);
+            let head = String::from_utf8_lossy(&head[..length]);
+            let line = head.lines().next().unwrap_or_default().to_string();
+            let body = if line.contains("robots.txt") { "" } else { "[]" };
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+            lines.lock().expect("nobody panics").push(line);
+            stream.write_all(answer.as_bytes()).expect("the client listens");
+        }
+    });
+    (address, asked)
+}
+
+#[test]
+fn check_says_what_answered_and_what_applies() {
+    let server = board(3, 4);
+    let place = Place::new(&server.root_url(), "", "");
+    let text = place.expect(0, &["check", "board"]);
+    for expected in [
+        "answered: HTTP 200, application/json",
+        "first post: ",
+        "robots.txt of 127.0.0.1",
+        "login: none",
+        "4 x 4",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in {text}");
+    }
+    assert_eq!((asked(&server, "/post.json"), server.requests().len()), (1, 2));
+    server.fault(Target::Path("/post.json".into()), Fault::Challenge, 1);
+    let text = place.expect(1, &["check", "board"]);
+    assert!(text.contains("browser challenge") && text.contains("--root"), "{text}");
+    let text = place.expect(1, &["check", "board", "--root", "http://127.0.0.1:9"]);
+    assert!(text.contains("robots.txt of 127.0.0.1:9 cannot be read"), "{text}");
+    place.expect(2, &["check", "bord"]);
+}
+
+#[test]
+fn a_placeholder_is_no_contact_for_a_real_site() {
+    for contact in ["", "you@example.org", "TODO", "  "] {
+        let place = Place::new("https://board.nowhere", &format!("contact = {contact:?}"), "");
+        for command in ["crawl", "check"] {
+            let text = place.expect(2, &[command, "board"]);
+            assert!(text.contains("[crawl] contact"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_real_host_is_asked_through_the_proxy_and_this_machine_is_not() {
+    let (address, asked) = proxy();
+    let site = "hosts = [\"board.nowhere\"]";
+    let mut place = Place::new("http://board.nowhere", "contact = \"ada@lovelace.name\"", site);
+    place.variables = vec![("HTTP_PROXY", address.clone())];
+    place.expect(0, &["crawl", "board"]);
+    let lines = asked.lock().expect("nobody panics").split_off(0);
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("GET http://board.nowhere/post.json")),
+        "{lines:?}"
+    );
+
+    let server = self::board(1, 4);
+    place.variables = vec![("HTTP_PROXY", address.clone()), ("ALL_PROXY", address.clone())];
+    place.expect(0, &["crawl", "board", "--root", &server.root_url()]);
+    place.variables = vec![("HTTP_PROXY", address), ("NO_PROXY", "board.nowhere".into())];
+    let text = place.expect(1, &["check", "board"]);
+    assert!(text.contains("unreachable"), "{text}");
+    assert_eq!(*asked.lock().expect("nobody panics"), Vec::<String>::new());
+}
+
+#[test]
+fn a_name_of_the_open_internet_that_leads_to_this_machine_is_not_asked() {
+    // The system resolves every name below localhost to this machine; a trailing dot hides that.
+    let place = Place::new("http://localhost.", "contact = \"ada@lovelace.name\"", "");
+    let text = place.expect(1, &["check", "board"]);
+    assert!(text.contains("this machine"), "{text}");
+}
+
+#[test]
+fn what_robots_txt_forbids_ends_the_crawl_with_the_way_out() {
+    let server = board(2, 4);
+    server.set_robots("User-agent: *\nDisallow: /*.json\n");
+    let place = Place::new(&server.root_url(), "", "");
+    let text = place.expect(1, &["crawl", "board"]);
+    assert!(text.contains("[sites.board], robots_exception"), "{text}");
+    assert_eq!(asked(&server, "/post.json"), 0);
+    place.append("robots_exception = \"their help page documents /post.json\"\n");
+    let text = place.expect(0, &["crawl", "board"]);
+    assert!(text.contains("their help page documents /post.json"), "{text}");
+    assert_eq!(asked(&server, "/image/"), 2);
+}
+
+#[test]
+fn crawls_of_one_run_share_what_is_known_of_a_host() {
+    let server = board(2, 4);
+    let root = server.root_url();
+    let second =
+        format!("[sites.again]\nroot = {root:?}\n[[run.crawl]]\nsite = \"board\"\n[[run.crawl]]\nsite = \"again\"\n");
+    let place = Place::new(&root, "give_up_after = 1", &second);
+    server.fault(Target::AnyFile, Fault::Status(500), u32::MAX);
+    let text = place.expect(2, &["run"]);
+    assert!(
+        text.contains("failed 1 requests in a row") && text.contains("nothing to freeze"),
+        "{text}"
+    );
+    // The host fails the first crawl's pictures, and is left in peace by the second crawl.
+    let paths: Vec<String> = server.requests().into_iter().map(|request| request.path).collect();
+    assert!(
+        paths.last().is_some_and(|path| path.starts_with("/image/")),
+        "{paths:?}"
+    );
+    assert_eq!(asked(&server, "/robots.txt"), 1);
+}
+
+#[test]
+fn a_full_disk_ends_the_run_before_anything_is_asked() {
+    let server = board(2, 4);
+    let place = Place::new(&server.root_url(), "", "[store]\nmin_free_megabytes = 1000000000000");
+    let text = place.expect(1, &["crawl", "board"]);
+    assert!(
+        text.contains("min_free_megabytes") && text.contains("data/store"),
+        "{text}"
+    );
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn a_daily_share_that_is_used_up_is_no_failure_and_the_rest_waits() {
+    let server = board(3, 600);
+    let place = Place::new(&server.root_url(), "connections = 1\ndaily_megabytes = 1", "");
+    let text = place.expect(0, &["crawl", "board"]);
+    assert!(text.contains("daily_megabytes"), "{text}");
+    assert_eq!(asked(&server, "/image/"), 1, "{text}");
+    place.expect(0, &["crawl", "board"]);
+    assert_eq!(asked(&server, "/image/"), 1);
+}
+
+#[test]
+fn a_login_is_sent_to_the_api_and_shown_nowhere() {
+    let server = board(2, 4);
+    server.fault(Target::AnyFile, Fault::Status(500), 1);
+    let mut place = Place::new(&server.root_url(), "", "");
+    place.variables = vec![
+        ("HEADS_LOGIN_BOARD", "ada:k3y-of-ada".into()),
+        ("HEADS_SESSION_BOARD", "s3ssion-of-ada".into()),
+        ("RUST_LOG", "trace".into()),
+    ];
+    let mut text = place.expect(0, &["check", "board"]);
+    assert!(text.contains("login: API key and session"), "{text}");
+    text += &place.expect(3, &["crawl", "board"]);
+    server.fault(Target::Path("/post.json".into()), Fault::Status(403), 1);
+    text += &place.expect(1, &["check", "board"]);
+    text += &place.logs();
+    for secret in ["k3y-of-ada", "s3ssion-of-ada", "YWRhOmszeS1vZi1hZGE"] {
+        assert!(!text.contains(secret), "{text}");
+        let catalog = std::fs::read(place.path("data/catalog.sqlite")).expect("is there");
+        assert!(!catalog.windows(secret.len()).any(|part| part == secret.as_bytes()));
+    }
+    let signed = server
+        .requests()
+        .into_iter()
+        .filter(|request| request.headers.contains_key("authorization"));
+    let paths: Vec<String> = signed.map(|request| request.path).collect();
+    assert!(
+        !paths.is_empty() && paths.iter().all(|path| path == "/post.json"),
+        "{paths:?}"
+    );
+
+    let secrets = place.path("secrets.env");
+    std::fs::write(&secrets, "HEADS_LOGIN_BOARD=ada:k3y-of-ada\n").expect("writes");
+    std::fs::set_permissions(&secrets, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("is ours");
+    let place = Place::new(&server.root_url(), &format!("secrets = {:?}", Path::new(&secrets)), "");
+    let text = place.expect(2, &["crawl", "board"]);
+    assert!(text.contains("chmod 600") && !text.contains("k3y"), "{text}");
+}
