@@ -131,6 +131,7 @@ pub struct Journal {
 /// The log file, made when its first line comes.
 #[derive(Debug)]
 struct Log {
+    data: PathBuf,
     folder: PathBuf,
     name: String,
     file: OnceLock<Option<Mutex<File>>>,
@@ -149,6 +150,7 @@ impl Journal {
     pub fn with_log(self, data: &Path, command: &str) -> Self {
         let began = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
         let log = Log {
+            data: data.into(),
             folder: data.join("logs"),
             name: format!("{began}-{command}.log"),
             file: OnceLock::new(),
@@ -242,6 +244,10 @@ impl Journal {
 impl Log {
     /// A log that cannot be written stops nothing: what matters is in the catalog.
     fn write(&self, text: &str) {
+        // A run that ends before it makes its data folder leaves nothing behind.
+        if !self.data.is_dir() {
+            return;
+        }
         let opened = self.file.get_or_init(|| match self.open() {
             Ok(file) => Some(Mutex::new(file)),
             Err(error) => {

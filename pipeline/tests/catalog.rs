@@ -273,6 +273,99 @@ fn selections() -> Vec<Selection> {
     ]
 }
 
+async fn a_post_waits_again_where_its_site_shows_another_file(catalog: &Catalog) {
+    let named = post(50, None);
+    let edited = |updated_at: i64| Post {
+        md5: None,
+        updated_at: Some(updated_at),
+        pages: 2,
+        ..post(51, None)
+    };
+    let hidden = Post {
+        md5: None,
+        file_url: None,
+        ..post(52, None)
+    };
+    let no_file = Outcome::Refused {
+        reason: "no-file",
+        detail: String::new(),
+    };
+    let page = |page: i64, updated_at: i64| File {
+        page,
+        pages: 2,
+        ..File::of(&edited(updated_at), Outcome::Stored("aa".into()))
+    };
+    let of = Selection {
+        since: Some(named.created_at),
+        before: Some(named.created_at + 3),
+        ..Selection::default()
+    };
+    let record = async |posts: &[Post], files: &[File]| {
+        let mut write = catalog.write().await.expect("begins");
+        posts::record_all(&mut write, posts).await.expect("writes");
+        for file in files {
+            files::record(&mut write, file).await.expect("writes");
+        }
+        write.commit().await.expect("commits");
+        waiting(catalog, &of).await
+    };
+    let all = [named.clone(), edited(5), hidden.clone()];
+    assert_eq!(record(&all, &[]).await, [52, 51, 50]);
+    let files = [
+        File::of(&named, Outcome::Stored("aa".into())),
+        page(0, 5),
+        File::of(&hidden, no_file),
+    ];
+    assert_eq!(record(&[], &files).await, [51], "the second of its pictures is wanting");
+    assert_eq!(record(&[], &[page(1, 5)]).await, Vec::<i64>::new());
+    assert_eq!(record(&all, &[]).await, Vec::<i64>::new(), "nothing changed");
+
+    let other = Post {
+        md5: Some("e".repeat(32)),
+        ..named.clone()
+    };
+    let shown = Post {
+        file_url: named.file_url.clone(),
+        ..hidden.clone()
+    };
+    assert_eq!(record(&[other, edited(6), shown], &[]).await, [52, 51, 50]);
+    assert_eq!(record(&[], &[page(1, 6)]).await, [52, 51, 50], "the first is of before");
+    assert_eq!(record(&[], &[page(0, 6)]).await, [52, 50]);
+}
+
+async fn kinds_of_tags_stay_while_the_tags_do(catalog: &Catalog) {
+    let told = Post {
+        characters: tag_text(["miku"]),
+        artist: Some("ann".into()),
+        kinds_known: true,
+        ..post(60, None)
+    };
+    let silent = post(60, Some(9));
+    let retagged = Post {
+        tags: tag_text(["sky"]),
+        ..post(60, Some(9))
+    };
+    let record = async |posts: &[Post]| {
+        let mut write = catalog.write().await.expect("begins");
+        posts::record_all(&mut write, posts).await.expect("writes");
+        write.commit().await.expect("commits");
+        let row = sqlx::query("SELECT * FROM posts WHERE post = '60'").fetch_one(catalog.pool());
+        posts::from_row(&row.await.expect("reads")).expect("is a post")
+    };
+    let kept = Post {
+        likes: silent.likes,
+        score: silent.score,
+        ..told.clone()
+    };
+    assert_eq!(
+        record(&[silent.clone(), told]).await.artist.as_deref(),
+        Some("ann"),
+        "the last of two"
+    );
+    assert_eq!(record(&[silent]).await, kept);
+    assert_eq!(record(std::slice::from_ref(&retagged)).await, retagged);
+}
+
 async fn a_selection_says_the_same_in_sql_and_in_code(catalog: &Catalog) {
     let variants = variants();
     let mut write = catalog.write().await.expect("begins");
@@ -423,6 +516,8 @@ async fn story(catalog: &Catalog) {
     a_share_is_taken_year_by_year_of_the_narrowest_listing_that_has_all(catalog).await;
     a_cursor_is_kept_by_source_and_query(catalog).await;
     nullable_floats_and_readers_beside_a_writer(catalog).await;
+    a_post_waits_again_where_its_site_shows_another_file(catalog).await;
+    kinds_of_tags_stay_while_the_tags_do(catalog).await;
 }
 
 #[tokio::test]

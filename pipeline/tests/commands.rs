@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use testbooru::{Board, Invention, Pictures, Server, Setup};
+use testbooru::{Board, Fault, Invention, Pictures, Server, Setup, Target};
 
 /// A settings file and data folder of their own; the detector is the shipped one.
 struct Place(TempDir);
@@ -98,16 +98,74 @@ fn a_refresh_makes_a_version_and_a_second_one_only_if_rows_changed() {
             .any(|request| request.path.starts_with("/image/")),
         "nothing is fetched twice"
     );
-    let lasting = |mut status: Value| {
-        // What the host was asked for and when it was listed went on.
-        for passing in ["bytes_today", "listings"] {
-            status[passing].take();
+    let but_times = |mut status: Value| {
+        for changes in ["listings", "bytes_today"] {
+            assert!(status[changes].take() != Value::Null);
         }
         status
     };
-    assert_eq!(lasting(place.status()), lasting(status));
+    assert_eq!(but_times(place.status()), but_times(status));
     place.expect(0, &["manifest", "verify", "v1"]);
     assert!(place.expect(0, &["manifest", "list"]).contains("v1"));
+}
+
+#[test]
+fn machines_read_events_and_the_log_has_every_failure() {
+    let server = board(6);
+    let gone = server.board().posts()[2].id;
+    server.fault(Target::Post(gone), Fault::Status(404), u32::MAX);
+    let place = Place::new(&server.root_url(), "");
+    let output = place.pipeline(&["crawl", "konachan", "--json"]);
+    assert_eq!(output.status.code(), Some(3), "one of six is gone");
+    let events: Vec<Value> = String::from_utf8(output.stdout)
+        .expect("is text")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("is an object"))
+        .collect();
+    let of = |word: &str| events.iter().filter(|event| event["event"] == word).collect::<Vec<_>>();
+    assert_eq!(of("crawl")[0]["site"], "konachan");
+    assert_eq!(
+        of("listing").last().map(|event| &event["listed"]),
+        Some(&Value::from(6))
+    );
+    let [failure] = of("failure")[..] else {
+        panic!("one failure, not {events:?}");
+    };
+    assert_eq!(
+        (&failure["post"], &failure["reason"]),
+        (&gone.to_string().into(), &"http-404".into())
+    );
+    let [funnel] = of("funnel")[..] else {
+        panic!("one funnel, not {events:?}");
+    };
+    assert_eq!(funnel["counts"]["pictures stored"], 5);
+    assert_eq!(funnel["counts"]["posts that still wait"], 0);
+    assert!(events.iter().all(|event| event["at"].is_u64()));
+
+    let logs = dataset::files::sorted_entries(&place.path("data/logs")).expect("lists");
+    let [log] = &logs[..] else {
+        panic!("one log, not {logs:?}");
+    };
+    let log = std::fs::read_to_string(log).expect("reads");
+    assert!(
+        log.contains(&format!("refused konachan/{gone} picture 0: http-404")),
+        "{log}"
+    );
+    assert!(log.contains("pictures stored"), "{log}");
+
+    let listed = place.expect(0, &["failures", "--site", "konachan", "--reason", "http-404"]);
+    assert!(
+        listed.contains(&format!("konachan/{gone}")) && listed.contains("1 failures"),
+        "{listed}"
+    );
+    server.clear_faults();
+    place.expect(0, &["failures", "--again"]);
+    place.expect(0, &["crawl", "konachan"]);
+    assert_eq!(
+        (&place.status()["images"], &place.status()["failures"]),
+        (&6.into(), &0.into())
+    );
+    place.expect(2, &["failures", "--again"]);
 }
 
 #[test]

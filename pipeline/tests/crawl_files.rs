@@ -130,12 +130,16 @@ async fn a_limit_counts_the_pictures_of_works() {
 
 #[tokio::test]
 async fn a_work_that_was_edited_is_asked_for_with_what_is_known_of_it() {
-    let mut site = works([post(1), post(2)]).await;
+    let early = |number: u32| NewPost {
+        created_at: Some(1_600_000_000 + i64::from(number)),
+        ..post(number)
+    };
+    let mut site = works([early(1), early(2)]).await;
     site.settings.overlap_days = 20_000;
     let ids = site.ids();
     site.done(search()).await;
     let before = files(&site, "image").await;
-    // An edit that the site dates, as it does a new upload, but the same bytes.
+    // A new upload each, one of the same bytes.
     site.server.board().replace_file(ids[0] as u64, png(1));
     site.server.board().replace_file(ids[1] as u64, png(3));
     site.asked();

@@ -8,12 +8,32 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use image::{ImageFormat, Rgb, RgbImage};
-use pipeline::catalog::Catalog;
+use pipeline::catalog::{Catalog, traffic};
 use sqlx::Row;
-use testbooru::{Board, Fault, NewPost, Server, Setup, Target};
+use testbooru::{Board, Fault, NewPost, Server, Setup, TagType, Target};
 
-const POSTS: u32 = 100;
-const SETTINGS: &str = "[crawl]\nconnections = 8\n[sites.board]\nroot = \"https://board.example\"\npage = 20\n";
+const POSTS: u32 = 60;
+/// Moments of each dialect's story.
+const KILLS: u64 = 10;
+
+/// How a dialect's site is set up, and what is asked of it.
+struct Story {
+    site: &'static str,
+    words: &'static [&'static str],
+}
+
+const MOEBOORU: Story = Story {
+    site: "dialect = \"moebooru\"\npage = 20",
+    words: &[],
+};
+const DANBOORU: Story = Story {
+    site: "dialect = \"danbooru\"\npage = 20",
+    words: &[],
+};
+const PIXIV: Story = Story {
+    site: "dialect = \"pixiv\"\npage = 60\nacknowledged = true\nmax_pages = 2",
+    words: &["--tags", "sky"],
+};
 
 fn picture(number: u32) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
@@ -23,16 +43,19 @@ fn picture(number: u32) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A board with a picture that is gone and two posts that share their bytes.
+/// A board with a picture that is gone and two posts that share their bytes; as works, some have more
+/// pictures.
 async fn board() -> Server {
     let board = Board::empty();
     for number in 0..POSTS {
         board.add(NewPost {
             bytes: picture(number.max(1)),
+            pages: (0..number % 3).map(|page| picture(100 + 2 * number + page)).collect(),
+            tags: vec![("sky".into(), TagType::General)],
             ..NewPost::default()
         });
     }
-    let gone = board.posts()[50].id;
+    let gone = board.posts()[30].id;
     let setup = Setup {
         latency: Duration::from_millis(2),
         ..Setup::default()
@@ -42,13 +65,18 @@ async fn board() -> Server {
     server
 }
 
-fn crawl(folder: &Path, server: &Server) -> Child {
+fn crawl(folder: &Path, server: &Server, story: &Story) -> Child {
     let settings = folder.join("stages.toml");
-    std::fs::write(&settings, SETTINGS).expect("writes");
+    let text = format!(
+        "[crawl]\nconnections = 8\n[sites.board]\nroot = \"https://board.example\"\n{}\n",
+        story.site
+    );
+    std::fs::write(&settings, text).expect("writes");
     Command::new(env!("CARGO_BIN_EXE_pipeline"))
         .arg("--config")
         .arg(settings)
         .args(["crawl", "board", "--root", &server.root_url()])
+        .args(story.words)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -70,8 +98,8 @@ async fn state(folder: &Path) -> BTreeMap<&'static str, Vec<String>> {
     let tables = [
         (
             "posts",
-            "SELECT source || post || number || status || created_at || likes || rating || tags || file_url || md5 \
-             AS line FROM posts ORDER BY source, post",
+            "SELECT source || post || number || status || created_at || likes || rating || tags || COALESCE(file_url, '') \
+             || COALESCE(md5, '') || waiting AS line FROM posts ORDER BY source, post",
         ),
         (
             "images",
@@ -79,7 +107,7 @@ async fn state(folder: &Path) -> BTreeMap<&'static str, Vec<String>> {
         ),
         (
             "files",
-            "SELECT source || post || page || COALESCE(image, '') || md5 || outcome || COALESCE(reason, '') || attempts \
+            "SELECT source || post || page || COALESCE(image, '') || COALESCE(md5, '') || outcome || COALESCE(reason, '') || attempts \
              AS line FROM files ORDER BY source, post, page",
         ),
         (
@@ -125,40 +153,73 @@ async fn let_run(server: &Server, requests: usize, then: Duration) {
     tokio::time::sleep(then).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crawl_killed_at_any_moment_ends_as_if_undisturbed() {
+/// Kills a crawl at moments from the first page to the last picture (Knuth's multiplier), each time
+/// in a folder of its own; `pictures` are stored in the end.
+async fn killed_at_any_moment(story: &Story, pictures: usize) {
     let server = board().await;
     let undisturbed = tempfile::tempdir().expect("a folder");
-    finish(crawl(undisturbed.path(), &server)).await;
+    finish(crawl(undisturbed.path(), &server, story)).await;
     let expected = state(undisturbed.path()).await;
-    assert_eq!(expected["files"].len(), POSTS as usize);
-    assert_eq!(
-        expected["images"].len(),
-        POSTS as usize - 2,
-        "one is gone, two are the same"
-    );
+    assert_eq!(expected["images"].len(), pictures);
 
     let all = server.requests().len();
-    // A fixed walk over the run, from the first page to the last picture (Knuth's multiplier).
-    let moments = (1..=20_u64).map(|step| step.wrapping_mul(2_654_435_761));
+    let moments = (1..=KILLS).map(|step| step.wrapping_mul(2_654_435_761));
     for moment in moments {
         let folder = tempfile::tempdir().expect("a folder");
         server.clear_requests();
-        let mut child = crawl(folder.path(), &server);
+        let mut child = crawl(folder.path(), &server, story);
         let requests = 1 + moment as usize % (all - 1);
         let_run(&server, requests, Duration::from_micros(moment % 7000)).await;
         child.kill().expect("is killed");
         child.wait().expect("ends");
-        finish(crawl(folder.path(), &server)).await;
+        finish(crawl(folder.path(), &server, story)).await;
         assert_eq!(state(folder.path()).await, expected, "killed after {requests} requests");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crawl_of_moebooru_killed_at_any_moment_ends_as_if_undisturbed() {
+    // One is gone, two are the same.
+    killed_at_any_moment(&MOEBOORU, POSTS as usize - 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crawl_of_danbooru_killed_at_any_moment_ends_as_if_undisturbed() {
+    killed_at_any_moment(&DANBOORU, POSTS as usize - 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crawl_of_pixiv_killed_at_any_moment_ends_as_if_undisturbed() {
+    // Two of three works have a second picture.
+    killed_at_any_moment(&PIXIV, POSTS as usize - 2 + POSTS as usize * 2 / 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_process_may_write_into_the_catalog_beside_a_crawl() {
+    let server = board().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = crawl(folder.path(), &server, &MOEBOORU);
+    let_run(&server, 3, Duration::ZERO).await;
+    let url = Catalog::sqlite_url(&folder.path().join("data/catalog.sqlite"));
+    let catalog = Catalog::open(&url).await.expect("opens");
+    let mut written = 0;
+    while child.try_wait().expect("looks").is_none() {
+        let mut write = catalog.write().await.expect("waits for its turn");
+        traffic::add(&mut write, written, "another.example", 1, 1)
+            .await
+            .expect("writes");
+        write.commit().await.expect("commits");
+        written += 1;
+    }
+    assert!(written > 0);
+    finish(child).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_ends_in_order_and_the_next_run_fetches_the_rest() {
     let server = board().await;
     let folder = tempfile::tempdir().expect("a folder");
-    let child = crawl(folder.path(), &server);
+    let child = crawl(folder.path(), &server, &MOEBOORU);
     let_run(&server, 30, Duration::ZERO).await;
     let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(interrupted.expect("runs").success());
@@ -172,7 +233,7 @@ async fn an_interrupt_ends_in_order_and_the_next_run_fetches_the_rest() {
         "{}",
         String::from_utf8_lossy(&ended.stderr)
     );
-    finish(crawl(folder.path(), &server)).await;
+    finish(crawl(folder.path(), &server, &MOEBOORU)).await;
     let paths = server.requests().into_iter().map(|request| request.path);
     let downloads = paths.filter(|path| path.starts_with("/image/")).count();
     // The two posts of equal bytes may each ask for them, where both are under way at once.
@@ -186,7 +247,7 @@ async fn an_interrupt_ends_in_order_and_the_next_run_fetches_the_rest() {
 fn an_unknown_site_is_a_usage_error_that_names_the_known_ones() {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = folder.path().join("stages.toml");
-    std::fs::write(&settings, SETTINGS).expect("writes");
+    std::fs::write(&settings, "[sites.board]\nroot = \"https://board.example\"\n").expect("writes");
     let ended = Command::new(env!("CARGO_BIN_EXE_pipeline"))
         .arg("--config")
         .arg(settings)

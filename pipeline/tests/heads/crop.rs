@@ -1,5 +1,7 @@
 use dataset::failure::{USAGE, exit_code};
+use pipeline::crop::{self, CropRequest};
 use pipeline::curate;
+use pipeline::outcome::Tally;
 use pipeline::selection::Selection;
 use pipeline::stop::Stop;
 
@@ -115,6 +117,62 @@ async fn each_digest_asks_for_its_own_step_alone(mut house: House) {
     );
 }
 
+async fn originals_go_once_their_heads_are_cut_and_are_told_of_where_they_are_missed(mut house: House) {
+    let [whole, ..] = fill(&house).await;
+    let crop = async |house: &House, least: i64| {
+        let request = CropRequest {
+            selection: likes(least),
+            drop_originals: true,
+            ..CropRequest::default()
+        };
+        let tally = crop::run(&house.catalog, &house.store, &house.crop, &request, &Stop::never()).await;
+        tally.expect("crops")
+    };
+    let count = |tally: &Tally, label: &str| tally.lines.iter().find(|line| line.0 == label).map(|line| line.1);
+    let tally = crop(&house, 800).await;
+    assert_eq!(
+        (tally.done, count(&tally, "originals dropped")),
+        (2, Some(2)),
+        "{tally:?}"
+    );
+    assert_eq!(
+        objects(&house.store, "images").await.len(),
+        3,
+        "others are not looked at yet"
+    );
+    let heads = objects(&house.store, "heads").await;
+    let again = crop(&house, 800).await;
+    assert_eq!(
+        (again.done, again.skipped, count(&again, "originals dropped")),
+        (0, 2, Some(0))
+    );
+
+    // A run that was cut short between the mark and the bytes is taken up.
+    let key = dataset::Key::image(&whole, "png").expect("a hash");
+    house.store.put(&key, b"bytes".to_vec()).await.expect("writes");
+    house
+        .rows(&format!("UPDATE images SET dropped_at = 0 WHERE image = '{whole}'"))
+        .await;
+    crop(&house, 800).await;
+    assert_eq!(objects(&house.store, "images").await.len(), 3);
+    assert_eq!(
+        house.rows("SELECT COUNT(*) FROM images WHERE dropped_at > 0").await,
+        ["2"]
+    );
+
+    house.crop.nms = 0.5;
+    let tally = crop(&house, 800).await;
+    assert_eq!(
+        (
+            tally.done,
+            tally.failed,
+            count(&tally, "dropped pictures that cannot be looked at again")
+        ),
+        (0, 0, Some(2))
+    );
+    assert_eq!(objects(&house.store, "heads").await, heads);
+}
+
 async fn the_best_of_equal_heads_does_not_depend_on_the_order(first: House, second: House) {
     // The same cell in the same surroundings, and different pictures by a far corner.
     let mut pictures: Vec<Vec<u8>> = Vec::new();
@@ -173,6 +231,7 @@ on_both!(
     every_picture_gets_an_outcome_once,
     missing_bytes_are_an_item_failure_that_is_tried_again,
     each_digest_asks_for_its_own_step_alone,
+    originals_go_once_their_heads_are_cut_and_are_told_of_where_they_are_missed,
     an_empty_selection_names_the_threshold_that_gives_something
 );
 

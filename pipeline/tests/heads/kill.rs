@@ -108,6 +108,9 @@ async fn state(data: &Path) -> Vec<String> {
         .await
         .expect("opens");
     let mut state = tables_of(&catalog).await;
+    let dropped =
+        "SELECT image, CASE WHEN dropped_at > 0 THEN 1 ELSE dropped_at END AS dropped FROM images ORDER BY image";
+    state.extend(rows_of(&catalog, dropped).await);
     catalog.close().await;
     let mut folders = vec![data.join("manifests"), data.join("store")];
     while let Some(folder) = folders.pop() {
@@ -127,12 +130,16 @@ async fn state(data: &Path) -> Vec<String> {
 async fn a_killed_crop_ends_as_an_undisturbed_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let template = template(folder.path()).await;
+    let settings = format!("{SETTINGS}[store]\nkeep_originals = false\n");
+    std::fs::write(folder.path().join("stages.toml"), settings).expect("writes");
     let calm = folder.path().join("calm");
     copy(&template, &calm);
     let begun = Instant::now();
     finish(&calm, &["crop"]);
     let whole = begun.elapsed();
     let expected = state(&calm).await;
+    let kept = expected.iter().filter(|line| line.starts_with("store/images/")).count();
+    assert_eq!(kept, 0, "all originals are dropped");
     assert!(expected.iter().any(|line| line.contains("duplicate")) && expected.len() > 300);
     // Five kills in a row each time: what one leaves is what the next begins with.
     for round in 0..KILLS / 5 {

@@ -344,8 +344,9 @@ impl Client {
                 .map(Got::Moved)
                 .ok_or_else(|| Miss::refused("redirect", "to no address"));
         }
-        let tags = answer.robots.as_deref().filter(|_| ask.kind == Kind::File);
-        if let Some(tags) = tags.filter(|tags| robots::forbids_training(tags)) {
+        if let Some(tags) = answer.robots.as_deref().filter(|_| ask.kind == Kind::File)
+            && robots::forbids_training(tags)
+        {
             return Err(Miss::refused(robots::NO_TRAINING, tags));
         }
         let memory = match ask.kind {
