@@ -417,9 +417,7 @@ mod tests {
         assert!(error.contains("min_free_megabytes"), "{error}");
         let new = store.put_blocking(&key_of(b"new"), b"new");
         assert!(matches!(new, Err(StoreError::Full { .. })), "{new:?}");
-        store
-            .put_blocking(&key_of(b"old"), b"old")
-            .expect("is there already");
+        store.put_blocking(&key_of(b"old"), b"old").expect("is there already");
         assert_eq!(store.read_blocking(&key_of(b"old")).expect("reads"), b"old");
     }
 
