@@ -9,6 +9,7 @@ mod judge;
 mod login;
 mod network;
 mod pace;
+mod permit;
 mod robots;
 mod told;
 mod traffic;
