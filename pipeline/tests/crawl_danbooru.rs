@@ -277,3 +277,22 @@ async fn refusals_are_told_in_the_sites_own_words_and_not_repeated() {
     assert!(error.contains("browser challenge"), "{error}");
     assert_eq!(site.asked_for("/posts.json").len(), 1);
 }
+
+#[tokio::test]
+async fn a_search_that_does_not_know_up_votes_hides_no_post() {
+    let site = of((0..6).map(post), Setup::default()).await;
+    let path = || Target::Path("/posts.json".into());
+    // What such a site answers: nothing to the search, twice, nothing to the question whether it knows.
+    site.server.fault(path(), Fault::Rows(0), 3);
+    let select = SelectionArgs {
+        min_likes: Some(1),
+        ..any()
+    };
+    site.done(listing(select)).await;
+    assert_eq!(site.posts().await.len(), 6);
+    let asked = site.asked_for("/posts.json");
+    assert!(
+        !asked.last().is_some_and(|asked| asked.contains("upvotes")),
+        "{asked:?}"
+    );
+}

@@ -39,7 +39,8 @@ impl Conditions {
 /// A tag of a kind: among those of its kind where the site tells kinds, else among all.
 const CHARACTERS: &str = "(CASE WHEN p.kinds_known = 1 THEN p.characters ELSE p.tags END)";
 const COPYRIGHTS: &str = "(CASE WHEN p.kinds_known = 1 THEN p.copyrights ELSE p.tags END)";
-const ARTISTS: &str = "(CASE WHEN p.kinds_known = 1 THEN p.artists ELSE p.tags END)";
+/// Artists are known of some sites that tell no kinds of tags.
+const ARTISTS: &str = "(CASE WHEN p.kinds_known = 1 THEN p.artists ELSE p.artists || p.tags END)";
 
 /// Conditions under construction.
 struct Builder {
@@ -156,8 +157,11 @@ pub fn refusal(selection: &Selection, post: &Post) -> Option<&'static str> {
     let late = selection.before.is_some_and(|before| post.created_at >= before);
     let of_kind = |tags, kind| if post.kinds_known { kind } else { tags };
     let lacks = |tags: &str, wanted: &[String]| wanted.iter().any(|tag| !has(tags, tag));
-    let by_other =
-        |artist: &String| post.artist.as_ref() != Some(artist) && !has(of_kind(&post.tags, &post.artists), artist);
+    let by_other = |artist: &String| {
+        post.artist.as_ref() != Some(artist)
+            && !has(&post.artists, artist)
+            && (post.kinds_known || !has(&post.tags, artist))
+    };
     let unwanted = selection.without_tags.iter().any(|tag| has(&post.tags, tag));
     let small = few(selection.min_width, post.width) || few(selection.min_height, post.height);
     let is_type = |extension: &String| selection.types.contains(extension);

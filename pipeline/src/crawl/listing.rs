@@ -83,7 +83,7 @@ impl Listing<'_> {
                 };
             }
             let mut under_way = UnderWay {
-                pages: Pages::new(self.client, self.request),
+                pages: Pages::new(self.client, self.request, self.progress),
                 cursor,
                 last: BTreeSet::new(),
             };

@@ -7,9 +7,10 @@ use dataset::failure::Interrupted;
 use url::Url;
 
 use super::http::{Answer, Ask, Client, HttpError, TOO_SLOW};
+use super::progress::Progress;
 use super::request::CrawlRequest;
-use super::settings::ListingForm;
-use super::source::{Dialect, Page, Span};
+use super::settings::{Likes, ListingForm, SiteSettings};
+use super::source::{Dialect, Page, Search, Span};
 use crate::catalog::now;
 
 /// A page of posts with all their URLs is some 200 KB; more than this is no page.
@@ -25,6 +26,9 @@ const NARROWEST: i64 = 16;
 pub struct Pages<'run> {
     client: &'run Client,
     request: &'run CrawlRequest,
+    progress: &'run Progress<'run>,
+    /// The site, as it turned out to be.
+    site: SiteSettings,
     /// Whether posts are read from the site's pages for people.
     html: bool,
     /// Post numbers that are searched at once, where all of them were too many.
@@ -45,10 +49,12 @@ enum Refused {
 
 impl<'run> Pages<'run> {
     /// The pages of what the request asks for.
-    pub fn new(client: &'run Client, request: &'run CrawlRequest) -> Self {
+    pub fn new(client: &'run Client, request: &'run CrawlRequest, progress: &'run Progress<'run>) -> Self {
         Self {
             client,
             request,
+            progress,
+            site: request.site.clone(),
             html: request.site.listing == ListingForm::Html,
             window: None,
             too_wide: i64::MAX,
@@ -74,17 +80,45 @@ impl<'run> Pages<'run> {
         let looks_like_the_end = page.posts.is_empty() && page.next.is_none();
         // Where there was nothing at all, `bottom` is the first position.
         let ended_here = position == bottom || (bottom != i64::MAX && position < bottom);
-        if page.doubtful || (looks_like_the_end && !ended_here) {
+        if !page.doubtful && (!looks_like_the_end || ended_here) {
+            return Ok(page);
+        }
+        let page = self.descending(position).await?;
+        let nothing = position == i64::MAX && page.posts.is_empty() && page.next.is_none();
+        if nothing && self.does_not_search_likes().await? {
+            self.progress
+                .note("the site's search does not know upvotes: likes are checked on each row");
+            self.site.search_upvotes = false;
             return self.descending(position).await;
         }
         Ok(page)
+    }
+
+    fn search(&self) -> Search<'_> {
+        Search {
+            site: &self.site,
+            ..self.request.search()
+        }
+    }
+
+    /// Whether nothing was found because the search takes a word for another: a site of the dialect
+    /// may be older, or another program.
+    async fn does_not_search_likes(&self) -> anyhow::Result<bool> {
+        let search = self.search();
+        let searched = self.site.dialect == Dialect::Danbooru
+            && self.site.search_upvotes
+            && search.likes() == Likes::UpScore
+            && search.selection.min_likes.is_some();
+        Ok(searched
+            && self.first(&search.likes_url()).await?.is_none()
+            && self.first(&search.newest_url()).await?.is_some())
     }
 
     async fn descending(&mut self, position: i64) -> anyhow::Result<Page> {
         let page = self.ask(position).await?;
         let stuck = match page.next {
             Some(next) => next >= position,
-            None => page.unreadable > 0,
+            None => page.posts.is_empty() && page.unreadable > 0,
         };
         if stuck {
             let below = match position {
@@ -116,10 +150,8 @@ impl<'run> Pages<'run> {
                 }
                 Err(Refused::TooSlow) => self.narrow(span).await?,
                 Err(Refused::Api(why)) if self.may_read_pages() => {
-                    eprintln!(
-                        "crawl {}: the API is refused ({why}); its pages are read",
-                        self.request.name
-                    );
+                    self.progress
+                        .note(&format!("the API is refused ({why}); the site's pages are read"));
                     self.html = true;
                 }
                 Err(Refused::Api(why)) => bail!("cannot list {} at {}: {why}", self.request.name, self.request.root),
@@ -167,26 +199,28 @@ impl<'run> Pages<'run> {
 
     /// The highest post number, whatever is selected.
     async fn newest(&self) -> anyhow::Result<i64> {
-        let url = self.request.search().newest_url();
-        let Ok(answer) = self.get(&url).await? else {
+        let first = self.first(&self.search().newest_url()).await?;
+        first.with_context(|| format!("{} lists no post at all", self.request.root))
+    }
+
+    /// The highest post number of what a URL lists.
+    async fn first(&self, url: &Url) -> anyhow::Result<Option<i64>> {
+        let Ok(answer) = self.get(url).await? else {
             bail!("{} refuses to say which post is its newest", self.request.root);
         };
-        let page = self.parse(&answer, &url, Span::default())?;
-        let numbers = page.posts.iter().map(|post| post.number);
-        numbers
-            .max()
-            .with_context(|| format!("{} lists no post at all", self.request.root))
+        let page = self.parse(&answer, url, Span::default())?;
+        Ok(page.posts.iter().map(|post| post.number).max())
     }
 
     /// A web page where the API was due may be read as such only where the API is plainly refused: a
     /// browser challenge never is.
     fn may_read_pages(&self) -> bool {
-        let site = &self.request.site;
+        let site = &self.site;
         site.dialect == Dialect::Moebooru && site.listing == ListingForm::Auto && !self.html
     }
 
     async fn ask_once(&self, span: Span) -> anyhow::Result<Result<Page, Refused>> {
-        let search = self.request.search();
+        let search = self.search();
         let url = match self.html {
             true => search.html_url(span),
             false => search.page_url(span),
@@ -206,7 +240,7 @@ impl<'run> Pages<'run> {
     }
 
     fn parse(&self, answer: &Answer, url: &Url, span: Span) -> anyhow::Result<Page> {
-        let search = self.request.search();
+        let search = self.search();
         let page = match self.html {
             true => search.parse_html(&answer.bytes, now()),
             false => search.parse(&answer.bytes, span, now()),

@@ -57,6 +57,11 @@ impl<'run> Progress<'run> {
         }
     }
 
+    /// Says what the listing found out about its site.
+    pub fn note(&self, words: &str) {
+        self.journal.say(&format!("{}: {words}", self.site));
+    }
+
     /// So many posts were listed, so many of them are selected.
     pub fn listed(&self, rows: u64, matching: u64) {
         let text = || format!("{}: {rows} posts listed, {matching} selected", self.site);

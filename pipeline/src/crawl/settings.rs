@@ -196,6 +196,8 @@ pub struct SiteSettings {
     pub listing: ListingForm,
     /// Tags that a search may have; the dialect's own limit where left out.
     pub tag_limit: Option<u32>,
+    /// Whether the search of a danbooru site knows `upvotes:`; where not, likes are checked on each row.
+    pub search_upvotes: bool,
     /// Why the API may be asked although robots.txt keeps robots from it; empty: it may not.
     pub robots_exception: String,
     /// Pictures that one work may give, where works have several: its likes count for all of them.
@@ -231,6 +233,7 @@ impl Default for SiteSettings {
             file: Form::default(),
             listing: ListingForm::default(),
             tag_limit: None,
+            search_upvotes: true,
             robots_exception: String::new(),
             max_pages: 1,
             acknowledged: false,

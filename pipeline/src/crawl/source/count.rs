@@ -4,7 +4,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::fields::{count, under};
-use super::{DAY, Dialect, Search, Span, pixiv};
+use super::terms::DAY;
+use super::{Dialect, Search, Span, pixiv};
 
 impl Search<'_> {
     /// Where the site says how many posts the search has.
@@ -49,8 +50,8 @@ impl Search<'_> {
     /// Rankings that can have works of the selection's period, which reaches back to the first of all
     /// where it names no begin: a work is ranked up to so many days later as a ranking covers.
     fn rankings(&self, mode: &str, now: i64) -> u64 {
-        let since = self.selection.since.unwrap_or(pixiv::FIRST_RANKING);
-        let covered = pixiv::days_covered(mode);
+        let since = self.selection.since.unwrap_or(pixiv::ranking::FIRST_RANKING);
+        let covered = pixiv::ranking::days_covered(mode);
         let before = self
             .selection
             .before

@@ -9,7 +9,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::fields::{self, to_count, to_flag, to_id, to_moment, to_text, to_words, under};
-use super::{Page, Query, Search, Span, WIDER_DATES, all_tags, date_term, refuse_meta_tags, refuse_unknown, words_of};
+use super::terms::{WIDER_DATES, all_tags, date_term, refuse_meta_tags, refuse_unknown, words_of};
+use super::{Page, Query, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
 use crate::crawl::settings::Likes;
 
@@ -101,9 +102,10 @@ pub fn query(search: &Search<'_>) -> Query {
     let selection = search.selection;
     let limit = search.site.tag_limit.unwrap_or(MOST_TAGS) as usize;
     let mut counted = all_tags(selection);
-    let mut free: Vec<String> = Vec::new();
+    let (mut free, mut unsearched) = (Vec::new(), Vec::new());
     match (search.likes(), selection.min_likes) {
-        (Likes::UpScore, Some(likes)) => counted.push(format!("upvotes:>={likes}")),
+        (Likes::UpScore, Some(likes)) if search.site.search_upvotes => counted.push(format!("upvotes:>={likes}")),
+        (Likes::UpScore, Some(likes)) => unsearched.push(format!("likes of {likes} or more")),
         (Likes::FavCount, Some(likes)) => free.push(format!("favcount:>={likes}")),
         (_, Some(likes)) => free.push(format!("score:>={likes}")),
         (_, None) => {}
@@ -120,7 +122,9 @@ pub fn query(search: &Search<'_>) -> Query {
             .filter_map(|(word, least)| Some(format!("{word}:>={}", (*least)?))),
     );
     let letters: Option<Vec<&str>> = selection.ratings.iter().map(|rating| letter(*rating)).collect();
-    let unsearched = letters.is_none();
+    if letters.is_none() {
+        unsearched.push(format!("ratings {}", words_of(&selection.ratings)));
+    }
     if let Some(letters) = letters.filter(|letters| !letters.is_empty()) {
         free.push(format!("rating:{}", letters.join(",")));
     }
@@ -128,9 +132,7 @@ pub fn query(search: &Search<'_>) -> Query {
         free.push(format!("filetype:{}", selection.types.join(",")));
     }
     let mut residue: Vec<String> = counted.iter().skip(limit).map(|tag| residue_of(tag)).collect();
-    if unsearched {
-        residue.push(format!("ratings {}", words_of(&selection.ratings)));
-    }
+    residue.append(&mut unsearched);
     let mut words: Vec<String> = counted.into_iter().take(limit).collect();
     words.extend(free);
     if let Some(dates) = date_term(selection) {
@@ -407,6 +409,15 @@ mod tests {
         ] {
             assert_eq!(words(&selection, &SiteSettings { likes, ..site() }).words, expected);
         }
+        let older = SiteSettings {
+            search_upvotes: false,
+            ..site()
+        };
+        let found = words(&selection, &older);
+        assert_eq!(
+            (found.words.as_str(), found.residue),
+            ("status:any", vec!["likes of 7 or more".to_string()])
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod danbooru;
 pub mod fields;
 pub mod moebooru;
 pub mod pixiv;
+mod terms;
 
 pub use count::Count;
 use dataset::failure::Usage;
@@ -13,7 +14,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::settings::{Likes, SiteSettings};
-use crate::catalog::posts::{Post, Rating};
+use crate::catalog::posts::Post;
 use crate::selection::Selection;
 
 /// The API that a site speaks.
@@ -174,7 +175,7 @@ impl Search<'_> {
     /// Posts that one page of the listing gives.
     pub fn page_size(&self) -> u32 {
         match self.site.dialect {
-            Dialect::Pixiv if self.ranking.is_some() => pixiv::RANKING_PAGE,
+            Dialect::Pixiv if self.ranking.is_some() => pixiv::ranking::PAGE,
             _ => self.site.page,
         }
     }
@@ -211,16 +212,35 @@ impl Search<'_> {
 
     /// Where the newest post of all is listed, whatever is selected; for sites that number posts.
     pub fn newest_url(&self) -> Url {
+        let search = Search {
+            selection: &Selection::default(),
+            ..*self
+        };
+        search.newest_of()
+    }
+
+    /// Where the newest post of a search is.
+    fn newest_of(&self) -> Url {
         let site = SiteSettings {
             page: 1,
             ..self.site.clone()
         };
-        let all = Search {
-            site: &site,
-            selection: &Selection::default(),
+        let search = Search { site: &site, ..*self };
+        search.page_url(Span::default())
+    }
+
+    /// Where a board is asked for posts of no or more likes, which all have: whether its search knows
+    /// likes at all.
+    pub fn likes_url(&self) -> Url {
+        let all = Selection {
+            min_likes: Some(0),
+            ..Selection::default()
+        };
+        let search = Search {
+            selection: &all,
             ..*self
         };
-        all.page_url(Span::default())
+        search.newest_of()
     }
 
     /// Where a page is among the site's pages for people, for the dialect whose pages can be read.
@@ -266,99 +286,4 @@ impl Search<'_> {
     pub fn hides_deleted(&self) -> bool {
         self.site.dialect == Dialect::Pixiv && self.ranking.is_none()
     }
-}
-
-/// Filters of which a site has no figures, as `(option, is it asked for)`.
-///
-/// # Errors
-/// [`Usage`] that says so, and what the site's rows do have.
-fn refuse_unknown(search: &Search<'_>, unknown: &[(&str, bool)], has: &str) -> Result<(), Usage> {
-    match unknown.iter().find(|(_, asked)| *asked) {
-        None => Ok(()),
-        Some((option, _)) => Err(Usage(format!("{option} cannot be used with {}: {has}", search.name))),
-    }
-}
-
-/// Ratings that no post of a site has; `unknown` stands for whatever it does not say.
-///
-/// # Errors
-/// [`Usage`] that names those it has.
-fn refuse_ratings(search: &Search<'_>, known: &[Rating]) -> Result<(), Usage> {
-    let has = |rating: &&Rating| known.contains(rating) || **rating == Rating::Unknown;
-    match search.selection.ratings.iter().find(|rating| !has(rating)) {
-        None => Ok(()),
-        Some(rating) => Err(Usage(format!(
-            "--rating {} cannot be used with {}: its ratings are {}",
-            rating.as_str(),
-            search.name,
-            words_of(known)
-        ))),
-    }
-}
-
-/// Ratings in words, with commas.
-fn words_of(ratings: &[Rating]) -> String {
-    let words: Vec<&str> = ratings.iter().map(|rating| rating.as_str()).collect();
-    words.join(", ")
-}
-
-/// The tags of all kinds that the selection wants, rarest kinds first, then those it refuses with a
-/// dash before them.
-fn all_tags(selection: &Selection) -> Vec<String> {
-    let kinds = [
-        &selection.characters,
-        &selection.artists,
-        &selection.copyrights,
-        &selection.tags,
-    ];
-    let mut tags: Vec<String> = Vec::new();
-    for tag in kinds.into_iter().flatten() {
-        if !tags.contains(tag) {
-            tags.push(tag.clone());
-        }
-    }
-    tags.extend(selection.without_tags.iter().map(|tag| format!("-{tag}")));
-    tags
-}
-
-/// A dialect's search as text that names nothing but plain tags.
-///
-/// # Errors
-/// [`Usage`] for what the site's search would take for one of its own words.
-fn refuse_meta_tags(search: &Search<'_>, meta_tags: &[&str]) -> Result<(), Usage> {
-    for tag in all_tags(search.selection) {
-        let plain = tag.strip_prefix('-').unwrap_or(&tag);
-        let meta = plain.split_once(':').is_some_and(|(word, _)| meta_tags.contains(&word));
-        if meta || plain.contains(['*', ' ']) || plain.starts_with(['~', '-']) || plain.is_empty() {
-            return Err(Usage(format!(
-                "`{plain}` is no plain tag of {}: write whole tags, `-tag` for those that must not be there; rating, \
-                 score and date have options of their own",
-                search.name
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Seconds in a day.
-const DAY: i64 = 86_400;
-
-/// The selection's period as a board's `date:` term, a day wider at both ends: sites compare days in
-/// their own time zone.
-fn date_term(selection: &Selection) -> Option<String> {
-    let since = selection.since.map(|second| day(second - DAY));
-    let until = selection.before.map(|second| day(second + DAY));
-    match (since, until) {
-        (Some(since), Some(until)) => Some(format!("date:{since}..{until}")),
-        (Some(since), None) => Some(format!("date:>={since}")),
-        (None, Some(until)) => Some(format!("date:<={until}")),
-        (None, None) => None,
-    }
-}
-
-/// What [`date_term`] leaves to the check of each row.
-const WIDER_DATES: &str = "dates to the second (the search takes a day more)";
-
-fn day(second: i64) -> String {
-    crate::period::show(second.div_euclid(DAY) * DAY)
 }

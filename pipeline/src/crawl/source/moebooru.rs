@@ -10,10 +10,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::fields::{self, to_count, to_flag, to_id, to_moment, to_text, under};
-use super::{
-    Page, Query, Search, Span, WIDER_DATES, all_tags, date_term, refuse_meta_tags, refuse_ratings, refuse_unknown,
-    words_of,
-};
+use super::terms::{WIDER_DATES, all_tags, date_term, refuse_meta_tags, refuse_ratings, refuse_unknown, words_of};
+use super::{Page, Query, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
 
 /// As the sites' API pages say.

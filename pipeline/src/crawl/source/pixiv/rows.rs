@@ -274,3 +274,32 @@ fn artists(name: Option<&str>, id: Option<&str>) -> String {
 fn one_word(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join("_")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_written_date_is_that_of_japan() {
+        assert_eq!(written_date("2020年05月31日 14:26"), Some(1_590_902_760));
+        for none in [
+            "",
+            "2020",
+            "2020年13月31日 14:26",
+            "2020年05月31日 24:00",
+            "年年年年 1 2 3 4",
+            "2020年05月31日",
+        ] {
+            assert_eq!(written_date(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn tags_and_names_are_words_without_spaces() {
+        let value = serde_json::json!({"tags": [{"tag": "a　b c"}, {"tag": ""}, {}, {"tag": 5}, {"tag": "A"}]});
+        assert_eq!(tags(&value), " 5 a a_b_c ");
+        assert_eq!(tags(&serde_json::json!(["x", null, "y\0"])), " x y ");
+        assert_eq!(artists(Some("Some One"), Some("7")), " pixiv:7 some_one ");
+        assert_eq!(artists(None, None), " ");
+    }
+}
