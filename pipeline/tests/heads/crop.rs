@@ -149,7 +149,7 @@ async fn originals_go_once_their_heads_are_cut_and_are_told_of_where_they_are_mi
 
     // A run that was cut short between the mark and the bytes is taken up.
     let key = dataset::Key::image(&whole, "png").expect("a hash");
-    house.store.put(&key, b"bytes".to_vec()).await.expect("writes");
+    house.store.put_blocking(&key, b"bytes").expect("writes");
     house
         .rows(&format!("UPDATE images SET dropped_at = 0 WHERE image = '{whole}'"))
         .await;
