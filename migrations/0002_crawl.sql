@@ -17,13 +17,15 @@ UPDATE posts SET waiting = 0 WHERE EXISTS (SELECT 1 FROM files AS f WHERE f.sour
     AND COALESCE(f.md5, '') = COALESCE(posts.md5, ''));
 -- The columns behind the number spare a look at the row: of a million posts that wait because a
 -- filter leaves them out, none need be read.
-CREATE INDEX posts_waiting ON posts (source, number, status, rating, likes, created_at) WHERE waiting = 1;
+CREATE INDEX posts_waiting ON posts (source, number, status, rating, likes, created_at, post) WHERE waiting = 1;
 
 ALTER TABLE files ADD COLUMN variant TEXT NOT NULL DEFAULT 'original'; -- original, jpeg, sample
 ALTER TABLE files ADD COLUMN etag TEXT;          -- as the host gave them with the bytes, for asking whether
 ALTER TABLE files ADD COLUMN last_modified TEXT; -- they changed
 ALTER TABLE files ADD COLUMN robots TEXT;        -- X-Robots-Tag that came with the file
 ALTER TABLE files ADD COLUMN updated_at BIGINT;  -- the post's when this was recorded; as md5, where the post names none
+-- Few fail: whether a post that waits was tried too often is looked up here.
+CREATE INDEX files_failed ON files (source, post) WHERE outcome = 'failed';
 
 -- Set when the bytes were dropped to save room, after the heads were cut.
 ALTER TABLE images ADD COLUMN dropped_at BIGINT;

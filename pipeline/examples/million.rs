@@ -4,7 +4,7 @@
 //! left out by the filter, so that all of those wait; then times, in a catalog opened anew, all that
 //! a crawl asks of it. Prints seconds and peak memory.
 //!
-//! Example: cargo run --release -p pipeline --example million -- /tmp/million 1000000
+//! `bench/catalog` runs it.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -32,6 +32,9 @@ const MANY: i64 = 500;
 
 /// Pages that a refresh looks at again: a month of a busy site.
 const WINDOW_PAGES: i64 = 20;
+
+/// Tries of a picture, as `[crawl] file_attempts` has it.
+const ATTEMPTS: i64 = 3;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -100,18 +103,36 @@ fn post(number: i64) -> Post {
     }
 }
 
-/// All that a crawl asks of the catalog where the site has nothing new.
+/// All that a crawl asks of the catalog where the site has nothing new; then what other questions cost.
 async fn refresh(url: &str, count: i64) -> anyhow::Result<()> {
     let began = Instant::now();
-    let mut part = Instant::now();
-    let mut lap = |what: &str| {
-        println!("{what}_seconds {:.3}", part.elapsed().as_secs_f64());
-        part = Instant::now();
-    };
     let catalog = Catalog::open(url).await?;
     summary::has_images(&catalog).await?;
-    lap("open");
-    let mut cursor = cursors::load(&catalog, "board", "likes >= 500").await?;
+    println!("open_seconds {:.3}", began.elapsed().as_secs_f64());
+    let part = Instant::now();
+    look_again(&catalog, count).await?;
+    println!("window_seconds {:.3}", part.elapsed().as_secs_f64());
+    let few = selection(MANY, &[]);
+    println!("pending_seconds {:.3}", pending(&catalog, &few).await?);
+    println!("refresh_seconds {:.3}", began.elapsed().as_secs_f64());
+
+    println!(
+        "pending_by_a_rare_tag_seconds {:.3}",
+        pending(&catalog, &selection(0, &["none_has_it"])).await?
+    );
+    let part = Instant::now();
+    let waiting = files::count_pending(&catalog, &selection(0, &[]), ATTEMPTS, Window::below(i64::MAX)).await?;
+    println!("count_of_{waiting}_seconds {:.3}", part.elapsed().as_secs_f64());
+    let part = Instant::now();
+    summary::counts(&catalog).await?;
+    println!("status_seconds {:.3}", part.elapsed().as_secs_f64());
+    println!("memory_peak_mib {}", peak_mib());
+    Ok(())
+}
+
+/// Records the posts of the overlap window anew, page by page as a listing does.
+async fn look_again(catalog: &Catalog, count: i64) -> anyhow::Result<()> {
+    let mut cursor = cursors::load(catalog, "board", "likes >= 500").await?;
     for page in 0..WINDOW_PAGES {
         let below = count - page * PAGE;
         let again: Vec<Post> = ((below - PAGE).max(0)..below).rev().map(post).collect();
@@ -121,36 +142,30 @@ async fn refresh(url: &str, count: i64) -> anyhow::Result<()> {
         cursors::record(&mut write, "board", "likes >= 500", &cursor).await?;
         write.commit().await?;
     }
-    lap("window");
-    let filters = [
-        ("likes", MANY, Vec::new()),
-        ("likes_and_tag", MANY, vec!["hair_3".to_string()]),
-        ("rare_tag", 0, vec!["none_has_it".to_string()]),
-    ];
-    for (name, likes, tags) in filters {
-        let selection = Selection {
-            source: Some("board".into()),
-            ratings: vec![Rating::Safe],
-            min_likes: Some(likes),
-            since: Some(FIRST),
-            tags,
-            ..Selection::default()
-        };
-        let window = Window {
-            from: 0,
-            below: i64::MAX,
-            limit: i64::MAX,
-        };
-        let waiting = files::count_pending(&catalog, &selection, 3, window).await?;
-        let first = files::pending(&catalog, &selection, 3, Window { limit: 500, ..window }).await?;
-        anyhow::ensure!(waiting == 0 && first.is_empty(), "{waiting} wait under {name}");
-        lap(&format!("pending_{name}"));
-    }
-    println!("total_seconds {:.3}", began.elapsed().as_secs_f64());
-    summary::counts(&catalog).await?;
-    lap("status");
-    println!("memory_peak_mib {}", peak_mib());
     Ok(())
+}
+
+fn selection(likes: i64, tags: &[&str]) -> Selection {
+    Selection {
+        source: Some("board".into()),
+        ratings: vec![Rating::Safe],
+        min_likes: Some(likes),
+        since: Some(FIRST),
+        tags: tags.iter().map(ToString::to_string).collect(),
+        ..Selection::default()
+    }
+}
+
+/// Seconds that it takes to see that nothing waits.
+async fn pending(catalog: &Catalog, selection: &Selection) -> anyhow::Result<f64> {
+    let began = Instant::now();
+    let window = Window {
+        limit: 500,
+        ..Window::below(i64::MAX)
+    };
+    let found = files::pending(catalog, selection, ATTEMPTS, window).await?;
+    anyhow::ensure!(found.is_empty(), "{} posts wait", found.len());
+    Ok(began.elapsed().as_secs_f64())
 }
 
 /// Peak resident memory of this process in MiB; 0 where the system does not tell.

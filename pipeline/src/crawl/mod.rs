@@ -88,9 +88,15 @@ pub async fn run(
         (request, download.run().await?)
     };
     network.save().await?;
-    let attempts = i64::from(settings.file_attempts);
-    let all = Window::below(i64::MAX);
-    let waiting = files::count_pending(catalog, &request.selection, attempts, all).await?;
+    // All that waited was fetched: there is nothing to count, be the catalog as large as it may.
+    let drained =
+        !request.list_only && request.limit.is_none() && fetched.later.is_empty() && fetched.failed.is_empty();
+    let waiting = if drained {
+        0
+    } else {
+        let attempts = i64::from(settings.file_attempts);
+        files::count_pending(catalog, &request.selection, attempts, Window::below(i64::MAX)).await?
+    };
     Ok(funnel::tally(&listed, &fetched, waiting))
 }
 

@@ -134,7 +134,13 @@ impl Client {
                     return Ok(got);
                 }
                 Err(Miss::Last(error)) => {
-                    host.answered();
+                    // A host that turns pictures away turns us away, not them: so does a ban.
+                    match (&error, ask.kind) {
+                        (HttpError::Refused { reason, .. }, Kind::File) if judge::may_pass(reason) => {
+                            host.failed(settings.give_up_after, reason);
+                        }
+                        _ => host.answered(),
+                    }
                     return Err(error);
                 }
                 Err(Miss::Again { reason, detail, pause }) => (reason, detail, pause),
