@@ -201,6 +201,20 @@ fn check_says_what_answered_and_what_applies() {
 }
 
 #[test]
+fn check_reads_a_site_of_each_dialect() {
+    let server = board(3, 4);
+    for site in [
+        "dialect = \"danbooru\"",
+        "dialect = \"pixiv\"\npage = 60\nacknowledged = true",
+    ] {
+        let place = Place::new(&server.root_url(), "", site);
+        let text = place.expect(0, &["check", "board"]);
+        assert!(text.contains("first post: ") && text.contains("4 x 4"), "{text}");
+    }
+    assert_eq!(server.requests().len(), 4, "robots.txt and one page each");
+}
+
+#[test]
 fn a_login_in_a_root_is_refused_unshown() {
     let place = Place::new("https://board.nowhere", "contact = \"ada@lovelace.name\"", "");
     let text = place.expect(2, &["check", "board", "--root", "https://ada:k3y@board.nowhere"]);
