@@ -1,12 +1,18 @@
 //! The manners of the program, as a site, its user and cron see them.
 
+mod common;
+
 use std::io::{Cursor, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
+use common::site::Site;
 use image::{ImageFormat, Rgb, RgbImage};
+use pipeline::crawl::Args;
+use pipeline::crawl::source::Dialect;
+use sqlx::Row;
 use tempfile::TempDir;
 use testbooru::{Board, Fault, NewPost, Server, Setup, Target};
 
@@ -121,6 +127,56 @@ fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
     (address, asked)
 }
 
+/// A column of every file, by post.
+async fn column(site: &Site, column: &str) -> Vec<Option<String>> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT {column} AS text FROM files ORDER BY post"));
+    let rows = sqlx::query(sql).fetch_all(site.catalog.pool()).await.expect("reads");
+    rows.iter().map(|row| row.get("text")).collect()
+}
+
+#[tokio::test]
+async fn what_must_not_train_is_recorded_with_its_tag_and_what_is_another_file_is_put_aside() {
+    let site = Site::of(
+        Dialect::Moebooru,
+        (0..4).map(|number| post(number, 4)),
+        Setup::default(),
+    )
+    .await;
+    let tag = |tags: &str| Fault::Header("x-robots-tag", tags.into());
+    let faults = [
+        tag("anime-heads: noai"),
+        tag("noindex"),
+        Fault::OtherBytes,
+        Fault::WrongType,
+    ];
+    for (id, fault) in site.ids().into_iter().zip(faults) {
+        site.server.fault(Target::Post(id.unsigned_abs()), fault, 1);
+    }
+    site.done(Args::default()).await;
+    let text = |text: &str| Some(text.to_string());
+    let reasons = [text("noai"), None, text("md5-mismatch"), text("md5-mismatch")];
+    assert_eq!(column(&site, "reason").await, reasons);
+    assert_eq!(
+        column(&site, "robots").await,
+        [text("anime-heads: noai"), text("noindex"), None, None]
+    );
+    let quarantine = site.store.folder().with_file_name("quarantine");
+    let mut kinds: Vec<String> = std::fs::read_dir(&quarantine)
+        .expect("is there")
+        .map(|entry| {
+            entry
+                .expect("is there")
+                .path()
+                .extension()
+                .expect("has one")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["bin", "bin", "json", "json"]);
+}
+
 #[test]
 fn check_says_what_answered_and_what_applies() {
     let server = board(3, 4);
@@ -142,6 +198,27 @@ fn check_says_what_answered_and_what_applies() {
     let text = place.expect(1, &["check", "board", "--root", "http://127.0.0.1:9"]);
     assert!(text.contains("robots.txt of 127.0.0.1:9 cannot be read"), "{text}");
     place.expect(2, &["check", "bord"]);
+}
+
+#[test]
+fn check_reads_a_site_of_each_dialect() {
+    let server = board(3, 4);
+    for site in [
+        "dialect = \"danbooru\"",
+        "dialect = \"pixiv\"\npage = 60\nacknowledged = true",
+    ] {
+        let place = Place::new(&server.root_url(), "", site);
+        let text = place.expect(0, &["check", "board"]);
+        assert!(text.contains("first post: ") && text.contains("4 x 4"), "{text}");
+    }
+    assert_eq!(server.requests().len(), 4, "robots.txt and one page each");
+}
+
+#[test]
+fn a_login_in_a_root_is_refused_unshown() {
+    let place = Place::new("https://board.nowhere", "contact = \"ada@lovelace.name\"", "");
+    let text = place.expect(2, &["check", "board", "--root", "https://ada:k3y@board.nowhere"]);
+    assert!(text.contains("HEADS_LOGIN") && !text.contains("k3y"), "{text}");
 }
 
 #[test]

@@ -309,6 +309,12 @@ pub fn parse_root(text: &str) -> Result<Url, String> {
     if !matches!(root.scheme(), "http" | "https") || root.host_str().is_none() {
         return Err(format!("`{text}` is no web address: write https://HOST"));
     }
+    // It would be in every URL that is printed or recorded.
+    if !root.username().is_empty() || root.password().is_some() {
+        return Err(
+            "no name or password belongs into a root: logins come from the environment, HEADS_LOGIN_<SITE>".into(),
+        );
+    }
     Ok(root)
 }
 

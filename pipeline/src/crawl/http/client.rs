@@ -220,7 +220,7 @@ impl Client {
                 self.read_error(response, bytes).await;
             }
             return Err(match ask.kind {
-                _ if page && judge::is_challenge_page(bytes) => judge::challenge(status),
+                _ if page && judge::is_challenge_page(status, bytes) => judge::challenge(status),
                 Kind::Api => told::with_words(miss, bytes),
                 Kind::File | Kind::Robots => miss,
             });
@@ -251,7 +251,7 @@ impl Client {
             Kind::Api | Kind::Robots => None,
         };
         body::read(response, self.limits(ask), bytes).await?;
-        let challenged = ask.kind != Kind::File && super::is_web_page(bytes) && judge::is_challenge_page(bytes);
+        let challenged = ask.kind != Kind::File && super::is_web_page(bytes) && judge::is_challenge_page(status, bytes);
         if challenged {
             return Err(judge::challenge(status));
         }

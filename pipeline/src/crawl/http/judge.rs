@@ -8,6 +8,9 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use super::HttpError;
 
+/// So much of a page tells whether it is a browser challenge.
+pub const CHALLENGE_BYTES: u64 = 64_000;
+
 /// Why one try gave no answer.
 pub enum Miss {
     /// No further try.
@@ -103,19 +106,23 @@ pub fn has_challenge_header(headers: &HeaderMap) -> bool {
     headers.get("cf-mitigated").is_some_and(|value| value == "challenge")
 }
 
-/// Whether a web page wants to be sure that a person looks at it: words of the pages that are known.
-pub fn is_challenge_page(page: &[u8]) -> bool {
-    const WORDS: [&str; 7] = [
-        "just a moment",
-        "checking your browser",
-        "challenge-platform",
-        "cf-browser-verification",
-        "cf_chl_",
-        "ddos-guard",
-        "attention required! | cloudflare",
-    ];
-    let page = String::from_utf8_lossy(page).to_lowercase();
-    WORDS.iter().any(|word| page.contains(word))
+/// What only pages have that want to be sure that a person looks at them.
+const CHALLENGES: [&str; 4] = [
+    "<title>just a moment",
+    "checking your browser",
+    "cf-browser-verification",
+    "cf_chl_",
+];
+
+/// What also pages of a site have whose protection looks on; under an error's status it refused.
+const PROTECTIONS: [&str; 3] = ["challenge-platform", "ddos-guard", "attention required! | cloudflare"];
+
+/// Whether a web page is a browser challenge; only its beginning is looked at.
+pub fn is_challenge_page(status: StatusCode, page: &[u8]) -> bool {
+    let start = &page[..page.len().min(CHALLENGE_BYTES as usize)];
+    let start = String::from_utf8_lossy(start).to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| start.contains(word));
+    has(&CHALLENGES) || (!status.is_success() && has(&PROTECTIONS))
 }
 
 /// The end of a source's run: a challenge is never answered by a program.
@@ -167,10 +174,13 @@ mod tests {
 
     #[test]
     fn a_challenge_is_told_from_a_page_of_the_site() {
-        assert!(is_challenge_page(b"<html><title>Just a Moment...</title>"));
-        assert!(is_challenge_page(b"<script src=/cdn-cgi/challenge-platform/x.js>"));
+        let title = b"<html><title>Just a Moment...</title>";
+        let looked_on = b"<html><title>Posts</title><script src=/cdn-cgi/challenge-platform/x.js></script>";
+        assert!(is_challenge_page(StatusCode::OK, title) && is_challenge_page(StatusCode::FORBIDDEN, title));
+        assert!(!is_challenge_page(StatusCode::OK, looked_on) && is_challenge_page(StatusCode::FORBIDDEN, looked_on));
         assert!(!is_challenge_page(
-            b"<html><title>Posts</title><script>Post.register({})</script>"
+            StatusCode::FORBIDDEN,
+            b"<html><title>Post.register({})</title>"
         ));
     }
 }
