@@ -222,9 +222,13 @@ impl Journal {
     /// How the run fails; the program itself prints the error for people.
     pub fn error(&self, error: &anyhow::Error) {
         let message = format!("{error:#}");
-        self.note(&format!("error: {message}"));
+        let code = dataset::failure::exit_code(error);
+        // What was asked for wrongly has begun nothing, and leaves nothing.
+        if code != dataset::failure::USAGE {
+            self.note(&format!("error: {message}"));
+        }
         self.event(&Event::Error {
-            code: dataset::failure::exit_code(error),
+            code,
             message: &message,
         });
     }

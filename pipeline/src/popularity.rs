@@ -44,7 +44,8 @@ pub async fn settle(
         let listings = top::covering(catalog, source, selection).await?;
         let Some(listing) = listings.first() else {
             let page = sites.get(source).map(|site| site.page);
-            return Err(unlisted(source, selection, None, &cost(catalog, source, page).await?).into());
+            let cost = cost(catalog, source, page).await?;
+            return Err(unlisted(catalog, source, selection, None, &cost).await?.into());
         };
         let years = top::years(catalog, source, selection, percent, listing).await?;
         note_small(percent, &years);
@@ -69,7 +70,16 @@ pub fn note_small(percent: Percent, years: &[Year]) {
 
 /// The refusal of a share where no listing says what it is a share of; `cost` tells what making one
 /// costs, at another `root` than the site's own where one is given.
-pub fn unlisted(source: &str, selection: &Selection, root: Option<&str>, cost: &str) -> Usage {
+///
+/// # Errors
+/// Where the catalog fails.
+pub async fn unlisted(
+    catalog: &Catalog,
+    source: &str,
+    selection: &Selection,
+    root: Option<&str>,
+    cost: &str,
+) -> anyhow::Result<Usage> {
     let all = selection.without_popularity();
     let mut flags = all.flags();
     if all.ratings.is_empty() {
@@ -87,11 +97,20 @@ pub fn unlisted(source: &str, selection: &Selection, root: Option<&str>, cost: &
         [] => "all posts".to_string(),
         lines => lines.join(", "),
     };
-    Usage(format!(
+    let listings = top::listings(catalog, source).await?;
+    let narrower: Vec<String> = listings
+        .iter()
+        .map(|listing| format!("`{}`", listing.selection.flags()))
+        .collect();
+    let narrower = match &narrower[..] {
+        [] => String::new(),
+        listed => format!("; or ask for less: listed in full is what has {}", listed.join(", or ")),
+    };
+    Ok(Usage(format!(
         "--top-percent is a share of all posts, and {source} has no finished listing that leaves none out for its \
-         popularity ({described}); `pipeline crawl {source} {} --list-only` makes it, {cost}",
+         popularity ({described}); `pipeline crawl {source} {} --list-only` makes it, {cost}{narrower}",
         flags.trim()
-    ))
+    )))
 }
 
 /// What a listing costs at most, from what the catalog knows.

@@ -338,6 +338,7 @@ async fn a_share_is_taken_of_what_the_other_filters_select() {
     let any = popularity::settle(&crawl.catalog, &top(40.0).resolve().expect("is sound"), &sites).await;
     let error = any.expect_err("covers safe posts only").to_string();
     assert!(error.contains("--rating any --list-only"), "{error}");
+    assert!(error.contains("listed in full is what has `--rating safe`"), "{error}");
 }
 
 #[tokio::test]
@@ -376,7 +377,7 @@ async fn a_plan_costs_one_request_and_writes_nothing() {
     let again = plan(&crawl, select).await;
     assert_eq!(crawl.asked(), Vec::<String>::new(), "a refresh is known without asking");
     assert!(
-        again.contains("listed in full on") && again.contains("1 requests (a refresh: 0 posts"),
+        again.contains("listed in full on") && again.contains("1 request (a refresh: 0 posts"),
         "{again}"
     );
 }

@@ -410,16 +410,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::create(folder.path()).expect("creates");
         store.check_room().expect("asks for nothing");
-        store.put_blocking(&key_of(b"old"), b"old".to_vec()).expect("writes");
+        store.put_blocking(&key_of(b"old"), b"old").expect("writes");
         let store = store.keeping_free(u64::MAX / 10_000_000);
         let error = store.check_room().expect_err("has no such disk").to_string();
         assert!(error.contains(&folder.path().display().to_string()), "{error}");
         assert!(error.contains("min_free_megabytes"), "{error}");
-        let new = store.put_blocking(&key_of(b"new"), b"new".to_vec());
+        let new = store.put_blocking(&key_of(b"new"), b"new");
         assert!(matches!(new, Err(StoreError::Full { .. })), "{new:?}");
-        store
-            .put_blocking(&key_of(b"old"), b"old".to_vec())
-            .expect("is there already");
+        store.put_blocking(&key_of(b"old"), b"old").expect("is there already");
         assert_eq!(store.read_blocking(&key_of(b"old")).expect("reads"), b"old");
     }
 

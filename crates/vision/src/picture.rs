@@ -292,6 +292,96 @@ mod tests {
     }
 
     #[test]
+    fn a_palette_becomes_its_colours() {
+        let picture = RgbaImage::from_pixel(3, 2, Rgba([200, 16, 40, 255]));
+        let flat = decode(&encode(&picture.into(), ImageFormat::Gif), &Limits::default()).expect("decodes");
+        let near = |found: u8, meant: u8| found.abs_diff(meant) < 9;
+        let Rgb([red, green, blue]) = *flat.get_pixel(1, 1);
+        assert!(
+            near(red, 200) && near(green, 16) && near(blue, 40),
+            "{:?}",
+            flat.get_pixel(1, 1)
+        );
+    }
+
+    #[test]
+    fn a_rotation_in_the_exif_is_applied_before_anything_is_measured() {
+        let picture = RgbImage::from_fn(32, 16, |x, _| if x < 16 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) });
+        let jpeg = encode(&picture.into(), ImageFormat::Jpeg);
+        let tiff = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+        let turned = [&jpeg[..2], b"\xff\xe1\0\x22Exif\0\0", tiff, &jpeg[2..]].concat();
+        let header = header(&turned, &Limits::default()).expect("reads");
+        assert_eq!((header.width, header.height), (16, 32));
+        let upright = decode(&turned, &Limits::default()).expect("decodes");
+        assert_eq!(upright.dimensions(), (16, 32));
+        let (top, bottom) = (upright.get_pixel(8, 4), upright.get_pixel(8, 28));
+        assert!(top[0] > 200 && bottom[2] > 200, "{top:?} {bottom:?}");
+    }
+
+    /// A JPEG of 8 x 8 equal pixels with four components, as image editors write them: stored inverted,
+    /// with an Adobe marker whose `transform` is 0 for CMYK and 2 for YCCK (the inks as luma and chroma).
+    fn four_components(transform: u8, values: [u8; 4]) -> Vec<u8> {
+        let mut jpeg = b"\xff\xd8\xff\xee\0\x0eAdobe\0\x64\0\0\0\0".to_vec();
+        jpeg.push(transform);
+        // One quantisation table of 8s: the first coefficient then is the mean.
+        jpeg.extend(b"\xff\xdb\0\x43\0");
+        jpeg.extend([8; 64]);
+        jpeg.extend(b"\xff\xc0\0\x14\x08\0\x08\0\x08\x04");
+        jpeg.extend((1..=4).flat_map(|component| [component, 0x11, 0]));
+        // Means: nine lengths, each a code of four bits. Other coefficients: only their end, one bit.
+        jpeg.extend(b"\xff\xc4\0\x1c\0\0\0\0\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x02\x03\x04\x05\x06\x07\x08");
+        jpeg.extend(b"\xff\xc4\0\x14\x10\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        jpeg.extend(b"\xff\xda\0\x0e\x04\x01\0\x02\0\x03\0\x04\0\0\x3f\0");
+        let mut bits = String::new();
+        for value in values {
+            let mean = i32::from(value) - 128;
+            let length = (32 - mean.unsigned_abs().leading_zeros()) as usize;
+            let shown = if mean < 0 { mean + (1 << length) - 1 } else { mean };
+            bits += &format!("{length:04b}");
+            if length > 0 {
+                bits += &format!("{shown:0length$b}");
+            }
+            bits += "0";
+        }
+        while !bits.len().is_multiple_of(8) {
+            bits += "1";
+        }
+        for byte in bits.as_bytes().chunks(8) {
+            let text = std::str::from_utf8(byte).expect("digits");
+            let byte = u8::from_str_radix(text, 2).expect("digits");
+            jpeg.push(byte);
+            if byte == 0xff {
+                jpeg.push(0);
+            }
+        }
+        jpeg.extend(b"\xff\xd9");
+        jpeg
+    }
+
+    #[test]
+    fn a_jpeg_for_printing_becomes_colours_for_a_screen() {
+        let cases = [
+            (0, [255, 255, 255, 255], [255, 255, 255]),
+            (0, [255, 0, 0, 255], [255, 0, 0]),
+            (0, [255, 255, 255, 0], [0, 0, 0]),
+            (2, [0, 128, 128, 255], [255, 255, 255]),
+            (2, [179, 171, 1, 255], [255, 0, 0]),
+        ];
+        for (transform, stored, meant) in cases {
+            let flat = decode(&four_components(transform, stored), &Limits::default()).expect("decodes");
+            let found = flat.get_pixel(4, 4).0;
+            let near = found
+                .iter()
+                .zip(meant)
+                .all(|(found, meant): (&u8, u8)| found.abs_diff(meant) < 6);
+            assert!(
+                near,
+                "transform {transform}, {stored:?}: {found:?} in place of {meant:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_truncated_file_is_told_from_a_whole_one() {
         let picture = DynamicImage::from(RgbImage::from_fn(64, 64, |x, y| Rgb([x as u8 * 4, y as u8 * 4, 9])));
         for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {

@@ -108,8 +108,8 @@ macro_rules! same_file {
     };
 }
 
-/// Writes the outcome of an attempt, and whether the post still waits. A failure counts the attempts
-/// at the same file.
+/// Writes the outcome of an attempt, and whether the post still waits. Attempts at the same file are
+/// counted, but for those that failed by the host.
 ///
 /// # Errors
 /// Where the database refuses.
@@ -132,12 +132,12 @@ async fn record_row(write: &mut Write, file: &File) -> Result<(), sqlx::Error> {
     const SQL: &str = concat!(
         "INSERT INTO files (source, post, page, image, md5, outcome, reason, detail, attempts, recorded_at, variant, \
          etag, last_modified, robots, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $15, $9, $10, $11, $12, $13, $14) \
          ON CONFLICT (source, post, page) DO UPDATE SET image = excluded.image, md5 = excluded.md5, \
          outcome = excluded.outcome, reason = excluded.reason, detail = excluded.detail, \
          attempts = CASE WHEN ",
         same_file!("files", "excluded"),
-        " THEN files.attempts + 1 ELSE 1 END, recorded_at = excluded.recorded_at, variant = excluded.variant, \
+        " THEN files.attempts + excluded.attempts ELSE excluded.attempts END, recorded_at = excluded.recorded_at, variant = excluded.variant, \
          etag = excluded.etag, last_modified = excluded.last_modified, robots = excluded.robots, \
          updated_at = excluded.updated_at"
     );
@@ -156,9 +156,17 @@ async fn record_row(write: &mut Write, file: &File) -> Result<(), sqlx::Error> {
         .bind(file.last_modified.as_deref())
         .bind(file.robots.as_deref())
         .bind(file.updated_at)
+        .bind(i64::from(counts(&file.outcome)))
         .execute(write.connection())
         .await?;
     Ok(())
+}
+
+/// Whether an attempt counts against the file. A host that is down for a week must not cost each file
+/// that was asked for meanwhile its last attempt.
+fn counts(outcome: &Outcome) -> bool {
+    let of_host = ["unreachable", "timeout", "no-answer", "busy", "http-403"];
+    !matches!(outcome, Outcome::Failed { reason, .. } if of_host.contains(reason))
 }
 
 /// Takes the mark from a post all of whose files are stored or refused.

@@ -28,28 +28,23 @@ pub struct Year {
     pub posts: u64,
 }
 
-/// The finished listings of a source that hold every post of a selection whatever its popularity;
-/// the narrowest first.
+/// The finished listings of a source that left no post out for its popularity; the narrowest first.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn covering(catalog: &Catalog, source: &str, wanted: &Selection) -> anyhow::Result<Vec<Listing>> {
+pub async fn listings(catalog: &Catalog, source: &str) -> anyhow::Result<Vec<Listing>> {
     let rows = sqlx::query("SELECT query, finished_at FROM cursors WHERE source = $1 AND finished_at > 0")
         .bind(source)
         .fetch_all(catalog.pool())
         .await
         .with_context(|| format!("cannot read what of {source} was listed"))?;
-    let wanted = Selection {
-        source: Some(source.into()),
-        ..wanted.clone()
-    };
     let mut found = Vec::new();
     for row in rows {
         let (query, finished_at): (String, i64) = (row.try_get("query")?, row.try_get("finished_at")?);
         // Times ago are taken from the day of the listing, not of today.
         let args = SelectionArgs::from_key(&query);
         let selection = args.and_then(|args| args.resolve_on(period::day(finished_at)).ok());
-        if let Some(selection) = selection.filter(|listed| listed.covers(&wanted)) {
+        if let Some(selection) = selection.filter(|listed| *listed == listed.without_popularity()) {
             found.push(Listing {
                 query,
                 selection,
@@ -59,6 +54,20 @@ pub async fn covering(catalog: &Catalog, source: &str, wanted: &Selection) -> an
     }
     found.sort_by_key(|listing| (usize::MAX - listing.query.len(), -listing.finished_at));
     Ok(found)
+}
+
+/// Those of the [`listings`] that hold every post of a selection, whatever its popularity.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn covering(catalog: &Catalog, source: &str, wanted: &Selection) -> anyhow::Result<Vec<Listing>> {
+    let wanted = Selection {
+        source: Some(source.into()),
+        ..wanted.clone()
+    };
+    let mut listings = listings(catalog, source).await?;
+    listings.retain(|listing| listing.selection.covers(&wanted));
+    Ok(listings)
 }
 
 /// The likes that a share of a source's posts has, by years: of those that `wanted` selects whatever

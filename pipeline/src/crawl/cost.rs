@@ -167,3 +167,8 @@ async fn first_page(client: &Client, request: &CrawlRequest) -> anyhow::Result<O
     let highest = page.posts.iter().map(|post| post.number.unsigned_abs()).max();
     Ok(highest)
 }
+
+/// A count with its noun.
+pub fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

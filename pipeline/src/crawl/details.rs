@@ -55,7 +55,7 @@ impl Details<'_> {
                     continue;
                 }
                 Wanted::Row => post,
-                Wanted::Detail => match self.ask(&post).await {
+                Wanted::Detail => match self.ask(&post, known).await {
                     Ok(post) => post,
                     Err(error) => {
                         self.record(&changed).await?;
@@ -114,7 +114,7 @@ impl Details<'_> {
         for posts in unseen.chunks(TOGETHER) {
             let mut now_known = Vec::new();
             for post in posts {
-                now_known.push(self.ask(post).await?);
+                now_known.push(self.ask(post, Some(post)).await?);
             }
             self.record(&now_known).await?;
         }
@@ -134,8 +134,9 @@ impl Details<'_> {
         write.commit().await
     }
 
-    /// The whole of a post; what is refused of it is recorded as a post that does not stand.
-    async fn ask(&self, post: &Post) -> anyhow::Result<Post> {
+    /// The whole of a post. A new one whose answer is refused or unreadable is recorded as held; a known
+    /// one stays as it is known: a session that ended, or a ban, must not take down what stands.
+    async fn ask(&self, post: &Post, known: Option<&Post>) -> anyhow::Result<Post> {
         let search = self.request.search();
         let Some(url) = search.detail_url(post, self.html) else {
             return Ok(post.clone());
@@ -145,16 +146,17 @@ impl Details<'_> {
             fetched_at: self.now(),
             ..post.clone()
         };
+        let untold = || known.cloned().unwrap_or_else(|| gone(Status::Held));
         match self.client.get(&Ask::api(&url, MOST_BYTES)).await {
             Ok(answer) => match search.parse_detail(&answer.bytes, post, self.now()) {
                 Ok(post) => Ok(post),
                 // Looked at again with the next refresh, while it is recent.
-                Err(_) => Ok(gone(Status::Held)),
+                Err(_) => Ok(untold()),
             },
-            Err(HttpError::Refused { reason, .. }) => Ok(gone(match reason {
-                "http-404" | "http-410" | "http-451" => Status::Deleted,
-                _ => Status::Held,
-            })),
+            Err(HttpError::Refused { reason, .. }) => Ok(match reason {
+                "http-404" | "http-410" | "http-451" => gone(Status::Deleted),
+                _ => untold(),
+            }),
             Err(HttpError::Stopped) => Err(Interrupted.into()),
             Err(error) => Err(error).with_context(|| {
                 format!(

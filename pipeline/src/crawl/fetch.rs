@@ -1,13 +1,15 @@
 //! Fetching the pictures of one post: which of its files, checked at arrival, bytes into the store
 //! before anything is recorded.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use anyhow::Context;
 use dataset::{Key, Store};
 use url::Url;
 use vision::picture::Limits;
 
 use super::arrival;
-use super::http::{Answer, Ask, Client, HttpError, Known, NO_TRAINING};
+use super::http::{Answer, Ask, Client, HttpError, Known, NO_TRAINING, may_pass};
 use super::request::{CrawlRequest, Form};
 use super::settings::CrawlSettings;
 use super::source::FileUrls;
@@ -309,7 +311,7 @@ impl Fetcher<'_> {
             .clone()
             .filter(|_| wanted.variant == Form::Original && wanted.pages == 1);
         let checked = tokio::task::spawn_blocking(move || {
-            let image = match arrival::check(&answer, md5.as_deref(), &Limits::default(), now()) {
+            let image = match checked(&answer, md5.as_deref()) {
                 Ok(image) => image,
                 Err(outcome) => {
                     quarantine.keep(&answer.bytes, &origin, &outcome)?;
@@ -330,6 +332,17 @@ impl Fetcher<'_> {
     }
 }
 
+/// Checks a picture; a parser that panics on a hostile file is that file's failure, not the run's.
+fn checked(answer: &Answer, md5: Option<&str>) -> Result<Image, Outcome> {
+    let check = || arrival::check(answer, md5, &Limits::default(), now());
+    catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|_| {
+        Err(Outcome::Refused {
+            reason: "undecodable",
+            detail: "the parser of its header panicked".into(),
+        })
+    })
+}
+
 /// What an error of the network is to a picture.
 enum Missed {
     Outcome(Outcome),
@@ -342,6 +355,9 @@ fn missed(error: HttpError) -> anyhow::Result<Missed> {
     Ok(match error {
         HttpError::Stopped => Missed::Try(Try::Stopped),
         HttpError::Later { .. } => Missed::Try(Try::Later(error.to_string())),
+        HttpError::Refused { reason, detail } if may_pass(reason) => {
+            Missed::Outcome(Outcome::Failed { reason, detail })
+        }
         HttpError::Refused { reason, detail } => Missed::Outcome(Outcome::Refused { reason, detail }),
         HttpError::Failed { reason, detail } => Missed::Outcome(Outcome::Failed { reason, detail }),
         HttpError::Blocked(_) | HttpError::Catalog(_) => {

@@ -138,7 +138,7 @@ pub async fn dry_run(
     plan.line(
         "listing",
         match cost.requests {
-            Some(requests) => format!("{requests} requests ({})", cost.why),
+            Some(requests) => format!("{} ({})", cost::plural(requests, "request"), cost.why),
             None => format!("an unknown number of requests ({})", cost.why),
         },
     );
@@ -174,5 +174,8 @@ fn time(requests: u64, request: &CrawlRequest, settings: &CrawlSettings) -> Stri
         minutes @ 2..60 => format!("{minutes} minutes"),
         minutes => format!("{} h {} min", minutes / 60, minutes % 60),
     };
-    format!("{time} for {requests} requests, if one host serves them all")
+    format!(
+        "{time} for {}, if one host serves them all",
+        cost::plural(requests, "request")
+    )
 }

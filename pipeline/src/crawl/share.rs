@@ -20,10 +20,13 @@ pub async fn begin(catalog: &Catalog, client: &Client, request: &CrawlRequest) -
     let Some(listing) = covering(catalog, request).await? else {
         let cost = cost::of_first(catalog, client, request).await?;
         let cost = match cost.requests {
-            Some(requests) => format!("with {requests} requests ({})", cost.why),
+            Some(requests) => format!("with {} ({})", cost::plural(requests, "request"), cost.why),
             None => format!("at a cost {}", cost.why),
         };
-        return Err(unlisted(&request.name, &request.selection, root_of(&request.query), &cost).into());
+        let root = root_of(&request.query);
+        return Err(unlisted(catalog, &request.name, &request.selection, root, &cost)
+            .await?
+            .into());
     };
     // Times ago count from today again, as in any refresh.
     let today = SelectionArgs::from_key(&listing.query).and_then(|args| args.resolve().ok());

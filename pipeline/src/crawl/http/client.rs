@@ -1,11 +1,10 @@
 //! The one client: redirects, pace, retries and back-off.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use reqwest::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION, REFERER};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{RequestBuilder, Response};
 use tokio::sync::watch;
 use url::Url;
 
@@ -14,15 +13,14 @@ use super::hosts::{self, Hosts};
 use super::judge::{self, Miss, Pause, judge};
 use super::login::Login;
 use super::network::{Host, Network};
-use super::robots::{self, Rules};
+use super::robots;
 use super::{Answer, Ask, HttpError, Kind, Known, header, told};
-use crate::catalog::robots::Robots;
-use crate::catalog::{Write, now};
+use crate::catalog::Write;
 use crate::crawl::request::CrawlRequest;
 use crate::crawl::settings::duration;
 
 /// Longer ways are loops.
-const MOST_REDIRECTS: usize = 5;
+pub(super) const MOST_REDIRECTS: usize = 5;
 
 /// Doubling ends here: 2^6 times the first pause.
 const MOST_DOUBLINGS: u32 = 6;
@@ -33,10 +31,10 @@ const ERROR_BYTES: u64 = 64_000;
 /// A client for one crawl.
 pub struct Client {
     client: reqwest::Client,
-    network: Network,
-    site: String,
-    hosts: Hosts,
-    robots_exception: String,
+    pub(super) network: Network,
+    pub(super) site: String,
+    pub(super) hosts: Hosts,
+    pub(super) robots_exception: String,
     login: Option<Login>,
     interval: Duration,
     image_interval: Duration,
@@ -45,8 +43,8 @@ pub struct Client {
     ended: watch::Sender<bool>,
 }
 
-/// What one try gave.
-enum Got {
+/// What a host gave.
+pub(super) enum Got {
     /// All of it.
     Answer(Answer),
     /// Another address.
@@ -120,122 +118,8 @@ impl Client {
         refused("redirect", format!("{}: too many redirects", ask.url))
     }
 
-    /// What the robots.txt of the site's own host says, in words, and whether it is excepted from.
-    ///
-    /// # Errors
-    /// As [`Self::get`].
-    pub async fn verdict(&self, root: &Url) -> Result<String, HttpError> {
-        let rules = self.rules(root).await?;
-        let read = if now() - rules.fetched_at < 5 {
-            "read now"
-        } else {
-            "read within a day"
-        };
-        let mut words = format!("robots.txt of {} ({read}): {}", hosts::key(root), rules.describe());
-        if !self.robots_exception.is_empty() {
-            words += &format!("; the API is asked all the same: {}", self.robots_exception);
-        }
-        Ok(words)
-    }
-
-    /// Checks a URL against its host's robots.txt; gives what the host wants between two requests.
-    async fn permitted(&self, url: &Url, kind: Kind) -> Result<Duration, HttpError> {
-        let rules = self.rules(url).await?;
-        let excepted = kind == Kind::Api && self.hosts.is_root(url) && !self.robots_exception.is_empty();
-        if rules.allow(url) || excepted {
-            return Ok(rules.delay());
-        }
-        let host = hosts::key(url);
-        let agent = robots::AGENT;
-        match kind {
-            Kind::File if !rules.allow_nothing() => Err(HttpError::Refused {
-                reason: "robots",
-                detail: format!("robots.txt of {host} keeps {agent} from {}", url.path()),
-            }),
-            Kind::File => Err(HttpError::Blocked(format!(
-                "robots.txt of {host} keeps {agent} from everything, pictures included: ask its staff"
-            ))),
-            _ => Err(HttpError::Blocked(format!(
-                "robots.txt of {host} keeps {agent} from {}: ask its staff; where they document that address as an API, \
-                 say so in [sites.{}], robots_exception = \"the reason\"",
-                url.path(),
-                self.site
-            ))),
-        }
-    }
-
-    /// The rules of a URL's host: those read within a day, else asked for.
-    async fn rules(&self, url: &Url) -> Result<Arc<Rules>, HttpError> {
-        let key = hosts::key(url);
-        let host = self.network.host(&key);
-        let mut rules = host.robots.lock().await;
-        let fresh = |fetched_at: i64| fetched_at > now() - robots::HOLDS;
-        if let Some(rules) = rules.as_ref().filter(|rules| fresh(rules.fetched_at)) {
-            return Ok(Arc::clone(rules));
-        }
-        let saved = self.network.saved_robots(&key).await?.filter(robots::is_verdict);
-        let read = match saved {
-            Some(saved) if fresh(saved.fetched_at) => saved,
-            saved => {
-                let asked = self.ask_robots(url).await;
-                match (asked, saved) {
-                    (Ok(asked), _) => {
-                        self.network.save_robots(&key, &asked).await?;
-                        asked
-                    }
-                    // What it was holds on while it cannot be read (RFC 9309, 2.4).
-                    (Err(HttpError::Failed { .. }), Some(saved)) => Robots {
-                        fetched_at: now(),
-                        ..saved
-                    },
-                    (Err(HttpError::Failed { reason, detail }), None) => {
-                        return Err(HttpError::Blocked(format!(
-                            "robots.txt of {key} cannot be read ({reason}: {detail}), and a host whose rules are unknown \
-                             is not asked: run the same command again later"
-                        )));
-                    }
-                    (Err(error), _) => return Err(error),
-                }
-            }
-        };
-        Ok(Arc::clone(rules.insert(Arc::new(Rules::read(&read)))))
-    }
-
-    /// Asks for the robots.txt of a URL's host.
-    async fn ask_robots(&self, url: &Url) -> Result<Robots, HttpError> {
-        let answered = |status: i64, body: &[u8]| Robots {
-            fetched_at: now(),
-            status,
-            // PostgreSQL's text holds no NUL.
-            body: String::from_utf8_lossy(body).replace('\0', "\n"),
-        };
-        let mut url = url.clone();
-        url.set_path("/robots.txt");
-        url.set_query(None);
-        for _ in 0..=MOST_REDIRECTS {
-            let ask = Ask {
-                kind: Kind::Robots,
-                ..Ask::api(&url, robots::MOST_BYTES)
-            };
-            match self.get_from(&url, &ask, Duration::ZERO).await {
-                Ok(Got::Answer(answer)) => return Ok(answered(answer.status.into(), &answer.bytes)),
-                Ok(Got::Moved(target)) => match self.hosts.follow(&url, &target) {
-                    Ok(next) => url = next,
-                    Err(_) => break,
-                },
-                Err(HttpError::Refused { detail, .. }) => {
-                    let status = detail.get(..3).and_then(|status| status.parse().ok());
-                    return Ok(answered(status.unwrap_or(400), b""));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        // One that cannot be followed to is none (RFC 9309, 2.3.1.2).
-        Ok(answered(StatusCode::FOUND.as_u16().into(), b""))
-    }
-
     /// Asks one host until it answers, or there is no sense in asking on.
-    async fn get_from(&self, url: &Url, ask: &Ask<'_>, delay: Duration) -> Result<Got, HttpError> {
+    pub(super) async fn get_from(&self, url: &Url, ask: &Ask<'_>, delay: Duration) -> Result<Got, HttpError> {
         let key = hosts::key(url);
         let host = self.network.host(&key);
         let settings = self.network.settings();
@@ -250,7 +134,13 @@ impl Client {
                     return Ok(got);
                 }
                 Err(Miss::Last(error)) => {
-                    host.answered();
+                    // A host that turns pictures away turns us away, not them: so does a ban.
+                    match (&error, ask.kind) {
+                        (HttpError::Refused { reason, .. }, Kind::File) if judge::may_pass(reason) => {
+                            host.failed(settings.give_up_after, reason);
+                        }
+                        _ => host.answered(),
+                    }
                     return Err(error);
                 }
                 Err(Miss::Again { reason, detail, pause }) => (reason, detail, pause),

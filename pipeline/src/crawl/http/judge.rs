@@ -87,6 +87,12 @@ pub fn judge(status: StatusCode, headers: &HeaderMap) -> Option<Miss> {
     }
 }
 
+/// Whether a refusal speaks of who asks, or of now, and not of the picture: a ban, a login that ended, a
+/// proxy. 404, 410 and 451 do speak of it.
+pub fn may_pass(reason: &str) -> bool {
+    matches!(reason, "http-403" | "http-other")
+}
+
 /// A status under which a browser challenge, too, comes.
 pub fn may_be_challenge(status: StatusCode) -> bool {
     matches!(status.as_u16(), 403 | 429 | 503)

@@ -9,6 +9,7 @@ mod judge;
 mod login;
 mod network;
 mod pace;
+mod permit;
 mod robots;
 mod told;
 mod traffic;
@@ -22,6 +23,7 @@ pub use crate::catalog::files::Known;
 pub use client::Client;
 pub use contact::placeholder;
 pub use hosts::{Hosts, is_loopback};
+pub use judge::may_pass;
 pub use network::Network;
 pub use robots::NO_TRAINING;
 pub use told::TOO_SLOW;
@@ -179,9 +181,12 @@ impl Answer {
 }
 
 fn is_web_page(bytes: &[u8]) -> bool {
-    let start = bytes.trim_ascii_start();
+    // Some begin with a byte order mark, or a comment.
+    let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     let begins = |word: &[u8]| start.len() >= word.len() && start[..word.len()].eq_ignore_ascii_case(word);
-    begins(b"<!doctype html") || begins(b"<html")
+    [b"<!doctype html".as_slice(), b"<html", b"<head", b"<body", b"<!--"]
+        .into_iter()
+        .any(begins)
 }
 
 fn header(headers: &HeaderMap, name: HeaderName) -> Option<String> {
@@ -200,6 +205,7 @@ mod tests {
         };
         assert!(answer("\n <!DOCTYPE HTML><title>Just a moment").is_web_page());
         assert!(answer("<html lang=en>").is_web_page());
+        assert!(answer("\u{feff}<!-- busy --><html>").is_web_page());
         assert!(!answer("[]").is_web_page() && !answer("").is_web_page());
     }
 }

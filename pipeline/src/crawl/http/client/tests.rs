@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use testbooru::{Board, Fault, NewPost, RetryAfter, Server, Setup, Target};
 
 use super::*;
-use crate::catalog::{Catalog, robots as saved_robots};
+use crate::catalog::robots::Robots;
+use crate::catalog::{Catalog, now, robots as saved_robots};
 use crate::crawl::request::Args;
 use crate::crawl::settings::{CrawlSettings, SiteSettings};
 use crate::stop::Stop;
