@@ -69,7 +69,8 @@ pub async fn run(catalog: &Catalog, args: &Args) -> anyhow::Result<()> {
         } else {
             ""
         };
-        println!("{} failures{word}", found.len());
+        let noun = if found.len() == 1 { "failure" } else { "failures" };
+        println!("{} {noun}{word}", found.len());
     }
     Ok(())
 }

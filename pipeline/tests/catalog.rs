@@ -4,6 +4,8 @@ mod common;
 
 use common::post;
 
+use pipeline::catalog::detections::{self, DetectionOutcome};
+use pipeline::catalog::failures::{self, Wanted};
 use pipeline::catalog::files::{self, File, Outcome, Window};
 use pipeline::catalog::images::{self, Image};
 use pipeline::catalog::posts::{self, Post, Rating, Status, tag_text};
@@ -333,6 +335,68 @@ async fn a_post_waits_again_where_its_site_shows_another_file(catalog: &Catalog)
     assert_eq!(record(&[], &[page(0, 6)]).await, [52, 50]);
 }
 
+async fn failures_are_listed_and_come_back_on_request(catalog: &Catalog) {
+    let gone = Post {
+        source: "lost".into(),
+        ..post(70, None)
+    };
+    let refused = Outcome::Refused {
+        reason: "http-404",
+        detail: "404 Not Found".into(),
+    };
+    let unseen = DetectionOutcome::Refused("undecodable", "no end".into());
+    let stored = Post {
+        post: "71".into(),
+        number: 71,
+        ..gone.clone()
+    };
+    let mut write = catalog.write().await.expect("begins");
+    posts::record_all(&mut write, [&gone, &stored]).await.expect("writes");
+    for file in [
+        File::of(&gone, refused),
+        File::of(&stored, Outcome::Stored("cc".into())),
+    ] {
+        files::record(&mut write, &file).await.expect("writes");
+    }
+    images::record(&mut write, &image("cc", "cc")).await.expect("writes");
+    let looked = detections::record(&mut write, "cc", "detector", &unseen, &[]).await;
+    looked.expect("writes");
+    write.commit().await.expect("commits");
+
+    let wanted = Wanted {
+        source: Some("lost".into()),
+        ..Wanted::default()
+    };
+    let listed = async || {
+        let listed = failures::list(catalog, &wanted).await.expect("reads");
+        let mut lines: Vec<String> = listed
+            .iter()
+            .map(|failure| {
+                let post = failure.post.as_deref().unwrap_or("-");
+                format!("{} {post} {} {}", failure.stage, failure.outcome, failure.attempts)
+            })
+            .collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(listed().await, ["crawl 70 refused 1", "crop 71 refused 1"]);
+    let of = Selection {
+        source: Some("lost".into()),
+        ..Selection::default()
+    };
+    assert_eq!(waiting(catalog, &of).await, Vec::<i64>::new());
+    let counted = summary::counts(catalog).await.expect("counts");
+    assert_eq!(counted.waiting.get("lost"), None);
+
+    let mut write = catalog.write().await.expect("begins");
+    failures::again(&mut write, &wanted).await.expect("marks");
+    write.commit().await.expect("commits");
+    assert_eq!(listed().await, ["crawl 70 failed 0", "crop 71 failed 0"]);
+    assert_eq!(waiting(catalog, &of).await, [70]);
+    let counted = summary::counts(catalog).await.expect("counts");
+    assert_eq!(counted.waiting.get("lost"), Some(&1));
+}
+
 async fn kinds_of_tags_stay_while_the_tags_do(catalog: &Catalog) {
     let told = Post {
         characters: tag_text(["miku"]),
@@ -518,6 +582,7 @@ async fn story(catalog: &Catalog) {
     nullable_floats_and_readers_beside_a_writer(catalog).await;
     a_post_waits_again_where_its_site_shows_another_file(catalog).await;
     kinds_of_tags_stay_while_the_tags_do(catalog).await;
+    failures_are_listed_and_come_back_on_request(catalog).await;
 }
 
 #[tokio::test]

@@ -155,7 +155,7 @@ fn machines_read_events_and_the_log_has_every_failure() {
 
     let listed = place.expect(0, &["failures", "--site", "konachan", "--reason", "http-404"]);
     assert!(
-        listed.contains(&format!("konachan/{gone}")) && listed.contains("1 failures"),
+        listed.contains(&format!("konachan/{gone}")) && listed.contains("1 failure\n"),
         "{listed}"
     );
     server.clear_faults();

@@ -135,8 +135,10 @@ impl<'run> Pictures<'run> {
         if let Some(host) = self.hosts().get_mut(host) {
             host.done += 1;
             host.bytes += bytes;
-            let second = host.bytes as f64 / self.seconds();
-            host.bar.set_message(format!("{}/s", HumanBytes(second as u64)));
+            let seconds = self.seconds();
+            let (rate, bytes) = (host.done as f64 / seconds, host.bytes as f64 / seconds);
+            host.bar
+                .set_message(format!("{rate:.1}/s {}/s", HumanBytes(bytes as u64)));
             host.bar.set_position(host.done);
         }
     }
@@ -194,7 +196,7 @@ impl<'run> Pictures<'run> {
 
 fn bar(host: &str) -> ProgressBar {
     let bar = ProgressBar::new(0).with_prefix(host.to_string());
-    match ProgressStyle::with_template("{prefix:24} {wide_bar} {human_pos}/{human_len} {per_sec} {msg} eta {eta}") {
+    match ProgressStyle::with_template("{prefix:24} {wide_bar} {human_pos}/{human_len} {msg} eta {eta}") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
