@@ -54,11 +54,25 @@ pub fn parse_list(search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<
 
 /// The calls of a script, as what stands between [`CALL`] and the parenthesis, and the JSON after it.
 fn calls(script: &str) -> impl Iterator<Item = (&str, Value)> {
-    script.split(CALL).skip(1).filter_map(|rest| {
-        let (method, argument) = rest.split_once('(')?;
-        // The first value only: what follows is script.
-        let argument = Deserializer::from_str(argument).into_iter::<Value>().next()?.ok()?;
-        Some((method.trim(), argument))
+    let mut rest = script;
+    std::iter::from_fn(move || {
+        loop {
+            let (_, after) = rest.split_once(CALL)?;
+            let Some((method, argument)) = after.split_once('(') else {
+                rest = "";
+                continue;
+            };
+            // The first value only: what follows is script. A call may be named within a value.
+            let mut values = Deserializer::from_str(argument).into_iter::<Value>();
+            let value = values.next();
+            rest = match &value {
+                Some(Ok(_)) => argument.get(values.byte_offset()..).unwrap_or_default(),
+                _ => after,
+            };
+            if let Some(Ok(value)) = value {
+                return Some((method.trim(), value));
+            }
+        }
     })
 }
 
@@ -122,7 +136,7 @@ mod tests {
         let page = read(
             r#"<html><body><ul id="post-list-posts"></ul><script>
                Post.register_tags({"a": "artist", "b": "general"}); var x = "Post.registered";
-               Post.register({"id": 5, "created_at": 9, "tags": "a b", "status": "active", "source": "<\/script> ; })"})
+               Post.register({"id": 5, "created_at": 9, "tags": "a b", "status": "active", "source": "<\/script> Post.register({ ; })"})
                Post.register({"id": 4, "created_at": 8, "tags": "c"}) Post.register({broken</script>
                <script>Post.register_resp({"posts": [{"id": 3, "created_at": 7, "tags": "d"}], "tags": {"d": "character"}});
                </script></body></html>"#,
@@ -134,7 +148,10 @@ mod tests {
             (page.posts[0].artists.as_str(), page.posts[0].kinds_known),
             (" a ", true)
         );
-        assert_eq!(page.posts[0].source_url.as_deref(), Some("</script> ; })"));
+        assert_eq!(
+            page.posts[0].source_url.as_deref(),
+            Some("</script> Post.register({ ; })")
+        );
         assert!(!page.posts[1].kinds_known && page.posts[2].characters == " d ");
     }
 
