@@ -62,6 +62,15 @@ fn calls(script: &str) -> impl Iterator<Item = (&str, Value)> {
                 rest = "";
                 continue;
             };
+            // A longer word, or the words alone: the next call may stand before this parenthesis.
+            if !method
+                .trim()
+                .chars()
+                .all(|letter| letter.is_alphanumeric() || letter == '_')
+            {
+                rest = after;
+                continue;
+            }
             // The first value only: what follows is script. A call may be named within a value.
             let mut values = Deserializer::from_str(argument).into_iter::<Value>();
             let value = values.next();
