@@ -120,6 +120,12 @@ def stored(job: Job, folder: Path) -> tuple:
     return len(files), sum(path.stat().st_size for path in files)
 
 
+def arrival_rate(job: Job, folder: Path) -> float:
+    """Files a second from the first one's arrival to the last one's: one interval fewer than files."""
+    times = [path.stat().st_mtime for path in folder.glob(job.stored)]
+    return (len(times) - 1) / (max(times) - min(times))
+
+
 def flags(job: Job, folder: Path) -> str:
     """A client's command line as shown to people."""
     words = [str(word).replace(str(folder), "OUT") for word in job.command]

@@ -24,11 +24,10 @@ def measure(options, programs: Path, folder: Path, timeout: float):
     with Board(programs / "testbooru", folder / "board.log", ["--pictures", pictures, "--plain"]) as local:
         job = clients.pipeline(programs, local.root, [], place, interval=1 / RATE)
         cost = run(job.command, folder / "paced.log", timeout)
-    times = sorted(path.stat().st_mtime for path in place.glob(job.stored))
-    if len(times) != count:
-        raise Failure(f"the paced crawl stored {len(times)} of {count} pictures")
-    # From the first file's arrival to the last: one interval fewer than files.
-    held = (len(times) - 1) / (times[-1] - times[0])
+    stored, _ = clients.stored(job, place)
+    if stored != count:
+        raise Failure(f"the paced crawl stored {stored} of {count} pictures")
+    held = clients.arrival_rate(job, place)
     off = held / RATE - 1
     verdict = "held" if abs(off) <= TOLERANCE else f"NOT held within {TOLERANCE:.0%}"
     print(f"\npace: {RATE:.0f} requests/s configured, {held:.2f} pictures/s arrived ({off:+.2%}): {verdict}; "
