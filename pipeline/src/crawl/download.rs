@@ -8,8 +8,9 @@ use dataset::failure::Interrupted;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::fetch::{Arrival, Fetch, Fetcher, Try};
+use super::fetch::{Fetch, Fetcher};
 use super::progress::Pictures;
+use super::tries::{Arrival, Try};
 use crate::catalog::files::{self, Outcome, Pending, Window};
 use crate::catalog::{Write, images};
 use crate::journal::{Event, Journal};

@@ -9,11 +9,13 @@ use url::Url;
 use vision::picture::Limits;
 
 use super::arrival;
-use super::http::{Answer, Ask, Client, HttpError, Known, NO_TRAINING, may_pass};
+use super::form::{choose, film};
+use super::http::{Answer, Ask, Client, HttpError, Known};
 use super::request::{CrawlRequest, Form};
 use super::settings::CrawlSettings;
 use super::source::FileUrls;
-use crate::catalog::denied::{DENIED, Denied};
+use super::tries::{Arrival, Missed, Try, arrived, denied, forbidden, missed, no_file};
+use crate::catalog::denied::Denied;
 use crate::catalog::files::{self, Earlier, File, Outcome, Pending};
 use crate::catalog::images::Image;
 use crate::catalog::posts::Post;
@@ -22,29 +24,6 @@ use crate::quarantine::{Origin, Quarantine};
 
 /// A list of a work's pictures is some 50 KB.
 const MOST_LIST_BYTES: u64 = 8_000_000;
-
-/// What is no picture by its name already; the name is believed only so far that it is not fetched.
-const FILMS: [&str; 8] = ["zip", "mp4", "webm", "swf", "mov", "avi", "mkv", "m4v"];
-
-/// What came of asking for one picture.
-pub enum Try {
-    /// It has an outcome.
-    Arrived(Box<Arrival>),
-    /// Its host is left in peace until a later run.
-    Later(String),
-    /// The run was to end before.
-    Stopped,
-}
-
-/// A picture's outcome, on its way into the catalog.
-pub struct Arrival {
-    /// The outcome.
-    pub file: File,
-    /// The picture, where bytes came.
-    pub image: Option<Image>,
-    /// Whether its host says that what is stored is still the latest.
-    pub unchanged: bool,
-}
 
 /// A post that was dealt with.
 pub struct Fetch {
@@ -341,106 +320,4 @@ fn checked(answer: &Answer, md5: Option<&str>) -> Result<Image, Outcome> {
             detail: "the parser of its header panicked".into(),
         })
     })
-}
-
-/// What an error of the network is to a picture.
-enum Missed {
-    Outcome(Outcome),
-    Try(Try),
-}
-
-/// # Errors
-/// Where nothing more can be asked at all.
-fn missed(error: HttpError) -> anyhow::Result<Missed> {
-    Ok(match error {
-        HttpError::Stopped => Missed::Try(Try::Stopped),
-        HttpError::Later { .. } => Missed::Try(Try::Later(error.to_string())),
-        HttpError::Refused { reason, detail } if may_pass(reason) => {
-            Missed::Outcome(Outcome::Failed { reason, detail })
-        }
-        HttpError::Refused { reason, detail } => Missed::Outcome(Outcome::Refused { reason, detail }),
-        HttpError::Failed { reason, detail } => Missed::Outcome(Outcome::Failed { reason, detail }),
-        HttpError::Blocked(_) | HttpError::Catalog(_) => {
-            return Err(anyhow::Error::new(error).context("cannot fetch the pictures that still wait"));
-        }
-    })
-}
-
-/// The X-Robots-Tag for which a file was refused.
-fn forbidden(outcome: &Outcome) -> Option<String> {
-    match outcome {
-        Outcome::Refused {
-            reason: NO_TRAINING,
-            detail,
-        } => Some(detail.clone()),
-        _ => None,
-    }
-}
-
-fn arrived(file: File) -> Try {
-    Try::Arrived(Box::new(Arrival {
-        file,
-        image: None,
-        unchanged: false,
-    }))
-}
-
-/// The file of the form asked for, or the original where the site makes no such form.
-fn choose<'urls>(form: Form, file: &'urls FileUrls, jpeg: Option<&'urls str>) -> Option<(&'urls str, Form)> {
-    let original = file.original.as_deref();
-    let asked = match form {
-        Form::Original => original,
-        Form::Jpeg => jpeg.or(original),
-        Form::Sample => file.sample.as_deref().or(original),
-    }?;
-    // Sites name the original itself where they make no other form.
-    let variant = if original == Some(asked) { Form::Original } else { form };
-    Some((asked, variant))
-}
-
-/// The extension, where it is one of a film or an archive.
-fn film(extension: &str) -> Option<&'static str> {
-    FILMS.into_iter().find(|film| film.eq_ignore_ascii_case(extension))
-}
-
-fn no_file() -> Outcome {
-    Outcome::Refused {
-        reason: "no-file",
-        detail: "the site names no file".into(),
-    }
-}
-
-/// The outcome of a file whose bytes were purged.
-fn denied(md5: Option<&str>) -> Outcome {
-    let md5 = md5.unwrap_or("unknown");
-    Outcome::Refused {
-        reason: DENIED,
-        detail: format!("purged before (MD5 {md5}); `pipeline purge --list`"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_form_that_the_site_does_not_make_is_the_original() {
-        let file = |sample: Option<&str>| FileUrls {
-            original: Some("/a.png".into()),
-            sample: sample.map(str::to_string),
-        };
-        let (all, one) = (file(Some("/a-sample.jpg")), file(None));
-        let cases = [
-            (choose(Form::Original, &all, Some("/a.jpg")), ("/a.png", Form::Original)),
-            (choose(Form::Jpeg, &all, Some("/a.jpg")), ("/a.jpg", Form::Jpeg)),
-            (choose(Form::Jpeg, &all, Some("/a.png")), ("/a.png", Form::Original)),
-            (choose(Form::Jpeg, &all, None), ("/a.png", Form::Original)),
-            (choose(Form::Sample, &all, None), ("/a-sample.jpg", Form::Sample)),
-            (choose(Form::Sample, &one, None), ("/a.png", Form::Original)),
-        ];
-        for (chosen, expected) in cases {
-            assert_eq!(chosen, Some(expected));
-        }
-        assert_eq!(choose(Form::Original, &FileUrls::default(), Some("/a.jpg")), None);
-    }
 }

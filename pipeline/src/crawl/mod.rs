@@ -9,6 +9,7 @@ mod cost;
 mod details;
 mod download;
 mod fetch;
+mod form;
 mod funnel;
 mod http;
 mod listing;
@@ -20,6 +21,7 @@ mod settings;
 mod share;
 pub mod source;
 mod table;
+mod tries;
 
 use dataset::Store;
 
