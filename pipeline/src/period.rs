@@ -55,6 +55,9 @@ pub fn year(year: i16) -> (i64, i64) {
     (begin(year), begin(year.saturating_add(1)))
 }
 
+/// Seconds in a day.
+pub const DAY: i64 = 86_400;
+
 /// The day of a second, as `2023-05-01`.
 pub fn show(second: i64) -> String {
     match jiff::Timestamp::from_second(second) {

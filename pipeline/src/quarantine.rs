@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::Context;
 use dataset::Store;
 use dataset::files::{sorted_entries, write_durably};
+use dataset::store::MEGABYTE;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -17,9 +18,6 @@ use crate::catalog::files::Outcome;
 
 /// Outcomes whose bytes are worth a look.
 const REASONS: [&str; 3] = ["md5-mismatch", "unknown-format", "undecodable"];
-
-/// Bytes in a megabyte.
-const MEGA: u64 = 1_000_000;
 
 /// A folder that takes so many bytes and no more. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -64,7 +62,7 @@ impl Quarantine {
         }
         Ok(Self {
             folder,
-            most: megabytes.saturating_mul(MEGA),
+            most: megabytes.saturating_mul(MEGABYTE),
             taken: Arc::new(taken.into()),
             denied: denied.clone(),
         })

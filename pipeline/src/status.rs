@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use dataset::store::MEGABYTE;
 use serde::Serialize;
 
 use crate::catalog::cursors::{self, Listed};
@@ -10,12 +11,6 @@ use crate::catalog::{Catalog, now, summary, traffic, verdicts};
 use crate::crawl::CrawlSettings;
 use crate::digests::Digests;
 use crate::period;
-
-/// Seconds in a day.
-const DAY: i64 = 86_400;
-
-/// Bytes, as [crawl] daily_megabytes counts them.
-const MEGABYTE: u64 = 1_000_000;
 
 /// Says what lies in the catalog, the store and the data folder
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -84,7 +79,7 @@ pub async fn gather(
         images: counts.images,
         image_bytes: counts.image_bytes,
         dropped_images: counts.dropped,
-        bytes_today: traffic::of_day(catalog, now() / DAY).await?,
+        bytes_today: traffic::of_day(catalog, now() / period::DAY).await?,
         daily_cap: settings.daily_megabytes * MEGABYTE,
         denied: counts.denied,
         heads: counts.heads,

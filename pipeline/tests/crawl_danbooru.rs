@@ -31,6 +31,13 @@ fn any() -> SelectionArgs {
     }
 }
 
+fn everything() -> Args {
+    Args {
+        select: any(),
+        ..Args::default()
+    }
+}
+
 fn listing(select: SelectionArgs) -> Args {
     Args {
         select,
@@ -69,11 +76,7 @@ async fn posts_are_recorded_with_kinds_ratings_and_likes_as_the_site_means_them(
         Setup::default(),
     )
     .await;
-    site.done(Args {
-        select: any(),
-        ..Args::default()
-    })
-    .await;
+    site.done(everything()).await;
     let ids = site.ids();
     let posts = site.posts().await;
     assert_eq!(posts.len(), 5);
@@ -234,11 +237,7 @@ async fn a_safe_view_of_the_same_posts_stores_no_picture_twice() {
         Setup::default(),
     )
     .await;
-    site.done(Args {
-        select: any(),
-        ..Args::default()
-    })
-    .await;
+    site.done(everything()).await;
     let view = Setup {
         safe_view: true,
         ..Setup::default()
@@ -247,8 +246,7 @@ async fn a_safe_view_of_the_same_posts_stores_no_picture_twice() {
     let args = Args {
         site: "view".into(),
         root: Some(view.root_url()),
-        select: any(),
-        ..Args::default()
+        ..everything()
     };
     assert_eq!(site.done(args).await.done, 4);
     let pictures = view

@@ -4,11 +4,10 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::site::{Site, png};
+use common::site::{Site, png, tagged};
 use pipeline::catalog::failures::{self, Wanted};
 use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{Args, Form};
-use pipeline::selection::SelectionArgs;
 use sqlx::Row;
 use testbooru::{Fault, Kind, NewPost, Setup, TagType, Target};
 
@@ -21,19 +20,11 @@ fn post(number: u32) -> NewPost {
 }
 
 async fn works(posts: impl IntoIterator<Item = NewPost>) -> Site {
-    let mut site = Site::of(Dialect::Pixiv, posts, Setup::default()).await;
-    site.site.max_pages = 3;
-    site
+    Site::of_works(posts, 3).await
 }
 
 fn search() -> Args {
-    Args {
-        select: SelectionArgs {
-            tags: Some("sky".into()),
-            ..SelectionArgs::default()
-        },
-        ..Args::default()
-    }
+    tagged("sky")
 }
 
 /// A work of four pictures.

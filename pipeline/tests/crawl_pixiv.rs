@@ -2,13 +2,12 @@
 
 mod common;
 
-use common::site::{Site, png};
+use common::site::{Site, png, tagged};
 use dataset::failure::{USAGE, exit_code};
 use pipeline::catalog::posts::{Rating as Rated, Status as Stands};
 use pipeline::crawl::Args;
-use pipeline::crawl::source::Dialect;
 use pipeline::selection::SelectionArgs;
-use testbooru::{Access, Counters, Fault, Kind, NewPost, Rating, Setup, TagType, Target};
+use testbooru::{Access, Counters, Fault, Kind, NewPost, Rating, TagType, Target};
 
 /// 2021-01-01T14:30:00 UTC: 23:30 in Japan.
 const START: i64 = 1_609_511_400;
@@ -31,19 +30,13 @@ fn post(number: u32) -> NewPost {
 }
 
 async fn of(posts: impl IntoIterator<Item = NewPost>) -> Site {
-    let mut site = Site::of(Dialect::Pixiv, posts, Setup::default()).await;
-    site.site.max_pages = 2;
-    site
+    Site::of_works(posts, 2).await
 }
 
 fn search() -> Args {
     Args {
-        select: SelectionArgs {
-            tags: Some("sky".into()),
-            ..SelectionArgs::default()
-        },
         list_only: true,
-        ..Args::default()
+        ..tagged("sky")
     }
 }
 

@@ -66,8 +66,8 @@ pub struct Store {
     least_free: u64,
 }
 
-/// Bytes in a megabyte.
-const MEGA: u64 = 1_000_000;
+/// Bytes in a megabyte, as all settings count them.
+pub const MEGABYTE: u64 = 1_000_000;
 
 impl Store {
     /// Opens a store that must exist.
@@ -112,12 +112,12 @@ impl Store {
         let disk = rustix::fs::statvfs(&self.folder)
             .map_err(|error| failed("measure the disk of", self.folder.display(), &error))?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free.saturating_sub(bytes) >= self.least_free.saturating_mul(MEGA) {
+        if free.saturating_sub(bytes) >= self.least_free.saturating_mul(MEGABYTE) {
             return Ok(());
         }
         Err(StoreError::Full {
             folder: self.folder.clone(),
-            free: free / MEGA,
+            free: free / MEGABYTE,
             least: self.least_free,
         })
     }

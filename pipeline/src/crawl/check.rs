@@ -8,14 +8,12 @@ use anyhow::Context;
 use dataset::failure::Usage;
 
 use super::http::{Answer, Ask, Client, Network, placeholder};
+use super::pages::MOST_BYTES;
 use super::request::{Args as CrawlArgs, CrawlRequest};
 use super::settings::{CrawlSettings, SiteSettings};
 use super::source::{Dialect, Page, Span};
 use crate::catalog::now;
 use crate::catalog::posts::Post;
-
-/// More than any page of posts.
-const MOST_BYTES: u64 = 32_000_000;
 
 /// Asks a site for its latest posts, once, and says what answered and which settings apply
 #[derive(Clone, Debug, Default, clap::Args)]

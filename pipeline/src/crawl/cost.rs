@@ -3,18 +3,13 @@
 use dataset::failure::Interrupted;
 
 use super::http::{Ask, Client, HttpError};
+use super::pages::MOST_BYTES;
 use super::request::CrawlRequest;
 use super::settings::{CrawlSettings, ListingForm};
 use super::source::{Count, Dialect, Span};
 use crate::catalog::cursors::{self, Cursor};
 use crate::catalog::top;
 use crate::catalog::{Catalog, now, posts};
-
-/// A count, or one post, is a small answer; a page of a search is not.
-const MOST_BYTES: u64 = 32_000_000;
-
-/// Seconds in a day.
-const DAY: i64 = 86_400;
 
 /// What a listing costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +54,7 @@ async fn of_refresh(
     settings: &CrawlSettings,
     cursor: &Cursor,
 ) -> anyhow::Result<Cost> {
-    let since = cursor.finished_at - i64::from(settings.overlap_days) * DAY;
+    let since = settings.recent(cursor.finished_at);
     let window = posts::count(catalog, &request.listing, Some(since)).await?;
     let page = request.search().page_size();
     Ok(Cost {

@@ -20,9 +20,6 @@ use crate::catalog::posts::Post;
 use crate::catalog::selection::refusal;
 use crate::catalog::{Catalog, now, posts};
 
-/// Seconds in a day.
-const DAY: i64 = 86_400;
-
 /// Rows that a run's listing read, and what became of them.
 #[derive(Debug, Default)]
 pub struct Listed {
@@ -107,9 +104,8 @@ impl Listing<'_> {
             return Ok(None);
         };
         let window = Window {
-            from: 0,
-            below: i64::MAX,
             limit: i64::try_from(limit).unwrap_or(i64::MAX),
+            ..Window::below(i64::MAX)
         };
         Ok(Some(limit.saturating_sub(self.waiting(window).await?)))
     }
@@ -138,8 +134,7 @@ impl Listing<'_> {
         }
         let window = Window {
             from: numbers.first().copied().unwrap_or(0),
-            below: numbers.last().map_or(0, |highest| highest + 1),
-            limit: i64::MAX,
+            ..Window::below(numbers.last().map_or(0, |highest| highest + 1))
         };
         let before = self.waiting(window).await?;
         let details = Details {
@@ -196,7 +191,7 @@ impl Listing<'_> {
         } else {
             cursor.begun_at
         };
-        last - i64::from(self.settings.overlap_days) * DAY
+        self.settings.recent(last)
     }
 
     /// Whether a refresh has passed what is new and what is recent.

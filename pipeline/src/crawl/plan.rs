@@ -121,13 +121,8 @@ pub async fn dry_run(
     let cursor = cursors::load(catalog, &request.name, &request.query).await?;
     let listed = posts::count(catalog, &request.listing, None).await?;
     let selected = posts::count(catalog, &request.selection, None).await?;
-    let everything = Window {
-        from: 0,
-        below: i64::MAX,
-        limit: i64::MAX,
-    };
     let attempts = i64::from(settings.file_attempts);
-    let waiting = files::count_pending(catalog, &request.selection, attempts, everything).await?;
+    let waiting = files::count_pending(catalog, &request.selection, attempts, Window::below(i64::MAX)).await?;
     let when = match (cursor.finished_at, cursor.begun_at) {
         (0, 0) => "never listed under this query".to_string(),
         (0, _) => "the first listing is under way".to_string(),

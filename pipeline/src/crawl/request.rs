@@ -123,13 +123,8 @@ impl Args {
         let given = self.root.as_deref();
         let root = parse_root(given.unwrap_or(&site.root)).map_err(Usage)?;
         let selection = self.selection()?;
-        if site.dialect == Dialect::Pixiv && !site.acknowledged {
-            return Err(Usage(format!(
-                "{0} is off: its terms forbid to burden the service, and accounts have been warned for volume. Read them, \
-                 then set acknowledged = true in [sites.{0}]",
-                self.site
-            )));
-        }
+        let loopback = is_loopback(&root);
+        self.may_be_asked(site, &root, settings)?;
         let listing = match selection.top_percent {
             Some(_) => selection.without_popularity(),
             None => selection.clone(),
@@ -137,13 +132,6 @@ impl Args {
         let mut query = listing.key();
         query.extend(self.ranking.as_ref().map(|ranking| format!("ranking={ranking}")));
         query.extend(given.map(|_| format!("root={root}")));
-        let loopback = is_loopback(&root);
-        if let Some(why) = placeholder(&settings.contact).filter(|_| !loopback) {
-            return Err(Usage(format!(
-                "{root} may not be crawled without a contact, and [crawl] contact in stages.toml {why}: set it to your mail \
-                 address or page; it goes with each request, so that the site's staff can reach you"
-            )));
-        }
         // A board on this machine serves its own pictures: what its answers name elsewhere is not fetched.
         let listed = site.hosts.iter().filter(|_| !loopback).map(|host| host.to_lowercase());
         let listed: Vec<String> = listed.collect();
@@ -173,6 +161,25 @@ impl Args {
             ));
         }
         Ok(request)
+    }
+
+    /// Refuses a site whose terms were not acknowledged, and one elsewhere that could not reach whoever
+    /// asks.
+    fn may_be_asked(&self, site: &SiteSettings, root: &Url, settings: &CrawlSettings) -> Result<(), Usage> {
+        if site.dialect == Dialect::Pixiv && !site.acknowledged {
+            return Err(Usage(format!(
+                "{0} is off: its terms forbid to burden the service, and accounts have been warned for volume. Read them, \
+                 then set acknowledged = true in [sites.{0}]",
+                self.site
+            )));
+        }
+        match placeholder(&settings.contact).filter(|_| !is_loopback(root)) {
+            None => Ok(()),
+            Some(why) => Err(Usage(format!(
+                "{root} may not be crawled without a contact, and [crawl] contact in stages.toml {why}: set it to your mail \
+                 address or page; it goes with each request, so that the site's staff can reach you"
+            ))),
+        }
     }
 
     /// The filters: of this site, and of safe posts where no rating is named.

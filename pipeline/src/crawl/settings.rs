@@ -9,6 +9,7 @@ use url::Url;
 
 use super::request::Form;
 use super::source::Dialect;
+use crate::period::DAY;
 
 /// `[crawl]`: manners and limits that hold for every site.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -87,6 +88,12 @@ impl Default for CrawlSettings {
 }
 
 impl CrawlSettings {
+    /// The upload second from which on posts are looked at again after a listing that began at
+    /// `listed_at`: their likes still grow.
+    pub fn recent(&self, listed_at: i64) -> i64 {
+        listed_at - i64::from(self.overlap_days) * DAY
+    }
+
     /// Refuses values that no crawl can have.
     pub fn check(&self, file: &mut SettingsFile<'_>) {
         let counts = [

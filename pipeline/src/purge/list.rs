@@ -4,6 +4,7 @@ use dataset::failure::Usage;
 
 use crate::catalog::Catalog;
 use crate::catalog::denied::{self, Entry};
+use crate::period;
 
 /// Prints the entries that were asked for, in the form that `--allow` takes.
 ///
@@ -15,7 +16,7 @@ pub async fn print_list(catalog: &Catalog) -> anyhow::Result<()> {
         println!("nothing is denied");
     }
     for listed in list {
-        let day = jiff::Timestamp::from_second(listed.recorded_at)?.strftime("%Y-%m-%d");
+        let day = period::show(listed.recorded_at);
         println!(
             "{day}  {}  with {} posts, pictures and MD5s",
             listed.entry, listed.brought

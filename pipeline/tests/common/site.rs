@@ -9,6 +9,7 @@ use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{self, Args, CrawlRequest, CrawlSettings, Network, SiteSettings};
 use pipeline::journal::Journal;
 use pipeline::outcome::Tally;
+use pipeline::selection::SelectionArgs;
 use pipeline::stop::Stop;
 use sqlx::Row;
 use tempfile::TempDir;
@@ -22,6 +23,17 @@ pub fn png(number: u32) -> Vec<u8> {
         .write_to(&mut bytes, image::ImageFormat::Png)
         .expect("encodes");
     bytes.into_inner()
+}
+
+/// Everything of a tag.
+pub fn tagged(tag: &str) -> Args {
+    Args {
+        select: SelectionArgs {
+            tags: Some(tag.into()),
+            ..SelectionArgs::default()
+        },
+        ..Args::default()
+    }
 }
 
 /// The site, and what is crawled from it.
@@ -64,6 +76,13 @@ impl Site {
                 ..SiteSettings::default()
             },
         }
+    }
+
+    /// A board of works, of which each may give so many pages, to be crawled as pixiv.
+    pub async fn of_works(posts: impl IntoIterator<Item = NewPost>, max_pages: u32) -> Self {
+        let mut site = Self::of(Dialect::Pixiv, posts, Setup::default()).await;
+        site.site.max_pages = max_pages;
+        site
     }
 
     /// What a command line asks of the board.

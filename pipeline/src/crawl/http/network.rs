@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use dataset::failure::Interrupted;
+use dataset::store::MEGABYTE;
 use reqwest::{Certificate, redirect};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
@@ -32,9 +33,6 @@ const PROXY_VARIABLES: [&str; 6] = [
     "ALL_PROXY",
 ];
 
-/// Bytes in a megabyte.
-const MEGA: u64 = 1_000_000;
-
 /// Bytes that one permit of the memory stands for.
 const UNIT: u64 = 1000;
 
@@ -50,6 +48,8 @@ struct Shared {
     traffic: Traffic,
     /// For pictures on their way to the store.
     memory: Arc<Semaphore>,
+    /// All permits of `memory`, each for [`UNIT`] bytes.
+    units: u64,
     open: OnceCell<reqwest::Client>,
     loopback: OnceCell<reqwest::Client>,
 }
@@ -104,14 +104,16 @@ impl Host {
 impl Network {
     /// Nothing is asked before a client is.
     pub fn new(catalog: &Catalog, settings: &CrawlSettings, stop: &Stop) -> Self {
-        let memory = (settings.memory_megabytes.saturating_mul(MEGA) / UNIT).min(Semaphore::MAX_PERMITS as u64);
+        let units = settings.memory_megabytes.saturating_mul(MEGABYTE) / UNIT;
+        let units = units.clamp(1, Semaphore::MAX_PERMITS as u64);
         Self(Arc::new(Shared {
             catalog: catalog.clone(),
             settings: settings.clone(),
             stop: stop.clone(),
             hosts: Mutex::default(),
             traffic: Traffic::default(),
-            memory: Arc::new(Semaphore::new(memory as usize)),
+            memory: Arc::new(Semaphore::new(units as usize)),
+            units,
             open: OnceCell::new(),
             loopback: OnceCell::new(),
         }))
@@ -183,7 +185,7 @@ impl Network {
             return Ok(None);
         }
         let today = self.0.traffic.today(&self.0.catalog, key).await.map_err(of_catalog)?;
-        Ok((today >= megabytes.saturating_mul(MEGA)).then(|| {
+        Ok((today >= megabytes.saturating_mul(MEGABYTE)).then(|| {
             format!(
                 "sent the {megabytes} MB of [crawl] daily_megabytes today: run the same command again tomorrow (UTC)"
             )
@@ -207,8 +209,7 @@ impl Network {
 
     /// Waits until there is memory for a file: for the length it gives, or for the largest one.
     pub async fn memory(&self, promised: Option<u64>, cap: u64) -> Option<OwnedSemaphorePermit> {
-        let whole = (self.0.settings.memory_megabytes.saturating_mul(MEGA) / UNIT).max(1);
-        let units = promised.unwrap_or(cap).min(cap).div_ceil(UNIT).clamp(1, whole);
+        let units = promised.unwrap_or(cap).min(cap).div_ceil(UNIT).clamp(1, self.0.units);
         let permits = u32::try_from(units).unwrap_or(u32::MAX);
         // Only a closed semaphore gives none, and this one is never closed.
         Arc::clone(&self.0.memory).acquire_many_owned(permits).await.ok()

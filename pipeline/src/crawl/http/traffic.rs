@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::catalog::{Catalog, Write, now, traffic};
-
-/// Seconds in a day.
-const DAY: i64 = 86_400;
+use crate::period::DAY;
 
 /// The counts of one process.
 #[derive(Default)]

@@ -4,8 +4,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::fields::{count, under};
-use super::terms::DAY;
 use super::{Dialect, Search, Span, pixiv};
+use crate::period::DAY;
 
 impl Search<'_> {
     /// Where the site says how many posts the search has.

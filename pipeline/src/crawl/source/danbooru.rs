@@ -241,16 +241,11 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<Page,
     let Value::Array(rows) = answer else {
         return Err(fields::refusal(&answer));
     };
-    let total = rows.len();
-    let (mut posts, mut numbers) = (Vec::new(), Vec::new());
-    for row in rows {
-        let Ok(row) = serde_json::from_value::<Row>(row) else {
-            continue;
-        };
-        numbers.extend(row.id);
-        posts.extend(post(search, row, fetched_at));
-    }
-    Ok(Page::of_board(posts, &numbers, total))
+    Ok(Page::of_board(
+        rows,
+        |row: &Row| row.id,
+        |row| post(search, row, fetched_at),
+    ))
 }
 
 fn post(search: &Search<'_>, row: Row, fetched_at: i64) -> Option<Post> {

@@ -11,6 +11,8 @@ mod terms;
 pub use count::Count;
 use dataset::failure::Usage;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use url::Url;
 
 use super::settings::{Likes, SiteSettings};
@@ -66,12 +68,25 @@ pub struct Page {
 }
 
 impl Page {
-    /// A page of a board, whose positions are post numbers. `numbers` has those of unreadable rows
-    /// too: the listing must get past them.
-    fn of_board(posts: Vec<Post>, numbers: &[i64], rows: usize) -> Self {
+    /// A page of a board, whose positions are post numbers. Each row is read by itself, so that an odd
+    /// one is missing alone; its number counts all the same: the listing must get past it.
+    fn of_board<Row: DeserializeOwned>(
+        rows: Vec<Value>,
+        number: impl Fn(&Row) -> Option<i64>,
+        post: impl Fn(Row) -> Option<Post>,
+    ) -> Self {
+        let total = rows.len();
+        let (mut posts, mut numbers) = (Vec::new(), Vec::new());
+        for row in rows
+            .into_iter()
+            .filter_map(|row| serde_json::from_value::<Row>(row).ok())
+        {
+            numbers.extend(number(&row));
+            posts.extend(post(row));
+        }
         Self {
-            unreadable: (rows - posts.len()) as u64,
-            next: numbers.iter().min().copied(),
+            unreadable: (total - posts.len()) as u64,
+            next: numbers.into_iter().min(),
             reached: posts.iter().map(|post| post.created_at).max(),
             doubtful: false,
             posts,

@@ -230,16 +230,7 @@ impl Kinds {
 }
 
 fn page(search: &Search<'_>, rows: Vec<Value>, kinds: &Kinds, fetched_at: i64) -> Page {
-    let total = rows.len();
-    let (mut posts, mut numbers) = (Vec::new(), Vec::new());
-    for row in rows {
-        let Ok(row) = serde_json::from_value::<Row>(row) else {
-            continue;
-        };
-        numbers.extend(row.id);
-        posts.extend(post(search, row, kinds, fetched_at));
-    }
-    Page::of_board(posts, &numbers, total)
+    Page::of_board(rows, |row: &Row| row.id, |row| post(search, row, kinds, fetched_at))
 }
 
 fn post(search: &Search<'_>, row: Row, kinds: &Kinds, fetched_at: i64) -> Option<Post> {

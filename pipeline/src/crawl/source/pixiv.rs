@@ -13,10 +13,10 @@ use serde_json::Value;
 use url::Url;
 
 use super::fields::{self, under};
-use super::terms::{DAY, all_tags, refuse_meta_tags, refuse_ratings, refuse_unknown, words_of};
+use super::terms::{all_tags, refuse_meta_tags, refuse_ratings, refuse_unknown, words_of};
 use super::{FileUrls, Page, Query, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status};
-use crate::period;
+use crate::period::{self, DAY};
 use rows::Work;
 
 /// Works a page of a search, whatever is asked for.

@@ -5,6 +5,7 @@ use dataset::failure::Usage;
 
 use super::Search;
 use crate::catalog::posts::Rating;
+use crate::period::{self, DAY};
 use crate::selection::Selection;
 
 /// Filters of which a site has no figures, as `(option, is it asked for)`.
@@ -79,14 +80,11 @@ pub fn refuse_meta_tags(search: &Search<'_>, meta_tags: &[&str]) -> Result<(), U
     Ok(())
 }
 
-/// Seconds in a day.
-pub const DAY: i64 = 86_400;
-
 /// The selection's period as a board's `date:` term, a day wider at both ends: sites compare days in
 /// their own time zone.
 pub fn date_term(selection: &Selection) -> Option<String> {
-    let since = selection.since.map(|second| day(second - DAY));
-    let until = selection.before.map(|second| day(second + DAY));
+    let since = selection.since.map(|second| period::show(second - DAY));
+    let until = selection.before.map(|second| period::show(second + DAY));
     match (since, until) {
         (Some(since), Some(until)) => Some(format!("date:{since}..{until}")),
         (Some(since), None) => Some(format!("date:>={since}")),
@@ -97,7 +95,3 @@ pub fn date_term(selection: &Selection) -> Option<String> {
 
 /// What [`date_term`] leaves to the check of each row.
 pub const WIDER_DATES: &str = "dates to the second (the search takes a day more)";
-
-fn day(second: i64) -> String {
-    crate::period::show(second.div_euclid(DAY) * DAY)
-}

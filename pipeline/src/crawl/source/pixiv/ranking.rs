@@ -8,9 +8,8 @@ use super::rows::Ranked;
 use super::{JAPAN, PAGES_OF_DAY, day_and_page, day_of, position};
 use crate::catalog::posts::Rating;
 use crate::crawl::source::fields::{self, under};
-use crate::crawl::source::terms::DAY;
 use crate::crawl::source::{Page, Search, Span};
-use crate::period;
+use crate::period::{self, DAY};
 
 /// Works a page of a ranking.
 pub const PAGE: u32 = 50;
