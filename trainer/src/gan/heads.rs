@@ -9,7 +9,7 @@ use dataset::pack::{self, Pack};
 use dataset::{Key, Manifest, ManifestRow, Split, Store};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// The training heads of one manifest that were not purged.
 #[derive(Debug)]
@@ -71,15 +71,15 @@ impl Heads {
         self.pack.is_empty()
     }
 
-    /// A batch [n, 3, side, side] in -1..1.
-    pub fn batch(&self, indices: &[usize]) -> Tensor {
+    /// A batch [n, 3, side, side] in -1..1 on a device; bytes are what travels there.
+    pub fn batch(&self, indices: &[usize], device: Device) -> Tensor {
         let side = i64::from(self.pack.side());
         let mut bytes = Vec::with_capacity(indices.len() * 3 * (side * side) as usize);
         for index in indices {
             bytes.extend_from_slice(self.pack.picture(*index));
         }
         let batch = Tensor::from_data_size(&bytes, &[indices.len() as i64, 3, side, side], Kind::Uint8);
-        batch.to_kind(Kind::Float) / 127.5 - 1
+        batch.to_device(device).to_kind(Kind::Float) / 127.5 - 1
     }
 }
 

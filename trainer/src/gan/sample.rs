@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use dataset::failure::Usage;
-use dataset::train_settings::SampleSettings;
+use dataset::train_settings::{SampleSettings, Statistics};
 use image::RgbImage;
 use tch::{Kind, Tensor};
 
@@ -108,11 +108,14 @@ pub fn final_generator(players: &Players, recipe: &Recipe) -> Network {
         return Network::with_values(trained.plan.clone(), &trained.flat, &trained.kept);
     };
     let averaged = Network::with_values(trained.plan.clone(), average, &trained.kept);
+    if recipe.statistics == Statistics::Copy {
+        return averaged;
+    }
     seed(recipe.seed, Draw::Statistics, 0);
     tch::no_grad(|| {
         for number in 1..=STATISTICS {
             // A share of 1/n makes the running value the plain mean of n batches.
-            let _ = averaged.forward(&noise(BATCH), Mode::Estimate(1.0 / number as f64));
+            let _ = averaged.forward(&noise(BATCH).to_device(players.device), Mode::Estimate(1.0 / number as f64));
         }
     });
     averaged
