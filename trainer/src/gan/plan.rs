@@ -147,7 +147,9 @@ impl Plan {
         plan
     }
 
-    /// The same network with spectral normalisation of every weight.
+    /// The same network with spectral normalisation of every weight. Its weights begin at the size
+    /// that keeps a map's: their scale is divided away, and the DCGAN paper's small one would only
+    /// make every learning rate a larger one, layer by layer differently.
     pub fn spectral(mut self) -> Self {
         let weights: Vec<(String, i64)> = self
             .parameters
@@ -156,6 +158,10 @@ impl Plan {
             .map(|slot| (slot.name.replace("weight", "direction"), slot.shape[0]))
             .collect();
         self.directions = weights.len();
+        for slot in self.parameters.iter_mut().filter(|slot| slot.shape.len() > 1) {
+            let inputs: i64 = slot.shape[1..].iter().product();
+            slot.init = Init::Normal(0.0, 1.0 / (inputs as f64).sqrt());
+        }
         for (name, length) in weights {
             let offset = self.buffer_count();
             self.buffers.push(Slot {

@@ -39,7 +39,7 @@ mod tests {
             let _ = normalised(&weight, &direction, true);
         }
         let divided = normalised(&weight, &direction, false);
-        let (_, values, _) = divided.flatten(1, -1).linalg_svd(false, "");
+        let (_, values, _) = divided.flatten(1, -1).svd(true, false);
         assert!((values.double_value(&[0]) - 1.0).abs() < 1e-3);
         assert!((direction.square().sum(Kind::Float).double_value(&[]) - 1.0).abs() < 1e-5);
     }
