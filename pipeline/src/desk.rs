@@ -205,6 +205,7 @@ impl Desk {
             selection,
             digests: &digests,
             rule: self.settings.crop.rule(),
+            settings: &digests::described(&self.settings.crop, &self.settings.curate),
             popularity: &popularity,
         };
         let (catalog, folder, settings) = (&self.catalog, self.manifests(), &self.settings.manifest);

@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use dataset::manifest::pixel_hash;
 use dataset::{Key, Store};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
@@ -83,15 +84,6 @@ fn lost_by_blurring(grey: &[f64], place: impl Fn(usize, usize) -> usize) -> f64 
         }
     }
     lost / all
-}
-
-/// Side and pixels, so that two heads of equal bytes and other shape differ.
-fn pixel_hash(head: &RgbImage) -> String {
-    let mut hash = Sha256::new();
-    hash.update(head.width().to_le_bytes());
-    hash.update(head.height().to_le_bytes());
-    hash.update(head.as_raw());
-    hex::encode(hash.finalize())
 }
 
 fn encode(head: &RgbImage) -> anyhow::Result<Vec<u8>> {

@@ -102,6 +102,7 @@ fn from_row(row: &AnyRow, draw: impl Fn(&str) -> Split) -> Result<Chosen, sqlx::
         sharpness: row.try_get("sharpness")?,
         split: split.unwrap_or_else(|| draw(&pixels)),
         duplicate_group: pixels.clone(),
+        perceptual: None,
         pixels,
     };
     Ok(Chosen {

@@ -11,6 +11,7 @@ pub mod chosen;
 pub mod cursors;
 pub mod denied;
 pub mod detections;
+pub mod explain;
 pub mod failures;
 pub mod files;
 pub mod heads;

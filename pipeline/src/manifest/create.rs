@@ -23,6 +23,8 @@ pub struct Origin<'run> {
     pub digests: &'run Digests,
     /// The crop rule behind the digest.
     pub rule: CropRule,
+    /// What the digests stand for, as text.
+    pub settings: &'run BTreeMap<String, String>,
     /// For each site, what its likes are; sources without an entry have none.
     pub popularity: &'run BTreeMap<String, String>,
 }
@@ -133,6 +135,7 @@ async fn gather(
         detectors,
         crop: origin.digests.crop.clone(),
         policy: origin.digests.policy.clone(),
+        settings: origin.settings.clone(),
         split: SplitRule {
             seed: settings.split_seed,
             validation: settings.validation_share,

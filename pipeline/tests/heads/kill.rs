@@ -212,7 +212,7 @@ async fn a_killed_purge_is_finished_by_whatever_writes_next() {
         // Whatever stands, the version can be verified: no head is missed that is not known as purged.
         let (place, store) = (data.join("manifests/v1"), data.join("store"));
         let store = dataset::Store::open(&store).expect("opens");
-        let report = dataset::manifest::verify(&place, &store, false).expect("verifies");
+        let report = dataset::manifest::verify(&place, &store, false, |_| ()).expect("verifies");
         assert!(report.problems.is_empty(), "moment {seed}: {:?}", report.problems);
         finish(&data, &["curate"]);
         let tombstones = |line: &&String| line.starts_with("manifests/v1/tombstones");

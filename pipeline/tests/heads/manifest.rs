@@ -14,6 +14,7 @@ pub async fn freeze(house: &House, name: Option<&str>, selection: &Selection) ->
         selection,
         digests: &digests,
         rule: house.crop.rule(),
+        settings: &pipeline::digests::described(&house.crop, &house.curate),
         popularity: &popularity,
     };
     let settings = ManifestSettings {
@@ -86,7 +87,7 @@ async fn a_version_is_frozen_once(house: House) {
         .await
         .expect_err("has other rows");
     assert_eq!(exit_code(&error), USAGE);
-    let report = dataset::manifest::verify(&house.path("manifests/v1"), &house.store, true).expect("verifies");
+    let report = dataset::manifest::verify(&house.path("manifests/v1"), &house.store, true, |_| ()).expect("verifies");
     assert!(report.problems.is_empty() && report.heads == 6);
 }
 

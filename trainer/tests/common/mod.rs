@@ -80,5 +80,6 @@ fn row(post: &str, head: &str, side: i64) -> ManifestRow {
         sharpness: 100.0,
         duplicate_group: head.into(),
         split: Split::Train,
+        perceptual: None,
     }
 }
