@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::catalog::Catalog;
 use crate::stop::Stop;
 use reasons::Judge;
-use report::Report;
+pub use report::Report;
 
 /// Differences explained at once.
 const CHUNK: usize = 2000;
@@ -35,13 +35,46 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Prints what changed. Both versions are read part by part; the catalog tells reasons as far as it knows
-/// them.
+/// Prints what changed.
 ///
 /// # Errors
-/// `Usage` where there is no such version; where one was changed; `Interrupted`; the catalog.
+/// As [`compare`], and `Interrupted`.
 pub async fn run(folder: &Path, catalog: &Catalog, args: &Args, stop: &Stop) -> anyhow::Result<()> {
-    let (before, after) = (super::open(folder, &args.before)?, super::open(folder, &args.after)?);
+    let report = walk_over(folder, catalog, &args.before, &args.after, |change, reason| {
+        if args.rows {
+            println!("{}", report::row(change, reason, args.json));
+        }
+        match stop.requested() {
+            true => Err(Interrupted.into()),
+            false => Ok(()),
+        }
+    });
+    let report = report.await?;
+    match args.json {
+        true => println!("{}", serde_json::to_string(&report)?),
+        false => println!("{}", report.text()),
+    }
+    Ok(())
+}
+
+/// What changed between two versions. Both are read part by part; the catalog tells reasons as far as it
+/// knows them.
+///
+/// # Errors
+/// `Usage` where there is no such version; where one was changed; the catalog.
+pub async fn compare(folder: &Path, catalog: &Catalog, before: &str, after: &str) -> anyhow::Result<Report> {
+    walk_over(folder, catalog, before, after, |_, _| Ok(())).await
+}
+
+/// As [`compare`]; `tell` is told each difference with its reason.
+async fn walk_over(
+    folder: &Path,
+    catalog: &Catalog,
+    before: &str,
+    after: &str,
+    mut tell: impl FnMut(&Change, &str) -> anyhow::Result<()>,
+) -> anyhow::Result<Report> {
+    let (before, after) = (super::open(folder, before)?, super::open(folder, after)?);
     let groups = {
         let (before, after) = (before.clone(), after.clone());
         tokio::task::spawn_blocking(move || Groups::of(&before, &after))
@@ -49,24 +82,15 @@ pub async fn run(folder: &Path, catalog: &Catalog, args: &Args, stop: &Stop) -> 
     let judge = Judge::new(&before, &after, groups.await??)?;
     let mut report = Report::of(&before, &after);
     let (sender, mut chunks) = mpsc::channel(2);
-    let walked = {
-        let (before, after) = (before.clone(), after.clone());
-        tokio::task::spawn_blocking(move || walk(&before, &after, &sender))
-    };
+    let walked = tokio::task::spawn_blocking(move || walk(&before, &after, &sender));
     while let Some(chunk) = chunks.recv().await {
-        if stop.requested() {
-            return Err(Interrupted.into());
-        }
         for (change, reason) in judge.explain(catalog, chunk).await? {
-            if args.rows {
-                println!("{}", report::row(&change, &reason, args.json));
-            }
+            tell(&change, &reason)?;
             report.count(&change, reason);
         }
     }
     report.same = walked.await??;
-    println!("{}", if args.json { serde_json::to_string(&report)? } else { report.text() });
-    Ok(())
+    Ok(report)
 }
 
 /// Sends the differences in parts; answers how many rows are the same.

@@ -42,11 +42,11 @@ struct Differs<T> {
 
 /// All that changed.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub struct Report {
     before: Version,
     after: Version,
     /// Rows that are the same in both.
-    pub(super) same: u64,
+    pub same: u64,
     added: Counted,
     removed: Counted,
     /// Rows in both, by the columns that differ.
@@ -90,7 +90,7 @@ impl Report {
     }
 
     /// The report for people.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let mut lines = vec![format!(
             "{} ({} rows) -> {} ({} rows): {} the same",
             self.before.name, self.before.rows, self.after.name, self.after.rows, self.same

@@ -79,7 +79,7 @@ fn intro(card: &mut String, contents: &Contents<'_>) {
     };
     line!(
         card,
-        "{} heads ({}), square, {side}: each shows its face at the same place and size. The version never changes; its id is \
+        "Heads: {} ({}), square, {side}. Each shows its face at the same place and size. The version never changes; its id is \
          `{}`.\n",
         heads(contents),
         splits.join(", "),
@@ -88,8 +88,8 @@ fn intro(card: &mut String, contents: &Contents<'_>) {
     if contents.purged > 0 {
         line!(
             card,
-            "{} heads of the frozen version were taken out since at their artists' or owners' wish, and are not here; the \
-             funnel and the figures below are those of the day it was frozen.\n",
+            "Taken out since it was frozen, at the wish of artists or owners: {}. The funnel and the figures below are those \
+             of the day it was frozen.\n",
             contents.purged
         );
     }
@@ -162,7 +162,7 @@ fn figures(card: &mut String, figures: &Statistics) {
     }
     line!(
         card,
-        "\n{} pictures by {} artists. The face's centre stands {:.3} of the side from the top (standard deviation {:.4}), its \
+        "\nPictures: {}; artists: {}. The face's centre stands {:.3} of the side from the top (standard deviation {:.4}), its \
          size varies by {:.4} of the side.\n",
         figures.pictures,
         figures.artists,
@@ -200,8 +200,8 @@ fn attribution(card: &mut String, contents: &Contents<'_>) {
     line!(
         card,
         "## Attribution\n\nThe pictures belong to their artists. `{FILE}` names artist, post and source of every head; whoever \
-         uses the heads takes these along, and honours the wish of an artist to be left out.\n\n{artists} artists; of {} heads \
-         no source told the artist.\n",
+         uses the heads takes these along, and honours the wish of an artist to be left out.\n\nArtists: {artists}. Heads whose \
+         artist no source told: {}.\n",
         contents.attribution.unknown()
     );
     if most.is_empty() {

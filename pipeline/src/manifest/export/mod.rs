@@ -242,3 +242,6 @@ fn describe(place: &Place, contents: &Contents<'_>, store: &Store) -> anyhow::Re
     let about = croissant::describe(contents, place)?;
     write("croissant.json", (serde_json::to_string_pretty(&about)? + "\n").as_bytes())
 }
+
+#[cfg(test)]
+mod tests;
