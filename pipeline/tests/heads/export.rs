@@ -54,7 +54,8 @@ async fn other_programs_read_the_exports() {
 
 /// What `pipeline manifest diff` says, as JSON.
 async fn diff(house: &House, before: &str, after: &str) -> serde_json::Value {
-    let report = pipeline::manifest::diff::compare(&house.path("manifests"), &house.catalog, before, after).await;
+    let manifests = house.path("manifests");
+    let report = pipeline::manifest::diff::compare(&manifests, &house.catalog, before, after).await;
     serde_json::to_value(report.expect("compares")).expect("is JSON")
 }
 
@@ -64,8 +65,8 @@ async fn every_row_that_came_or_went_has_its_reason(house: House) {
     fill(&house, 1, 9).await;
     freeze(&house, Some("v1"), &Selection::default()).await.expect("freezes");
     // Stricter likes, another policy, a purge, new posts.
-    let purged = Plan::of(&house.catalog, &house.store, &house.path("manifests"), &[Entry::post("board", "8")]);
-    let plan = purged.await.expect("plans");
+    let (manifests, asked) = (house.path("manifests"), [Entry::post("board", "8")]);
+    let plan = Plan::of(&house.catalog, &house.store, &manifests, &asked).await.expect("plans");
     purge::run(&house.catalog, &house.store, house.folder.path(), &plan).await.expect("purges");
     fill(&house, 9, 12).await;
     let liked = Selection {

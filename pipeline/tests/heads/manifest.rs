@@ -10,11 +10,12 @@ use crate::fixture::{House, picture, png};
 pub async fn freeze(house: &House, name: Option<&str>, selection: &Selection) -> anyhow::Result<Creation> {
     let digests = house.digests().await;
     let popularity = BTreeMap::from([("board".to_string(), "likes = score".to_string())]);
+    let described = pipeline::digests::described(&house.crop, &house.curate);
     let origin = Origin {
         selection,
         digests: &digests,
         rule: house.crop.rule(),
-        settings: &pipeline::digests::described(&house.crop, &house.curate),
+        settings: &described,
         popularity: &popularity,
     };
     let settings = ManifestSettings {
