@@ -10,6 +10,7 @@ import os
 import sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["CROISSANT_CACHE"] = os.path.join(sys.argv[1], "croissant")
 os.environ["HF_DATASETS_CACHE"] = os.path.join(sys.argv[1], "cache")
 
 import mlcroissant
@@ -44,4 +45,11 @@ for form, record_set in [("imagefolder", "train"), ("webdataset", "train"), ("pa
     names = [json.loads(json.dumps(record, default=str)) for record in described.records(record_set)]
     expected = sum(1 for entry in heads[form].values() if entry[0] == "train")
     assert len(names) == expected, (form, len(names), expected)
+    assert {entry["train/head"] for entry in names} <= set(heads[form]) | {
+        str(head.encode()) for head in heads[form]
+    }
+for form in ["imagefolder", "webdataset"]:
+    described = mlcroissant.Dataset(jsonld=os.path.join(home, form, "croissant.json"))
+    for record in described.records("train-heads"):
+        assert record["train-heads/image"].size == (16, 16), record
 print("read", len(heads["parquet"]))

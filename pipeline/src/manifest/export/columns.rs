@@ -65,7 +65,8 @@ pub(super) const COLUMNS: [Column; 26] = [
     text("tags", "tags, a space between them", |row| some(&row.tags)),
     whole("likes", "likes, as the source counts them", |row| Cell::Whole(row.likes)),
     whole("views", "views at the source", |row| Cell::Whole(row.views)),
-    whole("created_at", "upload at the source, seconds since 1970", |row| {
+    // Not `created_at`: readers that guess types take a name with that end for a date's.
+    whole("uploaded", "upload at the source, seconds since 1970", |row| {
         Cell::Whole(Some(row.created_at))
     }),
     text("original", "SHA-256 of the picture it was cut from", |row| some(&row.image)),

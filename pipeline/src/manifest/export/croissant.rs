@@ -6,7 +6,7 @@ use super::columns::{COLUMNS, Kind};
 use super::imagefolder::METADATA;
 use super::place::Place;
 use super::shards::hash_of;
-use super::{Contents, Form};
+use super::{Contents, Form, webdataset};
 
 /// The description as JSON-LD.
 pub(super) fn describe(contents: &Contents<'_>, place: &Place) -> anyhow::Result<Value> {
@@ -20,15 +20,16 @@ pub(super) fn describe(contents: &Contents<'_>, place: &Place) -> anyhow::Result
                 let (sha256, bytes) = hash_of(&place.folder.join(&path))?;
                 distribution.push(file(&path, "application/jsonlines", &sha256, bytes));
                 distribution.push(set(&format!("{split}-pictures"), "image/png", &format!("{split}/*/*.png"), &[]));
-                records.push(rows(split, &json!({"fileObject": {"@id": path}}), "column", None));
+                records.push(rows(split, &json!({"fileObject": {"@id": path}}), None));
                 records.push(pictures(split));
             }
             Form::Webdataset => {
                 let paths = shard_files(&mut distribution, place, split, "application/x-tar");
                 distribution.push(set(&format!("{split}-pictures"), "image/png", "*.png", &paths));
-                distribution.push(set(&format!("{split}-rows"), "application/json", "*.json", &paths));
-                let source = json!({"fileSet": {"@id": format!("{split}-rows")}});
-                records.push(rows(split, &source, "jsonPath", None));
+                let rows_file = webdataset::rows_file(split);
+                let (sha256, bytes) = hash_of(&place.folder.join(&rows_file))?;
+                distribution.push(file(&rows_file, "application/jsonlines", &sha256, bytes));
+                records.push(rows(split, &json!({"fileObject": {"@id": rows_file}}), None));
                 records.push(pictures(split));
             }
             Form::Parquet => {
@@ -36,7 +37,7 @@ pub(super) fn describe(contents: &Contents<'_>, place: &Place) -> anyhow::Result
                 let name = format!("{split}-files");
                 let pattern = super::card::files_of(contents.form, split);
                 distribution.push(set(&name, "application/x-parquet", &pattern, &[]));
-                records.push(rows(split, &json!({"fileSet": {"@id": name}}), "column", Some("bytes")));
+                records.push(rows(split, &json!({"fileSet": {"@id": name}}), Some("bytes")));
             }
         }
     }
@@ -55,7 +56,9 @@ pub(super) fn describe(contents: &Contents<'_>, place: &Place) -> anyhow::Result
         ),
         "keywords": ["anime", "illustration", "heads"],
         "license": "The pictures belong to their artists; ATTRIBUTION.csv names artist and source of each.",
-        "version": opened.id,
+        // A version that never changes has but one.
+        "version": "1.0.0",
+        "identifier": opened.id,
         "distribution": distribution,
         "recordSet": records,
     }))
@@ -87,15 +90,11 @@ fn shard_files(distribution: &mut Vec<Value>, place: &Place, split: &str, format
     shards.iter().map(|shard| shard.path.clone()).collect()
 }
 
-/// The columns of a split.
-fn rows(split: &str, source: &Value, extract: &str, picture: Option<&str>) -> Value {
+/// The columns of a split; `picture` is the part of a column `image` that holds the file.
+fn rows(split: &str, source: &Value, picture: Option<&str>) -> Value {
     let from = |name: &str| {
         let mut source = source.clone();
-        let place = match extract {
-            "jsonPath" => format!("$.{name}"),
-            _ => name.into(),
-        };
-        source["extract"] = json!({ extract: place });
+        source["extract"] = json!({"column": name});
         source
     };
     let mut fields = Vec::new();
@@ -150,6 +149,8 @@ fn context() -> Value {
         "cr": "http://mlcommons.org/croissant/",
         "data": {"@id": "cr:data", "@type": "@json"},
         "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+        "equivalentProperty": "cr:equivalentProperty",
+        "samplingRate": "cr:samplingRate",
         "dct": "http://purl.org/dc/terms/",
         "examples": {"@id": "cr:examples", "@type": "@json"},
         "extract": "cr:extract",

@@ -30,6 +30,7 @@ use grid::Picks;
 use imagefolder::SplitFolder;
 use place::{Place, Ticket};
 use shards::{ShardKind, Shards};
+use webdataset::RowsFile;
 
 /// Version of what an export looks like.
 const FORMAT: u32 = 1;
@@ -179,8 +180,14 @@ fn fill<'manifest>(
 /// Where the rows of one split go.
 enum Sink<'place> {
     Folder(Option<SplitFolder>, PathBuf),
-    /// The second counts the rows that are still to be passed over.
-    Shards(Shards<'place>, u64),
+    Shards {
+        shards: Shards<'place>,
+        /// Rows that finished shards hold, still to be passed over.
+        passed: u64,
+        rows: Option<RowsFile>,
+        folder: PathBuf,
+        kind: ShardKind,
+    },
 }
 
 impl<'place> Sink<'place> {
@@ -188,15 +195,36 @@ impl<'place> Sink<'place> {
         Ok(match args.form.shards() {
             None => Self::Folder(None, place.folder.join(split.as_str())),
             Some(kind) => {
+                let folder = place.folder.clone();
                 let shards = Shards::new(place, kind, split.as_str(), args.shard_megabytes * MEGABYTE);
-                let finished = shards.finished_rows();
-                Self::Shards(shards, finished)
+                Self::Shards {
+                    passed: shards.finished_rows(),
+                    shards,
+                    rows: None,
+                    folder,
+                    kind,
+                }
             }
         })
     }
 
     fn add(&mut self, mut rows: Vec<ManifestRow>, store: &Store, side: Option<u32>, stop: &Stop) -> anyhow::Result<()> {
-        if let Self::Shards(_, passed) = self {
+        if let Self::Shards {
+            rows: file,
+            folder,
+            kind: ShardKind::Tar,
+            shards,
+            ..
+        } = self
+            && !rows.is_empty()
+        {
+            let file = match file {
+                Some(file) => file,
+                None => file.insert(RowsFile::begin(folder, shards.split())?),
+            };
+            rows.iter().try_for_each(|row| file.add(row))?;
+        }
+        if let Self::Shards { passed, .. } = self {
             let over = (*passed).min(rows.len() as u64);
             rows.drain(..over as usize);
             *passed -= over;
@@ -215,7 +243,7 @@ impl<'place> Sink<'place> {
                     };
                     folder.add(&samples)?;
                 }
-                Self::Shards(shards, _) => samples.into_iter().try_for_each(|sample| shards.add(sample))?,
+                Self::Shards { shards, .. } => samples.into_iter().try_for_each(|sample| shards.add(sample))?,
             }
         }
         Ok(())
@@ -224,7 +252,10 @@ impl<'place> Sink<'place> {
     fn finish(self) -> anyhow::Result<()> {
         match self {
             Self::Folder(folder, _) => folder.map_or(Ok(()), SplitFolder::finish),
-            Self::Shards(mut shards, _) => shards.close(),
+            Self::Shards { mut shards, rows, .. } => {
+                rows.map_or(Ok(()), RowsFile::finish)?;
+                shards.close()
+            }
         }
     }
 }

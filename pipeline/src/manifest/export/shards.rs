@@ -56,6 +56,10 @@ impl<'place> Shards<'place> {
         }
     }
 
+    pub(super) fn split(&self) -> &'static str {
+        self.split
+    }
+
     /// Rows that finished shards hold already.
     pub(super) fn finished_rows(&self) -> u64 {
         let finished = self.place.shards.get(self.split);

@@ -2,12 +2,40 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use dataset::ManifestRow;
 
 use super::columns::json;
 use super::sample::Sample;
 
 /// Blocks of a tar file, bytes.
 const BLOCK: u64 = 512;
+
+/// The file beside the shards with what the samples say: to choose among them without unpacking any.
+pub(super) fn rows_file(split: &str) -> String {
+    format!("{split}.jsonl")
+}
+
+/// That file under way.
+pub(super) struct RowsFile(BufWriter<File>);
+
+impl RowsFile {
+    pub(super) fn begin(folder: &Path, split: &str) -> anyhow::Result<Self> {
+        let path = folder.join(rows_file(split));
+        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self(BufWriter::new(file)))
+    }
+
+    pub(super) fn add(&mut self, row: &ManifestRow) -> anyhow::Result<()> {
+        Ok(writeln!(self.0, "{}", json(&[], row)?)?)
+    }
+
+    pub(super) fn finish(self) -> anyhow::Result<()> {
+        Ok(self.0.into_inner()?.sync_all()?)
+    }
+}
 
 /// A tar file under way. The same samples give the same bytes: no times, no owners.
 pub(super) struct TarShard {
