@@ -17,14 +17,6 @@ pub struct Caps {
     pub per_artist: i64,
 }
 
-/// A head whose verdict changes.
-#[derive(Debug, sqlx::FromRow)]
-struct Changed {
-    #[sqlx(flatten)]
-    key: HeadKey,
-    place: i64,
-}
-
 /// The artist of `heads AS h`: of the posts that have the picture, the first by name.
 const ARTIST: &str = "(SELECT MIN(p.artist) FROM files AS f JOIN posts AS p ON p.source = f.source AND p.post = f.post \
                       WHERE f.image = h.image AND f.outcome = 'stored' AND p.artist IS NOT NULL)";
@@ -58,12 +50,12 @@ async fn changed(
     digests: &Digests,
     (reason, most, origin): (&str, i64, &str),
     later: &[&str],
-) -> Result<Vec<Changed>, sqlx::Error> {
+) -> Result<Vec<HeadKey>, sqlx::Error> {
     let mut binds = Binds::default();
     let (policy, current) = (binds.text(&digests.policy), judged_now(digests, &mut binds));
     let (later, reason, most) = (binds.texts(later), binds.text(reason), binds.number(most));
     let sql = format!(
-        "SELECT image, detector, ordinal, crop, place FROM (SELECT h.image, h.detector, h.ordinal, h.crop, v.kept, \
+        "SELECT image, detector, ordinal, crop FROM (SELECT h.image, h.detector, h.ordinal, h.crop, v.kept, \
          v.reason, {origin} AS origin, ROW_NUMBER() OVER (PARTITION BY {origin} ORDER BY v.kept DESC, {QUALITY} DESC, \
          h.image, h.detector, h.ordinal) AS place FROM heads AS h {JOIN_FACES} {JOIN_VERDICTS} \
          WHERE v.policy = {policy} AND {current} AND (v.accepted = 1 OR v.reason IN ({later}))) AS ranked \
@@ -75,7 +67,7 @@ async fn changed(
 
 async fn settle(
     write: &mut Write,
-    head: &Changed,
+    head: &HeadKey,
     digests: &Digests,
     reason: &str,
     most: i64,
@@ -85,7 +77,7 @@ async fn settle(
                detail = CASE WHEN COALESCE(reason, '') = $5 THEN NULL ELSE $6 END, \
                reason = CASE WHEN COALESCE(reason, '') = $5 THEN NULL ELSE $5 END \
                WHERE image = $1 AND detector = $2 AND ordinal = $3 AND crop = $4 AND policy = $7";
-    let query = head.key.bind(sqlx::query(AssertSqlSafe(sql)));
+    let query = head.bind(sqlx::query(AssertSqlSafe(sql)));
     let detail = format!("at most {most}, and this is not among the best");
     query.bind(reason).bind(detail).bind(&digests.policy).execute(write.connection()).await?;
     Ok(())
