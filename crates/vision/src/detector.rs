@@ -16,6 +16,9 @@ use crate::{runtime, yolo};
 /// Strides of the three heads, in the order their outputs are read.
 const STRIDES: [u32; 3] = [32, 16, 8];
 
+/// Largest side of an input: 16 megapixels are far more than any YOLOv3 was trained with.
+const MAX_SIDE: u32 = 4096;
+
 /// What besides the weights decides which boxes come out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DetectorSettings {
@@ -60,6 +63,14 @@ pub enum DetectorError {
         /// What was expected and found.
         reason: String,
     },
+    /// Another input side was asked for than the network can take.
+    #[error("the detector cannot look at side {asked}: {reason}")]
+    Side {
+        /// The side asked for, in pixels.
+        asked: u32,
+        /// What it can take.
+        reason: String,
+    },
     /// Inference failed.
     #[error("the detector failed on a picture: {0}")]
     Inference(String),
@@ -70,6 +81,8 @@ pub struct Detector {
     session: Mutex<Session>,
     settings: DetectorSettings,
     side: u32,
+    /// Whether the network takes inputs of any side.
+    any_side: bool,
     /// (width, height) in input pixels for each entry of [`STRIDES`].
     anchors: [[(f32, f32); 3]; 3],
     digest: String,
@@ -102,11 +115,13 @@ impl Detector {
         let side = read_side(&session).map_err(unusable)?;
         let anchors = read_anchors(&session).map_err(unusable)?;
         check_outputs(&session).map_err(unusable)?;
+        let any_side = any_side(&session);
         let digest = digest(&bytes, side, &settings);
         Ok(Self {
             session: Mutex::new(session),
             settings,
             side,
+            any_side,
             anchors,
             digest,
         })
@@ -137,18 +152,29 @@ impl Detector {
     /// # Errors
     /// [`DetectorError::Inference`].
     pub fn detect_batch(&self, pictures: &[RgbImage]) -> Result<Vec<Vec<Detection>>, DetectorError> {
+        self.detect_at_side(pictures, self.side)
+    }
+
+    /// The same with an input of another side, of the same session: a second look at head crops needs
+    /// far fewer pixels than the first at their pictures. Models with a dynamic height and width take
+    /// every multiple of 32; all others their own side alone.
+    ///
+    /// # Errors
+    /// [`DetectorError::Side`] where the model cannot take that side; [`DetectorError::Inference`].
+    pub fn detect_at_side(&self, pictures: &[RgbImage], side: u32) -> Result<Vec<Vec<Detection>>, DetectorError> {
+        self.check_side(side)?;
         if pictures.is_empty() {
             return Ok(Vec::new());
         }
         let letterboxes: Vec<Letterbox> = pictures
             .iter()
-            .map(|picture| Letterbox::new(picture.width(), picture.height(), self.side))
+            .map(|picture| Letterbox::new(picture.width(), picture.height(), side))
             .collect();
-        let mut input = Vec::with_capacity(pictures.len() * 3 * (self.side * self.side) as usize);
+        let mut input = Vec::with_capacity(pictures.len() * 3 * (side * side) as usize);
         for (picture, letterbox) in pictures.iter().zip(&letterboxes) {
             append_planes(&letterbox.apply(picture), &mut input);
         }
-        let raw = self.infer(input, pictures.len())?;
+        let raw = self.infer(input, pictures.len(), side)?;
         Ok(raw
             .into_iter()
             .zip(&letterboxes)
@@ -165,10 +191,21 @@ impl Detector {
             .collect())
     }
 
+    fn check_side(&self, asked: u32) -> Result<(), DetectorError> {
+        let refused = |reason: String| Err(DetectorError::Side { asked, reason });
+        if asked != self.side && !self.any_side {
+            return refused(format!("its input is fixed at {}", self.side));
+        }
+        if asked == 0 || asked > MAX_SIDE || !asked.is_multiple_of(STRIDES[0]) {
+            return refused(format!("a multiple of {} up to {MAX_SIDE} is expected", STRIDES[0]));
+        }
+        Ok(())
+    }
+
     /// Runs the network on `count` inputs, f32 [count, 3, side, side], and decodes its three heads.
-    fn infer(&self, input: Vec<f32>, count: usize) -> Result<Vec<Vec<Detection>>, DetectorError> {
+    fn infer(&self, input: Vec<f32>, count: usize, side: u32) -> Result<Vec<Vec<Detection>>, DetectorError> {
         let failed = |error: ort::Error| DetectorError::Inference(error.to_string());
-        let side = self.side as usize;
+        let side = side as usize;
         let tensor = TensorRef::from_array_view(([count, 3, side, side], input.as_slice())).map_err(failed)?;
         let mut session = self
             .session
@@ -203,6 +240,12 @@ impl Detector {
     }
 }
 
+/// Whether height and width of the input are left open: [N, 3, height, width].
+fn any_side(session: &Session) -> bool {
+    let shape = session.inputs().first().and_then(|input| input.dtype().tensor_shape());
+    shape.is_some_and(|shape| matches!(shape[..], [_, _, height, width] if height < 0 && width < 0))
+}
+
 fn output_name(stride: u32) -> String {
     format!("stride{stride}")
 }
@@ -234,9 +277,9 @@ fn metadata(session: &Session, key: &str) -> Result<String, String> {
 fn read_side(session: &Session) -> Result<u32, String> {
     let text = metadata(session, "input_side")?;
     match text.trim().parse::<u32>() {
-        Ok(side) if side > 0 && side.is_multiple_of(STRIDES[0]) && side <= 4096 => Ok(side),
+        Ok(side) if side > 0 && side.is_multiple_of(STRIDES[0]) && side <= MAX_SIDE => Ok(side),
         _ => Err(format!(
-            "its metadata give input_side = `{text}`, and a multiple of 32 up to 4096 is expected"
+            "its metadata give input_side = `{text}`, and a multiple of 32 up to {MAX_SIDE} is expected"
         )),
     }
 }

@@ -12,7 +12,7 @@ use crate::model;
 
 const PICTURES: u32 = 40;
 const SETTINGS: &str =
-    "[crop]\ndetector = \"red.onnx\"\nworkers = 2\n[manifest]\nvalidation_share = 0.3\n[run]\nmax_failed_share = 1.0\n";
+    "[crop]\ndetector = \"red.onnx\"\nworkers = 2\n[curate]\nmin_second_score = 0.0\n[manifest]\nvalidation_share = 0.3\n[run]\nmax_failed_share = 1.0\n";
 /// Moments of each story.
 const KILLS: u32 = 20;
 
