@@ -7,10 +7,12 @@ pub mod crop;
 pub mod detector;
 pub mod geometry;
 pub mod letterbox;
+pub mod model;
 pub mod picture;
 pub mod runtime;
 pub mod yolo;
 
 pub use detector::{Detector, DetectorError, DetectorSettings};
 pub use geometry::{BBox, Detection, iou, nms};
-pub use letterbox::Letterbox;
+pub use letterbox::{Fit, Letterbox};
+pub use model::{ModelSettings, Provider};
