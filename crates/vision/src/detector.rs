@@ -1,4 +1,4 @@
-//! What finds faces: a YOLOv3 as ONNX.
+//! What finds faces: a YOLOv3 as ONNX, or one of OpenCV's LBP cascades.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::geometry::{Detection, nms};
-use crate::model::{COARSEST, MAX_SIDE, Model, ModelSettings, Provider};
+use crate::lbp::{Lbp, LbpSettings};
+use crate::model::{self, COARSEST, MAX_SIDE, Model, ModelSettings, Provider};
 
 /// What besides the weights decides which boxes come out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +49,22 @@ pub enum DetectorError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The execution provider is not to be had.
+    #[error("{0}")]
+    Provider(String),
+    /// No cascade is named.
+    #[error(
+        "the detector is \"lbp\", and no cascade is named: say in stages.toml, [crop.lbp] cascade, where its XML is"
+    )]
+    NoCascade,
+    /// The file is no cascade of the kind that is read.
+    #[error("{path} is not a usable cascade: {reason}")]
+    BadCascade {
+        /// The file asked for.
+        path: PathBuf,
+        /// What was expected and found.
+        reason: String,
+    },
     /// The file is no ONNX model, or another kind of model.
     #[error("{path} is not a usable YOLOv3 detector: {reason}")]
     Unusable {
@@ -71,9 +88,14 @@ pub enum DetectorError {
 
 /// A loaded detector; `detect` may be called from several threads, which take turns.
 pub struct Detector {
-    model: Model,
+    kind: Kind,
     settings: DetectorSettings,
     digest: String,
+}
+
+enum Kind {
+    Yolo(Box<Model>),
+    Lbp(Lbp),
 }
 
 impl Detector {
@@ -94,33 +116,66 @@ impl Detector {
         settings: DetectorSettings,
         table: &ModelSettings,
     ) -> Result<Self, DetectorError> {
-        let bytes = std::fs::read(path).map_err(|source| DetectorError::Missing {
-            path: path.into(),
-            source,
-        })?;
-        crate::runtime::environment()?;
-        let model = Model::load(&bytes, settings.threads, settings.provider, table);
-        let model = model.map_err(|reason| DetectorError::Unusable {
+        let bytes = read(path)?;
+        let builder = model::session_builder(settings.threads, settings.provider)?;
+        let model = Model::load(&bytes, builder, table).map_err(|reason| DetectorError::Unusable {
             path: path.into(),
             reason,
         })?;
         let digest = digest(&bytes, model.size(), &settings, table);
         Ok(Self {
-            model,
+            kind: Kind::Yolo(Box::new(model)),
             settings,
             digest,
         })
     }
 
-    /// SHA-256 (hex) over weights, what a table said of them, input side, suppression threshold and
-    /// score floor: equal digests give equal boxes on one machine.
+    /// Reads the cascade that `lbp` names. Of `settings`, `nms` and `provider` mean nothing to it.
+    ///
+    /// # Errors
+    /// [`DetectorError::NoCascade`], [`DetectorError::Missing`] and [`DetectorError::BadCascade`].
+    pub fn load_lbp(settings: DetectorSettings, lbp: &LbpSettings) -> Result<Self, DetectorError> {
+        let path = &lbp.cascade;
+        if path.as_os_str().is_empty() {
+            return Err(DetectorError::NoCascade);
+        }
+        let bytes = read(path)?;
+        let cascade = Lbp::parse(&bytes, lbp.clone(), settings.threads);
+        let cascade = cascade.map_err(|reason| DetectorError::BadCascade {
+            path: path.clone(),
+            reason,
+        })?;
+        let mut hash = Sha256::new();
+        hash.update(&bytes);
+        hash.update(format!("|lbp={}|floor={}", serde_json::json!(lbp), settings.floor));
+        Ok(Self {
+            kind: Kind::Lbp(cascade),
+            settings,
+            digest: hex::encode(hash.finalize()),
+        })
+    }
+
+    /// SHA-256 (hex) over the file, what tables said of it, input side, suppression threshold and score
+    /// floor: equal digests give equal boxes on one machine.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// The longer side of the input in pixels.
+    /// The longer side of the input in pixels; 0 for a cascade, which looks at pictures as they are.
     pub fn input_side(&self) -> u32 {
-        self.model.size().0.max(self.model.size().1)
+        match &self.kind {
+            Kind::Yolo(model) => model.size().0.max(model.size().1),
+            Kind::Lbp(_) => 0,
+        }
+    }
+
+    /// Bytes that looking at a picture takes beside its own, for each of its pixels: nothing that grows
+    /// with them for a network; grey, reduced copy and sums for a cascade, on each of its threads.
+    pub fn bytes_per_pixel(&self) -> u64 {
+        match &self.kind {
+            Kind::Yolo(_) => 0,
+            Kind::Lbp(cascade) => 1 + 5 * cascade.threads() as u64,
+        }
     }
 
     /// The faces of one picture, in its pixels, best first.
@@ -137,40 +192,70 @@ impl Detector {
     /// # Errors
     /// [`DetectorError::Inference`].
     pub fn detect_batch(&self, pictures: &[RgbImage]) -> Result<Vec<Vec<Detection>>, DetectorError> {
-        self.look(pictures, self.model.size())
+        match &self.kind {
+            Kind::Yolo(model) => self.look(model, pictures, model.size()),
+            Kind::Lbp(cascade) => Ok(self.scan(cascade, pictures)),
+        }
     }
 
     /// The same with a square input of another side, of the same session: a second look at head crops
     /// needs far fewer pixels than the first at their pictures. Models with a dynamic height and width
-    /// take every multiple of 32; all others their own side alone.
+    /// take every multiple of 32; all others their own side alone. A cascade has no input: it looks at
+    /// the pictures as they are, whatever the side.
     ///
     /// # Errors
     /// [`DetectorError::Side`] where the model cannot take that side; [`DetectorError::Inference`].
     pub fn detect_at_side(&self, pictures: &[RgbImage], side: u32) -> Result<Vec<Vec<Detection>>, DetectorError> {
-        self.check_side(side)?;
-        self.look(pictures, (side, side))
+        match &self.kind {
+            Kind::Yolo(model) => {
+                check_side(model, side)?;
+                self.look(model, pictures, (side, side))
+            }
+            Kind::Lbp(cascade) => Ok(self.scan(cascade, pictures)),
+        }
     }
 
-    fn check_side(&self, asked: u32) -> Result<(), DetectorError> {
-        let refused = |reason: String| Err(DetectorError::Side { asked, reason });
-        let (width, height) = self.model.size();
-        if (asked, asked) == (width, height) {
-            return Ok(());
-        }
-        if !self.model.takes_any_size() {
-            return refused(format!("its input is fixed at {width} x {height}"));
-        }
-        if asked == 0 || asked > MAX_SIDE || !asked.is_multiple_of(COARSEST) {
-            return refused(format!("a multiple of {COARSEST} up to {MAX_SIDE} is expected"));
-        }
-        Ok(())
-    }
-
-    fn look(&self, pictures: &[RgbImage], size: (u32, u32)) -> Result<Vec<Vec<Detection>>, DetectorError> {
-        let found = self.model.look(pictures, size, self.settings.floor);
+    fn look(
+        &self,
+        model: &Model,
+        pictures: &[RgbImage],
+        size: (u32, u32),
+    ) -> Result<Vec<Vec<Detection>>, DetectorError> {
+        let found = model.look(pictures, size, self.settings.floor);
         let found = found.map_err(DetectorError::Inference)?;
         Ok(found.into_iter().map(|boxes| nms(boxes, self.settings.nms)).collect())
     }
+
+    fn scan(&self, cascade: &Lbp, pictures: &[RgbImage]) -> Vec<Vec<Detection>> {
+        let scan = |picture| {
+            let mut found = cascade.look(picture);
+            found.retain(|face| face.score >= self.settings.floor);
+            found
+        };
+        pictures.iter().map(scan).collect()
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, DetectorError> {
+    std::fs::read(path).map_err(|source| DetectorError::Missing {
+        path: path.into(),
+        source,
+    })
+}
+
+fn check_side(model: &Model, asked: u32) -> Result<(), DetectorError> {
+    let refused = |reason: String| Err(DetectorError::Side { asked, reason });
+    let (width, height) = model.size();
+    if (asked, asked) == (width, height) {
+        return Ok(());
+    }
+    if !model.takes_any_size() {
+        return refused(format!("its input is fixed at {width} x {height}"));
+    }
+    if asked == 0 || asked > MAX_SIDE || !asked.is_multiple_of(COARSEST) {
+        return refused(format!("a multiple of {COARSEST} up to {MAX_SIDE} is expected"));
+    }
+    Ok(())
 }
 
 fn digest(weights: &[u8], size: (u32, u32), settings: &DetectorSettings, table: &ModelSettings) -> String {

@@ -12,9 +12,11 @@ use std::borrow::Cow;
 use std::sync::Mutex;
 
 use image::RgbImage;
+use ort::session::builder::SessionBuilder;
 use ort::session::{Session, SessionInputValue, SessionOutputs};
 use ort::value::{Tensor, TensorRef};
 
+use crate::detector::DetectorError;
 use crate::geometry::Detection;
 use crate::letterbox::Letterbox;
 use crate::{runtime, yolo};
@@ -32,6 +34,19 @@ const TRIAL: (u32, u32) = (224, 160);
 /// Boxes in one picture, as they come.
 type Found = Vec<Detection>;
 
+/// What sessions are made with; `threads` 0 leaves their number to the runtime.
+///
+/// # Errors
+/// [`DetectorError::Runtime`] and [`DetectorError::Provider`].
+pub(crate) fn session_builder(threads: usize, provider: Provider) -> Result<SessionBuilder, DetectorError> {
+    let failed = |error: &dyn std::fmt::Display| DetectorError::Runtime(error.to_string());
+    let mut builder = Session::builder(runtime::environment()?).map_err(|error| failed(&error))?;
+    if threads > 0 {
+        builder = builder.with_intra_threads(threads).map_err(|error| failed(&error))?;
+    }
+    provider.register(builder)
+}
+
 /// A loaded model; calls from several threads take turns.
 pub(crate) struct Model {
     session: Mutex<Session>,
@@ -39,24 +54,13 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Loads a model from its file's bytes; `threads` 0 leaves their number to the runtime.
+    /// Loads a model from its file's bytes into a session of that builder.
     ///
     /// # Errors
     /// Why it cannot be used, in words.
-    pub(crate) fn load(
-        bytes: &[u8],
-        threads: usize,
-        provider: Provider,
-        table: &ModelSettings,
-    ) -> Result<Self, String> {
-        let said = |error: &dyn std::fmt::Display| error.to_string();
-        let environment = runtime::environment().map_err(|error| said(&error))?;
-        let mut builder = Session::builder(environment).map_err(|error| said(&error))?;
-        if threads > 0 {
-            builder = builder.with_intra_threads(threads).map_err(|error| said(&error))?;
-        }
-        let mut builder = provider.register(builder)?;
-        let mut session = builder.commit_from_memory(bytes).map_err(|error| said(&error))?;
+    pub(crate) fn load(bytes: &[u8], mut builder: SessionBuilder, table: &ModelSettings) -> Result<Self, String> {
+        let session = builder.commit_from_memory(bytes);
+        let mut session = session.map_err(|error| error.to_string())?;
         let settings = with_metadata(table, &session)?;
         let declared = Declared::of(&session, &settings)?;
         let form = form_of(&session, &declared, &settings);

@@ -4,6 +4,8 @@ use ort::ep::{self, ExecutionProvider, ExecutionProviderDispatch};
 use ort::session::builder::SessionBuilder;
 use serde::{Deserialize, Serialize};
 
+use crate::detector::DetectorError;
+
 /// What computes a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -58,7 +60,7 @@ impl Provider {
     ///
     /// # Errors
     /// Where the runtime lacks it, or the machine what it needs; the text names what there is.
-    pub(super) fn register(self, builder: SessionBuilder) -> Result<SessionBuilder, String> {
+    pub(super) fn register(self, builder: SessionBuilder) -> Result<SessionBuilder, DetectorError> {
         let Some(dispatch) = self.dispatch() else {
             return Ok(builder);
         };
@@ -69,14 +71,17 @@ impl Provider {
                 .filter(|it| it.is_there())
                 .map(Self::name)
                 .collect();
-            return Err(format!(
+            return Err(DetectorError::Provider(format!(
                 "[crop] provider = \"{name}\" is asked for, and this build of ONNX Runtime has only {}: set one of \
                  these, or name a library that has {name} in ORT_DYLIB_PATH",
                 there.join(", ")
-            ));
+            )));
         }
-        builder
-            .with_execution_providers([dispatch.error_on_failure()])
-            .map_err(|error| format!("[crop] provider = \"{name}\" cannot be used on this machine: {error}"))
+        let registered = builder.with_execution_providers([dispatch.error_on_failure()]);
+        registered.map_err(|error| {
+            DetectorError::Provider(format!(
+                "[crop] provider = \"{name}\" cannot be used on this machine: {error}"
+            ))
+        })
     }
 }
