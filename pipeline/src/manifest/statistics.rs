@@ -24,7 +24,11 @@ pub(super) fn of(rows: &[ManifestRow], rule: &CropRule) -> Statistics {
     for row in rows {
         *years.entry(period::show(row.created_at)[..4].to_string()).or_insert(0) += 1;
     }
-    let mut scores: Vec<f64> = rows.iter().filter(|row| row.detector != GIVEN).map(|row| row.score).collect();
+    let mut scores: Vec<f64> = rows
+        .iter()
+        .filter(|row| row.detector != GIVEN)
+        .map(|row| row.score)
+        .collect();
     scores.sort_unstable_by(f64::total_cmp);
     Statistics {
         heads: rows.len() as u64,
