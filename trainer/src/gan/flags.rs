@@ -1,5 +1,7 @@
 //! The flags of `trainer run`, and the settings they make with those of stages.toml.
 
+use std::path::Path;
+
 use anyhow::Result;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use dataset::failure::Usage;
@@ -7,11 +9,13 @@ use dataset::train_settings::{
     Augment, Device, Loss, Norm, Precision, Preset, Regulariser, Schedule, Statistics, TrainSettings, Upsampling,
 };
 
+use super::heads::find;
+
 /// Trains a generator of heads on a manifest. What is not given here is as in stages.toml, [train];
 /// what is left out there too, as the preset has it (`--dry-run` shows it).
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Manifest to train on
+    /// Manifest to train on: its name, or the folder of a bundle (pipeline manifest bundle)
     #[arg(long, value_name = "NAME")]
     pub manifest: Option<String>,
     /// Name of the run, a folder under data/runs [default: MANIFEST-PRESET]
@@ -144,10 +148,13 @@ impl Args {
     ///
     /// # Errors
     /// [`Usage`] where neither it nor a manifest is given.
-    pub fn run_name(&self, settings: &TrainSettings) -> Result<String> {
+    pub fn run_name(&self, settings: &TrainSettings, data: &Path) -> Result<String> {
         match (&self.name, &self.manifest) {
             (Some(name), _) => Ok(name.clone()),
-            (None, Some(manifest)) => Ok(format!("{manifest}-{:?}", settings.preset).to_lowercase()),
+            (None, Some(manifest)) => {
+                let manifest = find(data, manifest).name;
+                Ok(format!("{manifest}-{:?}", settings.preset).to_lowercase())
+            }
             (None, None) => {
                 Err(Usage("give --manifest NAME for a new run, or --name RUN --resume to go on with one".into()).into())
             }

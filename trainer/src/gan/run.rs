@@ -14,7 +14,7 @@ use super::checkpoint;
 use super::device;
 pub use super::flags::Args;
 use super::folder::{self, RunFile, RunFolder, known};
-use super::heads::Heads;
+use super::heads::{Heads, find};
 use super::outline;
 use super::players::Players;
 use super::recipe::Recipe;
@@ -38,10 +38,10 @@ pub fn run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
     let stop = Stop::listen()?;
     set_threads(settings.threads);
     let device = device::resolve(settings.device)?;
-    let name = args.run_name(&settings)?;
+    let name = args.run_name(&settings, data)?;
     let (folder, file, heads) = match existing(&name, args.resume, data)? {
         Some((folder, file)) => {
-            refuse_changes(&name, args, &file)?;
+            refuse_changes(&name, args, &file, data)?;
             let heads = Heads::open(data, &file.manifest, file.recipe.side)?;
             refuse_other_manifest(&file, &heads)?;
             warn_of_purged(&file, &heads);
@@ -69,7 +69,8 @@ fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
 
 /// Heads that a manifest trains on, purged ones counted.
 fn count(data: &Path, name: &str) -> Result<usize> {
-    let manifest = Manifest::load(&data.join("manifests").join(name)).map_err(|error| Usage(error.to_string()))?;
+    let found = find(data, name);
+    let manifest = Manifest::load(&found.home.join("manifests").join(&found.name)).map_err(|error| Usage(error.to_string()))?;
     Ok(manifest.split(dataset::Split::Train).count())
 }
 
@@ -157,7 +158,7 @@ fn begin_from(from: &str, file: &mut RunFile, folder: &RunFolder, data: &Path) -
 }
 
 /// A resumed run keeps its settings; flags that say otherwise are refused, all at once.
-fn refuse_changes(name: &str, args: &Args, file: &RunFile) -> Result<()> {
+fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Result<()> {
     let mut asked = file.recipe.clone().with(&args.over(&TrainSettings::default()));
     asked.preset = args.preset.unwrap_or(asked.preset);
     asked.seed = args.seed.unwrap_or(asked.seed);
@@ -166,7 +167,8 @@ fn refuse_changes(name: &str, args: &Args, file: &RunFile) -> Result<()> {
         Some(precision) => asked.precision = precision,
     }
     let mut changes = Vec::new();
-    if let Some(manifest) = args.manifest.as_ref().filter(|manifest| **manifest != file.manifest) {
+    let manifest = args.manifest.as_ref().map(|manifest| find(data, manifest).called);
+    if let Some(manifest) = manifest.filter(|manifest| *manifest != file.manifest) {
         changes.push(format!("--manifest {} (not {manifest})", file.manifest));
     }
     changes.extend(differences(&serde_json::to_value(&file.recipe)?, &serde_json::to_value(&asked)?));
