@@ -5,6 +5,7 @@
 
 pub mod crop;
 pub mod detector;
+pub mod features;
 pub mod geometry;
 pub mod letterbox;
 pub mod picture;
@@ -12,5 +13,6 @@ pub mod runtime;
 pub mod yolo;
 
 pub use detector::{Detector, DetectorError, DetectorSettings};
+pub use features::{FeatureError, FeatureInput, FeatureNet};
 pub use geometry::{BBox, Detection, iou, nms};
 pub use letterbox::Letterbox;

@@ -23,3 +23,4 @@ pub mod sample;
 pub mod schedule;
 pub mod stop;
 pub mod train;
+pub mod trained;
