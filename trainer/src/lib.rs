@@ -1,6 +1,7 @@
 //! Trains the DCGAN on a frozen manifest, and the YOLOv3 that finds the faces it is made of.
 
 pub mod detector;
+pub mod eval;
 pub mod gan;
 pub mod onnx;
 pub mod settings;

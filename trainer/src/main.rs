@@ -31,6 +31,9 @@ enum Command {
     /// Draws heads with a trained generator and keeps the best
     #[command(after_help = "Example:\n  trainer sample --run v3-default --count 512 --keep 64 --out best")]
     Sample(trainer::gan::sample::Args),
+    /// Measures a trained generator against heads it never saw
+    #[command(after_help = "Example:\n  trainer eval --run v3-default --features features.onnx")]
+    Eval(trainer::eval::Args),
     /// Trains, measures and exports the face detector
     #[command(
         subcommand,
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Sample(args) => with_settings(&cli, |settings, data| {
             trainer::gan::sample::run(args, &settings.sample, data)
         }),
+        Command::Eval(args) => with_settings(&cli, |settings, data| trainer::eval::run(args, &settings.eval, data)),
         Command::Detector(args) => trainer::detector::run(args.clone()),
     };
     match answer {

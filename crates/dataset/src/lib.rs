@@ -3,6 +3,7 @@
 //!
 //! Architecture invariant: no database, no HTTP, no torch, no ONNX.
 
+pub mod eval_settings;
 pub mod failure;
 pub mod files;
 pub mod keys;

@@ -126,7 +126,7 @@ fn nothing_left(name: &str, rows: usize) -> Usage {
 }
 
 /// A purge that ran beside the packing may have missed the new pack: it goes.
-fn refuse_purged_meanwhile(folder: &Path, tombstones: &Tombstones, pack: &Path) -> Result<()> {
+pub(crate) fn refuse_purged_meanwhile(folder: &Path, tombstones: &Tombstones, pack: &Path) -> Result<()> {
     if Tombstones::load(folder)? == *tombstones {
         return Ok(());
     }
@@ -134,7 +134,7 @@ fn refuse_purged_meanwhile(folder: &Path, tombstones: &Tombstones, pack: &Path) 
     bail!("heads were purged while they were packed; the same command packs those that are left")
 }
 
-fn build(home: &Path, rows: &[&ManifestRow], path: &Path, side: u32) -> Result<()> {
+pub(crate) fn build(home: &Path, rows: &[&ManifestRow], path: &Path, side: u32) -> Result<()> {
     let store = Store::open(&home.join("store"))?;
     // Looked for before anything is written, so that a manifest with holes is told at once.
     for row in rows {

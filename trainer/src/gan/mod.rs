@@ -33,3 +33,4 @@ pub mod stop;
 pub mod tally;
 pub mod watch;
 pub mod train;
+pub mod trained;
