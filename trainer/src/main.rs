@@ -8,10 +8,7 @@ use trainer::settings::Settings;
 
 /// Trains the GAN and the face detector.
 #[derive(Parser)]
-#[command(
-    version,
-    after_help = "Example:\n  trainer run --manifest v3 --side 64 --minutes 30"
-)]
+#[command(version, after_help = "Example:\n  trainer run --manifest v3 --side 64 --minutes 30")]
 struct Cli {
     /// Settings file
     #[arg(long, global = true, value_name = "FILE", default_value = "stages.toml")]
@@ -46,7 +43,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let answer = match &cli.command {
         Command::Run(args) => with_settings(&cli, |settings, data| {
-            trainer::gan::run::run(args, &settings.train, data)
+            trainer::gan::run::run(args, &settings.train, &settings.eval, data)
         }),
         Command::Sample(args) => with_settings(&cli, |settings, data| {
             trainer::gan::sample::run(args, &settings.sample, data)
