@@ -20,6 +20,7 @@ pub mod imports;
 pub mod known;
 pub mod likes;
 pub mod originals;
+pub mod overview;
 pub mod posts;
 pub mod purge;
 pub mod removals;
