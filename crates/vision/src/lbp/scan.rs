@@ -63,7 +63,7 @@ pub(super) fn scan(cascade: &Cascade, picture: &Grey, scale: f32, stripes: usize
     // Every other place where a window is nearly as large as the cascade's own.
     let step = if scale >= 2.0 { 1 } else { 2 };
     // The stripes' height is rounded so that the last row is left out now and then: so it is here.
-    let stripe = ((down / step + stripes - 1) / stripes).max(1) * step;
+    let stripe = (down / step).div_ceil(stripes).max(1) * step;
     let down = down.min(stripe * stripes);
     let sums = integral(&resize(picture, width, height));
     let stride = width + 1;
