@@ -7,8 +7,10 @@
 
 mod binds;
 
+pub mod candidates;
 pub mod chosen;
 pub mod cursors;
+pub mod decisions;
 pub mod denied;
 pub mod detections;
 pub mod explain;
@@ -19,9 +21,11 @@ pub mod images;
 pub mod imports;
 pub mod known;
 pub mod likes;
+pub mod looks;
 pub mod originals;
 pub mod overview;
 pub mod posts;
+pub mod prints;
 pub mod purge;
 pub mod removals;
 mod replaced;
