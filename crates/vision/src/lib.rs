@@ -7,6 +7,8 @@ pub mod crop;
 pub mod detector;
 pub mod geometry;
 pub mod letterbox;
+pub mod near;
+pub mod perceptual;
 pub mod picture;
 pub mod runtime;
 pub mod yolo;
