@@ -46,7 +46,7 @@ pub enum Command {
     Keep(curate::hand::Args),
     /// Draws contact sheets: accepted heads, refused heads by reason, pictures with boxes
     Sheet(sheet::Args),
-    /// Freezes, lists, shows and verifies versions of the dataset
+    /// Freezes, shows, compares, verifies and hands on versions of the dataset
     #[command(
         subcommand,
         after_help = "Example: pipeline manifest create v3 --min-likes 500 --since 2022"

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dataset::failure;
+use dataset::{Store, failure};
 
 use crate::catalog::Catalog;
 use crate::catalog::decisions::Verdict;
@@ -200,8 +200,22 @@ async fn manifests(
         manifest::Command::List { json } => manifest::list(&folder, json)?,
         manifest::Command::Show { name, json } => manifest::show(&folder, &name, json)?,
         manifest::Command::Verify { name, quick } => {
-            let desk = Desk::to_read(settings, data, stop).await?;
-            manifest::verify(&folder, &desk.store, &name, quick)?;
+            drop(manifest::verify(
+                &folder,
+                &Store::open(&data.join("store"))?,
+                &name,
+                quick,
+            )?);
+        }
+        manifest::Command::Diff(args) => {
+            let catalog = Catalog::to_look(&settings.catalog_url(&data)).await?;
+            manifest::diff::run(&folder, &catalog, &args, &stop).await?;
+        }
+        manifest::Command::Bundle { name, target } => {
+            manifest::bundle(&folder, &Store::open(&data.join("store"))?, &name, &target)?;
+        }
+        manifest::Command::Export(args) => {
+            manifest::export::run(&folder, &Store::open(&data.join("store"))?, &args, &stop)?;
         }
     }
     Ok(0)

@@ -169,7 +169,10 @@ impl Desk {
     /// As [`curate::hand::decide`] and [`curate::run`].
     pub async fn decide(&self, verdict: Verdict, args: &curate::hand::Args) -> anyhow::Result<Tally> {
         let decided = curate::hand::decide(&self.catalog, verdict, args).await?;
-        println!("{decided} decisions {}", if args.undo { "forgotten" } else { "recorded" });
+        println!(
+            "{decided} decisions {}",
+            if args.undo { "forgotten" } else { "recorded" }
+        );
         self.curate().await
     }
 
@@ -217,6 +220,7 @@ impl Desk {
             selection,
             digests: &digests,
             rule: self.settings.crop.rule(),
+            settings: &digests::described(&self.settings.crop, &self.settings.curate),
             popularity: &popularity,
         };
         let (catalog, folder, settings) = (&self.catalog, self.manifests(), &self.settings.manifest);

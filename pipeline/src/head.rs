@@ -5,6 +5,7 @@ mod sharpness;
 
 use std::io::Cursor;
 
+use dataset::manifest::pixel_hash;
 use dataset::{Key, Store};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
@@ -43,15 +44,6 @@ pub fn store(store: &Store, head: &RgbImage) -> anyhow::Result<StoredHead> {
     };
     store.put_blocking(&Key::head(&stored.head)?, png)?;
     Ok(stored)
-}
-
-/// Side and pixels, so that two heads of equal bytes and other shape differ.
-fn pixel_hash(head: &RgbImage) -> String {
-    let mut hash = Sha256::new();
-    hash.update(head.width().to_le_bytes());
-    hash.update(head.height().to_le_bytes());
-    hash.update(head.as_raw());
-    hex::encode(hash.finalize())
 }
 
 fn encode(head: &RgbImage) -> anyhow::Result<Vec<u8>> {

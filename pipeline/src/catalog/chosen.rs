@@ -61,7 +61,7 @@ pub async fn load(
     let sql = format!(
         "SELECT p.source, p.post, p.number, f.page, h.ordinal, p.artist, p.page_url, p.source_url, p.rating, p.tags, \
          p.likes, p.views, p.created_at, h.image, i.width AS image_width, i.height AS image_height, h.detector, \
-         a.x0, a.y0, a.x1, a.y1, a.score, h.head, h.pixels, h.side, h.sharpness, v.kept, s.split FROM heads AS h {JOINS} \
+         a.x0, a.y0, a.x1, a.y1, a.score, h.head, h.pixels, h.side, h.sharpness, h.perceptual, v.kept, s.split FROM heads AS h {JOINS} \
          JOIN faces AS a ON a.image = h.image AND a.detector = h.detector AND a.ordinal = h.ordinal \
          JOIN images AS i ON i.image = h.image \
          JOIN files AS f ON f.image = h.image AND f.outcome = 'stored' \
@@ -110,6 +110,7 @@ fn from_row(row: &AnyRow, groups: &Groups, draw: impl Fn(&str) -> Split) -> Resu
         sharpness: row.try_get("sharpness")?,
         split,
         duplicate_group: group,
+        perceptual: Some(row.try_get::<String, _>("perceptual")?).filter(|hash| !hash.is_empty()),
         pixels,
     };
     Ok(Chosen {

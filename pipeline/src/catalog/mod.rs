@@ -13,6 +13,7 @@ pub mod cursors;
 pub mod decisions;
 pub mod denied;
 pub mod detections;
+pub mod explain;
 pub mod failures;
 pub mod files;
 pub mod heads;

@@ -126,6 +126,7 @@ mod tests {
                 sharpness: 1.0,
                 duplicate_group: group.into(),
                 split: Split::Train,
+                perceptual: None,
             },
         }
     }

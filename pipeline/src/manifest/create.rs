@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use dataset::{Manifest, Split};
 use dataset::failure::Usage;
 use dataset::manifest::{FunnelStep, ManifestBody, ManifestError, Parent, SplitRule, Written, check_name, list};
+use dataset::{Manifest, Split};
 use vision::crop::CropRule;
 
 use super::choose::{draw_split, leave_straddling, settle};
@@ -23,6 +23,8 @@ pub struct Origin<'run> {
     pub digests: &'run Digests,
     /// The crop rule behind the digest.
     pub rule: CropRule,
+    /// What the digests stand for, as text.
+    pub settings: &'run BTreeMap<String, String>,
     /// For each site, what its likes are; sources without an entry have none.
     pub popularity: &'run BTreeMap<String, String>,
 }
@@ -140,6 +142,7 @@ async fn gather(
         detectors,
         crop: origin.digests.crop.clone(),
         policy: origin.digests.policy.clone(),
+        settings: origin.settings.clone(),
         split: SplitRule {
             seed: settings.split_seed,
             validation: settings.validation_share,
