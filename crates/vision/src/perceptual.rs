@@ -2,7 +2,7 @@
 //! again, scaled, brightened or cut a little otherwise are found by the number of bits that differ.
 
 use image::RgbImage;
-use vision::letterbox::resize;
+use crate::letterbox::resize;
 
 /// Heads are reduced to this side first.
 const SIDE: usize = 32;
