@@ -65,9 +65,16 @@ async fn main() -> anyhow::Result<()> {
 
 /// The hashes of real heads.
 fn real(folder: &Path) -> anyhow::Result<Vec<u128>> {
-    let paths: Vec<PathBuf> = dataset::files::sorted_entries(folder)?.into_iter().take(SEEDS).collect();
+    let paths: Vec<PathBuf> = dataset::files::sorted_entries(folder)?
+        .into_iter()
+        .take(SEEDS)
+        .collect();
     let hash = |path: &PathBuf| decode(&std::fs::read(path).ok()?, &Limits::default()).ok();
-    let hashes: Vec<u128> = paths.par_iter().filter_map(hash).map(|head| perceptual(&head)).collect();
+    let hashes: Vec<u128> = paths
+        .par_iter()
+        .filter_map(hash)
+        .map(|head| perceptual(&head))
+        .collect();
     anyhow::ensure!(hashes.len() > 1, "{} holds no pictures", folder.display());
     Ok(hashes)
 }
@@ -107,7 +114,11 @@ fn search(hashes: &[u128], reach: u32) {
     };
     let pairs: usize = hashes.par_iter().map(neighbours).sum();
     let indexed = began.elapsed().as_secs_f64();
-    println!("search_seconds {indexed:.3} heads {} neighbours_of_a_head {:.4}", hashes.len(), pairs as f64 / hashes.len() as f64);
+    println!(
+        "search_seconds {indexed:.3} heads {} neighbours_of_a_head {:.4}",
+        hashes.len(),
+        pairs as f64 / hashes.len() as f64
+    );
     let began = Instant::now();
     let sample = &hashes[..SAMPLE.min(hashes.len())];
     let near = |hash: &u128| {
@@ -116,7 +127,11 @@ fn search(hashes: &[u128], reach: u32) {
         hashes.iter().filter(near).count() - 1
     };
     let found: usize = sample.par_iter().map(near).sum();
-    assert_eq!(found, sample.par_iter().map(neighbours).sum::<usize>(), "the index finds all");
+    assert_eq!(
+        found,
+        sample.par_iter().map(neighbours).sum::<usize>(),
+        "the index finds all"
+    );
     let all = began.elapsed().as_secs_f64() * hashes.len() as f64 / sample.len() as f64;
     println!("all_with_all_seconds {all:.0} (of {SAMPLE} heads, extrapolated)");
     println!("all_with_all_over_index {:.0}", all / indexed);
@@ -151,12 +166,18 @@ async fn fill(catalog: &Catalog, hashes: &[u128], first: usize) -> anyhow::Resul
 async fn record(write: &mut Write, image: &str, hashes: &[u128]) -> anyhow::Result<()> {
     let sql = "INSERT INTO detections (image, detector, outcome, faces, attempts, recorded_at) \
                VALUES ($1, $2, 'found', 10, 1, 0)";
-    sqlx::query(sql).bind(image).bind(GIVEN).execute(write.connection()).await?;
+    sqlx::query(sql)
+        .bind(image)
+        .bind(GIVEN)
+        .execute(write.connection())
+        .await?;
     let (mut faces, mut heads) = (Vec::new(), Vec::new());
     for (ordinal, hash) in hashes.iter().enumerate() {
         let name = hex::encode(Sha256::digest(format!("{image}{ordinal}")));
         let score = 0.5 + (hash % 1000) as f64 / 2000.0;
-        faces.push(format!("('{image}', '{GIVEN}', {ordinal}, 0.0, 0.0, 96.0, 96.0, {score})"));
+        faces.push(format!(
+            "('{image}', '{GIVEN}', {ordinal}, 0.0, 0.0, 96.0, 96.0, {score})"
+        ));
         heads.push(format!(
             "('{image}', '{GIVEN}', {ordinal}, '{GIVEN}', '{name}', '{name}', 96, 96, 1.0, 0.5, {VERSION}, '{}', \
              20.0, 50.0, 0.1, 0)",
@@ -174,7 +195,9 @@ async fn record(write: &mut Write, image: &str, hashes: &[u128]) -> anyhow::Resu
             heads.join(", ")
         ),
     ] {
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(write.connection()).await?;
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(write.connection())
+            .await?;
     }
     Ok(())
 }

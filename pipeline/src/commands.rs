@@ -60,7 +60,10 @@ async fn dispatch(
         Command::Status(args) => return show_status(&args, Desk::to_read(settings, data, stop).await?).await,
         Command::Sheet(args) => {
             let selection = args.select.resolve()?;
-            Desk::to_read(settings, data, stop).await?.sheet(&args, &selection).await?
+            Desk::to_read(settings, data, stop)
+                .await?
+                .sheet(&args, &selection)
+                .await?
         }
         Command::Manifest(command) => return manifests(command, settings, data, stop, journal).await,
         Command::Check(args) => {

@@ -112,7 +112,10 @@ pub async fn heads(
              AND COALESCE(v.reason, 'accepted') = {verdict} AND {current} AND h.head {compared} {start}{of_posts} \
              GROUP BY h.head ORDER BY h.head LIMIT {limit}"
         );
-        let some: Vec<SampleHead> = binds.fetch(sql, catalog.pool()).await.context("cannot read heads to show")?;
+        let some: Vec<SampleHead> = binds
+            .fetch(sql, catalog.pool())
+            .await
+            .context("cannot read heads to show")?;
         found.extend(some);
     }
     Ok(found)

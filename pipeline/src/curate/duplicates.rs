@@ -6,12 +6,12 @@ use anyhow::Context;
 use dataset::failure::Interrupted;
 use rayon::prelude::*;
 
-use vision::near::{Index, Sets};
 use crate::catalog::prints::{self, Print};
 use crate::catalog::{Catalog, verdicts};
-use vision::perceptual::{from_text, mirrored};
 use crate::progress;
 use crate::stop::Stop;
+use vision::near::{Index, Sets};
+use vision::perceptual::{from_text, mirrored};
 
 /// New heads of one search: it holds them in memory, some 250 bytes each, while those that are known
 /// pass by.

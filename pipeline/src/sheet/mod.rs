@@ -153,8 +153,14 @@ pub async fn run(
 fn gallery(verdict: &str, total: u64, mut heads: Vec<SampleHead>) -> Gallery {
     heads.truncate(GALLERY);
     let (title, about) = match verdict {
-        "accepted" => ("Accepted".to_string(), "A click shows where a head is from, and how to refuse it by hand."),
-        reason => (format!("Refused: {reason}"), "A click shows where a head is from, and how to keep it by hand."),
+        "accepted" => (
+            "Accepted".to_string(),
+            "A click shows where a head is from, and how to refuse it by hand.",
+        ),
+        reason => (
+            format!("Refused: {reason}"),
+            "A click shows where a head is from, and how to keep it by hand.",
+        ),
     };
     Gallery {
         about: format!("{} of {total}. {about}", heads.len()),

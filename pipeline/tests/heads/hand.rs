@@ -34,8 +34,12 @@ async fn a_decision_overrides_and_lasts(mut house: House) {
         because: "a cat".into(),
         ..args(&[&good_head[..10]])
     };
-    decide(&house.catalog, Verdict::Reject, &because).await.expect("decides");
-    decide(&house.catalog, Verdict::Keep, &args(&[&weak_head[..10]])).await.expect("decides");
+    decide(&house.catalog, Verdict::Reject, &because)
+        .await
+        .expect("decides");
+    decide(&house.catalog, Verdict::Keep, &args(&[&weak_head[..10]]))
+        .await
+        .expect("decides");
     house.judge().await.expect("judges");
     let decided = async |house: &House| (reason(house, &good).await, reason(house, &weak).await);
     let expected = ("by-hand".to_string(), "accepted".to_string());
@@ -84,32 +88,45 @@ async fn a_kept_duplicate_is_the_best_of_its_group(house: House) {
         }
     }
     let kept = head_of(&house, duplicates[1]).await;
-    decide(&house.catalog, Verdict::Keep, &args(&[&kept])).await.expect("decides");
+    decide(&house.catalog, Verdict::Keep, &args(&[&kept]))
+        .await
+        .expect("decides");
     house.judge().await.expect("judges");
     assert_eq!(house.verdicts().await, ["accepted 1", "duplicate 2"]);
     assert_eq!(reason(&house, duplicates[1]).await, "accepted");
-    let better = house.rows("SELECT DISTINCT detail FROM verdicts WHERE reason = 'duplicate'").await;
+    let better = house
+        .rows("SELECT DISTINCT detail FROM verdicts WHERE reason = 'duplicate'")
+        .await;
     assert_eq!(better, [kept.clone()], "the detail names the better one");
-    let frozen = freeze(&house, Some("v1"), &Selection::default()).await.expect("freezes");
+    let frozen = freeze(&house, Some("v1"), &Selection::default())
+        .await
+        .expect("freezes");
     let heads: Vec<&str> = frozen.manifest.rows.iter().map(|row| row.head.as_str()).collect();
     assert_eq!(heads, [kept.as_str()]);
 }
 
 async fn an_id_must_name_one_head(house: House) {
     for number in 0..20 {
-        house.add(number, None, &png(&picture(number as u32, &[(2, 2, 255)]))).await;
+        house
+            .add(number, None, &png(&picture(number as u32, &[(2, 2, 255)])))
+            .await;
     }
     house.crop(Selection::default()).await.expect("crops");
     let refused = async |id: &str, undo: bool| {
         let args = Args { undo, ..args(&[id]) };
-        let error = decide(&house.catalog, Verdict::Reject, &args).await.expect_err("is refused");
+        let error = decide(&house.catalog, Verdict::Reject, &args)
+            .await
+            .expect_err("is refused");
         assert_eq!(exit_code(&error), USAGE);
         error.to_string()
     };
     assert!(refused("xyz", false).await.contains("is no ID"));
     assert!(refused(&"0".repeat(60), false).await.contains("no head's hash begins"));
     let heads = house.rows("SELECT DISTINCT head FROM heads ORDER BY head").await;
-    let shared = heads.windows(2).find(|pair| pair[0][..1] == pair[1][..1]).expect("20 heads and 16 digits");
+    let shared = heads
+        .windows(2)
+        .find(|pair| pair[0][..1] == pair[1][..1])
+        .expect("20 heads and 16 digits");
     assert!(refused(&shared[0][..1], false).await.contains("fits several heads"));
     assert!(refused(&heads[0], true).await.contains("nothing was decided"));
     assert!(house.rows("SELECT * FROM decisions").await.is_empty());
@@ -120,15 +137,13 @@ async fn a_purge_takes_the_decisions_too(house: House) {
     house.add(2, None, &png(&picture(2, &[(2, 2, 255)]))).await;
     house.crop(Selection::default()).await.expect("crops");
     let head = head_of(&house, &image).await;
-    decide(&house.catalog, Verdict::Keep, &args(&[&head])).await.expect("decides");
+    decide(&house.catalog, Verdict::Keep, &args(&[&head]))
+        .await
+        .expect("decides");
     house.judge().await.expect("judges");
-    let plan = Plan::of(
-        &house.catalog,
-        &house.store,
-        &house.path("manifests"),
-        &[Entry::post("board", "1")],
-    );
-    let plan = plan.await.expect("plans");
+    let (manifests, entries) = (house.path("manifests"), [Entry::post("board", "1")]);
+    let plan = Plan::of(&house.catalog, &house.store, &manifests, &entries).await;
+    let plan = plan.expect("plans");
     let purged = purge::run(&house.catalog, &house.store, house.folder.path(), &plan).await;
     purged.expect("purges");
     let left = house.tables().await.join("\n");

@@ -34,7 +34,12 @@ impl Spill {
     pub fn create(folder: &Path) -> Result<Self, ManifestError> {
         std::fs::create_dir_all(folder).map_err(io("create", folder))?;
         let path = folder.join(format!(".rows-{}.part", std::process::id()));
-        let options = File::options().read(true).write(true).create(true).truncate(true).open(&path);
+        let options = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path);
         let file = options.map_err(io("write", &path))?;
         std::fs::remove_file(&path).map_err(io("remove", &path))?;
         Ok(Self {
@@ -69,7 +74,10 @@ impl Spill {
     pub fn finish(mut self) -> Result<Spilled, ManifestError> {
         self.file.flush().map_err(io("write to", &self.folder))?;
         let folder = self.folder;
-        let file = self.file.into_inner().map_err(|error| io("write to", &folder)(error.into_error()))?;
+        let file = self
+            .file
+            .into_inner()
+            .map_err(|error| io("write to", &folder)(error.into_error()))?;
         Ok(Spilled { file, folder })
     }
 }
@@ -87,7 +95,9 @@ impl Spilled {
     /// [`ManifestError::Io`] where the disk refuses.
     pub fn get(&self, laid: Laid) -> Result<ManifestRow, ManifestError> {
         let mut bytes = vec![0; laid.length as usize];
-        self.file.read_exact_at(&mut bytes, laid.offset).map_err(io("read from", &self.folder))?;
+        self.file
+            .read_exact_at(&mut bytes, laid.offset)
+            .map_err(io("read from", &self.folder))?;
         emerge(&bytes).ok_or_else(|| changed(&self.folder, "lost a row that was laid aside there"))
     }
 }

@@ -16,7 +16,12 @@ const FOOT: f64 = 22.0;
 pub(super) fn histogram(scale: &Scale, bins: &Bins) -> String {
     let count = scale.edges.len();
     let step = WIDTH / count as f64;
-    let most = bins.iter().map(|[accepted, refused]| accepted + refused).max().unwrap_or(0).max(1);
+    let most = bins
+        .iter()
+        .map(|[accepted, refused]| accepted + refused)
+        .max()
+        .unwrap_or(0)
+        .max(1);
     let total: u64 = bins.iter().flatten().sum();
     let mut svg = format!(
         "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{}: {} heads in {count} bins\" data-chart=\"{}\">",
@@ -48,7 +53,10 @@ pub(super) fn histogram(scale: &Scale, bins: &Bins) -> String {
             step * 0.84
         );
     }
-    let _ = write!(svg, "<line class=\"axis\" x1=\"0\" y1=\"{HEIGHT}\" x2=\"{WIDTH}\" y2=\"{HEIGHT}\"/>");
+    let _ = write!(
+        svg,
+        "<line class=\"axis\" x1=\"0\" y1=\"{HEIGHT}\" x2=\"{WIDTH}\" y2=\"{HEIGHT}\"/>"
+    );
     // As many labels as fit side by side.
     let every = count.div_ceil(8).max(1);
     for bin in (0..count).step_by(every) {

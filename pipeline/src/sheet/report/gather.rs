@@ -90,7 +90,10 @@ impl Figures {
         };
         for stored in [false, true] {
             for row in overview::post_days(catalog, selection, stored).await? {
-                let cell = figures.cells.entry((row.source, year_of(row.day * overview::DAY))).or_default();
+                let cell = figures
+                    .cells
+                    .entry((row.source, year_of(row.day * overview::DAY)))
+                    .or_default();
                 let count = if stored { &mut cell.stored } else { &mut cell.posts };
                 *count += row.posts as u64;
             }
@@ -103,7 +106,9 @@ impl Figures {
                 source: Some(source.clone()),
                 ..selection.clone()
             };
-            figures.funnels.insert(source, funnel(catalog, &of_source, digests).await?);
+            figures
+                .funnels
+                .insert(source, funnel(catalog, &of_source, digests).await?);
         }
         Ok(figures)
     }
@@ -116,7 +121,10 @@ impl Figures {
         cell.accepted += u64::from(accepted);
         let place = head.detected.then(|| place(head.face, rule));
         if let (Some(place), true) = (place, accepted) {
-            self.places.iter_mut().zip(place).for_each(|(spread, value)| spread.add(value));
+            self.places
+                .iter_mut()
+                .zip(place)
+                .for_each(|(spread, value)| spread.add(value));
         }
         for (scale, counts) in self.scales.iter().zip(&mut self.counts) {
             let value = match scale.key {
@@ -130,7 +138,9 @@ impl Figures {
                 _ => place.map(|place| place[2]),
             };
             if let Some(value) = value {
-                let bins = counts.entry(origin.clone()).or_insert_with(|| vec![[0; 2]; scale.edges.len()]);
+                let bins = counts
+                    .entry(origin.clone())
+                    .or_insert_with(|| vec![[0; 2]; scale.edges.len()]);
                 bins[scale.bin(value)][usize::from(!accepted)] += 1;
             }
         }
@@ -148,14 +158,62 @@ fn scales(rule: &CropRule) -> Vec<Scale> {
     let about = |middle: f64| equal(middle - WANDERING, middle + WANDERING, 2 * SHARES + 1);
     let sides = [0, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024];
     vec![
-        scale("score", "Score of the face", "how sure the detector is, 0 to 1", equal(0.0, 1.0, SHARES), 2),
-        scale("side", "Side of the head", "in its picture, pixels", sides.map(f64::from).to_vec(), 0),
-        scale("sharpness", "Sharpness", "share of fine detail; blurred below .35", equal(0.0, 1.0, SHARES), 2),
-        scale("likes", "Likes of the post", "as its source counts them", orders(50_000.0), 0),
-        scale("views", "Views of the post", "where its source counts them", orders(5_000_000.0), 0),
-        scale("down", "Face centre, from the top", "share of the head's side", about(f64::from(rule.centre_y)), 3),
-        scale("across", "Face centre, from the left", "share of the head's side", about(0.5), 3),
-        scale("size", "Face size", "share of the head's side", about(1.0 / f64::from(rule.margin)), 3),
+        scale(
+            "score",
+            "Score of the face",
+            "how sure the detector is, 0 to 1",
+            equal(0.0, 1.0, SHARES),
+            2,
+        ),
+        scale(
+            "side",
+            "Side of the head",
+            "in its picture, pixels",
+            sides.map(f64::from).to_vec(),
+            0,
+        ),
+        scale(
+            "sharpness",
+            "Sharpness",
+            "share of fine detail; blurred below .35",
+            equal(0.0, 1.0, SHARES),
+            2,
+        ),
+        scale(
+            "likes",
+            "Likes of the post",
+            "as its source counts them",
+            orders(50_000.0),
+            0,
+        ),
+        scale(
+            "views",
+            "Views of the post",
+            "where its source counts them",
+            orders(5_000_000.0),
+            0,
+        ),
+        scale(
+            "down",
+            "Face centre, from the top",
+            "share of the head's side",
+            about(f64::from(rule.centre_y)),
+            3,
+        ),
+        scale(
+            "across",
+            "Face centre, from the left",
+            "share of the head's side",
+            about(0.5),
+            3,
+        ),
+        scale(
+            "size",
+            "Face size",
+            "share of the head's side",
+            about(1.0 / f64::from(rule.margin)),
+            3,
+        ),
     ]
 }
 
@@ -203,6 +261,9 @@ mod tests {
     fn a_face_stands_where_its_rule_says() {
         let rule = CropRule::default();
         let [x, y, size] = place([100.0, 200.0, 180.0, 300.0], &rule);
-        assert!((x - 0.5).abs() < 0.01 && (y - 0.58).abs() < 0.01 && (size - 0.5).abs() < 0.01, "{x} {y} {size}");
+        assert!(
+            (x - 0.5).abs() < 0.01 && (y - 0.58).abs() < 0.01 && (size - 0.5).abs() < 0.01,
+            "{x} {y} {size}"
+        );
     }
 }

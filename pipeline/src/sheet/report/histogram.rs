@@ -44,7 +44,12 @@ pub(super) fn orders(last: f64) -> Vec<f64> {
     let mut edges = vec![0.0];
     let mut power = 1.0;
     while power <= last {
-        edges.extend([1.0, 2.0, 5.0].map(|digit| digit * power).into_iter().filter(|edge| *edge <= last));
+        edges.extend(
+            [1.0, 2.0, 5.0]
+                .map(|digit| digit * power)
+                .into_iter()
+                .filter(|edge| *edge <= last),
+        );
         power *= 10.0;
     }
     edges
@@ -52,7 +57,9 @@ pub(super) fn orders(last: f64) -> Vec<f64> {
 
 /// `count` bins of equal width from `first` to `end`.
 pub(super) fn equal(first: f64, end: f64, count: usize) -> Vec<f64> {
-    (0..count).map(|bin| first + (end - first) * bin as f64 / count as f64).collect()
+    (0..count)
+        .map(|bin| first + (end - first) * bin as f64 / count as f64)
+        .collect()
 }
 
 #[cfg(test)]
@@ -68,7 +75,10 @@ mod tests {
             edges: orders(1000.0),
             digits: 0,
         };
-        assert_eq!(scale.edges, [0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0]);
+        assert_eq!(
+            scale.edges,
+            [0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0]
+        );
         for (value, bin) in [(-3.0, 0), (0.0, 0), (1.0, 1), (4.9, 2), (999.0, 9), (1e9, 10)] {
             assert_eq!(scale.bin(value), bin, "{value}");
         }

@@ -46,7 +46,11 @@ pub(super) async fn write(
     path: &Path,
 ) -> anyhow::Result<()> {
     let figures = Figures::gather(catalog, request.selection, request.digests, &request.rule).await?;
-    let mut images: Vec<&str> = galleries.iter().flat_map(|gallery| &gallery.heads).map(|head| &*head.image).collect();
+    let mut images: Vec<&str> = galleries
+        .iter()
+        .flat_map(|gallery| &gallery.heads)
+        .map(|head| &*head.image)
+        .collect();
     images.sort_unstable();
     images.dedup();
     let shown: std::collections::HashMap<String, Shown> = samples::shown(catalog, &images).await?;

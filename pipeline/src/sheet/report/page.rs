@@ -82,7 +82,12 @@ fn header(body: &mut String, figures: &Figures, words: &Words) {
     let (heads, accepted) = (count(&figures.funnel, "heads"), count(&figures.funnel, "accepted"));
     let filters = match words.filters.is_empty() {
         true => "all posts".into(),
-        false => words.filters.iter().map(|line| format!("<code>{}</code>", escape(line))).collect::<Vec<_>>().join(" "),
+        false => words
+            .filters
+            .iter()
+            .map(|line| format!("<code>{}</code>", escape(line)))
+            .collect::<Vec<_>>()
+            .join(" "),
     };
     let _ = write!(
         body,
@@ -98,7 +103,12 @@ fn header(body: &mut String, figures: &Figures, words: &Words) {
 }
 
 fn funnel(body: &mut String, figures: &Figures) {
-    let most = STEPS.iter().map(|(word, _)| count(&figures.funnel, word)).max().unwrap_or(0).max(1);
+    let most = STEPS
+        .iter()
+        .map(|(word, _)| count(&figures.funnel, word))
+        .max()
+        .unwrap_or(0)
+        .max(1);
     body.push_str("<section id=\"funnel\"><h2>Funnel</h2><table class=\"bars\"><thead><tr><th>step</th><th>left</th><th>of the step before</th><th></th></tr></thead><tbody>");
     let mut before = None;
     let row = |body: &mut String, class: &str, label: &str, number: u64, of: Option<u64>| {
@@ -166,7 +176,10 @@ fn total(counts: &BTreeMap<super::gather::Origin, Bins>, bins: usize) -> Bins {
 
 fn charts(body: &mut String, figures: &Figures) {
     let options = |words: Vec<String>| -> String {
-        words.iter().map(|word| format!("<option value=\"{0}\">{0}</option>", escape(word))).collect()
+        words
+            .iter()
+            .map(|word| format!("<option value=\"{0}\">{0}</option>", escape(word)))
+            .collect()
     };
     let mut sources: Vec<String> = figures.cells.keys().map(|(source, _)| source.clone()).collect();
     sources.dedup();
@@ -182,7 +195,12 @@ fn charts(body: &mut String, figures: &Figures) {
         options(sources),
         options(years)
     );
-    for (scale, counts) in figures.scales.iter().zip(&figures.counts).filter(|(_, counts)| !counts.is_empty()) {
+    for (scale, counts) in figures
+        .scales
+        .iter()
+        .zip(&figures.counts)
+        .filter(|(_, counts)| !counts.is_empty())
+    {
         let _ = write!(
             body,
             "<figure><figcaption><b>{}</b> <span>{}{}</span></figcaption>{}</figure>",
@@ -208,7 +226,13 @@ fn years(body: &mut String, figures: &Figures) {
     let mut sources: Vec<&str> = figures.cells.keys().map(|(source, _)| source.as_str()).collect();
     sources.dedup();
     body.push_str("<section id=\"years\"><h2>Years of upload</h2><div class=\"scroll\"><table><thead><tr><th>source</th><th>year</th><th>posts</th><th>stored</th><th>heads</th><th>accepted</th><th>of heads</th><th></th></tr></thead><tbody>");
-    let most = figures.cells.values().map(|cell| cell.accepted).max().unwrap_or(0).max(1);
+    let most = figures
+        .cells
+        .values()
+        .map(|cell| cell.accepted)
+        .max()
+        .unwrap_or(0)
+        .max(1);
     for ((source, year), cell) in &figures.cells {
         let Cell {
             posts,

@@ -34,7 +34,10 @@ pub(super) fn gallery(tiles: &[Tile<'_>], shown: &HashMap<String, Shown>) -> any
         let id = head.head.get(..ID).unwrap_or(&head.head);
         let accepted = head.verdict == "accepted";
         let detail = head.detail.as_deref().unwrap_or_default();
-        let page = from.page_url.as_deref().filter(|url| url.starts_with("https://") || url.starts_with("http://"));
+        let page = from
+            .page_url
+            .as_deref()
+            .filter(|url| url.starts_with("https://") || url.starts_with("http://"));
         let _ = write!(
             html,
             "<li><button type=\"button\" class=\"tile {}\" data-id=\"{id}\" data-verdict=\"{}\" data-detail=\"{}\" data-score=\"{:.3}\" \
