@@ -77,6 +77,8 @@ async fn every_reason_has_a_head_that_was_found(mut house: House) {
     for (number, (_, bytes, _)) in (1..).zip(&cases) {
         images.push(house.add(number, None, bytes).await);
     }
+    // Better than the last, and by the same artist.
+    house.add(16, None, &one(16, &[(2, 2, 255)])).await;
     // The tenth: posts 1, 4, 7, 10 and 13 are by artist1.
     let made = posts::Post {
         ai_made: Some(true),
@@ -228,7 +230,7 @@ async fn the_younger_of_joined_splits_leaves(mut house: House) {
     for seed in 1..9 {
         let drawn = picture(seed, &[(2, 2, 250)]);
         let mut second = drawn.clone();
-        imageops::replace(&mut second, &RgbImage::new(16, 16), 44, 76);
+        imageops::replace(&mut second, &RgbImage::from_pixel(8, 8, Rgb([100, 100, 255])), 52, 88);
         house.add(i64::from(seed), None, &png(&drawn)).await;
         house.add(i64::from(seed) + 100, None, &png(&second)).await;
     }

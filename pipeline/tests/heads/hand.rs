@@ -97,7 +97,7 @@ async fn a_kept_duplicate_is_the_best_of_its_group(house: House) {
     let better = house
         .rows("SELECT DISTINCT detail FROM verdicts WHERE reason = 'duplicate'")
         .await;
-    assert_eq!(better, [kept.clone()], "the detail names the better one");
+    assert_eq!(better, std::slice::from_ref(&kept), "the detail names the better one");
     let frozen = freeze(&house, Some("v1"), &Selection::default())
         .await
         .expect("freezes");
