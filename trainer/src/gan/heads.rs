@@ -104,7 +104,7 @@ pub struct Found {
 
 /// The manifest of that name in the data folder at hand, else the bundle at that path.
 pub fn find(data: &Path, manifest: &str) -> Found {
-    // A path joined to a folder is itself.
+    // A path would be joined to another place than the folder of manifests.
     let here = check_name(manifest).is_ok() && data.join("manifests").join(manifest).is_dir();
     match find_bundle(Path::new(manifest)).filter(|_| !here) {
         Some((home, name)) => Found {
