@@ -15,7 +15,7 @@ use super::raster::Pyramid;
 
 /// Longest side kept in memory: half as much again as the network's input, so that a face can be
 /// cut out somewhat enlarged.
-const KEPT_SIDE: u32 = 640;
+const KEPT_SIDE: u32 = 960;
 
 /// Where training pictures come from.
 #[derive(Clone, Debug, clap::Args, serde::Serialize, serde::Deserialize)]

@@ -27,7 +27,7 @@ use anyhow::Result;
 pub enum Args {
     /// Trains a detector on annotated pictures and head crops
     #[command(
-        after_help = "Example:\n  trainer detector train --pictures drawn --pictures photos --heads crops --out runs/detector --minutes 75"
+        after_help = "Example:\n  trainer detector train --pictures drawn --pictures photos --heads crops --out runs/detector --steps 3000"
     )]
     Train(train::Train),
     /// Writes sheets of training pictures with their boxes
