@@ -29,18 +29,32 @@ pub enum Ruin {
 }
 
 impl Ruin {
+    const ALL: [Self; 6] = [
+        Self::Shuffled,
+        Self::Blob,
+        Self::Merged,
+        Self::Erased,
+        Self::Smeared,
+        Self::Clouds,
+    ];
+
     /// One of them; the mean, with which every generator begins, most often.
     pub fn any(dice: &mut Dice) -> Self {
         let shares = [0.1, 0.14, 0.3, 0.18, 0.14, 0.14];
-        [
-            Self::Shuffled,
-            Self::Blob,
-            Self::Merged,
-            Self::Erased,
-            Self::Smeared,
-            Self::Clouds,
-        ][dice.weighted(&shares)]
+        Self::ALL[dice.weighted(&shares)]
     }
+}
+
+/// Ruined heads of a sheet to measure on.
+pub const TILES: usize = 64;
+/// Seed of those sheets: no training run draws from it.
+const MEASURED: u64 = u64::MAX;
+
+/// The heads of one sheet to measure on, ruined in one way, as a generator's grid is.
+pub fn sheet(heads: &[Head], number: u64) -> Vec<RgbImage> {
+    let kind = Ruin::ALL[number as usize % Ruin::ALL.len()];
+    let draw = |place| ruined(heads, kind, &mut Dice::new(MEASURED, number, place));
+    (0..TILES as u64).map(draw).collect()
 }
 
 /// The colours of heads (at least one) without a face, often under a pattern or noise.

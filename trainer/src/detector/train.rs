@@ -16,6 +16,7 @@ use super::data::{Material, Sample, Sources};
 use super::evaluate;
 use super::feed::{Batch, Feed, Order};
 use super::graph::Graph;
+use super::judge;
 use super::loss::{Loss, loss};
 use super::network::{Network, Precision};
 use super::optimiser::{Optimiser, rate};
@@ -27,8 +28,6 @@ const WARM_UP: u64 = 150;
 const DECAY: f64 = 0.02;
 /// Steps between two lines of the log.
 const LOG_EVERY: u64 = 20;
-/// Seconds between two checkpoints.
-const SAVE_EVERY: f64 = 120.0;
 /// Pictures made to fit the anchors.
 const ANCHOR_SCENES: u64 = 800;
 /// Threads that make pictures; one keeps up with two cores of torch.
@@ -64,7 +63,14 @@ pub struct Train {
     /// Steps between two measurements on the pictures set aside
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
     measure_every: u64,
-    /// Goes on from the checkpoint in --out, with the folders and the budget given now
+    /// Minutes between two checkpoints
+    #[arg(long, default_value_t = 2.0)]
+    checkpoint_minutes: f64,
+    /// Threads of torch; 0 is one a core. Another number gives other bits
+    #[arg(long, default_value_t = 0)]
+    threads: i32,
+    /// Goes on from the checkpoint in --out where there is one, with the folders and the number of steps given now; with those of
+    /// its beginning it ends in the same bits as an undisturbed run
     #[arg(long)]
     resume: bool,
 }
@@ -81,10 +87,13 @@ pub fn train(settings: &Train) -> Result<()> {
     }
     std::fs::create_dir_all(&settings.out)
         .with_context(|| format!("cannot make the folder {}", settings.out.display()))?;
+    if settings.threads > 0 {
+        tch::set_num_threads(settings.threads);
+    }
     let material = Material::load(&settings.sources)?;
     describe(&material);
     let studio = Studio::new(&material);
-    let (network, optimiser, state) = if settings.resume {
+    let (network, optimiser, state) = if last.exists() {
         let (network, optimiser, mut state) = checkpoint::load(&last, DECAY)?;
         // More material may have come; anchors and weights stay.
         state.sources = settings.sources.clone();
@@ -187,7 +196,7 @@ impl Run<'_> {
                 self.measure()?;
                 clock = Instant::now();
             }
-            if self.state.seconds - saved >= SAVE_EVERY || stop.requested() {
+            if self.state.seconds - saved >= self.settings.checkpoint_minutes * 60.0 || stop.requested() {
                 saved = self.state.seconds;
                 self.save()?;
                 clock = Instant::now();
@@ -256,11 +265,11 @@ impl Run<'_> {
             evaluate::judge_all(&found, samples)
         };
         let validation = judged(&self.material.validation);
-        let threshold = evaluate::best_threshold(&validation);
+        let threshold = judge::best_threshold(&validation);
         let held_out = judged(&self.material.held_out);
         for (name, judged) in [("validation", &validation), ("held out", &held_out)] {
-            let figures = evaluate::figures(judged, threshold);
-            let average = evaluate::average_precision(judged);
+            let figures = judge::figures(judged, threshold);
+            let average = judge::average_precision(judged);
             println!(
                 "measured {name}: AP {average:.3}  precision {:.3}  recall {:.3}  F1 {:.3} at {threshold:.2}",
                 figures.precision, figures.recall, figures.f1
