@@ -114,7 +114,7 @@ impl Settings {
         train.check(&mut file);
         let sample: SampleSettings = file.table("sample");
         sample.check(&mut file);
-        settings.crop.detector = file.resolve(&settings.crop.detector);
+        settings.crop.resolve(&file);
         file.finish()?;
         Ok(settings)
     }

@@ -99,6 +99,36 @@ fn a_run_leaves_grids_metrics_chart_and_checkpoints() {
 }
 
 #[test]
+fn a_bundle_trains_elsewhere_with_the_bits_of_home_and_resumes() {
+    let home = data(40);
+    let manifest = home.path().join("manifests/v1");
+    let store = Store::open(&home.path().join("store")).expect("opens");
+    let there = tempfile::tempdir().expect("a folder");
+    let (bundle, file) = (there.path().join("bundle"), there.path().join("v1.tar"));
+    for target in [&bundle, &file] {
+        dataset::manifest::bundle(&manifest, &store, target, |_| ()).expect("bundles");
+    }
+    let output = run(tiny(home.path(), "a", &["--manifest", "v1", "--epochs", "4"]));
+    assert!(output.status.success(), "{}", stderr(&output));
+    let expected = final_bits(home.path(), "a");
+    drop(home);
+
+    tar::Archive::new(std::fs::File::open(&file).expect("opens"))
+        .unpack(there.path())
+        .expect("unpacks");
+    let unpacked = there.path().join("v1");
+    for (name, path) in [("folder", &bundle), ("file", &unpacked)] {
+        let path = path.display().to_string();
+        // Begun, then gone on with under the same words.
+        for epochs in ["2", "4"] {
+            let output = run(tiny(there.path(), name, &["--manifest", &path, "--epochs", epochs, "--resume"]));
+            assert!(output.status.success(), "{}", stderr(&output));
+        }
+        assert_eq!(final_bits(there.path(), name), expected, "from the {name}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
     let data = data(40);
     for (name, seed) in [("a", "1"), ("b", "1"), ("c", "2")] {

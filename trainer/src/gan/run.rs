@@ -11,7 +11,7 @@ use dataset::manifest::check_name;
 use dataset::train_settings::{Precision, Preset, TrainSettings};
 
 use super::folder::{RunFile, RunFolder, known};
-use super::heads::Heads;
+use super::heads::{Heads, find};
 use super::plan::Plan;
 use super::recipe::Recipe;
 use super::stop::Stop;
@@ -23,7 +23,7 @@ const QUICK_IMAGES: u64 = 80_000;
 /// Trains a generator of heads on a manifest. What is not given here is as in stages.toml, [train].
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Manifest to train on
+    /// Manifest to train on: its name, or the folder of a bundle (pipeline manifest bundle)
     #[arg(long, value_name = "NAME")]
     manifest: Option<String>,
     /// Name of the run, a folder under data/runs [default: MANIFEST-PRESET]
@@ -96,10 +96,10 @@ pub fn run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
     let settings = args.over(settings);
     let stop = Stop::listen()?;
     set_threads(settings.threads);
-    let name = args.run_name(&settings)?;
+    let name = args.run_name(&settings, data)?;
     let (folder, file, heads) = match existing(&name, args.resume, data)? {
         Some((folder, file)) => {
-            refuse_changes(&name, args, &file)?;
+            refuse_changes(&name, args, &file, data)?;
             let heads = Heads::open(data, &file.manifest, file.recipe.side)?;
             refuse_other_manifest(&file, &heads)?;
             warn_of_purged(&file, &heads);
@@ -119,10 +119,13 @@ pub fn set_threads(threads: usize) {
 }
 
 impl Args {
-    fn run_name(&self, settings: &TrainSettings) -> Result<String> {
+    fn run_name(&self, settings: &TrainSettings, data: &Path) -> Result<String> {
         match (&self.name, &self.manifest) {
             (Some(name), _) => Ok(name.clone()),
-            (None, Some(manifest)) => Ok(format!("{manifest}-{:?}", settings.preset).to_lowercase()),
+            (None, Some(manifest)) => {
+                let manifest = find(data, manifest).name;
+                Ok(format!("{manifest}-{:?}", settings.preset).to_lowercase())
+            }
             (None, None) => {
                 Err(Usage("give --manifest NAME for a new run, or --name RUN --resume to go on with one".into()).into())
             }
@@ -196,11 +199,12 @@ fn begin(name: &str, args: &Args, settings: &TrainSettings, data: &Path) -> Resu
 }
 
 /// A resumed run keeps its settings; flags that say otherwise are refused, all at once.
-fn refuse_changes(name: &str, args: &Args, file: &RunFile) -> Result<()> {
+fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Result<()> {
     let recipe = &file.recipe;
+    let manifest = args.manifest.as_ref().map(|manifest| find(data, manifest).called);
     let precision = args.precision.filter(|asked| *asked != Precision::Auto);
     let changes = [
-        change("manifest", args.manifest.as_ref(), &file.manifest),
+        change("manifest", manifest.as_ref(), &file.manifest),
         change("preset", args.preset.as_ref(), &recipe.preset),
         change("side", args.side.as_ref(), &recipe.side),
         change("batch", args.batch.as_ref(), &recipe.batch),
