@@ -122,7 +122,7 @@ pub fn figures<'a>(judged: impl IntoIterator<Item = &'a Judged>, threshold: f32)
 
 /// The precision-recall curve, (recall, precision) after each detection, best first.
 pub fn curve<'a>(judged: impl IntoIterator<Item = &'a Judged>) -> Vec<(f64, f64)> {
-    let (mut all, mut faces) = (Vec::new(), 0);
+    let (mut all, mut faces) = (Vec::<Found>::new(), 0);
     for picture in judged {
         all.extend(&picture.found);
         faces += picture.faces.len();
