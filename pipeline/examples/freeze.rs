@@ -89,7 +89,10 @@ async fn fill(catalog: &Catalog, count: i64) -> anyhow::Result<()> {
     };
     let (image, head) = (hash("1"), hash("2"));
     // Two heads of a hundred look alike.
-    let pixels = hash("3").replace("n*", "(n-(n%100=1))*").replace(" n,", " (n-(n%100=1)),").replace(", n)", ", (n-(n%100=1)))");
+    let pixels = hash("3")
+        .replace("n*", "(n-(n%100=1))*")
+        .replace(" n,", " (n-(n%100=1)),")
+        .replace(", n)", ", (n-(n%100=1)))");
     let tags = (0..20).map(|tag| format!("'tag_of_usual_length_'||((n*{})%5000)", 7919 + tag * 104_729));
     let tags = tags.collect::<Vec<_>>().join("||' '||");
     let tables = [
@@ -128,9 +131,13 @@ async fn fill(catalog: &Catalog, count: i64) -> anyhow::Result<()> {
     let pool = catalog.pool();
     // Rows enter in the order of their keys' hashes where they can: as fast as a crawl is slow.
     for table in tables {
-        let sql = format!("WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM n WHERE n<{count}) {}", "");
+        let sql = format!(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM n WHERE n<{count}) {}",
+            ""
+        );
         let (insert, select) = table.split_once(" SELECT ").context("is an insert")?;
-        pool.execute(AssertSqlSafe(format!("{insert} {sql} SELECT {select}"))).await?;
+        pool.execute(AssertSqlSafe(format!("{insert} {sql} SELECT {select}")))
+            .await?;
     }
     pool.execute("ANALYZE").await?;
     Ok(())

@@ -200,7 +200,12 @@ async fn manifests(
         manifest::Command::List { json } => manifest::list(&folder, json)?,
         manifest::Command::Show { name, json } => manifest::show(&folder, &name, json)?,
         manifest::Command::Verify { name, quick } => {
-            drop(manifest::verify(&folder, &Store::open(&data.join("store"))?, &name, quick)?);
+            drop(manifest::verify(
+                &folder,
+                &Store::open(&data.join("store"))?,
+                &name,
+                quick,
+            )?);
         }
         manifest::Command::Diff(args) => {
             let catalog = Catalog::to_look(&settings.catalog_url(&data)).await?;

@@ -169,7 +169,10 @@ impl Desk {
     /// As [`curate::hand::decide`] and [`curate::run`].
     pub async fn decide(&self, verdict: Verdict, args: &curate::hand::Args) -> anyhow::Result<Tally> {
         let decided = curate::hand::decide(&self.catalog, verdict, args).await?;
-        println!("{decided} decisions {}", if args.undo { "forgotten" } else { "recorded" });
+        println!(
+            "{decided} decisions {}",
+            if args.undo { "forgotten" } else { "recorded" }
+        );
         self.curate().await
     }
 

@@ -47,7 +47,6 @@ pub fn store(store: &Store, head: &RgbImage) -> anyhow::Result<StoredHead> {
     Ok(stored)
 }
 
-
 fn encode(head: &RgbImage) -> anyhow::Result<Vec<u8>> {
     let mut png = Cursor::new(Vec::new());
     PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive).write_image(

@@ -121,7 +121,11 @@ fn a_bundle_trains_elsewhere_with_the_bits_of_home_and_resumes() {
         let path = path.display().to_string();
         // Begun, then gone on with under the same words.
         for epochs in ["2", "4"] {
-            let output = run(tiny(there.path(), name, &["--manifest", &path, "--epochs", epochs, "--resume"]));
+            let output = run(tiny(
+                there.path(),
+                name,
+                &["--manifest", &path, "--epochs", epochs, "--resume"],
+            ));
             assert!(output.status.success(), "{}", stderr(&output));
         }
         assert_eq!(final_bits(there.path(), name), expected, "from the {name}");

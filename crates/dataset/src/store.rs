@@ -17,7 +17,8 @@ use crate::keys::Key;
 /// A small file that only [`Store::create`] writes. Where it is gone, the folder was moved, or a
 /// disk is not mounted: writing on would start a second, empty store beside the catalog.
 pub(crate) const MARKER: &str = "STORE";
-pub(crate) const MARKER_TEXT: &str = "Pictures and heads, named by their SHA-256. The catalog refers to them; do not edit.\n";
+pub(crate) const MARKER_TEXT: &str =
+    "Pictures and heads, named by their SHA-256. The catalog refers to them; do not edit.\n";
 
 /// Why the store did not answer.
 #[derive(Debug, thiserror::Error)]

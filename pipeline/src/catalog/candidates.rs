@@ -105,11 +105,7 @@ pub async fn count(catalog: &Catalog, digests: &Digests) -> anyhow::Result<u64> 
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn faces(
-    catalog: &Catalog,
-    detector: &str,
-    images: &[&str],
-) -> anyhow::Result<HashMap<String, Vec<Face>>> {
+pub async fn faces(catalog: &Catalog, detector: &str, images: &[&str]) -> anyhow::Result<HashMap<String, Vec<Face>>> {
     #[derive(sqlx::FromRow)]
     struct Found {
         image: String,
@@ -194,7 +190,9 @@ pub async fn outdated(catalog: &Catalog, digests: &Digests, posts: &PostRules<'_
     if let Some((reason, ratings)) = posts.rating {
         let ratings: Vec<&str> = ratings.iter().map(String::as_str).collect();
         let (list, reason) = (binds.texts(&ratings), binds.text(reason));
-        now.push_str(&format!(" WHEN v.image IN ({stored} p.rating NOT IN ({list})) THEN {reason}"));
+        now.push_str(&format!(
+            " WHEN v.image IN ({stored} p.rating NOT IN ({list})) THEN {reason}"
+        ));
     }
     let own: Vec<&str> = [posts.ai_made.map(|rule| rule.0), posts.rating.map(|rule| rule.0)]
         .into_iter()

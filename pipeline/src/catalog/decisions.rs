@@ -195,8 +195,15 @@ pub async fn undo(write: &mut Write, head: &str) -> anyhow::Result<u64> {
     const CANNOT: &str = "cannot forget a decision";
     let places = places_of(write, head).await?;
     let sql = "SELECT head, image, x0, y0, x1, y1, decision, because, recorded_at FROM decisions";
-    let all: Vec<Decision> = sqlx::query_as(sql).fetch_all(write.connection()).await.context(CANNOT)?;
-    let of_face = |decision: &Decision| places.iter().any(|place| decision.is_of(&place.key.image, place.face()));
+    let all: Vec<Decision> = sqlx::query_as(sql)
+        .fetch_all(write.connection())
+        .await
+        .context(CANNOT)?;
+    let of_face = |decision: &Decision| {
+        places
+            .iter()
+            .any(|place| decision.is_of(&place.key.image, place.face()))
+    };
     let gone: Vec<Decision> = all
         .into_iter()
         .filter(|decision| decision.head == head || of_face(decision))
@@ -217,18 +224,27 @@ pub async fn undo(write: &mut Write, head: &str) -> anyhow::Result<u64> {
 async fn places_of(write: &mut Write, head: &str) -> anyhow::Result<Vec<Place>> {
     let sql = format!("{PLACES} WHERE h.head = $1 ORDER BY h.image, h.detector, h.ordinal, h.crop");
     let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(head);
-    query.fetch_all(write.connection()).await.context("cannot read a head's faces")
+    query
+        .fetch_all(write.connection())
+        .await
+        .context("cannot read a head's faces")
 }
 
 /// Forgets the verdicts, of every policy, on a head and on whatever was cut of these faces.
 async fn judge_again(write: &mut Write, head: &str, faces: &[(String, [f64; 4])]) -> anyhow::Result<()> {
-    let mut keys: BTreeSet<HeadKey> = places_of(write, head).await?.into_iter().map(|place| place.key).collect();
+    let mut keys: BTreeSet<HeadKey> = places_of(write, head)
+        .await?
+        .into_iter()
+        .map(|place| place.key)
+        .collect();
     for (image, face) in faces {
         let sql = format!("{PLACES} WHERE h.image = $1");
         let query = sqlx::query_as::<_, Place>(sqlx::AssertSqlSafe(sql)).bind(image);
         let places = query.fetch_all(write.connection()).await;
         let places = places.context("cannot read the faces of a picture")?;
-        let same = places.into_iter().filter(|place| overlap(place.face(), *face) >= SAME_FACE);
+        let same = places
+            .into_iter()
+            .filter(|place| overlap(place.face(), *face) >= SAME_FACE);
         keys.extend(same.map(|place| place.key));
     }
     forget(write, &keys.into_iter().collect::<Vec<_>>(), None).await

@@ -41,7 +41,10 @@ pub async fn verdicts(
             .fetch(sql, catalog.pool())
             .await
             .context("cannot read what became of a version's heads")?;
-        found.extend(rows.into_iter().map(|(image, detector, ordinal, reason)| ((image, detector, ordinal), reason)));
+        found.extend(
+            rows.into_iter()
+                .map(|(image, detector, ordinal, reason)| ((image, detector, ordinal), reason)),
+        );
     }
     Ok(found)
 }
@@ -55,7 +58,10 @@ pub async fn statuses(catalog: &Catalog, source: &str, posts: &[&str]) -> anyhow
     for some in posts.chunks(BINDS_AT_ONCE) {
         let mut binds = Binds::default();
         let source = binds.text(source);
-        let sql = format!("SELECT post, status FROM posts WHERE source = {source} AND post IN ({})", binds.texts(some));
+        let sql = format!(
+            "SELECT post, status FROM posts WHERE source = {source} AND post IN ({})",
+            binds.texts(some)
+        );
         let rows: Vec<(String, String)> = binds
             .fetch(sql, catalog.pool())
             .await

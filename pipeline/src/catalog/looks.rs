@@ -44,9 +44,11 @@ pub async fn record(write: &mut Write, network: &str, scores: &[(String, f64)]) 
             "INSERT INTO looks (head, network, score) VALUES {} ON CONFLICT (head, network) DO NOTHING",
             places.join(", ")
         );
-        let query = rows.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, (head, score)| {
-            query.bind(head).bind(network).bind(score)
-        });
+        let query = rows
+            .iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, (head, score)| {
+                query.bind(head).bind(network).bind(score)
+            });
         query
             .execute(write.connection())
             .await

@@ -56,7 +56,11 @@ pub async fn count_pending(catalog: &Catalog) -> anyhow::Result<u64> {
 /// Where the database refuses.
 pub async fn page(catalog: &Catalog, last: &str, limit: i64) -> anyhow::Result<Vec<Print>> {
     let sql = "SELECT pixels, perceptual, duplicate_group FROM prints WHERE pixels > $1 ORDER BY pixels LIMIT $2";
-    let rows = sqlx::query_as(sql).bind(last).bind(limit).fetch_all(catalog.pool()).await;
+    let rows = sqlx::query_as(sql)
+        .bind(last)
+        .bind(limit)
+        .fetch_all(catalog.pool())
+        .await;
     rows.context("cannot read the index of near-duplicates")
 }
 
@@ -80,7 +84,15 @@ pub async fn forget_others(write: &mut Write, reach: u32) -> anyhow::Result<()> 
 pub async fn record(write: &mut Write, prints: &[Print], reach: u32) -> anyhow::Result<()> {
     for rows in prints.chunks(ROWS_AT_ONCE) {
         let places: Vec<String> = (0..rows.len())
-            .map(|row| format!("(${}, ${}, ${}, ${})", row * 4 + 1, row * 4 + 2, row * 4 + 3, row * 4 + 4))
+            .map(|row| {
+                format!(
+                    "(${}, ${}, ${}, ${})",
+                    row * 4 + 1,
+                    row * 4 + 2,
+                    row * 4 + 3,
+                    row * 4 + 4
+                )
+            })
             .collect();
         let sql = format!(
             "INSERT INTO prints (pixels, perceptual, duplicate_group, reach) VALUES {} ON CONFLICT (pixels) DO NOTHING",

@@ -54,10 +54,16 @@ pub async fn record(write: &mut Write, gone: &Gone) -> anyhow::Result<()> {
             take_posts(write, source, some).await.context("cannot remove posts")?;
         }
     }
-    take_heads(write, &gone.heads).await.context("cannot remove what is known of heads")?;
+    take_heads(write, &gone.heads)
+        .await
+        .context("cannot remove what is known of heads")?;
     let pixels: Vec<&str> = touched.iter().map(String::as_str).collect();
     let groups = prints::take_lost(write, &pixels).await;
-    verdicts::settle_groups(write, &groups.context("cannot take heads out of the index of near-duplicates")?).await
+    verdicts::settle_groups(
+        write,
+        &groups.context("cannot take heads out of the index of near-duplicates")?,
+    )
+    .await
 }
 
 async fn deny(write: &mut Write, gone: &Gone) -> anyhow::Result<()> {
@@ -88,7 +94,15 @@ async fn take_pictures(write: &mut Write, images: &[&str]) -> Result<Vec<String>
         binds.texts(images)
     );
     let groups: Vec<(String,)> = binds.fetch(sql, write.connection()).await?;
-    for table in ["decisions", "verdicts", "heads", "faces", "detections", "replaced", "images"] {
+    for table in [
+        "decisions",
+        "verdicts",
+        "heads",
+        "faces",
+        "detections",
+        "replaced",
+        "images",
+    ] {
         let mut binds = Binds::default();
         let sql = format!("DELETE FROM {table} WHERE image IN ({})", binds.texts(images));
         binds.fetch_rows(sql, write.connection()).await?;

@@ -25,9 +25,11 @@ pub async fn record(write: &mut Write, splits: &[(&str, Split)]) -> anyhow::Resu
             "INSERT INTO splits (duplicate_group, split) VALUES {} ON CONFLICT (duplicate_group) DO NOTHING",
             places.join(", ")
         );
-        let query = rows.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, (pixels, split)| {
-            query.bind(*pixels).bind(split.as_str())
-        });
+        let query = rows
+            .iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, (pixels, split)| {
+                query.bind(*pixels).bind(split.as_str())
+            });
         let recorded = query.execute(write.connection()).await;
         recorded.context("cannot record splits")?;
     }

@@ -62,7 +62,11 @@ impl HeadKey {
         &'q self,
         query: sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>,
     ) -> sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments> {
-        query.bind(&self.image).bind(&self.detector).bind(self.ordinal).bind(&self.crop)
+        query
+            .bind(&self.image)
+            .bind(&self.detector)
+            .bind(self.ordinal)
+            .bind(&self.crop)
     }
 }
 
@@ -134,8 +138,12 @@ pub async fn record(write: &mut Write, policy: &str, judged: &[Judgement]) -> an
     let pixels: BTreeSet<&str> = judged.iter().map(|judged| judged.pixels.as_str()).collect();
     let pixels: Vec<&str> = pixels.into_iter().collect();
     for some in pixels.chunks(AT_ONCE) {
-        let groups = settle::shared(write, some, policy).await.context("cannot look for duplicates")?;
-        settle::choose(write, &groups, policy).await.context("cannot settle duplicates")?;
+        let groups = settle::shared(write, some, policy)
+            .await
+            .context("cannot look for duplicates")?;
+        settle::choose(write, &groups, policy)
+            .await
+            .context("cannot settle duplicates")?;
     }
     Ok(())
 }
@@ -183,7 +191,10 @@ pub async fn forget(write: &mut Write, heads: &[HeadKey], policy: Option<&str>) 
         if let Some(policy) = policy {
             query = query.bind(policy);
         }
-        query.execute(write.connection()).await.context("cannot forget a verdict")?;
+        query
+            .execute(write.connection())
+            .await
+            .context("cannot forget a verdict")?;
         let sql = "SELECT p.duplicate_group FROM heads AS h JOIN prints AS p ON p.pixels = h.pixels \
                    WHERE h.image = $1 AND h.detector = $2 AND h.ordinal = $3 AND h.crop = $4";
         let rows = key.bind(sqlx::query(sql)).fetch_all(write.connection()).await;

@@ -135,7 +135,10 @@ impl Search {
         }
         Ok(Self {
             index: Index::new(same.keys().copied().collect(), reach),
-            pairs: same.values().flat_map(|all| all.iter().map(|at| (all[0], *at))).collect(),
+            pairs: same
+                .values()
+                .flat_map(|all| all.iter().map(|at| (all[0], *at)))
+                .collect(),
             same: same.into_values().collect(),
             new,
             known: HashMap::new(),

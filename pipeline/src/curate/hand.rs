@@ -44,7 +44,10 @@ pub async fn decide(catalog: &Catalog, verdict: Verdict, args: &Args) -> anyhow:
         if args.undo {
             let undone = decisions::undo(&mut write, head).await?;
             if undone == 0 {
-                let text = format!("nothing was decided of {head}; `pipeline {} --list` shows what was", verdict.word());
+                let text = format!(
+                    "nothing was decided of {head}; `pipeline {} --list` shows what was",
+                    verdict.word()
+                );
                 return Err(Usage(text).into());
             }
             count += undone;
@@ -61,11 +64,17 @@ pub async fn decide(catalog: &Catalog, verdict: Verdict, args: &Args) -> anyhow:
 async fn head_of(catalog: &Catalog, id: &str) -> anyhow::Result<String> {
     let prefix = id.to_ascii_lowercase();
     if prefix.is_empty() || prefix.len() > 64 || !prefix.chars().all(|letter| letter.is_ascii_hexdigit()) {
-        return Err(Usage(format!("`{id}` is no ID: write the beginning of a head's hash, as sheets show it")).into());
+        return Err(Usage(format!(
+            "`{id}` is no ID: write the beginning of a head's hash, as sheets show it"
+        ))
+        .into());
     }
     let mut found = decisions::heads_like(catalog, &prefix, NAMED).await?;
     match found.len() {
-        0 => Err(Usage(format!("no head's hash begins with {prefix}: `pipeline sheet` shows their IDs")).into()),
+        0 => Err(Usage(format!(
+            "no head's hash begins with {prefix}: `pipeline sheet` shows their IDs"
+        ))
+        .into()),
         1 => Ok(found.remove(0)),
         _ => {
             let text = format!("{prefix} fits several heads: {}; write more of it", found.join(", "));
@@ -85,7 +94,10 @@ pub async fn print_list(catalog: &Catalog) -> anyhow::Result<()> {
     }
     for decision in all {
         let day = period::show(decision.recorded_at);
-        println!("{day}  {:6}  {}  {}", decision.decision, decision.head, decision.because);
+        println!(
+            "{day}  {:6}  {}  {}",
+            decision.decision, decision.head, decision.because
+        );
     }
     Ok(())
 }

@@ -80,12 +80,15 @@ impl Bench<'_> {
                 verdicts[at].0 = filters::judge(&subjects[at], self.settings);
             }
         }
-        let judged = subjects.into_iter().zip(verdicts).map(|(subject, (rejection, kept))| Judgement {
-            key: subject.head.key,
-            pixels: subject.head.pixels,
-            rejection,
-            kept,
-        });
+        let judged = subjects
+            .into_iter()
+            .zip(verdicts)
+            .map(|(subject, (rejection, kept))| Judgement {
+                key: subject.head.key,
+                pixels: subject.head.pixels,
+                rejection,
+                kept,
+            });
         Ok(judged.collect())
     }
 
@@ -100,7 +103,10 @@ impl Bench<'_> {
         let subject = |head: Candidate| {
             let others = faces.get(&head.key.image).into_iter().flatten();
             Subject {
-                others: others.filter(|face| face.ordinal != head.key.ordinal).copied().collect(),
+                others: others
+                    .filter(|face| face.ordinal != head.key.ordinal)
+                    .copied()
+                    .collect(),
                 posts: posts.get(&head.key.image).cloned().unwrap_or_default(),
                 look: None,
                 rule: self.rule,
@@ -121,7 +127,13 @@ fn by_hand(decision: &Decision) -> (Option<Rejection>, Option<String>) {
         true => (None, Some(told("kept"))),
         false => {
             let detail = told("refused");
-            (Some(Rejection { reason: BY_HAND, detail }), None)
+            (
+                Some(Rejection {
+                    reason: BY_HAND,
+                    detail,
+                }),
+                None,
+            )
         }
     }
 }

@@ -80,7 +80,9 @@ impl Looker {
             let (rule, side) = (self.rule, self.side);
             let looked = tokio::task::spawn_blocking(move || {
                 let batches: Vec<_> = heads.chunks(BATCH).collect();
-                let looked = batches.into_iter().map(|batch| look(&store, &detector, rule, side, batch));
+                let looked = batches
+                    .into_iter()
+                    .map(|batch| look(&store, &detector, rule, side, batch));
                 looked.collect::<anyhow::Result<Vec<_>>>()
             });
             let looked: Vec<(String, f64)> = looked.await.context("the second look failed")??.concat();
@@ -102,16 +104,22 @@ fn look(
     heads: &[String],
 ) -> anyhow::Result<Vec<(String, f64)>> {
     let limits = Limits::default();
-    let read = heads.par_iter().map(|head| Ok(read(store, head, &limits)?.map(|picture| (head, picture))));
+    let read = heads
+        .par_iter()
+        .map(|head| Ok(read(store, head, &limits)?.map(|picture| (head, picture))));
     let read: Vec<_> = read.collect::<anyhow::Result<Vec<_>>>()?;
     let (names, pictures): (Vec<_>, Vec<_>) = read.into_iter().flatten().unzip();
     let found = detector.detect_at_side(&pictures, side)?;
-    let scores = names.into_iter().zip(&pictures).zip(found).map(|((head, picture), found)| {
-        let place = place(rule, picture.width() as f32);
-        let there = found.iter().filter(|face| iou(&face.bbox, &place) >= OVERLAP);
-        let best = there.map(|face| f64::from(face.score)).fold(0.0, f64::max);
-        (head.clone(), best)
-    });
+    let scores = names
+        .into_iter()
+        .zip(&pictures)
+        .zip(found)
+        .map(|((head, picture), found)| {
+            let place = place(rule, picture.width() as f32);
+            let there = found.iter().filter(|face| iou(&face.bbox, &place) >= OVERLAP);
+            let best = there.map(|face| f64::from(face.score)).fold(0.0, f64::max);
+            (head.clone(), best)
+        });
     Ok(scores.collect())
 }
 

@@ -80,14 +80,22 @@ impl CurateSettings {
         let tag = |tag: &String| !tag.is_empty() && !tag.contains(char::is_whitespace);
         for (sound, key, why) in [
             (score(self.min_score), "min_score", SCORE),
-            ((1..=4096).contains(&self.min_side), "min_side", "1 to 4096 pixels are expected"),
+            (
+                (1..=4096).contains(&self.min_side),
+                "min_side",
+                "1 to 4096 pixels are expected",
+            ),
             (
                 (1.0..=100.0).contains(&self.max_aspect),
                 "max_aspect",
                 "1 (square) to 100 is expected",
             ),
             (score(self.min_inside), "min_inside", "a share from 0 to 1 is expected"),
-            (score(self.min_sharpness), "min_sharpness", "0 (all pass) to 1 is expected"),
+            (
+                score(self.min_sharpness),
+                "min_sharpness",
+                "0 (all pass) to 1 is expected",
+            ),
             (score(self.max_other_score), "max_other_score", SCORE),
             (
                 (0.0..=10.0).contains(&self.min_other_size),
@@ -104,21 +112,37 @@ impl CurateSettings {
                 "min_contrast",
                 "0 (all pass) to 128 levels are expected",
             ),
-            (score(self.max_crossings), "max_crossings", "0 to 1 (all pass) is expected"),
+            (
+                score(self.max_crossings),
+                "max_crossings",
+                "0 to 1 (all pass) is expected",
+            ),
             (
                 self.ratings.iter().all(known),
                 "ratings",
                 "safe, sensitive, questionable, explicit and unknown are known",
             ),
-            (self.ai_tags.iter().all(tag), "ai_tags", "tags without spaces are expected"),
+            (
+                self.ai_tags.iter().all(tag),
+                "ai_tags",
+                "tags without spaces are expected",
+            ),
             (score(self.min_second_score), "min_second_score", SCORE),
             (
                 self.near_duplicate <= 24,
                 "near_duplicate",
                 "0 to 24 bits are expected: beyond that different heads are near",
             ),
-            (self.max_per_picture >= 0, "max_per_picture", "0 (all) or more is expected"),
-            (self.max_per_artist >= 0, "max_per_artist", "0 (all) or more is expected"),
+            (
+                self.max_per_picture >= 0,
+                "max_per_picture",
+                "0 (all) or more is expected",
+            ),
+            (
+                self.max_per_artist >= 0,
+                "max_per_artist",
+                "0 (all) or more is expected",
+            ),
         ] {
             if !sound {
                 file.refuse("curate", key, why);

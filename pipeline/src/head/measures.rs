@@ -83,7 +83,11 @@ fn colour(small: &RgbImage, grey: &[f64]) -> f64 {
             .map(|(pixel, grey)| f64::from(pixel[channel]) - grey)
             .collect();
         let spread = Spread::of(grey, &against);
-        let explained = if variance > 0.0 { spread.between * spread.between / variance } else { 0.0 };
+        let explained = if variance > 0.0 {
+            spread.between * spread.between / variance
+        } else {
+            0.0
+        };
         left += (spread.second - explained).max(0.0);
     }
     left.sqrt()

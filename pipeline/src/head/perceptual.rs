@@ -183,6 +183,9 @@ mod tests {
             let level = (x * 3 + y) as u8;
             Rgb([level, level, level.saturating_add((x * 7 + y * 5) as u8 % 2)])
         });
-        assert!(distance(perceptual(&grey), perceptual(&tinted)) <= 4, "noise of colour says nothing");
+        assert!(
+            distance(perceptual(&grey), perceptual(&tinted)) <= 4,
+            "noise of colour says nothing"
+        );
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use dataset::{Manifest, Split};
 use dataset::failure::Usage;
 use dataset::manifest::{FunnelStep, ManifestBody, ManifestError, Parent, SplitRule, Written, check_name, list};
+use dataset::{Manifest, Split};
 use vision::crop::CropRule;
 
 use super::choose::{draw_split, leave_straddling, settle};

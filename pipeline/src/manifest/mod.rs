@@ -163,10 +163,17 @@ pub fn bundle(folder: &Path, store: &Store, name: &str, target: &Path) -> Result
         0 => String::new(),
         purged => format!(" ({purged} purged ones left out)"),
     };
-    println!("{}: {} heads of {name}{purged}, each proved by its hash", target.display(), made.heads);
+    println!(
+        "{}: {} heads of {name}{purged}, each proved by its hash",
+        target.display(),
+        made.heads
+    );
     match target.is_dir() {
         true => println!("train on it anywhere: trainer run --manifest {}", target.display()),
-        false => println!("train on it anywhere: tar xf {}; trainer run --manifest {name}/", target.display()),
+        false => println!(
+            "train on it anywhere: tar xf {}; trainer run --manifest {name}/",
+            target.display()
+        ),
     }
     Ok(())
 }

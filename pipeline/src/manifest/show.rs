@@ -25,7 +25,12 @@ pub fn list(folder: &Path, as_json: bool) -> Result<()> {
             ),
             Ok((opened, purged)) => {
                 let filters = opened.body.filters.join(" ");
-                println!("{name:<16} {:>8} heads{}  {}  {filters}", opened.rows, shown(purged), &opened.id[..16]);
+                println!(
+                    "{name:<16} {:>8} heads{}  {}  {filters}",
+                    opened.rows,
+                    shown(purged),
+                    &opened.id[..16]
+                );
             }
             Err(error) if as_json => println!("{}", json!({"name": name, "error": error.to_string()})),
             Err(error) => println!("{name:<16} {error}"),

@@ -24,7 +24,11 @@ pub(super) fn of(rows: &[ManifestRow], rule: &CropRule) -> Statistics {
     for row in rows {
         *years.entry(period::show(row.created_at)[..4].to_string()).or_insert(0) += 1;
     }
-    let mut scores: Vec<f64> = rows.iter().filter(|row| row.detector != GIVEN).map(|row| row.score).collect();
+    let mut scores: Vec<f64> = rows
+        .iter()
+        .filter(|row| row.detector != GIVEN)
+        .map(|row| rounded(row.score))
+        .collect();
     scores.sort_unstable_by(f64::total_cmp);
     Statistics {
         heads: rows.len() as u64,
@@ -91,9 +95,13 @@ fn mean_and_deviation(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let count = values.clone().count().max(1) as f64;
     let mean = values.clone().sum::<f64>() / count;
     let variance = values.map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
-    // A sum of nothing is -0, which has another text than 0.
-    let rounded = |value: f64| (value * 1e6).round() / 1e6 + 0.0;
     (rounded(mean), rounded(variance.sqrt()))
+}
+
+/// To six decimals: few enough digits that reading the text of a number gives the same number again,
+/// which the manifest's id rests on. A sum of nothing is -0, which has another text than 0.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6 + 0.0
 }
 
 #[cfg(test)]

@@ -29,7 +29,9 @@ async fn other_programs_read_the_exports() {
     };
     let house = House::new().await;
     fill(&house, 1, 13).await;
-    freeze(&house, Some("v1"), &Selection::default()).await.expect("freezes");
+    freeze(&house, Some("v1"), &Selection::default())
+        .await
+        .expect("freezes");
     let out = house.path("exports");
     for (form, name) in [
         (Form::Imagefolder, "imagefolder"),
@@ -63,11 +65,17 @@ on_both!(every_row_that_came_or_went_has_its_reason);
 
 async fn every_row_that_came_or_went_has_its_reason(house: House) {
     fill(&house, 1, 9).await;
-    freeze(&house, Some("v1"), &Selection::default()).await.expect("freezes");
+    freeze(&house, Some("v1"), &Selection::default())
+        .await
+        .expect("freezes");
     // Stricter likes, another policy, a purge, new posts.
     let (manifests, asked) = (house.path("manifests"), [Entry::post("board", "8")]);
-    let plan = Plan::of(&house.catalog, &house.store, &manifests, &asked).await.expect("plans");
-    purge::run(&house.catalog, &house.store, house.folder.path(), &plan).await.expect("purges");
+    let plan = Plan::of(&house.catalog, &house.store, &manifests, &asked)
+        .await
+        .expect("plans");
+    purge::run(&house.catalog, &house.store, house.folder.path(), &plan)
+        .await
+        .expect("purges");
     fill(&house, 9, 12).await;
     let liked = Selection {
         min_likes: Some(300),
@@ -83,7 +91,12 @@ async fn every_row_that_came_or_went_has_its_reason(house: House) {
     assert_eq!(report["settings"][0]["after"], "min-likes=300");
 
     // Back the other way the filter let them in again; what was purged stays away.
-    freeze(&house, Some("v3"), &Selection::default()).await.expect("freezes");
+    freeze(&house, Some("v3"), &Selection::default())
+        .await
+        .expect("freezes");
     let report = diff(&house, "v2", "v3").await;
-    assert_eq!(report["added"]["reasons"], serde_json::json!({"filter of v2: likes": 2}));
+    assert_eq!(
+        report["added"]["reasons"],
+        serde_json::json!({"filter of v2: likes": 2})
+    );
 }

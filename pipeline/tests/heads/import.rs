@@ -1,11 +1,11 @@
 use std::path::PathBuf;
 
 use dataset::failure::{USAGE, exit_code};
+use pipeline::digests;
 use pipeline::import::{self, ImportRequest, Kind};
 use pipeline::outcome::Tally;
 use pipeline::selection::Selection;
 use pipeline::stop::Stop;
-use pipeline::digests;
 
 use crate::fixture::{House, jpeg, objects, picture, png};
 

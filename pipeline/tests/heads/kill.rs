@@ -11,8 +11,7 @@ use crate::fixture::{picture, png, rows_of, tables_of};
 use crate::model;
 
 const PICTURES: u32 = 40;
-const SETTINGS: &str =
-    "[crop]\ndetector = \"red.onnx\"\nworkers = 2\n[curate]\nmin_second_score = 0.0\n[manifest]\nvalidation_share = 0.3\n[run]\nmax_failed_share = 1.0\n";
+const SETTINGS: &str = "[crop]\ndetector = \"red.onnx\"\nworkers = 2\n[curate]\nmin_second_score = 0.0\n[manifest]\nvalidation_share = 0.3\n[run]\nmax_failed_share = 1.0\n";
 /// Moments of each story.
 const KILLS: u32 = 20;
 
@@ -284,7 +283,11 @@ async fn a_killed_bundle_or_export_is_finished_by_the_same_command() {
             kill(&data, &words(&killed), whole, seed + 400);
             // An export is there whole or not at all; a bundle's manifest is.
             if *verb == "export" && Path::new(&killed).exists() {
-                assert_eq!(tree(Path::new(&killed)), tree(Path::new(&calm)), "moment {seed} of {text}");
+                assert_eq!(
+                    tree(Path::new(&killed)),
+                    tree(Path::new(&calm)),
+                    "moment {seed} of {text}"
+                );
             }
         }
         finish(&data, &words(&killed));

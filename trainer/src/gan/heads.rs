@@ -99,7 +99,10 @@ pub fn find(data: &Path, manifest: &str) -> Found {
     let here = data.join("manifests").join(manifest).is_dir();
     match find_bundle(Path::new(manifest)).filter(|_| !here) {
         Some((home, name)) => Found {
-            called: std::path::absolute(&home).unwrap_or(home.clone()).to_string_lossy().into_owned(),
+            called: std::path::absolute(&home)
+                .unwrap_or(home.clone())
+                .to_string_lossy()
+                .into_owned(),
             home,
             name,
         },

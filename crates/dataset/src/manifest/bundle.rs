@@ -101,10 +101,12 @@ fn to_folder(
     let mut done = 0;
     for batch in opened.batches()? {
         let batch = batch?;
-        batch.par_iter().try_for_each(|row| match tombstones.contains(&row.head) {
-            true => Ok(to.remove_durably(&[Key::head(&row.head)?])?),
-            false => copy_head(row, store, &to),
-        })?;
+        batch
+            .par_iter()
+            .try_for_each(|row| match tombstones.contains(&row.head) {
+                true => Ok(to.remove_durably(&[Key::head(&row.head)?])?),
+                false => copy_head(row, store, &to),
+            })?;
         done += batch.len() as u64;
         tick(done);
     }
@@ -132,14 +134,20 @@ fn begin(opened: &Opened, target: &Path) -> anyhow::Result<()> {
     match std::fs::read(&path) {
         Ok(text) if serde_json::from_slice(&text).ok() == Some(ticket.clone()) => return Ok(()),
         Ok(_) => {
-            let why = format!("{} is a bundle of another manifest; name another folder", target.display());
+            let why = format!(
+                "{} is a bundle of another manifest; name another folder",
+                target.display()
+            );
             return Err(Usage(why).into());
         }
         Err(_) => {}
     }
     let cannot = || format!("cannot write {}", target.display());
     if target.exists() && (!target.is_dir() || !files::sorted_entries(target).with_context(cannot)?.is_empty()) {
-        let why = format!("{} is there and is no bundle; name a new or empty folder", target.display());
+        let why = format!(
+            "{} is there and is no bundle; name a new or empty folder",
+            target.display()
+        );
         return Err(Usage(why).into());
     }
     std::fs::create_dir_all(target).with_context(cannot)?;
@@ -272,9 +280,14 @@ mod tests {
         for target in [&first, &second] {
             assert_eq!(bundle(&place, &store, target, |_| ()).expect("bundles").heads, 4);
         }
-        assert_eq!(std::fs::read(&first).expect("reads"), std::fs::read(&second).expect("reads"));
+        assert_eq!(
+            std::fs::read(&first).expect("reads"),
+            std::fs::read(&second).expect("reads")
+        );
         let out = folder.path().join("elsewhere");
-        tar::Archive::new(File::open(&first).expect("opens")).unpack(&out).expect("unpacks");
+        tar::Archive::new(File::open(&first).expect("opens"))
+            .unpack(&out)
+            .expect("unpacks");
         let (data, name) = find_bundle(&out.join("v1")).expect("is a bundle");
         let moved = Store::open(&data.join("store")).expect("opens");
         let report = verify(&data.join("manifests").join(name), &moved, true, |_| ()).expect("verifies");
@@ -289,11 +302,15 @@ mod tests {
         let target = folder.path().join("thesis");
         std::fs::create_dir(&target).expect("a folder");
         std::fs::write(target.join("thesis.txt"), "years of work").expect("writes");
-        let error = bundle(&place, &store, &target, |_| ()).expect_err("is no bundle").to_string();
+        let error = bundle(&place, &store, &target, |_| ())
+            .expect_err("is no bundle")
+            .to_string();
         assert!(error.contains("is no bundle"), "{error}");
         let file = folder.path().join("thesis.tar");
         std::fs::write(&file, "years of work").expect("writes");
-        let error = bundle(&place, &store, &file, |_| ()).expect_err("is no bundle").to_string();
+        let error = bundle(&place, &store, &file, |_| ())
+            .expect_err("is no bundle")
+            .to_string();
         assert!(error.contains("is there"), "{error}");
         assert_eq!(std::fs::read(&file).expect("reads"), b"years of work");
     }
@@ -307,7 +324,9 @@ mod tests {
         std::fs::write(store.path_of(&key), b"other").expect("damages");
         for target in ["out", "out.tar"] {
             let target = folder.path().join(target);
-            let error = bundle(&place, &store, &target, |_| ()).expect_err("is damaged").to_string();
+            let error = bundle(&place, &store, &target, |_| ())
+                .expect_err("is damaged")
+                .to_string();
             assert!(error.contains(key.as_str()), "{error}");
             assert!(find_bundle(&target).is_none_or(|(data, _)| !data.join("manifests/v1").exists()));
         }

@@ -148,7 +148,12 @@ mod tests {
         let place = folder.path().join("manifests/v1");
         let head = read_head(&store, &manifest.rows[3]).expect("reads");
         assert_eq!(head.get_pixel(0, 0).0, [3, 7, 9]);
-        assert!(verify(&place, &store, true, |_| ()).expect("verifies").problems.is_empty());
+        assert!(
+            verify(&place, &store, true, |_| ())
+                .expect("verifies")
+                .problems
+                .is_empty()
+        );
 
         let key = |index: usize| Key::head(&manifest.rows[index].head).expect("a hash");
         std::fs::remove_file(store.path_of(&key(1))).expect("removes");

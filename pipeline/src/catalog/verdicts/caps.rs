@@ -28,7 +28,12 @@ const ARTIST: &str = "(SELECT MIN(p.artist) FROM files AS f JOIN posts AS p ON p
 /// Where the database refuses.
 pub async fn apply_caps(write: &mut Write, digests: &Digests, caps: Caps) -> anyhow::Result<()> {
     let rules = [
-        (PER_PICTURE, caps.per_picture, "h.image || h.detector", vec![PER_PICTURE, PER_ARTIST]),
+        (
+            PER_PICTURE,
+            caps.per_picture,
+            "h.image || h.detector",
+            vec![PER_PICTURE, PER_ARTIST],
+        ),
         (PER_ARTIST, caps.per_artist, ARTIST, vec![PER_ARTIST]),
     ];
     for (reason, most, origin, later) in rules {
@@ -79,6 +84,11 @@ async fn settle(
                WHERE image = $1 AND detector = $2 AND ordinal = $3 AND crop = $4 AND policy = $7";
     let query = head.bind(sqlx::query(AssertSqlSafe(sql)));
     let detail = format!("at most {most}, and this is not among the best");
-    query.bind(reason).bind(detail).bind(&digests.policy).execute(write.connection()).await?;
+    query
+        .bind(reason)
+        .bind(detail)
+        .bind(&digests.policy)
+        .execute(write.connection())
+        .await?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Too much of the head lies beyond the picture and shows smeared edge pixels.
 
-use super::below;
 use super::Subject;
+use super::below;
 use crate::curate::CurateSettings;
 
 pub(super) const REASON: &str = "edge";

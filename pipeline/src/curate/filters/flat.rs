@@ -1,7 +1,7 @@
 //! A surface without a drawing on it, or one so pale or dark that nothing is to be seen.
 
-use super::below;
 use super::Subject;
+use super::below;
 use crate::curate::CurateSettings;
 
 pub(super) const REASON: &str = "flat";

@@ -1,7 +1,7 @@
 //! Greyscale, a sketch, or a single tint: no colours to learn.
 
-use super::below;
 use super::Subject;
+use super::below;
 use crate::curate::CurateSettings;
 
 pub(super) const REASON: &str = "grey";

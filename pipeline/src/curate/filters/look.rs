@@ -1,7 +1,7 @@
 //! Another organ, or no face: looked at by itself, the head shows none where its face must be.
 
-use super::below;
 use super::Subject;
+use super::below;
 use crate::curate::CurateSettings;
 
 pub(super) const REASON: &str = "no-face";

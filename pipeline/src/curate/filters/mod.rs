@@ -85,8 +85,7 @@ pub const REASONS: [&str; FILTERS.len() + 1 + SET_REASONS.len()] = {
 };
 
 /// Reasons that are asked for after what the posts say.
-const AFTER_POSTS: [&str; 1 + SET_REASONS.len()] =
-    [look::REASON, SET_REASONS[0], SET_REASONS[1], SET_REASONS[2]];
+const AFTER_POSTS: [&str; 1 + SET_REASONS.len()] = [look::REASON, SET_REASONS[0], SET_REASONS[1], SET_REASONS[2]];
 
 /// The first filter's refusal, or `None` where the head passes all. Without a second look, that filter
 /// has nothing to say.
@@ -160,9 +159,18 @@ mod tests {
     fn every_reason_is_one_word_and_named_once() {
         for (at, reason) in REASONS.iter().enumerate() {
             assert!(!REASONS[..at].contains(reason), "{reason}");
-            assert!(reason.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-'));
+            assert!(
+                reason
+                    .chars()
+                    .all(|letter| letter.is_ascii_lowercase() || letter == '-')
+            );
         }
-        let after: Vec<&str> = REASONS.iter().copied().skip_while(|reason| *reason != rating::REASON).skip(1).collect();
+        let after: Vec<&str> = REASONS
+            .iter()
+            .copied()
+            .skip_while(|reason| *reason != rating::REASON)
+            .skip(1)
+            .collect();
         assert_eq!(after, AFTER_POSTS);
     }
 }

@@ -9,7 +9,11 @@ pub(super) fn refusal(subject: &Subject, settings: &CurateSettings) -> Option<St
     if settings.ratings.is_empty() {
         return None;
     }
-    let unwanted = subject.posts.ratings.iter().find(|rating| !settings.ratings.contains(rating))?;
+    let unwanted = subject
+        .posts
+        .ratings
+        .iter()
+        .find(|rating| !settings.ratings.contains(rating))?;
     Some(format!("{unwanted} is none of {}", settings.ratings.join(", ")))
 }
 

@@ -1,7 +1,7 @@
 //! The detector is not sure enough: half of what it proposes below this is another organ or pattern.
 
-use super::below;
 use super::Subject;
+use super::below;
 use crate::curate::CurateSettings;
 
 pub(super) const REASON: &str = "score";

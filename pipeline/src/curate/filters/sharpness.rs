@@ -1,7 +1,7 @@
 //! Out of focus, or enlarged from too few pixels.
 
-use super::below;
 use super::Subject;
+use super::below;
 use crate::curate::CurateSettings;
 
 pub(super) const REASON: &str = "blurred";

@@ -139,7 +139,11 @@ impl Known {
         let mut statuses = HashMap::new();
         for (source, posts) in sources {
             let found = explain::statuses(catalog, source, &posts).await?;
-            statuses.extend(found.into_iter().map(|(post, status)| ((source.to_string(), post), status)));
+            statuses.extend(
+                found
+                    .into_iter()
+                    .map(|(post, status)| ((source.to_string(), post), status)),
+            );
         }
         Ok(Self {
             verdicts: explain::verdicts(catalog, &side.policy, &side.crop, &images).await?,
@@ -152,9 +156,21 @@ impl Known {
 /// A version's filters as far as its rows can tell whether they hold.
 fn filters(lines: &[String]) -> Selection {
     let known = |line: &&String| {
-        ["since=", "before=", "min-likes=", "min-views=", "tag=", "without-tag=", "rating=", "character=", "copyright=", "artist=", "source="]
-            .iter()
-            .any(|word| line.starts_with(word))
+        [
+            "since=",
+            "before=",
+            "min-likes=",
+            "min-views=",
+            "tag=",
+            "without-tag=",
+            "rating=",
+            "character=",
+            "copyright=",
+            "artist=",
+            "source=",
+        ]
+        .iter()
+        .any(|word| line.starts_with(word))
     };
     let text: Vec<&str> = lines.iter().filter(known).map(String::as_str).collect();
     let args = SelectionArgs::from_key(&text.join(" "));
@@ -185,7 +201,13 @@ mod tests {
 
     #[test]
     fn filters_are_read_back_as_far_as_rows_tell() {
-        let lines = ["before=2024-01-01", "min-likes=500", "min-width=800", "tag=smile", "top-of=board:2022:min-likes=3"];
+        let lines = [
+            "before=2024-01-01",
+            "min-likes=500",
+            "min-width=800",
+            "tag=smile",
+            "top-of=board:2022:min-likes=3",
+        ];
         let read = filters(&lines.map(String::from));
         assert_eq!(read.min_likes, Some(500));
         assert_eq!(read.tags, ["smile"]);

@@ -95,9 +95,16 @@ impl Report {
             "{} ({} rows) -> {} ({} rows): {} the same",
             self.before.name, self.before.rows, self.after.name, self.after.rows, self.same
         )];
-        for (word, counted) in [("added", &self.added), ("removed", &self.removed), ("changed", &self.changed)] {
+        for (word, counted) in [
+            ("added", &self.added),
+            ("removed", &self.removed),
+            ("changed", &self.changed),
+        ] {
             lines.push(format!("{word:<10} {:>9}", counted.rows));
-            let reasons = counted.reasons.iter().map(|(reason, rows)| format!("  {rows:>9}  {reason}"));
+            let reasons = counted
+                .reasons
+                .iter()
+                .map(|(reason, rows)| format!("  {rows:>9}  {reason}"));
             lines.extend(reasons);
         }
         if self.other_split > 0 {
@@ -133,7 +140,10 @@ pub(super) fn row(change: &Change, reason: &str, as_json: bool) -> String {
         return json!({"change": word, "reason": reason, "row": row}).to_string();
     }
     let head = row.head.get(..SHORT).unwrap_or(&row.head);
-    format!("{sign} {head} {}/{} page {} face {}: {reason}", row.source, row.post, row.page, row.ordinal)
+    format!(
+        "{sign} {head} {}/{} page {} face {}: {reason}",
+        row.source, row.post, row.page, row.ordinal
+    )
 }
 
 /// All that a body says but counts, in order.
@@ -147,7 +157,11 @@ fn settings(body: &ManifestBody) -> Vec<(String, String)> {
         ("split seed".to_string(), body.split.seed.to_string()),
         ("validation share".to_string(), body.split.validation.to_string()),
     ];
-    settings.extend(body.popularity.iter().map(|(source, likes)| (format!("likes of {source}"), likes.clone())));
+    settings.extend(
+        body.popularity
+            .iter()
+            .map(|(source, likes)| (format!("likes of {source}"), likes.clone())),
+    );
     settings.extend(body.settings.clone());
     settings
 }
@@ -163,7 +177,11 @@ fn differing<T: Clone + PartialEq>(before: &[(String, T)], after: &[(String, T)]
         found.map(|(_, value)| value.clone())
     };
     let mut seen = BTreeSet::new();
-    let keys = before.iter().chain(after).map(|(key, _)| key).filter(|key| seen.insert(*key));
+    let keys = before
+        .iter()
+        .chain(after)
+        .map(|(key, _)| key)
+        .filter(|key| seen.insert(*key));
     keys.map(|what| Differs {
         what: what.clone(),
         before: find(before, what),
@@ -182,10 +200,13 @@ mod tests {
         let list = |pairs: &[(&str, u64)]| -> Vec<(String, u64)> {
             pairs.iter().map(|(key, value)| (key.to_string(), *value)).collect()
         };
-        let lines: Vec<String> = differing(&list(&[("a", 1), ("b", 2), ("c", 3)]), &list(&[("b", 2), ("c", 4), ("d", 5)]))
-            .iter()
-            .map(Differs::line)
-            .collect();
+        let lines: Vec<String> = differing(
+            &list(&[("a", 1), ("b", 2), ("c", 3)]),
+            &list(&[("b", 2), ("c", 4), ("d", 5)]),
+        )
+        .iter()
+        .map(Differs::line)
+        .collect();
         assert_eq!(lines, ["  a: 1 -> -", "  c: 3 -> 4", "  d: - -> 5"]);
     }
 }

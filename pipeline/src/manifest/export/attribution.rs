@@ -61,7 +61,11 @@ impl Attribution {
 
     /// The artists with most heads, and how many artists there are.
     pub(super) fn most(&self, count: usize) -> (Vec<(&str, u64)>, usize) {
-        let mut artists: Vec<(&str, u64)> = self.artists.iter().map(|(name, heads)| (name.as_str(), *heads)).collect();
+        let mut artists: Vec<(&str, u64)> = self
+            .artists
+            .iter()
+            .map(|(name, heads)| (name.as_str(), *heads))
+            .collect();
         artists.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         artists.truncate(count);
         (artists, self.artists.len())

@@ -51,7 +51,11 @@ fn front_matter(contents: &Contents<'_>) -> String {
         contents.opened.name
     );
     for split in contents.splits.keys() {
-        line!(card, "  - split: {split}\n    path: \"{}\"", files_of(contents.form, split));
+        line!(
+            card,
+            "  - split: {split}\n    path: \"{}\"",
+            files_of(contents.form, split)
+        );
     }
     line!(card, "---");
     card
@@ -72,7 +76,11 @@ fn intro(card: &mut String, contents: &Contents<'_>) {
     if heads(contents) > 0 {
         line!(card, "![64 of the heads](sample.png)\n");
     }
-    let splits: Vec<String> = contents.splits.iter().map(|(split, heads)| format!("{heads} {split}")).collect();
+    let splits: Vec<String> = contents
+        .splits
+        .iter()
+        .map(|(split, heads)| format!("{heads} {split}"))
+        .collect();
     let side = match contents.side {
         Some(side) => format!("resized to {side} x {side} pixels"),
         None => "at the resolution of their pictures".into(),
@@ -113,7 +121,10 @@ fn usage(card: &mut String, contents: &Contents<'_>) {
 
 fn origin(card: &mut String, contents: &Contents<'_>) {
     let body = &contents.opened.body;
-    line!(card, "## Where it comes from\n\n| source | heads | what its likes are |\n|---|---:|---|");
+    line!(
+        card,
+        "## Where it comes from\n\n| source | heads | what its likes are |\n|---|---:|---|"
+    );
     for source in &body.sources {
         let likes = body.popularity.get(source).map_or("", String::as_str);
         let heads = body.statistics.sources.get(source);
@@ -134,7 +145,11 @@ fn origin(card: &mut String, contents: &Contents<'_>) {
         line!(card, "| version before | {} `{}` |", parent.name, parent.id);
     }
     if !body.settings.is_empty() {
-        let settings: Vec<String> = body.settings.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let settings: Vec<String> = body
+            .settings
+            .iter()
+            .map(|(key, value)| format!("{key} = {value}"))
+            .collect();
         line!(card, "\nSettings: {}", listed(&settings));
     }
     line!(
@@ -147,7 +162,10 @@ fn origin(card: &mut String, contents: &Contents<'_>) {
 }
 
 fn figures(card: &mut String, figures: &Statistics) {
-    line!(card, "## Figures\n\n| | least | quarter | half | three quarters | most |\n|---|---:|---:|---:|---:|---:|");
+    line!(
+        card,
+        "## Figures\n\n| | least | quarter | half | three quarters | most |\n|---|---:|---:|---:|---:|---:|"
+    );
     let score: Vec<String> = figures.score.iter().map(|score| format!("{score:.3}")).collect();
     let whole = |numbers: &[i64]| -> Vec<String> { numbers.iter().map(i64::to_string).collect() };
     for (name, quantiles) in [
@@ -183,7 +201,10 @@ fn figures(card: &mut String, figures: &Statistics) {
 }
 
 fn columns(card: &mut String) {
-    line!(card, "## Columns\n\n| column | type | what it is |\n|---|---|---|\n| image | picture | the head |");
+    line!(
+        card,
+        "## Columns\n\n| column | type | what it is |\n|---|---|---|\n| image | picture | the head |"
+    );
     for column in &COLUMNS {
         let kind = match column.kind {
             Kind::Text => "text",
@@ -217,7 +238,11 @@ fn attribution(card: &mut String, contents: &Contents<'_>) {
 fn listed(words: &[String]) -> String {
     match words.is_empty() {
         true => "everything".into(),
-        false => words.iter().map(|word| format!("`{}`", word.replace('`', "'"))).collect::<Vec<_>>().join(", "),
+        false => words
+            .iter()
+            .map(|word| format!("`{}`", word.replace('`', "'")))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 

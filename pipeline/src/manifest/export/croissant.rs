@@ -19,7 +19,12 @@ pub(super) fn describe(contents: &Contents<'_>, place: &Place) -> anyhow::Result
                 let path = format!("{split}/{METADATA}");
                 let (sha256, bytes) = hash_of(&place.folder.join(&path))?;
                 distribution.push(file(&path, "application/jsonlines", &sha256, bytes));
-                distribution.push(set(&format!("{split}-pictures"), "image/png", &format!("{split}/*/*.png"), &[]));
+                distribution.push(set(
+                    &format!("{split}-pictures"),
+                    "image/png",
+                    &format!("{split}/*/*.png"),
+                    &[],
+                ));
                 records.push(rows(split, &json!({"fileObject": {"@id": path}}), None));
                 records.push(pictures(split));
             }
@@ -86,7 +91,11 @@ fn set(name: &str, format: &str, pattern: &str, archives: &[String]) -> Value {
 /// The finished shards of a split, which are added to the distribution; their ids.
 fn shard_files(distribution: &mut Vec<Value>, place: &Place, split: &str, format: &str) -> Vec<String> {
     let shards = place.shards.get(split).map_or(&[][..], Vec::as_slice);
-    distribution.extend(shards.iter().map(|shard| file(&shard.path, format, &shard.sha256, shard.bytes)));
+    distribution.extend(
+        shards
+            .iter()
+            .map(|shard| file(&shard.path, format, &shard.sha256, shard.bytes)),
+    );
     shards.iter().map(|shard| shard.path.clone()).collect()
 }
 
@@ -117,12 +126,16 @@ fn rows(split: &str, source: &Value, picture: Option<&str>) -> Value {
 /// The pictures of a split, where they are files.
 fn pictures(split: &str) -> Value {
     let name = format!("{split}-heads");
-    let from = |property: &str| {
-        json!({"fileSet": {"@id": format!("{split}-pictures")}, "extract": {"fileProperty": property}})
-    };
+    let from = |property: &str| json!({"fileSet": {"@id": format!("{split}-pictures")}, "extract": {"fileProperty": property}});
     let fields = vec![
         field(&name, "image", "the head", "sc:ImageObject", from("content")),
-        field(&name, "filename", "its file, named by its hash", "sc:Text", from("filename")),
+        field(
+            &name,
+            "filename",
+            "its file, named by its hash",
+            "sc:Text",
+            from("filename"),
+        ),
     ];
     record_set(&name, "the pictures", fields)
 }

@@ -131,7 +131,12 @@ pub fn run(folder: &Path, store: &Store, args: &Args, stop: &Stop) -> anyhow::Re
         }
         place.finish()?;
         let heads: u64 = contents.splits.values().sum();
-        println!("{}: {heads} heads in {} ({})", opened.name, args.dir.display(), args.form.word());
+        println!(
+            "{}: {heads} heads in {} ({})",
+            opened.name,
+            args.dir.display(),
+            args.form.word()
+        );
         return Ok(());
     }
 }
@@ -175,7 +180,6 @@ fn fill<'manifest>(
     bar.finish_and_clear();
     Ok(contents)
 }
-
 
 /// Where the rows of one split go.
 enum Sink<'place> {
@@ -271,7 +275,10 @@ fn describe(place: &Place, contents: &Contents<'_>, store: &Store) -> anyhow::Re
     }
     write("README.md", card::text(contents).as_bytes())?;
     let about = croissant::describe(contents, place)?;
-    write("croissant.json", (serde_json::to_string_pretty(&about)? + "\n").as_bytes())
+    write(
+        "croissant.json",
+        (serde_json::to_string_pretty(&about)? + "\n").as_bytes(),
+    )
 }
 
 #[cfg(test)]

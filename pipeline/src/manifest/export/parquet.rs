@@ -138,7 +138,10 @@ fn schema() -> ArrowSchema {
 
 fn pictures(samples: &[Sample]) -> Box<dyn Array> {
     let bytes = BinaryViewArray::from_slice_values(samples.iter().map(|sample| &sample.png[..]).collect::<Vec<_>>());
-    let paths: Vec<String> = samples.iter().map(|sample| format!("{}.png", sample.row.head)).collect();
+    let paths: Vec<String> = samples
+        .iter()
+        .map(|sample| format!("{}.png", sample.row.head))
+        .collect();
     let paths = Utf8ViewArray::from_slice_values(paths);
     let kind = ArrowDataType::Struct(picture_fields());
     StructArray::new(kind, samples.len(), vec![bytes.boxed(), paths.boxed()], None).boxed()

@@ -80,16 +80,25 @@ impl Place {
         match read(&target) {
             Some(found) if found == *ticket => return Ok(None),
             Some(found) if found.same_but_purged(ticket) => {
-                eprintln!("heads were purged since {} was made; it is made again without them", target.display());
+                eprintln!(
+                    "heads were purged since {} was made; it is made again without them",
+                    target.display()
+                );
             }
             Some(_) => {
-                let why = format!("{} is another export; remove it, or name another folder", target.display());
+                let why = format!(
+                    "{} is another export; remove it, or name another folder",
+                    target.display()
+                );
                 return Err(Usage(why).into());
             }
             None if target.exists()
                 && (!target.is_dir() || !sorted_entries(&target).with_context(cannot)?.is_empty()) =>
             {
-                let why = format!("{} is there and is no export; name a new or empty folder", target.display());
+                let why = format!(
+                    "{} is there and is no export; name a new or empty folder",
+                    target.display()
+                );
                 return Err(Usage(why).into());
             }
             None => {}
@@ -100,7 +109,9 @@ impl Place {
         if read(&folder).as_ref() == Some(ticket) {
             // A list that cannot be read has nothing to go on with.
             let found = std::fs::read(folder.join(PROGRESS)).ok();
-            shards = found.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+            shards = found
+                .and_then(|text| serde_json::from_slice(&text).ok())
+                .unwrap_or_default();
         } else {
             clear(&folder).with_context(cannot)?;
             std::fs::create_dir_all(&folder).with_context(cannot)?;

@@ -15,14 +15,18 @@ use crate::manifest::statistics;
 use crate::stop::Stop;
 
 fn head(number: u32) -> RgbImage {
-    RgbImage::from_fn(20, 20, |x, y| Rgb([(x * 12) as u8, (y * 12) as u8, (number * 40) as u8]))
+    RgbImage::from_fn(20, 20, |x, y| {
+        Rgb([(x * 12) as u8, (y * 12) as u8, (number * 40) as u8])
+    })
 }
 
 fn row(number: u32, store: &Store) -> ManifestRow {
     let picture = head(number);
     let png = sample::encode(&picture).expect("encodes");
     let hash = hex::encode(Sha256::digest(&png));
-    store.put_blocking(&Key::head(&hash).expect("a hash"), png).expect("stores");
+    store
+        .put_blocking(&Key::head(&hash).expect("a hash"), png)
+        .expect("stores");
     ManifestRow {
         source: "konachan".into(),
         post: number.to_string(),
@@ -118,7 +122,10 @@ fn relative(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn assert_snapshot(name: &str, text: &str) {
     let mut plain = String::new();
     for word in text.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric()) {
-        let (body, end) = word.split_at(word.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric()).len());
+        let (body, end) = word.split_at(
+            word.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric())
+                .len(),
+        );
         let is_hash = body.len() == 64 && body.bytes().all(|byte| byte.is_ascii_hexdigit());
         plain.push_str(if is_hash { "HASH" } else { body });
         plain.push_str(end);
@@ -148,7 +155,11 @@ fn cards_and_descriptions_look_as_they_did() {
         );
         for (path, bytes) in tree(&place) {
             let found = bytes.windows(64).any(|window| window == purged.as_bytes());
-            assert!(!found && !path.to_string_lossy().contains(&purged), "{}", path.display());
+            assert!(
+                !found && !path.to_string_lossy().contains(&purged),
+                "{}",
+                path.display()
+            );
         }
     }
 }
@@ -198,7 +209,9 @@ fn shards_end_at_their_bound_and_go_on_where_a_killed_run_was() {
     };
     // All at once, and with an end after each row: what was not finished then is done again.
     let fill = |to: &str, rows: usize| {
-        let mut place = Place::begin(&folder.path().join(to), &ticket).expect("begins").expect("is not there");
+        let mut place = Place::begin(&folder.path().join(to), &ticket)
+            .expect("begins")
+            .expect("is not there");
         let mut shards = Shards::new(&mut place, ShardKind::Tar, "train", ticket.shard_bytes);
         let finished = shards.finished_rows() as usize;
         let left = manifest.rows[finished..].iter().take(rows).cloned().collect();
@@ -214,7 +227,10 @@ fn shards_end_at_their_bound_and_go_on_where_a_killed_run_was() {
     };
     assert!(fill("whole", 6));
     assert!((0..6).any(|_| fill("parts", 3)));
-    let (whole, parts) = (relative(&folder.path().join("whole")), relative(&folder.path().join("parts")));
+    let (whole, parts) = (
+        relative(&folder.path().join("whole")),
+        relative(&folder.path().join("parts")),
+    );
     assert_eq!(whole, parts);
     assert!(whole.len() > 3, "several shards: {:?}", whole.keys());
 }

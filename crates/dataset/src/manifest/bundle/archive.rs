@@ -30,7 +30,10 @@ pub(super) fn write(
 ) -> anyhow::Result<Bundle> {
     let cannot = || format!("cannot write {}", target.display());
     if target.exists() && !is_bundle_of(target, opened) {
-        let why = format!("{} is there and is no bundle of this manifest; name another file", target.display());
+        let why = format!(
+            "{} is there and is no bundle of this manifest; name another file",
+            target.display()
+        );
         return Err(Usage(why).into());
     }
     if let Some(folder) = target.parent() {
@@ -87,7 +90,10 @@ fn fill(
         let bytes = std::fs::read(opened.folder().join(TOMBSTONES))?;
         tar.add(&format!("{folder}/{TOMBSTONES}"), &bytes)?;
     }
-    tar.add(&format!("{folder}/{HEADER}"), &std::fs::read(opened.folder().join(HEADER))?)?;
+    tar.add(
+        &format!("{folder}/{HEADER}"),
+        &std::fs::read(opened.folder().join(HEADER))?,
+    )?;
     let rows = File::open(opened.folder().join(ROWS))?;
     let length = rows.metadata()?.len();
     tar.add_from(&format!("{}/{folder}/{ROWS}", opened.name), length, rows)?;
@@ -130,7 +136,10 @@ fn prove(path: &Path, made: &Bundle) -> anyhow::Result<()> {
         };
         bytes.clear();
         entry.read_to_end(&mut bytes)?;
-        ensure!(hex::encode(Sha256::digest(&bytes)) == hash, "{name} does not hash to its name");
+        ensure!(
+            hex::encode(Sha256::digest(&bytes)) == hash,
+            "{name} does not hash to its name"
+        );
         heads += 1;
     }
     if heads != made.heads {
