@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use dataset::failure::Usage;
-use dataset::manifest::{ManifestError, Tombstones, find_bundle, read_head};
+use dataset::manifest::{ManifestError, Tombstones, check_name, find_bundle, read_head};
 use dataset::pack::{self, Pack};
 use dataset::{Key, Manifest, ManifestRow, Split, Store};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -96,7 +96,8 @@ pub struct Found {
 
 /// The manifest of that name in the data folder at hand, else the bundle at that path.
 pub fn find(data: &Path, manifest: &str) -> Found {
-    let here = data.join("manifests").join(manifest).is_dir();
+    // A path would be joined to another place than the folder of manifests.
+    let here = check_name(manifest).is_ok() && data.join("manifests").join(manifest).is_dir();
     match find_bundle(Path::new(manifest)).filter(|_| !here) {
         Some((home, name)) => Found {
             called: std::path::absolute(&home)

@@ -27,7 +27,16 @@ pub(super) fn scales(cascade: &Cascade, picture: (usize, usize), factor: f64, le
         let (width, height) = window_size(cascade, *scale);
         width >= least && height >= least
     };
-    all.into_iter().filter(large_enough).collect()
+    let wanted: Vec<f32> = all.iter().copied().filter(large_enough).collect();
+    if !wanted.is_empty() {
+        return wanted;
+    }
+    // Where a picture is too small for such a window, OpenCV looks with the one nearest to it.
+    let distance = |scale: &f32| {
+        let (width, height) = window_size(cascade, *scale);
+        (least - width).pow(2) + (least - height).pow(2)
+    };
+    all.into_iter().min_by_key(distance).into_iter().collect()
 }
 
 fn window_size(cascade: &Cascade, scale: f32) -> (i32, i32) {
