@@ -105,7 +105,7 @@ fn a_run_goes_on_from_its_checkpoint_and_its_export_can_be_measured() {
 /// `trainer detector train` as a process of its own: 50 small steps.
 fn fifty_steps(pictures: &Path, run: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trainer"));
-    command.args(["detector", "train", "--side", "96", "--batch", "2", "--steps", "50"]);
+    command.args(["detector", "train", "--side", "128", "--batch", "2", "--steps", "50"]);
     command.args([
         "--precision",
         "f32",
