@@ -1,7 +1,9 @@
 // What tch does not offer: autocast to bfloat16 on the CPU (its own switch reaches CUDA only, in
-// half precision), a leaky ReLU with a slope of one's own, and loading libtorch's CUDA part.
+// half precision), a leaky ReLU with a slope of one's own, Adam in one pass over memory, and loading
+// libtorch's CUDA part.
 #include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
+#include <ATen/ops/_fused_adam.h>
 #include <dlfcn.h>
 
 extern "C" void trainer_autocast(int cuda, int enabled) {
@@ -23,5 +25,19 @@ extern "C" at::Tensor *trainer_leaky_relu(const at::Tensor *input, double slope)
     return new at::Tensor(at::leaky_relu(*input, slope));
   } catch (...) {
     return nullptr;
+  }
+}
+
+// False says that libtorch threw.
+extern "C" int trainer_adam(at::Tensor *values, at::Tensor *gradient, at::Tensor *first, at::Tensor *second,
+                            double taken, double rate, double beta1, double beta2, double epsilon) {
+  try {
+    at::NoGradGuard guard;
+    auto steps = at::full({}, taken, at::TensorOptions().dtype(at::kFloat).device(values->device()));
+    at::_fused_adam_({*values}, {*gradient}, {*first}, {*second}, {}, {steps}, rate, beta1, beta2,
+                     /*weight_decay=*/0.0, epsilon, /*amsgrad=*/false, /*maximize=*/false);
+    return 1;
+  } catch (...) {
+    return 0;
   }
 }

@@ -10,6 +10,17 @@ unsafe extern "C" {
     fn trainer_autocast(cuda: std::ffi::c_int, enabled: std::ffi::c_int);
     fn trainer_load(path: *const std::ffi::c_char) -> *const std::ffi::c_char;
     fn trainer_leaky_relu(input: *const torch_sys::C_tensor, slope: std::ffi::c_double) -> *mut torch_sys::C_tensor;
+    fn trainer_adam(
+        values: *const torch_sys::C_tensor,
+        gradient: *const torch_sys::C_tensor,
+        first: *const torch_sys::C_tensor,
+        second: *const torch_sys::C_tensor,
+        taken: std::ffi::c_double,
+        rate: std::ffi::c_double,
+        beta1: std::ffi::c_double,
+        beta2: std::ffi::c_double,
+        epsilon: std::ffi::c_double,
+    ) -> std::ffi::c_int;
 }
 
 /// bfloat16 autocast on a device, for this thread, while the value lives. Autocasts do not nest.
@@ -58,4 +69,37 @@ pub fn leaky_relu(input: &Tensor, slope: f64) -> Tensor {
         assert!(!output.is_null(), "leaky_relu takes any floating-point tensor");
         Tensor::from_ptr(output)
     }
+}
+
+/// What Adam multiplies and adds.
+#[derive(Clone, Copy, Debug)]
+pub struct AdamTerms {
+    /// Steps taken, this one counted.
+    pub taken: u64,
+    /// Learning rate.
+    pub rate: f64,
+    /// Weights of the old moments.
+    pub betas: (f64, f64),
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+}
+
+/// torch's fused Adam on vectors of one length: moves `values` against `gradient`, in one pass.
+pub fn adam(values: &mut Tensor, gradient: &Tensor, moments: [&mut Tensor; 2], terms: AdamTerms) {
+    let [first, second] = moments;
+    // SAFETY: all four outlive the call, which checks their lengths and kinds.
+    let done = unsafe {
+        trainer_adam(
+            values.as_ptr(),
+            gradient.as_ptr(),
+            first.as_ptr(),
+            second.as_ptr(),
+            terms.taken as f64,
+            terms.rate,
+            terms.betas.0,
+            terms.betas.1,
+            terms.epsilon,
+        )
+    };
+    assert!(done == 1, "Adam takes f32 vectors of one length on one device");
 }

@@ -1,6 +1,8 @@
-//! Adam on one flat vector: a handful of operations a step, and its whole state is two tensors.
+//! Adam on one flat vector: one pass over memory a step, and its whole state is two tensors.
 
 use tch::Tensor;
+
+use crate::shim::{self, AdamTerms};
 
 /// Weight of the old first moment (the report, after the DCGAN paper: .9 makes the game swing).
 pub const BETA1: f64 = 0.5;
@@ -32,24 +34,16 @@ impl Adam {
         }
     }
 
-    /// Moves `flat` against `gradient` (of the same length), in place, in the order of operations
-    /// of torch's own Adam.
+    /// Moves `flat` against `gradient` (of the same length), in place.
     pub fn step(&mut self, flat: &mut Tensor, gradient: &Tensor, rate: f64) {
-        let _guard = tch::no_grad_guard();
         self.steps += 1;
-        let taken = self.steps as f64;
-        let correction1 = 1.0 - self.beta1.powf(taken);
-        let correction2 = 1.0 - BETA2.powf(taken);
-        let _ = self.first.g_mul_scalar_(self.beta1);
-        let _ = self.first.g_add_(&(gradient * (1.0 - self.beta1)));
-        let _ = self.second.g_mul_scalar_(BETA2);
-        let _ = self.second.addcmul_(&(gradient * (1.0 - BETA2)), gradient);
-        let mut root = self.second.sqrt();
-        let _ = root.g_div_scalar_(correction2.sqrt());
-        let _ = root.g_add_scalar_(EPSILON);
-        let mut change = &self.first * (-rate / correction1);
-        let _ = change.g_div_(&root);
-        let _ = flat.g_add_(&change);
+        let terms = AdamTerms {
+            taken: self.steps,
+            rate,
+            betas: (self.beta1, BETA2),
+            epsilon: EPSILON,
+        };
+        shim::adam(flat, gradient, [&mut self.first, &mut self.second], terms);
     }
 }
 

@@ -23,6 +23,7 @@ pub mod outline;
 pub mod penalty;
 pub mod plan;
 pub mod players;
+pub mod presets;
 pub mod progress;
 pub mod recipe;
 pub mod run;

@@ -91,7 +91,9 @@ impl Network {
             mode,
         };
         let layers = self.plan.layers.iter();
-        layers.fold(input.shallow_clone(), |x, layer| values.apply(*layer, &x))
+        layers.fold(input.shallow_clone(), |x, layer| {
+            values.apply(*layer, &channels_last(x))
+        })
     }
 
     /// Whether every trained and kept value is a number.
@@ -188,6 +190,17 @@ impl<'a> Values<'a> {
         let found = found.reshape([x.size()[0], -1, x.size()[2], x.size()[3]]);
         let found = convolved(&found, &self.weight(), 1, 0);
         x + found * self.parameter().to_kind(x.kind())
+    }
+}
+
+/// The same map with the channels of a pixel side by side in memory, which convolutions and
+/// normalisations are quicker on; nothing is moved where it is so already.
+fn channels_last(x: Tensor) -> Tensor {
+    match x.size().as_slice() {
+        [_, channels, side, _] if *channels > 1 && *side > 1 => {
+            x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+        }
+        _ => x,
     }
 }
 

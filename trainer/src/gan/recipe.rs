@@ -7,9 +7,9 @@ use dataset::train_settings::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::adam;
 use super::architecture;
 use super::plan::Plan;
+use super::presets;
 
 /// Length of the noise vector.
 pub const NOISE: i64 = 100;
@@ -27,10 +27,6 @@ pub struct Rate {
 const REPORT_RATES: [(u64, f64); 5] = [(10, 1e-3), (30, 5e-4), (50, 3e-4), (160, 2e-4), (290, 1e-4)];
 /// Where a cosine ends, as a share of where it begins.
 const COSINE_END: f64 = 0.05;
-/// Up to so many heads are augmented in full, and from so many on not at all (a set of 12,000 got
-/// half of what one of 120 gets; DiffAugment's paper found nothing to gain on full sets).
-const AUGMENTED: (f64, f64) = (1_000.0, 100_000.0);
-
 /// All that decides a run's bits, but for the heads and the number of threads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,9 +96,9 @@ impl Recipe {
             return Err(Usage(format!("--{} {why}", key.replace('_', "-"))).into());
         }
         let preset = match settings.preset {
-            Preset::Report => report(),
-            Preset::Gan => gan(),
-            Preset::Default => default(settings.side),
+            Preset::Report => presets::report(),
+            Preset::Gan => presets::gan(),
+            Preset::Default => presets::default(settings.side),
         };
         let mut recipe = preset.with(settings);
         recipe.seed = settings.seed;
@@ -121,7 +117,7 @@ impl Recipe {
     /// # Errors
     /// [`Usage`] where a cosine has no end.
     pub fn follow(&mut self, settings: &TrainSettings, heads: usize, end: Option<u64>) -> Result<()> {
-        self.augment_strength = settings.augment_strength.unwrap_or_else(|| strength(heads));
+        self.augment_strength = settings.augment_strength.unwrap_or_else(|| presets::strength(heads));
         if self.schedule == Schedule::Cosine {
             self.horizon = settings.horizon.or(end).ok_or_else(|| {
                 Usage("a cosine of the learning rate needs an end: give --horizon, --max-images or --epochs".into())
@@ -145,7 +141,7 @@ impl Recipe {
         set(&mut self.width, &settings.width);
         set(&mut self.loss, &settings.loss);
         if let Some(regulariser) = settings.regulariser {
-            (self.penalty, self.penalty_every) = usual_penalty(regulariser);
+            (self.penalty, self.penalty_every) = presets::usual_penalty(regulariser);
             self.regulariser = regulariser;
         }
         set(&mut self.penalty, &settings.penalty);
@@ -253,116 +249,12 @@ impl Rate {
     }
 }
 
-/// How strongly a set of that size is augmented: less, the more heads there are.
-pub fn strength(heads: usize) -> f64 {
-    let (full, none) = AUGMENTED;
-    (1.0 - (heads as f64 / full).ln() / (none / full).ln()).clamp(0.0, 1.0)
-}
-
 /// Whether the processor has instructions for products of bfloat16 (those with AMX have these too).
 pub fn multiplies_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx512bf16");
     #[cfg(not(target_arch = "x86_64"))]
     return false;
-}
-
-/// The report: its rate table, batch, cross entropy, five discriminator steps to one of the
-/// generator.
-fn report() -> Recipe {
-    Recipe {
-        preset: Preset::Report,
-        side: 96,
-        batch: 64,
-        d_every: 1,
-        g_every: 5,
-        width: 64,
-        loss: Loss::Bce,
-        regulariser: Regulariser::None,
-        penalty: 0.0,
-        penalty_every: 1,
-        d_norm: Norm::Batch,
-        upsampling: Upsampling::Transposed,
-        attention: 0,
-        average: 0.0,
-        statistics: Statistics::Estimate,
-        augment: Vec::new(),
-        augment_strength: 0.0,
-        mirror: false,
-        schedule: Schedule::Table,
-        horizon: 0,
-        rate: Rate {
-            generator: 1e-3,
-            discriminator: 1e-3,
-        },
-        beta1: adam::BETA1,
-        share_fakes: false,
-        grid_epochs: 1,
-        seed: 1,
-        precision: Precision::Auto,
-    }
-}
-
-/// The plain GAN of 2014, trained as its many copies are: Adam at 2e-4 (the DCGAN paper's), cross
-/// entropy, both players at every batch.
-fn gan() -> Recipe {
-    Recipe {
-        preset: Preset::Gan,
-        g_every: 1,
-        d_norm: Norm::None,
-        schedule: Schedule::Constant,
-        rate: Rate {
-            generator: 2e-4,
-            discriminator: 2e-4,
-        },
-        ..report()
-    }
-}
-
-/// Ours: see docs/ablation.md for what was measured.
-fn default(side: Option<u32>) -> Recipe {
-    let side = side.unwrap_or(96);
-    Recipe {
-        preset: Preset::Default,
-        side,
-        batch: 32,
-        g_every: 1,
-        width: 32,
-        loss: Loss::Hinge,
-        regulariser: Regulariser::Spectral,
-        d_norm: Norm::None,
-        upsampling: Upsampling::Resize,
-        attention: attention(side),
-        average: 0.995,
-        augment: vec![Augment::Colour, Augment::Translation, Augment::Cutout],
-        augment_strength: 1.0,
-        mirror: true,
-        schedule: Schedule::Constant,
-        rate: Rate {
-            generator: 1e-3,
-            discriminator: 1e-3,
-        },
-        beta1: 0.0,
-        share_fakes: true,
-        ..report()
-    }
-}
-
-/// Weight of a penalty and discriminator steps between two: R1's with the lazy 16 of StyleGAN2
-/// (arXiv:1912.04958), R1 and R2 at every step as in R3GAN (arXiv:2501.05441), WGAN-GP's own.
-fn usual_penalty(regulariser: Regulariser) -> (f64, u64) {
-    match regulariser {
-        Regulariser::None | Regulariser::Spectral => (0.0, 1),
-        Regulariser::R1 => (0.2, 16),
-        Regulariser::R1r2 => (0.2, 1),
-        Regulariser::Gp => (10.0, 1),
-    }
-}
-
-/// The largest side of maps up to 16 px: attention's cost grows with the fourth power of it.
-fn attention(side: u32) -> u32 {
-    let sides = architecture::sides(side);
-    sides.into_iter().skip(1).rfind(|at| *at <= 16).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -410,14 +302,6 @@ mod tests {
             (share(0) - 1.0).abs() < 1e-9 && (share(1000) - 0.05).abs() < 1e-9 && (share(9999) - 0.05).abs() < 1e-9
         );
         assert!((share(500) - 0.525).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_small_set_is_augmented_in_full_and_a_large_one_not_at_all() {
-        assert_eq!(strength(60), 1.0);
-        assert_eq!(strength(1_000), 1.0);
-        assert!((0.4..0.6).contains(&strength(12_000)));
-        assert_eq!(strength(140_000), 0.0);
     }
 
     #[test]
