@@ -6,3 +6,4 @@ pub mod gan;
 pub mod onnx;
 pub mod settings;
 pub mod shim;
+pub mod show;

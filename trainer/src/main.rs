@@ -30,10 +30,19 @@ enum Command {
     Run(trainer::gan::run::Args),
     /// Draws heads with a trained generator and keeps the best
     #[command(after_help = "Example:\n  trainer sample --run v3-report --count 512 --keep 64 --out best")]
-    Sample(trainer::gan::sample::Args),
+    Sample(trainer::show::sample::Args),
     /// Measures a trained generator against heads it never saw
     #[command(after_help = "Example:\n  trainer eval --run v3-default --features features.onnx")]
     Eval(trainer::eval::Args),
+    /// Animates a run's fixed noise over its epochs
+    #[command(after_help = "Example:\n  trainer progress --run v3-default --out progress.webp")]
+    Progress(trainer::show::progress::Args),
+    /// Walks from head to head, as an animation that closes
+    #[command(after_help = "Example:\n  trainer walk --run v3-default --heads 17,3,250 --out walk.gif")]
+    Walk(trainer::show::walk::Args),
+    /// Completes heads of which a part is missing
+    #[command(after_help = "Example:\n  trainer complete --run v3-default --unseen 6 --mask left --out completed")]
+    Complete(trainer::show::complete::Args),
     /// Trains, measures and exports the face detector
     #[command(
         subcommand,
@@ -49,9 +58,12 @@ fn main() -> ExitCode {
             trainer::gan::run::run(args, &settings.train, data)
         }),
         Command::Sample(args) => with_settings(&cli, |settings, data| {
-            trainer::gan::sample::run(args, &settings.sample, data)
+            trainer::show::sample::run(args, &settings.sample, &settings.eval, data)
         }),
         Command::Eval(args) => with_settings(&cli, |settings, data| trainer::eval::run(args, &settings.eval, data)),
+        Command::Progress(args) => with_settings(&cli, |_, data| trainer::show::progress::run(args, data)),
+        Command::Walk(args) => with_settings(&cli, |_, data| trainer::show::walk::run(args, data)),
+        Command::Complete(args) => with_settings(&cli, |_, data| trainer::show::complete::run(args, data)),
         Command::Detector(args) => trainer::detector::run(args.clone()),
     };
     match answer {

@@ -1,4 +1,4 @@
-//! `trainer run` and `trainer sample`: the generator of heads and its training.
+//! `trainer run`: the generator of heads and its training.
 //!
 //! Architecture invariant: a step's draws follow from (seed, step) alone, and everything else it
 //! needs is in the checkpoint; so a killed run, resumed, ends with the same bits.
