@@ -38,9 +38,15 @@ pub enum Command {
     Crop(crop::Args),
     /// Judges again the heads that have no verdict under the current settings
     Curate(curate::Args),
+    /// Refuses heads by hand, whatever the filters say, for good
+    #[command(after_help = "Example: pipeline reject 3fa91c 77b0e2 --because \"a cat\"")]
+    Reject(curate::hand::Args),
+    /// Accepts heads by hand, whatever the filters say, for good
+    #[command(after_help = "Example: pipeline keep 3fa91c")]
+    Keep(curate::hand::Args),
     /// Draws contact sheets: accepted heads, refused heads by reason, pictures with boxes
     Sheet(sheet::Args),
-    /// Freezes, lists, shows and verifies versions of the dataset
+    /// Freezes, shows, compares, verifies and hands on versions of the dataset
     #[command(
         subcommand,
         after_help = "Example: pipeline manifest create v3 --min-likes 500 --since 2022"

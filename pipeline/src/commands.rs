@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use dataset::failure;
+use dataset::{Store, failure};
 
 use crate::catalog::Catalog;
+use crate::catalog::decisions::Verdict;
 use crate::cli::{Cli, Command};
 use crate::desk::{Desk, data_folder};
 use crate::journal::Journal;
 use crate::outcome::Tally;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{crawl, detect, failures, manifest, purge, run, sheet, status};
+use crate::{crawl, curate, detect, failures, manifest, purge, run, sheet, status};
 
 /// Does what was asked.
 ///
@@ -91,6 +92,8 @@ async fn dispatch(
             let desk = Desk::to_write(settings, data, "curate", stop).await?;
             told("curate", desk.curate().await?)
         }
+        Command::Reject(args) => decide(Verdict::Reject, &args, settings, data, stop).await?,
+        Command::Keep(args) => decide(Verdict::Keep, &args, settings, data, stop).await?,
         Command::Failures(args) => return list_failures(&args, settings, data, stop).await,
         Command::Purge(args) => return purges(&args, settings, data, stop).await,
         Command::Run(_) => run::run(&Desk::to_write(settings, data, "run", stop).await?, journal).await?,
@@ -131,6 +134,23 @@ async fn show_status(args: &status::Args, desk: Desk) -> anyhow::Result<u8> {
         status::print(&gathered, &desk.data, &url);
     }
     Ok(0)
+}
+
+async fn decide(
+    verdict: Verdict,
+    args: &curate::hand::Args,
+    settings: Settings,
+    data: PathBuf,
+    stop: Stop,
+) -> anyhow::Result<Tally> {
+    if args.list {
+        curate::hand::print_list(&Desk::to_read(settings, data, stop).await?.catalog).await?;
+        return Ok(Tally::default());
+    }
+    let desk = Desk::to_write(settings, data, verdict.word(), stop).await?;
+    let tally = desk.decide(verdict, args).await?;
+    tally.print("curate");
+    Ok(tally)
 }
 
 async fn list_failures(args: &failures::Args, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<u8> {
@@ -180,8 +200,22 @@ async fn manifests(
         manifest::Command::List { json } => manifest::list(&folder, json)?,
         manifest::Command::Show { name, json } => manifest::show(&folder, &name, json)?,
         manifest::Command::Verify { name, quick } => {
-            let desk = Desk::to_read(settings, data, stop).await?;
-            manifest::verify(&folder, &desk.store, &name, quick)?;
+            drop(manifest::verify(
+                &folder,
+                &Store::open(&data.join("store"))?,
+                &name,
+                quick,
+            )?);
+        }
+        manifest::Command::Diff(args) => {
+            let catalog = Catalog::to_look(&settings.catalog_url(&data)).await?;
+            manifest::diff::run(&folder, &catalog, &args, &stop).await?;
+        }
+        manifest::Command::Bundle { name, target } => {
+            manifest::bundle(&folder, &Store::open(&data.join("store"))?, &name, &target)?;
+        }
+        manifest::Command::Export(args) => {
+            manifest::export::run(&folder, &Store::open(&data.join("store"))?, &args, &stop)?;
         }
     }
     Ok(0)

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use dataset::Store;
 use dataset::failure::Usage;
 
+use crate::catalog::decisions::Verdict;
 use crate::catalog::{Catalog, summary};
 use crate::crawl::Network;
 use crate::digests::{self, Digests};
@@ -158,7 +159,21 @@ impl Desk {
     /// # Errors
     /// As [`curate::run`].
     pub async fn curate(&self) -> anyhow::Result<Tally> {
-        curate::run(&self.catalog, &self.settings.curate, &self.stop).await
+        let (crop, settings) = (&self.settings.crop, &self.settings.curate);
+        curate::run(&self.catalog, &self.store, crop, settings, &self.stop).await
+    }
+
+    /// Records a decision by hand, and judges the heads anew.
+    ///
+    /// # Errors
+    /// As [`curate::hand::decide`] and [`curate::run`].
+    pub async fn decide(&self, verdict: Verdict, args: &curate::hand::Args) -> anyhow::Result<Tally> {
+        let decided = curate::hand::decide(&self.catalog, verdict, args).await?;
+        println!(
+            "{decided} decisions {}",
+            if args.undo { "forgotten" } else { "recorded" }
+        );
+        self.curate().await
     }
 
     /// Takes out the posts and artists named, or says what would go, and prints the counts.
@@ -205,6 +220,7 @@ impl Desk {
             selection,
             digests: &digests,
             rule: self.settings.crop.rule(),
+            settings: &digests::described(&self.settings.crop, &self.settings.curate),
             popularity: &popularity,
         };
         let (catalog, folder, settings) = (&self.catalog, self.manifests(), &self.settings.manifest);

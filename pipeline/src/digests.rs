@@ -1,5 +1,9 @@
 //! Which results are current: those of the detector, crop rule and policy that the settings name.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use crate::catalog::{Catalog, detections};
 use crate::crop::CropSettings;
 use crate::curate::CurateSettings;
@@ -30,4 +34,46 @@ pub async fn current(catalog: &Catalog, crop: &CropSettings, curate: &CurateSett
         crop: crop.crop_digest(),
         policy: curate.digest(),
     })
+}
+
+/// What the digests of the crop rule and the policy stand for, as text: `crop.margin` = `2`.
+pub fn described(crop: &CropSettings, curate: &CurateSettings) -> BTreeMap<String, String> {
+    let mut texts = BTreeMap::new();
+    for (name, settings) in [
+        ("crop", serde_json::to_value(crop.rule())),
+        ("curate", serde_json::to_value(curate)),
+    ] {
+        flatten(name, &settings.expect("plain settings are always JSON"), &mut texts);
+    }
+    texts
+}
+
+/// Every value under its path. Numbers of the crop rule are single: as such they are shortest.
+fn flatten(path: &str, value: &Value, texts: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                flatten(&format!("{path}.{key}"), value, texts);
+            }
+        }
+        Value::Number(number) if number.is_f64() => {
+            let number = number.as_f64().unwrap_or_default() as f32;
+            texts.insert(path.into(), number.to_string());
+        }
+        Value::String(text) => drop(texts.insert(path.into(), text.clone())),
+        other => drop(texts.insert(path.into(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_told_by_their_paths() {
+        let texts = described(&CropSettings::default(), &CurateSettings::default());
+        assert_eq!(texts["crop.margin"], "2");
+        assert_eq!(texts["crop.centre_y"], "0.58");
+        assert!(texts.keys().any(|key| key.starts_with("curate.")), "{texts:?}");
+    }
 }

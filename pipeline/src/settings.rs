@@ -117,7 +117,7 @@ impl Settings {
         sample.check(&mut file);
         let eval: EvalSettings = file.table("eval");
         eval.check(&mut file);
-        settings.crop.detector = file.resolve(&settings.crop.detector);
+        settings.crop.resolve(&file);
         file.finish()?;
         Ok(settings)
     }

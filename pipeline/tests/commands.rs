@@ -345,9 +345,9 @@ fn a_refresh_of_imported_heads_alone_freezes_them() {
     assert!(text.contains("manifest v1: created, 3 heads"), "{text}");
 }
 
-/// A patch of fine squares: sharp enough for a head.
+/// A patch of coloured squares of its own: sharp enough for a head.
 fn drawn_head(seed: u8) -> image::RgbImage {
-    image::RgbImage::from_fn(96, 96, |x, y| {
-        image::Rgb([if (x / 3 + y / 3) % 2 == 0 { 230 } else { 20 }, seed * 60, 90])
-    })
+    let mut random = fastrand::Rng::with_seed(u64::from(seed));
+    let colours: Vec<[u8; 3]> = (0..64).map(|_| [random.u8(..), random.u8(..), random.u8(..)]).collect();
+    image::RgbImage::from_fn(96, 96, |x, y| image::Rgb(colours[(x / 12 + y / 12 * 8) as usize]))
 }

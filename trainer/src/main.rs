@@ -10,7 +10,7 @@ use trainer::settings::Settings;
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example:\n  trainer run --manifest v3 --preset quick --side 64 --minutes 30"
+    after_help = "Example:\n  trainer run --manifest v3 --side 64 --minutes 30"
 )]
 struct Cli {
     /// Settings file
@@ -29,7 +29,7 @@ enum Command {
     #[command(after_help = "Example:\n  trainer run --manifest v3 --minutes 30")]
     Run(trainer::gan::run::Args),
     /// Draws heads with a trained generator and keeps the best
-    #[command(after_help = "Example:\n  trainer sample --run v3-report --count 512 --keep 64 --out best")]
+    #[command(after_help = "Example:\n  trainer sample --run v3-default --count 512 --keep 64 --out best")]
     Sample(trainer::show::sample::Args),
     /// Measures a trained generator against heads it never saw
     #[command(after_help = "Example:\n  trainer eval --run v3-default --features features.onnx")]

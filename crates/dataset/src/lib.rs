@@ -11,6 +11,7 @@ pub mod manifest;
 pub mod pack;
 pub mod settings;
 pub mod store;
+pub mod train_choices;
 pub mod train_settings;
 
 pub use keys::Key;

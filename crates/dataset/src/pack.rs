@@ -178,9 +178,13 @@ fn write(
     file.get_ref().sync_all().with_context(cannot)
 }
 
-/// The largest square in the middle, resized with a filter that widens as it shrinks: without it
-/// thin lines flicker between the heads of a set, and a generator learns the flicker.
-fn fitted(head: &RgbImage, side: u32) -> Result<RgbImage> {
+/// A head at the side of training: the largest square in the middle, resized with a filter that widens
+/// as it shrinks. Without it thin lines flicker between the heads of a set, and a generator learns the
+/// flicker.
+///
+/// # Errors
+/// Where the head has no pixels.
+pub fn fitted(head: &RgbImage, side: u32) -> Result<RgbImage> {
     if head.dimensions() == (side, side) {
         return Ok(head.clone());
     }

@@ -16,8 +16,9 @@ use crate::keys::Key;
 
 /// A small file that only [`Store::create`] writes. Where it is gone, the folder was moved, or a
 /// disk is not mounted: writing on would start a second, empty store beside the catalog.
-const MARKER: &str = "STORE";
-const MARKER_TEXT: &str = "Pictures and heads, named by their SHA-256. The catalog refers to them; do not edit.\n";
+pub(crate) const MARKER: &str = "STORE";
+pub(crate) const MARKER_TEXT: &str =
+    "Pictures and heads, named by their SHA-256. The catalog refers to them; do not edit.\n";
 
 /// Why the store did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -177,15 +178,44 @@ impl Store {
     /// # Errors
     /// [`StoreError::Vanished`], [`StoreError::Full`] or [`StoreError::Io`].
     pub fn put_blocking(&self, key: &Key, bytes: impl AsRef<[u8]>) -> Result<(), StoreError> {
+        match self.place_blocking(key, bytes)? {
+            true => self.flush_names(std::slice::from_ref(key)),
+            false => Ok(()),
+        }
+    }
+
+    /// The first half of [`Self::put_blocking`]: the bytes are on the disk, under a name that a power cut
+    /// may still take until [`Self::flush_names`] ran. Says whether anything was written.
+    ///
+    /// # Errors
+    /// As [`Self::put_blocking`].
+    pub fn place_blocking(&self, key: &Key, bytes: impl AsRef<[u8]>) -> Result<bool, StoreError> {
         // Not through LocalFileSystem: on a thread that knows a runtime it hands every step to yet
         // another thread, which took more than twice the time of a small picture's writing.
         self.check_marker()?;
         let (path, bytes) = (self.path_of(key), bytes.as_ref());
         if std::fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64) {
-            return Ok(());
+            return Ok(false);
         }
         self.check_room_for(bytes.len() as u64)?;
-        write_new(&path, bytes).map_err(|error| failed("write", key, &error))
+        write_new(&path, bytes).map_err(|error| failed("write", key, &error))?;
+        Ok(true)
+    }
+
+    /// Flushes the names of placed objects to the disk, each of their folders once: to be done before
+    /// anything refers to them. For worker threads.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn flush_names(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let folders: BTreeSet<PathBuf> = keys
+            .iter()
+            .filter_map(|key| self.path_of(key).parent().map(Path::to_path_buf))
+            .collect();
+        for folder in folders {
+            crate::files::sync_folder(&folder).map_err(|error| failed("flush", folder.display(), &error))?;
+        }
+        Ok(())
     }
 
     /// Whether the object is there.
@@ -297,7 +327,8 @@ impl Store {
     }
 }
 
-/// Writes a file as `<name>#<number>`, durably, and renames it; makes its folder where it is missing.
+/// Writes a file as `<name>#<number>`, flushes its bytes and renames it; makes its folder where it is
+/// missing. The new name itself is not flushed.
 fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     // Several threads may be writing the same content at once.
     static NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -320,7 +351,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         // What cannot be removed either is swept later.
         let _ = std::fs::remove_file(&temporary);
     }
-    written.and_then(|()| crate::files::sync_parent(path))
+    written
 }
 
 /// Makes a folder, and those above it, so that they outlast a power cut.

@@ -1,20 +1,14 @@
-//! The ONNX YOLOv3 face detector.
+//! What finds faces: a YOLOv3 as ONNX, or one of OpenCV's LBP cascades.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use image::RgbImage;
-use ort::session::Session;
-use ort::value::TensorRef;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::geometry::{Detection, nms};
-use crate::letterbox::Letterbox;
-use crate::{runtime, yolo};
-
-/// Strides of the three heads, in the order their outputs are read.
-const STRIDES: [u32; 3] = [32, 16, 8];
+use crate::lbp::{Lbp, LbpSettings};
+use crate::model::{self, COARSEST, MAX_SIDE, Model, ModelSettings, Provider};
 
 /// What besides the weights decides which boxes come out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +20,8 @@ pub struct DetectorSettings {
     pub nms: f32,
     /// Threads of one session; 0 leaves it to ONNX Runtime (one a core).
     pub threads: usize,
+    /// Where it is computed. No part of the digest: like another machine it moves the last digits.
+    pub provider: Provider,
 }
 
 impl Default for DetectorSettings {
@@ -34,6 +30,7 @@ impl Default for DetectorSettings {
             floor: 0.05,
             nms: 0.4,
             threads: 0,
+            provider: Provider::Cpu,
         }
     }
 }
@@ -52,12 +49,36 @@ pub enum DetectorError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The execution provider is not to be had.
+    #[error("{0}")]
+    Provider(String),
+    /// No cascade is named.
+    #[error(
+        "the detector is \"lbp\", and no cascade is named: say in stages.toml, [crop.lbp] cascade, where its XML is"
+    )]
+    NoCascade,
+    /// The file is no cascade of the kind that is read.
+    #[error("{path} is not a usable cascade: {reason}")]
+    BadCascade {
+        /// The file asked for.
+        path: PathBuf,
+        /// What was expected and found.
+        reason: String,
+    },
     /// The file is no ONNX model, or another kind of model.
     #[error("{path} is not a usable YOLOv3 detector: {reason}")]
     Unusable {
         /// The file asked for.
         path: PathBuf,
         /// What was expected and found.
+        reason: String,
+    },
+    /// Another input side was asked for than the network can take.
+    #[error("the detector cannot look at side {asked}: {reason}")]
+    Side {
+        /// The side asked for, in pixels.
+        asked: u32,
+        /// What it can take.
         reason: String,
     },
     /// Inference failed.
@@ -67,60 +88,94 @@ pub enum DetectorError {
 
 /// A loaded detector; `detect` may be called from several threads, which take turns.
 pub struct Detector {
-    session: Mutex<Session>,
+    kind: Kind,
     settings: DetectorSettings,
-    side: u32,
-    /// (width, height) in input pixels for each entry of [`STRIDES`].
-    anchors: [[(f32, f32); 3]; 3],
     digest: String,
 }
 
+enum Kind {
+    Yolo(Box<Model>),
+    Lbp(Lbp),
+}
+
 impl Detector {
-    /// Reads an ONNX file whose metadata name its input side and anchors.
+    /// Reads an ONNX file that says itself what it is: by its metadata and its shapes.
     ///
     /// # Errors
     /// Any of [`DetectorError`] but `Inference`.
     pub fn load(path: &Path, settings: DetectorSettings) -> Result<Self, DetectorError> {
-        let bytes = std::fs::read(path).map_err(|source| DetectorError::Missing {
-            path: path.into(),
-            source,
-        })?;
-        let environment = runtime::environment()?;
-        let unusable = |reason: String| DetectorError::Unusable {
+        Self::load_described(path, settings, &ModelSettings::default())
+    }
+
+    /// Reads an ONNX file; what `table` says of it goes before what it says itself.
+    ///
+    /// # Errors
+    /// Any of [`DetectorError`] but `Inference`.
+    pub fn load_described(
+        path: &Path,
+        settings: DetectorSettings,
+        table: &ModelSettings,
+    ) -> Result<Self, DetectorError> {
+        let bytes = read(path)?;
+        let builder = model::session_builder(settings.threads, settings.provider)?;
+        let model = Model::load(&bytes, builder, table).map_err(|reason| DetectorError::Unusable {
             path: path.into(),
             reason,
-        };
-        let mut builder = Session::builder(environment).map_err(|error| unusable(error.to_string()))?;
-        if settings.threads > 0 {
-            builder = builder
-                .with_intra_threads(settings.threads)
-                .map_err(|error| unusable(error.to_string()))?;
-        }
-        let session = builder
-            .commit_from_memory(&bytes)
-            .map_err(|error| unusable(error.to_string()))?;
-        let side = read_side(&session).map_err(unusable)?;
-        let anchors = read_anchors(&session).map_err(unusable)?;
-        check_outputs(&session).map_err(unusable)?;
-        let digest = digest(&bytes, side, &settings);
+        })?;
+        let digest = digest(&bytes, model.size(), &settings, table);
         Ok(Self {
-            session: Mutex::new(session),
+            kind: Kind::Yolo(Box::new(model)),
             settings,
-            side,
-            anchors,
             digest,
         })
     }
 
-    /// SHA-256 (hex) over weights, input side, suppression threshold and score floor: equal digests
-    /// give equal boxes on one machine.
+    /// Reads the cascade that `lbp` names. Of `settings`, `nms` and `provider` mean nothing to it.
+    ///
+    /// # Errors
+    /// [`DetectorError::NoCascade`], [`DetectorError::Missing`] and [`DetectorError::BadCascade`].
+    pub fn load_lbp(settings: DetectorSettings, lbp: &LbpSettings) -> Result<Self, DetectorError> {
+        let path = &lbp.cascade;
+        if path.as_os_str().is_empty() {
+            return Err(DetectorError::NoCascade);
+        }
+        let bytes = read(path)?;
+        let cascade = Lbp::parse(&bytes, lbp.clone(), settings.threads);
+        let cascade = cascade.map_err(|reason| DetectorError::BadCascade {
+            path: path.clone(),
+            reason,
+        })?;
+        let mut hash = Sha256::new();
+        hash.update(&bytes);
+        hash.update(format!("|lbp={}|floor={}", serde_json::json!(lbp), settings.floor));
+        Ok(Self {
+            kind: Kind::Lbp(cascade),
+            settings,
+            digest: hex::encode(hash.finalize()),
+        })
+    }
+
+    /// SHA-256 (hex) over the file, what tables said of it, input side, suppression threshold and score
+    /// floor: equal digests give equal boxes on one machine.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// Side of the square input in pixels.
+    /// The longer side of the input in pixels; 0 for a cascade, which looks at pictures as they are.
     pub fn input_side(&self) -> u32 {
-        self.side
+        match &self.kind {
+            Kind::Yolo(model) => model.size().0.max(model.size().1),
+            Kind::Lbp(_) => 0,
+        }
+    }
+
+    /// Bytes that looking at a picture takes beside its own, for each of its pixels: nothing that grows
+    /// with them for a network; grey, reduced copy and sums for a cascade, on each of its threads.
+    pub fn bytes_per_pixel(&self) -> u64 {
+        match &self.kind {
+            Kind::Yolo(_) => 0,
+            Kind::Lbp(cascade) => 1 + 5 * cascade.threads() as u64,
+        }
     }
 
     /// The faces of one picture, in its pixels, best first.
@@ -137,142 +192,83 @@ impl Detector {
     /// # Errors
     /// [`DetectorError::Inference`].
     pub fn detect_batch(&self, pictures: &[RgbImage]) -> Result<Vec<Vec<Detection>>, DetectorError> {
-        if pictures.is_empty() {
-            return Ok(Vec::new());
+        match &self.kind {
+            Kind::Yolo(model) => self.look(model, pictures, model.size()),
+            Kind::Lbp(cascade) => Ok(self.scan(cascade, pictures)),
         }
-        let letterboxes: Vec<Letterbox> = pictures
-            .iter()
-            .map(|picture| Letterbox::new(picture.width(), picture.height(), self.side))
-            .collect();
-        let mut input = Vec::with_capacity(pictures.len() * 3 * (self.side * self.side) as usize);
-        for (picture, letterbox) in pictures.iter().zip(&letterboxes) {
-            append_planes(&letterbox.apply(picture), &mut input);
+    }
+
+    /// The same with a square input of another side, of the same session: a second look at head crops
+    /// needs far fewer pixels than the first at their pictures. Models with a dynamic height and width
+    /// take every multiple of 32; all others their own side alone. A cascade has no input: it looks at
+    /// the pictures as they are, whatever the side.
+    ///
+    /// # Errors
+    /// [`DetectorError::Side`] where the model cannot take that side; [`DetectorError::Inference`].
+    pub fn detect_at_side(&self, pictures: &[RgbImage], side: u32) -> Result<Vec<Vec<Detection>>, DetectorError> {
+        match &self.kind {
+            Kind::Yolo(model) => {
+                check_side(model, side)?;
+                self.look(model, pictures, (side, side))
+            }
+            Kind::Lbp(cascade) => Ok(self.scan(cascade, pictures)),
         }
-        let raw = self.infer(input, pictures.len())?;
-        Ok(raw
-            .into_iter()
-            .zip(&letterboxes)
-            .map(|(boxes, letterbox)| {
-                let in_picture = boxes
-                    .into_iter()
-                    .map(|found| Detection {
-                        bbox: letterbox.undo(found.bbox),
-                        score: found.score,
-                    })
-                    .collect();
-                nms(in_picture, self.settings.nms)
-            })
-            .collect())
     }
 
-    /// Runs the network on `count` inputs, f32 [count, 3, side, side], and decodes its three heads.
-    fn infer(&self, input: Vec<f32>, count: usize) -> Result<Vec<Vec<Detection>>, DetectorError> {
-        let failed = |error: ort::Error| DetectorError::Inference(error.to_string());
-        let side = self.side as usize;
-        let tensor = TensorRef::from_array_view(([count, 3, side, side], input.as_slice())).map_err(failed)?;
-        let mut session = self
-            .session
-            .lock()
-            .map_err(|_| DetectorError::Inference("another thread failed".into()))?;
-        let outputs = session.run(ort::inputs!["images" => tensor]).map_err(failed)?;
-        let mut scales = Vec::with_capacity(STRIDES.len());
-        for (stride, anchors) in STRIDES.iter().zip(self.anchors) {
-            let (shape, logits) = outputs[output_name(*stride).as_str()]
-                .try_extract_tensor::<f32>()
-                .map_err(failed)?;
-            scales.push((*stride, anchors, shape[2] as usize, shape[3] as usize, logits));
-        }
-        let decoded = (0..count).map(|index| {
-            let heads: Vec<yolo::Head<'_>> = scales
-                .iter()
-                .map(|(stride, anchors, rows, columns, logits)| {
-                    let length = logits.len() / count;
-                    let logits = &logits[index * length..(index + 1) * length];
-                    yolo::Head {
-                        stride: *stride,
-                        anchors: *anchors,
-                        logits,
-                        rows: *rows,
-                        columns: *columns,
-                    }
-                })
-                .collect();
-            yolo::decode(&heads, self.settings.floor)
-        });
-        Ok(decoded.collect())
+    fn look(
+        &self,
+        model: &Model,
+        pictures: &[RgbImage],
+        size: (u32, u32),
+    ) -> Result<Vec<Vec<Detection>>, DetectorError> {
+        let found = model.look(pictures, size, self.settings.floor);
+        let found = found.map_err(DetectorError::Inference)?;
+        Ok(found.into_iter().map(|boxes| nms(boxes, self.settings.nms)).collect())
+    }
+
+    fn scan(&self, cascade: &Lbp, pictures: &[RgbImage]) -> Vec<Vec<Detection>> {
+        let scan = |picture| {
+            let mut found = cascade.look(picture);
+            found.retain(|face| face.score >= self.settings.floor);
+            found
+        };
+        pictures.iter().map(scan).collect()
     }
 }
 
-fn output_name(stride: u32) -> String {
-    format!("stride{stride}")
+fn read(path: &Path) -> Result<Vec<u8>, DetectorError> {
+    std::fs::read(path).map_err(|source| DetectorError::Missing {
+        path: path.into(),
+        source,
+    })
 }
 
-/// Appends a picture as three planes (R, G, B) of values 0 to 1.
-fn append_planes(picture: &RgbImage, input: &mut Vec<f32>) {
-    for channel in 0..3 {
-        input.extend(
-            picture.as_raw()[channel..]
-                .iter()
-                .step_by(3)
-                .map(|value| f32::from(*value) / 255.0),
-        );
+fn check_side(model: &Model, asked: u32) -> Result<(), DetectorError> {
+    let refused = |reason: String| Err(DetectorError::Side { asked, reason });
+    let (width, height) = model.size();
+    if (asked, asked) == (width, height) {
+        return Ok(());
     }
-}
-
-fn digest(weights: &[u8], side: u32, settings: &DetectorSettings) -> String {
-    let mut hash = Sha256::new();
-    hash.update(weights);
-    hash.update(format!("|side={side}|nms={}|floor={}", settings.nms, settings.floor));
-    hex::encode(hash.finalize())
-}
-
-fn metadata(session: &Session, key: &str) -> Result<String, String> {
-    let metadata = session.metadata().map_err(|error| error.to_string())?;
-    metadata.custom(key).ok_or_else(|| format!("its metadata lack `{key}`"))
-}
-
-fn read_side(session: &Session) -> Result<u32, String> {
-    let text = metadata(session, "input_side")?;
-    match text.trim().parse::<u32>() {
-        Ok(side) if side > 0 && side.is_multiple_of(STRIDES[0]) && side <= 4096 => Ok(side),
-        _ => Err(format!(
-            "its metadata give input_side = `{text}`, and a multiple of 32 up to 4096 is expected"
-        )),
+    if !model.takes_any_size() {
+        return refused(format!("its input is fixed at {width} x {height}"));
     }
-}
-
-/// Nine `w,h` pairs, small to large: the first three belong to stride 8, the last three to 32.
-fn read_anchors(session: &Session) -> Result<[[(f32, f32); 3]; 3], String> {
-    let text = metadata(session, "anchors")?;
-    let pairs: Option<Vec<(f32, f32)>> = text
-        .split_whitespace()
-        .map(|pair| {
-            let (width, height) = pair.split_once(',')?;
-            let (width, height) = (width.parse::<f32>().ok()?, height.parse::<f32>().ok()?);
-            (width > 0.0 && height > 0.0).then_some((width, height))
-        })
-        .collect();
-    match pairs.as_deref() {
-        Some(&[a, b, c, d, e, f, g, h, i]) => Ok([[g, h, i], [d, e, f], [a, b, c]]),
-        _ => Err(format!(
-            "its metadata give anchors = `{text}`, and nine `width,height` pairs are expected"
-        )),
-    }
-}
-
-fn check_outputs(session: &Session) -> Result<(), String> {
-    let inputs: Vec<&str> = session.inputs().iter().map(|input| input.name()).collect();
-    if inputs != ["images"] {
-        return Err(format!("one input `images` is expected, and {inputs:?} was found"));
-    }
-    let outputs: Vec<&str> = session.outputs().iter().map(|output| output.name()).collect();
-    for stride in STRIDES {
-        if !outputs.contains(&output_name(stride).as_str()) {
-            return Err(format!(
-                "an output `{}` is expected, and {outputs:?} was found",
-                output_name(stride)
-            ));
-        }
+    if asked == 0 || asked > MAX_SIDE || !asked.is_multiple_of(COARSEST) {
+        return refused(format!("a multiple of {COARSEST} up to {MAX_SIDE} is expected"));
     }
     Ok(())
+}
+
+fn digest(weights: &[u8], size: (u32, u32), settings: &DetectorSettings, table: &ModelSettings) -> String {
+    let mut hash = Sha256::new();
+    hash.update(weights);
+    let side = match size {
+        (width, height) if width == height => width.to_string(),
+        (width, height) => format!("{width}x{height}"),
+    };
+    hash.update(format!("|side={side}|nms={}|floor={}", settings.nms, settings.floor));
+    if *table != ModelSettings::default() {
+        // The order of the fields is that of the struct: always the same.
+        hash.update(format!("|model={}", serde_json::json!(table)));
+    }
+    hex::encode(hash.finalize())
 }

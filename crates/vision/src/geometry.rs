@@ -91,16 +91,67 @@ pub fn nms(mut detections: Vec<Detection>, threshold: f32) -> Vec<Detection> {
             .then(a.bbox.x1.total_cmp(&b.bbox.x1))
             .then(a.bbox.y1.total_cmp(&b.bbox.y1))
     });
-    let mut kept: Vec<Detection> = Vec::new();
+    let mut kept = Kept::over(&detections);
     for candidate in detections {
-        if kept
-            .iter()
-            .all(|better| iou(&better.bbox, &candidate.bbox) <= threshold)
-        {
-            kept.push(candidate);
+        kept.add_unless_overlapping(candidate, threshold);
+    }
+    kept.boxes
+}
+
+/// Cells a side of the grid below, for thousands of boxes; few boxes take one cell.
+const GRID: usize = 32;
+
+/// The boxes kept so far, findable by place: a box is compared only with those that share a cell, so
+/// that thousands of boxes side by side cost no more than their number.
+struct Kept {
+    boxes: Vec<Detection>,
+    /// Indices into `boxes`, for each cell a box touches.
+    cells: Vec<Vec<u32>>,
+    side: usize,
+    left: f32,
+    top: f32,
+    /// Cells a pixel, across and down.
+    scale: (f32, f32),
+}
+
+impl Kept {
+    fn over(detections: &[Detection]) -> Self {
+        let side = if detections.len() > 64 { GRID } else { 1 };
+        let least = |of: fn(&BBox) -> f32| detections.iter().map(|found| of(&found.bbox)).fold(f32::MAX, f32::min);
+        let most = |of: fn(&BBox) -> f32| detections.iter().map(|found| of(&found.bbox)).fold(f32::MIN, f32::max);
+        let (left, top) = (least(|bbox| bbox.x0), least(|bbox| bbox.y0));
+        let scale = |length: f32| side as f32 / length.max(f32::MIN_POSITIVE);
+        Self {
+            boxes: Vec::new(),
+            cells: vec![Vec::new(); side * side],
+            side,
+            left,
+            top,
+            scale: (scale(most(|bbox| bbox.x1) - left), scale(most(|bbox| bbox.y1) - top)),
         }
     }
-    kept
+
+    fn add_unless_overlapping(&mut self, candidate: Detection, threshold: f32) {
+        // A conversion to whole numbers takes what is no number for 0 and what is too large for the last.
+        let cell = |at: f32, scale: f32| ((at * scale) as usize).min(self.side - 1);
+        let bbox = candidate.bbox;
+        let across = cell(bbox.x0 - self.left, self.scale.0)..=cell(bbox.x1 - self.left, self.scale.0);
+        let down = cell(bbox.y0 - self.top, self.scale.1)..=cell(bbox.y1 - self.top, self.scale.1);
+        let touched = |side: usize| {
+            let across = across.clone();
+            down.clone()
+                .flat_map(move |row| across.clone().map(move |column| row * side + column))
+        };
+        let overlaps = |better: &u32| iou(&self.boxes[*better as usize].bbox, &bbox) > threshold;
+        if touched(self.side).any(|cell| self.cells[cell].iter().any(overlaps)) {
+            return;
+        }
+        let number = self.boxes.len() as u32;
+        for cell in touched(self.side) {
+            self.cells[cell].push(number);
+        }
+        self.boxes.push(candidate);
+    }
 }
 
 #[cfg(test)]
@@ -158,5 +209,39 @@ mod tests {
         let expected = vec![boxes[0], boxes[2]];
         assert_eq!(nms(boxes.to_vec(), 0.4), expected);
         assert_eq!(nms(boxes.iter().rev().copied().collect(), 0.4), expected);
+    }
+
+    #[test]
+    fn thousands_of_boxes_are_thinned_as_if_each_were_compared_with_all() {
+        // A fixed sequence (Knuth's MMIX multiplier) in place of chance.
+        let mut state = 1u64;
+        let mut next = |most: f32| {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (state >> 40) as f32 / (1u64 << 24) as f32 * most
+        };
+        for threshold in [0.0, 0.4, 0.9] {
+            let mut boxes: Vec<Detection> = (0..3000)
+                .map(|number| detection(next(1500.0), next(1000.0), 4.0 + next(90.0), (number * 7 % 3001) as f32))
+                .collect();
+            let found = nms(boxes.clone(), threshold);
+            let mut expected: Vec<Detection> = Vec::new();
+            boxes.sort_by(|a, b| b.score.total_cmp(&a.score));
+            for candidate in boxes {
+                if expected
+                    .iter()
+                    .all(|better| iou(&better.bbox, &candidate.bbox) <= threshold)
+                {
+                    expected.push(candidate);
+                }
+            }
+            assert!(
+                found == expected,
+                "{} in place of {} at {threshold}",
+                found.len(),
+                expected.len()
+            );
+        }
     }
 }

@@ -1,51 +1,78 @@
-//! Fitting a picture of any shape into the detector's square input.
+//! Fitting a picture of any shape into the detector's input.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::{Rgb, RgbImage};
+use serde::{Deserialize, Serialize};
 
 use crate::geometry::BBox;
 
 /// The grey of the bars: 128 of 255, as the report's detector was trained with.
 pub const GREY: u8 = 128;
 
-/// A scaling that keeps the aspect, with grey bars on the shorter sides.
+/// How a picture of another shape fills the input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// The aspect is kept, and bars of equal width stand on both sides.
+    #[default]
+    Centre,
+    /// The aspect is kept, the picture stands in the left upper corner.
+    Corner,
+    /// The picture is stretched over the whole input.
+    Stretch,
+}
+
+/// A scaling of a picture into an input, with bars where the shapes differ and the aspect is kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Letterbox {
-    side: u32,
+    input: (u32, u32),
     width: u32,
     height: u32,
     inner_width: u32,
     inner_height: u32,
     left: u32,
     top: u32,
+    fill: [u8; 3],
 }
 
 impl Letterbox {
-    /// For a picture of `width` x `height` pixels (each at least 1) and an input of `side` pixels.
+    /// For a picture of `width` x `height` pixels (each at least 1) and a square input of `side` pixels,
+    /// in the middle of grey.
     pub fn new(width: u32, height: u32, side: u32) -> Self {
-        let scale = f64::from(side) / f64::from(width.max(height).max(1));
-        let inner = |length: u32| ((f64::from(length) * scale).round() as u32).clamp(1, side);
-        let (inner_width, inner_height) = (inner(width), inner(height));
+        Self::fitted((width, height), (side, side), Fit::Centre, [GREY; 3])
+    }
+
+    /// For a picture and an input of those (width, height), bars of the colour `fill`.
+    pub fn fitted(picture: (u32, u32), input: (u32, u32), fit: Fit, fill: [u8; 3]) -> Self {
+        let ratio = |from: u32, to: u32| f64::from(to) / f64::from(from.max(1));
+        let scale = ratio(picture.0, input.0).min(ratio(picture.1, input.1));
+        let inner = |length: u32, most: u32| match fit {
+            Fit::Stretch => most,
+            _ => ((f64::from(length) * scale).round() as u32).clamp(1, most),
+        };
+        let (inner_width, inner_height) = (inner(picture.0, input.0), inner(picture.1, input.1));
+        let bars = if fit == Fit::Centre { 2 } else { u32::MAX };
         Self {
-            side,
-            width,
-            height,
+            input,
+            width: picture.0,
+            height: picture.1,
             inner_width,
             inner_height,
-            left: (side - inner_width) / 2,
-            top: (side - inner_height) / 2,
+            left: (input.0 - inner_width) / bars,
+            top: (input.1 - inner_height) / bars,
+            fill,
         }
     }
 
-    /// The picture in its frame, `side` x `side`.
+    /// The picture in its frame, of the input's size.
     pub fn apply(&self, picture: &RgbImage) -> RgbImage {
         let inner = resize(picture, self.inner_width, self.inner_height);
-        if self.inner_width == self.side && self.inner_height == self.side {
+        if inner.dimensions() == self.input {
             return inner;
         }
-        let mut framed = RgbImage::from_pixel(self.side, self.side, Rgb([GREY; 3]));
+        let mut framed = RgbImage::from_pixel(self.input.0, self.input.1, Rgb(self.fill));
         image::imageops::replace(&mut framed, &inner, i64::from(self.left), i64::from(self.top));
         framed
     }
@@ -128,6 +155,29 @@ mod tests {
                     "{width}x{height}: {bbox:?} came back as {back:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_frame_of_any_shape_puts_the_picture_where_it_is_told() {
+        let white = RgbImage::from_pixel(200, 100, Rgb([255; 3]));
+        let (input, fill) = ((96, 64), [1, 2, 3]);
+        for (fit, top, right) in [(Fit::Centre, 8, 96.0), (Fit::Corner, 0, 96.0), (Fit::Stretch, 0, 96.0)] {
+            let frame = Letterbox::fitted((200, 100), input, fit, fill);
+            let framed = frame.apply(&white);
+            assert_eq!(framed.dimensions(), input);
+            assert_eq!(framed.get_pixel(0, top), &Rgb([255; 3]), "{fit:?}");
+            let bottom = if fit == Fit::Stretch { Rgb([255; 3]) } else { Rgb(fill) };
+            assert_eq!(framed.get_pixel(95, 63), &bottom, "{fit:?}");
+            let whole = BBox {
+                x0: 0.0,
+                y0: 0.0,
+                x1: 200.0,
+                y1: 100.0,
+            };
+            let inside = frame.forward(whole);
+            assert_eq!((inside.y0, inside.x1), (top as f32, right), "{fit:?}");
+            assert_eq!(frame.undo(inside), whole, "{fit:?}");
         }
     }
 

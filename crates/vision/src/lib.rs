@@ -1,5 +1,5 @@
 //! What both programs need to know about pictures: boxes, letterboxing, the one YOLOv3 decode, the
-//! place of a face in its head crop, decoding of picture files and the ONNX detector.
+//! place of a face in its head crop, decoding of picture files, and the detectors: any YOLOv3 as ONNX, and OpenCV's LBP cascades.
 //!
 //! Architecture invariant: plain functions on plain data. No async, no database, no store, no torch.
 
@@ -7,7 +7,9 @@ pub mod crop;
 pub mod detector;
 pub mod features;
 pub mod geometry;
+mod lbp;
 pub mod letterbox;
+pub mod model;
 pub mod picture;
 pub mod runtime;
 pub mod yolo;
@@ -15,4 +17,6 @@ pub mod yolo;
 pub use detector::{Detector, DetectorError, DetectorSettings};
 pub use features::{FeatureError, FeatureInput, FeatureNet};
 pub use geometry::{BBox, Detection, iou, nms};
-pub use letterbox::Letterbox;
+pub use lbp::LbpSettings;
+pub use letterbox::{Fit, Letterbox};
+pub use model::{ModelSettings, Provider};

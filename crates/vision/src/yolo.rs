@@ -1,59 +1,149 @@
-//! The decode of raw YOLOv3 heads; the only one in the project.
+//! The decode of YOLOv3 heads; the only one in the project.
+
+use serde::{Deserialize, Serialize};
 
 use crate::geometry::{BBox, Detection};
 
 /// Numbers a prediction has beside its class scores: x, y, width, height, objectness.
-const BOX_FIELDS: usize = 5;
+pub const BOX_FIELDS: usize = 5;
+
+/// How the numbers of a scale lie in memory; A anchors of F = 5 + classes fields, H rows, W columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeadLayout {
+    /// [N, A * F, H, W], as Darknet and PyTorch have it.
+    #[default]
+    Nchw,
+    /// [N, H, W, A * F], as Keras has it.
+    Nhwc,
+    /// [N, A, H, W, F].
+    Nahwf,
+    /// [N, A, F, H, W].
+    Nafhw,
+    /// [N, H, W, A, F].
+    Nhwaf,
+}
+
+/// Numbers between two neighbours along each axis.
+#[derive(Clone, Copy)]
+struct Steps {
+    anchor: usize,
+    field: usize,
+    row: usize,
+    column: usize,
+}
+
+impl HeadLayout {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Nchw, Self::Nhwc, Self::Nahwf, Self::Nafhw, Self::Nhwaf];
+
+    fn steps(self, anchors: usize, fields: usize, rows: usize, columns: usize) -> Steps {
+        let cells = rows * columns;
+        let (anchor, field, row, column) = match self {
+            Self::Nchw | Self::Nafhw => (fields * cells, cells, columns, 1),
+            Self::Nhwc | Self::Nhwaf => (fields, 1, columns * anchors * fields, anchors * fields),
+            Self::Nahwf => (cells * fields, 1, columns * fields, fields),
+        };
+        Steps {
+            anchor,
+            field,
+            row,
+            column,
+        }
+    }
+}
 
 /// The raw answer of one scale for one picture.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     /// Input pixels a cell.
     pub stride: u32,
-    /// The three anchors of this scale, (width, height) in input pixels.
-    pub anchors: [(f32, f32); 3],
-    /// Logits, row-major [3 * (5 + classes), rows, columns]; an anchor's channels are
-    /// tx, ty, tw, th, objectness, then one logit a class.
+    /// The anchors of this scale, (width, height) in input pixels.
+    pub anchors: &'a [(f32, f32)],
+    /// Logits in the order of `layout`; an anchor's fields are tx, ty, tw, th, objectness, then one
+    /// logit a class.
     pub logits: &'a [f32],
     /// Cells downwards.
     pub rows: usize,
     /// Cells across.
     pub columns: usize,
+    /// How `logits` lie.
+    pub layout: HeadLayout,
+    /// How far a centre may leave its cell (YOLOv4's scale_x_y); 1 in YOLOv3.
+    pub scale_x_y: f32,
 }
 
 /// All boxes whose score reaches `floor`, in input pixels, without suppression.
 ///
 /// As in the YOLOv3 paper (Redmon and Farhadi 2018): the centre is (sigmoid(t) + cell) * stride,
-/// the size exp(t) * anchor, the score sigmoid(objectness) * sigmoid(class), of the best class.
-pub fn decode(heads: &[Head<'_>], floor: f32) -> Vec<Detection> {
+/// the size exp(t) * anchor, the score sigmoid(objectness) * sigmoid(class), of the best class among
+/// `classes`, numbers from 0; of all where that is `None`.
+pub fn decode(heads: &[Head<'_>], classes: Option<&[usize]>, floor: f32) -> Vec<Detection> {
     let mut found = Vec::new();
     // sigmoid(objectness) bounds the score from above: most cells end at this comparison.
     let logit_floor = (floor / (1.0 - floor)).ln();
     for head in heads {
         let cells = head.rows * head.columns;
-        let channels = head.logits.len() / (3 * cells);
-        for (anchor, channel) in head.anchors.iter().zip(head.logits.chunks_exact(channels * cells)) {
-            let field = |index: usize, cell: usize| channel[index * cells + cell];
-            for cell in (0..cells).filter(|cell| field(4, *cell) >= logit_floor) {
-                let class = (BOX_FIELDS..channels)
-                    .map(|index| field(index, cell))
-                    .fold(f32::MIN, f32::max);
-                let score = sigmoid(field(4, cell)) * sigmoid(class);
-                if score < floor {
-                    continue;
+        let fields = head.logits.len() / (head.anchors.len() * cells).max(1);
+        if fields <= BOX_FIELDS {
+            continue;
+        }
+        let steps = head.layout.steps(head.anchors.len(), fields, head.rows, head.columns);
+        for (number, anchor) in head.anchors.iter().enumerate() {
+            for row in 0..head.rows {
+                let line = number * steps.anchor + row * steps.row;
+                for column in 0..head.columns {
+                    let at = line + column * steps.column;
+                    if head.logits[at + 4 * steps.field] >= logit_floor {
+                        let score = score(head, at, steps.field, fields, classes);
+                        // A score that is no number fails this too.
+                        if score >= floor {
+                            let bbox = bbox(head, at, steps.field, (column, row), *anchor);
+                            found.push(Detection { bbox, score });
+                        }
+                    }
                 }
-                let stride = head.stride as f32;
-                let x = (sigmoid(field(0, cell)) + (cell % head.columns) as f32) * stride;
-                let y = (sigmoid(field(1, cell)) + (cell / head.columns) as f32) * stride;
-                let (width, height) = (field(2, cell).exp() * anchor.0, field(3, cell).exp() * anchor.1);
-                found.push(Detection {
-                    bbox: BBox::from_centre(x, y, width, height),
-                    score,
-                });
             }
         }
     }
     found
+}
+
+fn score(head: &Head<'_>, at: usize, step: usize, fields: usize, classes: Option<&[usize]>) -> f32 {
+    let logit = |class: usize| head.logits[at + (BOX_FIELDS + class) * step];
+    let best = match classes {
+        Some(kept) => kept.iter().map(|class| logit(*class)).fold(f32::MIN, f32::max),
+        None => (0..fields - BOX_FIELDS).map(logit).fold(f32::MIN, f32::max),
+    };
+    sigmoid(head.logits[at + 4 * step]) * sigmoid(best)
+}
+
+fn bbox(head: &Head<'_>, at: usize, step: usize, cell: (usize, usize), anchor: (f32, f32)) -> BBox {
+    let field = |index: usize| head.logits[at + index * step];
+    let stride = head.stride as f32;
+    let place = |logit: f32| (sigmoid(logit) - 0.5) * head.scale_x_y + 0.5;
+    let x = (place(field(0)) + cell.0 as f32) * stride;
+    let y = (place(field(1)) + cell.1 as f32) * stride;
+    BBox::from_centre(x, y, field(2).exp() * anchor.0, field(3).exp() * anchor.1)
+}
+
+/// The same of predictions that were decoded within the model: rows of `fields` numbers, which are the
+/// centre's x and y, width and height in input pixels, objectness, and one probability a class.
+pub fn read_rows(rows: &[f32], fields: usize, classes: Option<&[usize]>, floor: f32) -> Vec<Detection> {
+    let decoded = rows.chunks_exact(fields).filter(|row| row[4] >= floor).map(|row| {
+        let best = match classes {
+            Some(kept) => kept
+                .iter()
+                .map(|class| row[BOX_FIELDS + class])
+                .fold(f32::MIN, f32::max),
+            None => row[BOX_FIELDS..].iter().copied().fold(f32::MIN, f32::max),
+        };
+        Detection {
+            bbox: BBox::from_centre(row[0], row[1], row[2], row[3]),
+            score: row[4] * best,
+        }
+    });
+    decoded.filter(|found| found.score >= floor).collect()
 }
 
 fn sigmoid(logit: f32) -> f32 {
@@ -64,28 +154,74 @@ fn sigmoid(logit: f32) -> f32 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn one_confident_cell_gives_its_box() {
+    const ANCHORS: [(f32, f32); 3] = [(10.0, 10.0), (20.0, 30.0), (40.0, 40.0)];
+
+    /// A scale of 2 x 3 cells with one prediction: the second anchor, row 1, column 2.
+    fn confident(layout: HeadLayout, fields: &[f32]) -> Vec<f32> {
         let (rows, columns) = (2, 3);
-        let cells = rows * columns;
-        let mut logits = vec![-20.0; 3 * 6 * cells];
-        // The second anchor, row 1, column 2.
-        let cell = columns + 2;
-        for (index, value) in [0.0, 0.0, 0.0, 2f32.ln(), 10.0, 10.0].into_iter().enumerate() {
-            logits[(6 + index) * cells + cell] = value;
+        let mut logits = vec![-20.0; 3 * fields.len() * rows * columns];
+        let steps = layout.steps(3, fields.len(), rows, columns);
+        for (index, value) in fields.iter().enumerate() {
+            logits[steps.anchor + steps.row + 2 * steps.column + index * steps.field] = *value;
         }
-        let head = Head {
+        logits
+    }
+
+    fn head(layout: HeadLayout, logits: &[f32]) -> Head<'_> {
+        Head {
             stride: 32,
-            anchors: [(10.0, 10.0), (20.0, 30.0), (40.0, 40.0)],
-            logits: &logits,
-            rows,
-            columns,
+            anchors: &ANCHORS,
+            logits,
+            rows: 2,
+            columns: 3,
+            layout,
+            scale_x_y: 1.0,
+        }
+    }
+
+    #[test]
+    fn one_confident_cell_gives_its_box_in_every_layout() {
+        for layout in HeadLayout::ALL {
+            let logits = confident(layout, &[0.0, 0.0, 0.0, 2f32.ln(), 10.0, 10.0]);
+            let found = decode(&[head(layout, &logits)], None, 0.05);
+            assert_eq!(found.len(), 1, "{layout:?}");
+            assert_eq!(found[0].bbox.centre(), (80.0, 48.0), "{layout:?}");
+            assert!((found[0].bbox.width() - 20.0).abs() < 1e-3);
+            assert!((found[0].bbox.height() - 60.0).abs() < 1e-3);
+            assert!(found[0].score > 0.999);
+        }
+    }
+
+    #[test]
+    fn the_score_is_that_of_a_class_that_is_kept() {
+        let logits = confident(HeadLayout::Nhwc, &[0.0, 0.0, 0.0, 0.0, 10.0, -1.0, 10.0]);
+        let score = |classes: Option<&[usize]>| {
+            decode(&[head(HeadLayout::Nhwc, &logits)], classes, 0.05)
+                .first()
+                .map(|found| found.score)
         };
-        let found = decode(&[head], 0.05);
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].bbox.centre(), (80.0, 48.0));
-        assert!((found[0].bbox.width() - 20.0).abs() < 1e-3);
-        assert!((found[0].bbox.height() - 60.0).abs() < 1e-3);
-        assert!(found[0].score > 0.999);
+        assert!(score(None).is_some_and(|score| score > 0.999));
+        assert!(score(Some(&[1])).is_some_and(|score| score > 0.999));
+        assert!(score(Some(&[0])).is_some_and(|score| (score - sigmoid(-1.0)).abs() < 1e-3));
+    }
+
+    #[test]
+    fn scale_x_y_lets_a_centre_leave_its_cell() {
+        let logits = confident(HeadLayout::Nchw, &[20.0, -20.0, 0.0, 0.0, 10.0, 10.0]);
+        let wide = Head {
+            scale_x_y: 1.5,
+            ..head(HeadLayout::Nchw, &logits)
+        };
+        let (x, y) = decode(&[wide], None, 0.05)[0].bbox.centre();
+        // (1 * 1.5 - .25 + 2) * 32 and (0 - .25 + 1) * 32.
+        assert!((x - 104.0).abs() < 1e-3 && (y - 24.0).abs() < 1e-3, "{x} {y}");
+    }
+
+    #[test]
+    fn numbers_that_are_none_give_no_box() {
+        let logits = confident(HeadLayout::Nchw, &[f32::NAN, 0.0, 200.0, 0.0, 10.0, f32::NAN]);
+        let found = decode(&[head(HeadLayout::Nchw, &logits)], None, 0.05);
+        assert!(crate::nms(found, 0.4).is_empty());
+        assert!(read_rows(&[1.0, 1.0, 2.0, 2.0, f32::NAN, 0.9], 6, None, 0.05).is_empty());
     }
 }

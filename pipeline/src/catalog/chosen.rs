@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use super::Catalog;
 use super::binds::Binds;
 use super::detections::GIVEN;
+use super::splits::Groups;
 use super::verdicts::DUPLICATE;
 use crate::digests::Digests;
 use crate::selection::Selection;
@@ -21,6 +22,10 @@ pub struct Chosen {
     pub row: ManifestRow,
     /// The post's number, for the order of posts of one second.
     pub number: i64,
+    /// Whether it was kept by hand.
+    pub kept: bool,
+    /// Whether an earlier version has it in another split than its group's oldest head.
+    pub straddles: bool,
 }
 
 /// Current heads: of the current detector and crop rule, and imported ones. A picture that was
@@ -37,8 +42,8 @@ pub(super) fn current(digests: &Digests, binds: &mut Binds) -> String {
 const JOINS: &str = "JOIN verdicts AS v ON v.image = h.image AND v.detector = h.detector AND v.ordinal = h.ordinal \
                      AND v.crop = h.crop";
 
-/// Every selected head that passed, with its split: the stored one, else what `draw` says for its
-/// duplicate group.
+/// Every selected head that passed, with its group's split: that of the oldest head which has one,
+/// else what `draw` says for the group.
 ///
 /// # Errors
 /// Where the database refuses.
@@ -48,6 +53,7 @@ pub async fn load(
     digests: &Digests,
     draw: impl Fn(&str) -> Split,
 ) -> anyhow::Result<Vec<Chosen>> {
+    let groups = Groups::load(catalog).await?;
     let mut binds = Binds::default();
     let current = current(digests, &mut binds);
     let (policy, duplicate) = (binds.text(&digests.policy), binds.text(DUPLICATE));
@@ -55,7 +61,7 @@ pub async fn load(
     let sql = format!(
         "SELECT p.source, p.post, p.number, f.page, h.ordinal, p.artist, p.page_url, p.source_url, p.rating, p.tags, \
          p.likes, p.views, p.created_at, h.image, i.width AS image_width, i.height AS image_height, h.detector, \
-         a.x0, a.y0, a.x1, a.y1, a.score, h.head, h.pixels, h.side, h.sharpness, s.split FROM heads AS h {JOINS} \
+         a.x0, a.y0, a.x1, a.y1, a.score, h.head, h.pixels, h.side, h.sharpness, h.perceptual, v.kept, s.split FROM heads AS h {JOINS} \
          JOIN faces AS a ON a.image = h.image AND a.detector = h.detector AND a.ordinal = h.ordinal \
          JOIN images AS i ON i.image = h.image \
          JOIN files AS f ON f.image = h.image AND f.outcome = 'stored' \
@@ -66,14 +72,16 @@ pub async fn load(
     let rows = binds.fetch_rows(sql, catalog.pool()).await;
     let rows = rows.context("cannot read the accepted heads")?;
     rows.iter()
-        .map(|row| from_row(row, &draw).context("cannot read an accepted head"))
+        .map(|row| from_row(row, &groups, &draw).context("cannot read an accepted head"))
         .collect()
 }
 
-fn from_row(row: &AnyRow, draw: impl Fn(&str) -> Split) -> Result<Chosen, sqlx::Error> {
+fn from_row(row: &AnyRow, groups: &Groups, draw: impl Fn(&str) -> Split) -> Result<Chosen, sqlx::Error> {
     let pixels: String = row.try_get("pixels")?;
     let stored: Option<String> = row.try_get("split")?;
-    let split = stored.as_deref().and_then(Split::parse);
+    let stored = stored.as_deref().and_then(Split::parse);
+    let group = groups.of(&pixels).to_string();
+    let split = groups.split(&group).or(stored).unwrap_or_else(|| draw(&group));
     let tags: String = row.try_get("tags")?;
     let manifest_row = ManifestRow {
         source: row.try_get("source")?,
@@ -100,13 +108,16 @@ fn from_row(row: &AnyRow, draw: impl Fn(&str) -> Split) -> Result<Chosen, sqlx::
         head: row.try_get("head")?,
         side: row.try_get("side")?,
         sharpness: row.try_get("sharpness")?,
-        split: split.unwrap_or_else(|| draw(&pixels)),
-        duplicate_group: pixels.clone(),
+        split,
+        duplicate_group: group,
+        perceptual: Some(row.try_get::<String, _>("perceptual")?).filter(|hash| !hash.is_empty()),
         pixels,
     };
     Ok(Chosen {
         row: manifest_row,
         number: row.try_get("number")?,
+        kept: row.try_get::<i64, _>("kept")? == 1,
+        straddles: stored.is_some_and(|stored| stored != split),
     })
 }
 

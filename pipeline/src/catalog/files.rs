@@ -1,12 +1,37 @@
 //! What became of each post's file, and which still wait.
 
-use anyhow::Context;
-use sqlx::{AssertSqlSafe, Row};
+/// The row `f` speaks of the file that the post `p` shows now.
+macro_rules! same_file {
+    ($f:literal, $p:literal) => {
+        concat!(
+            "COALESCE(",
+            $f,
+            ".md5, '') = COALESCE(",
+            $p,
+            ".md5, '') AND (",
+            $p,
+            ".md5 IS NOT NULL \
+             OR COALESCE(",
+            $f,
+            ".updated_at, 0) >= COALESCE(",
+            $p,
+            ".updated_at, 0))"
+        )
+    };
+}
 
-use super::posts::{self, Post};
-use super::selection::conditions;
-use super::{Catalog, Write, now, replaced};
-use crate::selection::Selection;
+mod record;
+mod waiting;
+
+use anyhow::Context;
+use sqlx::Row;
+
+use super::posts::Post;
+use super::{Catalog, now};
+
+pub(super) use record::places;
+pub use record::{record, record_all};
+pub use waiting::{Pending, Window, count_pending, pending};
 
 /// The result of the last attempt at a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,115 +103,6 @@ impl File {
     }
 }
 
-/// A post whose file waits.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pending {
-    /// The post.
-    pub post: Post,
-    /// The picture in the store that has the MD5 the post names, if there is one: the file need
-    /// not be fetched.
-    pub known_image: Option<String>,
-}
-
-/// The row `f` speaks of the file that the post `p` shows now.
-macro_rules! same_file {
-    ($f:literal, $p:literal) => {
-        concat!(
-            "COALESCE(",
-            $f,
-            ".md5, '') = COALESCE(",
-            $p,
-            ".md5, '') AND (",
-            $p,
-            ".md5 IS NOT NULL \
-             OR COALESCE(",
-            $f,
-            ".updated_at, 0) >= COALESCE(",
-            $p,
-            ".updated_at, 0))"
-        )
-    };
-}
-
-/// Writes the outcome of an attempt, and whether the post still waits. Attempts at the same file are
-/// counted, but for those that failed by the host.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn record(write: &mut Write, file: &File) -> anyhow::Result<()> {
-    let failed = || format!("cannot record the file of post {} of {}", file.post, file.source);
-    record_row(write, file).await.with_context(failed)?;
-    if !matches!(file.outcome, Outcome::Failed { .. }) {
-        settle(write, file).await.with_context(failed)?;
-    }
-    Ok(())
-}
-
-async fn record_row(write: &mut Write, file: &File) -> Result<(), sqlx::Error> {
-    let (word, image, reason, detail) = match &file.outcome {
-        Outcome::Stored(image) => ("stored", Some(image.as_str()), None, None),
-        Outcome::Failed { reason, detail } => ("failed", None, Some(*reason), Some(detail.as_str())),
-        Outcome::Refused { reason, detail } => ("refused", None, Some(*reason), Some(detail.as_str())),
-    };
-    replaced::record(write, &file.source, &file.post, file.page, image).await?;
-    const SQL: &str = concat!(
-        "INSERT INTO files (source, post, page, image, md5, outcome, reason, detail, attempts, recorded_at, variant, \
-         etag, last_modified, robots, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $15, $9, $10, $11, $12, $13, $14) \
-         ON CONFLICT (source, post, page) DO UPDATE SET image = excluded.image, md5 = excluded.md5, \
-         outcome = excluded.outcome, reason = excluded.reason, detail = excluded.detail, \
-         attempts = CASE WHEN ",
-        same_file!("files", "excluded"),
-        " THEN files.attempts + excluded.attempts ELSE excluded.attempts END, recorded_at = excluded.recorded_at, variant = excluded.variant, \
-         etag = excluded.etag, last_modified = excluded.last_modified, robots = excluded.robots, \
-         updated_at = excluded.updated_at"
-    );
-    sqlx::query(SQL)
-        .bind(&file.source)
-        .bind(&file.post)
-        .bind(file.page)
-        .bind(image)
-        .bind(file.md5.as_deref())
-        .bind(word)
-        .bind(reason)
-        .bind(detail)
-        .bind(file.recorded_at)
-        .bind(file.variant)
-        .bind(file.etag.as_deref())
-        .bind(file.last_modified.as_deref())
-        .bind(file.robots.as_deref())
-        .bind(file.updated_at)
-        .bind(i64::from(counts(&file.outcome)))
-        .execute(write.connection())
-        .await?;
-    Ok(())
-}
-
-/// Whether an attempt counts against the file. A host that is down for a week must not cost each file
-/// that was asked for meanwhile its last attempt.
-fn counts(outcome: &Outcome) -> bool {
-    let of_host = ["unreachable", "timeout", "no-answer", "busy", "http-403"];
-    !matches!(outcome, Outcome::Failed { reason, .. } if of_host.contains(reason))
-}
-
-/// Takes the mark from a post all of whose files are stored or refused.
-async fn settle(write: &mut Write, file: &File) -> Result<(), sqlx::Error> {
-    const SQL: &str = concat!(
-        "UPDATE posts SET waiting = 0 WHERE source = $1 AND post = $2 AND waiting = 1 \
-         AND (SELECT COUNT(*) FROM files AS f WHERE f.source = posts.source AND f.post = posts.post AND f.page < $3 \
-         AND f.outcome <> 'failed' AND ",
-        same_file!("f", "posts"),
-        ") >= $3"
-    );
-    sqlx::query(SQL)
-        .bind(&file.source)
-        .bind(&file.post)
-        .bind(file.pages)
-        .execute(write.connection())
-        .await?;
-    Ok(())
-}
-
 /// What an earlier attempt at a file left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Earlier {
@@ -238,94 +154,4 @@ pub async fn of_post(catalog: &Catalog, source: &str, post: &str) -> anyhow::Res
         })
     });
     earlier.collect()
-}
-
-/// Where to look for waiting files.
-#[derive(Clone, Copy, Debug)]
-pub struct Window {
-    /// Post numbers from this one on.
-    pub from: i64,
-    /// Post numbers below this one.
-    pub below: i64,
-    /// At most so many, the highest post numbers first.
-    pub limit: i64,
-}
-
-impl Window {
-    /// All posts below a number.
-    pub fn below(below: i64) -> Self {
-        Self {
-            from: 0,
-            below,
-            limit: i64::MAX,
-        }
-    }
-}
-
-/// Posts that wait and were not yet tried `$3` times in vain; `$1` and `$2` bound their numbers. The
-/// mark is written out, since only then the databases take the index of the few that wait.
-const WAITING: &str = concat!(
-    "FROM posts AS p WHERE p.waiting = 1 AND p.number >= $1 AND p.number < $2 \
-     AND NOT EXISTS (SELECT 1 FROM files AS f WHERE f.source = p.source AND f.post = p.post \
-     AND f.outcome = 'failed' AND f.attempts >= $3 AND ",
-    same_file!("f", "p"),
-    ")"
-);
-
-/// Selected posts whose file was never tried, failed fewer than `attempts` times, or is another one
-/// now; from the highest post number down.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn pending(
-    catalog: &Catalog,
-    selection: &Selection,
-    attempts: i64,
-    window: Window,
-) -> anyhow::Result<Vec<Pending>> {
-    let conditions = conditions(selection, 5);
-    let sql = format!(
-        "SELECT p.*, (SELECT MIN(i.image) FROM images AS i WHERE i.md5 = p.md5) AS known_image \
-         {WAITING} AND {} ORDER BY p.number DESC LIMIT $4",
-        conditions.sql
-    );
-    let query = sqlx::query(AssertSqlSafe(sql))
-        .bind(window.from)
-        .bind(window.below)
-        .bind(attempts)
-        .bind(window.limit);
-    let rows = conditions.bind(query).fetch_all(catalog.pool()).await;
-    let rows = rows.context("cannot read which pictures wait")?;
-    let pending = rows.iter().map(|row| {
-        Ok(Pending {
-            post: posts::from_row(row)?,
-            known_image: row.try_get("known_image")?,
-        })
-    });
-    pending.collect()
-}
-
-/// How many [`pending`] would give.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn count_pending(
-    catalog: &Catalog,
-    selection: &Selection,
-    attempts: i64,
-    window: Window,
-) -> anyhow::Result<u64> {
-    let conditions = conditions(selection, 5);
-    let sql = format!(
-        "SELECT COUNT(*) AS waiting FROM (SELECT p.post {WAITING} AND {} LIMIT $4) AS found",
-        conditions.sql
-    );
-    let query = sqlx::query(AssertSqlSafe(sql))
-        .bind(window.from)
-        .bind(window.below)
-        .bind(attempts)
-        .bind(window.limit);
-    let row = conditions.bind(query).fetch_one(catalog.pool()).await;
-    let row = row.context("cannot count which pictures wait")?;
-    Ok(row.try_get::<i64, _>("waiting")?.unsigned_abs())
 }

@@ -2,8 +2,9 @@
 
 use anyhow::Context;
 
-use super::{Write, now};
-use crate::head::StoredHead;
+use super::binds::Binds;
+use super::{Catalog, Write, now};
+use crate::head::{Measures, StoredHead, measures};
 
 /// One head of one face.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +29,8 @@ pub async fn record(write: &mut Write, image: &str, detector: &str, heads: &[Hea
     for head in heads {
         sqlx::query(
             "INSERT INTO heads (image, detector, ordinal, crop, head, pixels, side, native_side, inside, \
-             sharpness, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+             sharpness, measures, perceptual, colour, contrast, crossings, recorded_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
              ON CONFLICT (image, detector, ordinal, crop) DO NOTHING",
         )
         .bind(image)
@@ -41,10 +43,62 @@ pub async fn record(write: &mut Write, image: &str, detector: &str, heads: &[Hea
         .bind(head.native_side)
         .bind(head.inside)
         .bind(head.head.sharpness)
+        .bind(measures::VERSION)
+        .bind(&head.head.measures.perceptual)
+        .bind(head.head.measures.colour)
+        .bind(head.head.measures.contrast)
+        .bind(head.head.measures.crossings)
         .bind(now())
         .execute(write.connection())
         .await
         .with_context(|| format!("cannot record a head of {image}"))?;
     }
+    Ok(())
+}
+
+/// Heads whose measures are of an older way of measuring, by their file's hash, after `last`.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn unmeasured(catalog: &Catalog, last: &str, limit: i64) -> anyhow::Result<Vec<String>> {
+    let sql = "SELECT DISTINCT head FROM heads WHERE measures < $1 AND head > $2 ORDER BY head LIMIT $3";
+    let query = sqlx::query_as::<_, (String,)>(sql)
+        .bind(measures::VERSION)
+        .bind(last)
+        .bind(limit);
+    let rows = query.fetch_all(catalog.pool()).await;
+    let rows = rows.context("cannot read which heads are not measured")?;
+    Ok(rows.into_iter().map(|(head,)| head).collect())
+}
+
+/// How many heads those are.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn count_unmeasured(catalog: &Catalog) -> anyhow::Result<u64> {
+    let mut binds = Binds::default();
+    let version = binds.number(measures::VERSION);
+    let sql = format!("SELECT COUNT(DISTINCT head) FROM heads WHERE measures < {version}");
+    let count = binds.count(sql, catalog.pool()).await;
+    count.context("cannot count the heads that are not measured")
+}
+
+/// Records the measures of a head that was cut before they were taken.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn measure(write: &mut Write, head: &str, measured: &Measures) -> anyhow::Result<()> {
+    sqlx::query(
+        "UPDATE heads SET measures = $1, perceptual = $2, colour = $3, contrast = $4, crossings = $5 WHERE head = $6",
+    )
+    .bind(measures::VERSION)
+    .bind(&measured.perceptual)
+    .bind(measured.colour)
+    .bind(measured.contrast)
+    .bind(measured.crossings)
+    .bind(head)
+    .execute(write.connection())
+    .await
+    .with_context(|| format!("cannot record the measures of {head}"))?;
     Ok(())
 }

@@ -1,9 +1,14 @@
 //! Verified pictures in the store.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::Context;
+use sqlx::AssertSqlSafe;
 use vision::picture::Format;
 
 use super::Write;
+use super::files::places;
+use super::posts::ROWS_AT_ONCE;
 
 /// One row of `images`.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,20 +54,44 @@ pub fn parse_format(word: &str) -> anyhow::Result<Format> {
 /// # Errors
 /// Where the database refuses.
 pub async fn record(write: &mut Write, image: &Image) -> anyhow::Result<bool> {
-    let result = sqlx::query(
-        "INSERT INTO images (image, format, bytes, width, height, md5, stored_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (image) DO UPDATE SET dropped_at = NULL \
-         WHERE images.dropped_at IS NOT NULL",
-    )
-    .bind(&image.image)
-    .bind(format_word(image.format))
-    .bind(image.bytes)
-    .bind(image.width)
-    .bind(image.height)
-    .bind(&image.md5)
-    .bind(image.stored_at)
-    .execute(write.connection())
-    .await
-    .with_context(|| format!("cannot record picture {}", image.image))?;
-    Ok(result.rows_affected() > 0)
+    Ok(!record_all(write, [image]).await?.is_empty())
+}
+
+/// Writes pictures whose bytes are in the store; gives the names of those that are new, or were
+/// dropped before.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn record_all<'image>(
+    write: &mut Write,
+    images: impl IntoIterator<Item = &'image Image>,
+) -> anyhow::Result<BTreeSet<String>> {
+    let images: BTreeMap<&str, &Image> = images.into_iter().map(|image| (image.image.as_str(), image)).collect();
+    let images: Vec<&Image> = images.into_values().collect();
+    let mut new = BTreeSet::new();
+    for rows in images.chunks(ROWS_AT_ONCE) {
+        let sql = format!(
+            "INSERT INTO images (image, format, bytes, width, height, md5, stored_at) VALUES {} \
+             ON CONFLICT (image) DO UPDATE SET dropped_at = NULL WHERE images.dropped_at IS NOT NULL RETURNING image",
+            places(rows.len(), 7)
+        );
+        let query = rows
+            .iter()
+            .fold(sqlx::query_scalar(AssertSqlSafe(sql)), |query, image| {
+                query
+                    .bind(&image.image)
+                    .bind(format_word(image.format))
+                    .bind(image.bytes)
+                    .bind(image.width)
+                    .bind(image.height)
+                    .bind(&image.md5)
+                    .bind(image.stored_at)
+            });
+        let found: Vec<String> = query.fetch_all(write.connection()).await.with_context(|| match rows {
+            [image] => format!("cannot record picture {}", image.image),
+            _ => format!("cannot record {} pictures", rows.len()),
+        })?;
+        new.extend(found);
+    }
+    Ok(new)
 }

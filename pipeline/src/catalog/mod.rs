@@ -7,10 +7,13 @@
 
 mod binds;
 
+pub mod candidates;
 pub mod chosen;
 pub mod cursors;
+pub mod decisions;
 pub mod denied;
 pub mod detections;
+pub mod explain;
 pub mod failures;
 pub mod files;
 pub mod heads;
@@ -18,8 +21,10 @@ pub mod images;
 pub mod imports;
 pub mod known;
 pub mod likes;
+pub mod looks;
 pub mod originals;
 pub mod posts;
+pub mod prints;
 pub mod purge;
 pub mod removals;
 mod replaced;

@@ -10,6 +10,7 @@ use super::Catalog;
 use super::binds::Binds;
 use crate::selection::Selection;
 
+pub(super) use record::ROWS_AT_ONCE;
 pub use record::{record, record_all};
 
 /// Whether a post stands at its site.

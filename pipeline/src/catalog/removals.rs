@@ -8,7 +8,7 @@ use dataset::Key;
 use super::binds::Binds;
 use super::denied::{self, Entry};
 use super::purge::{AT_ONCE, GonePicture, PostKey, by_source};
-use super::{Catalog, Write, verdicts};
+use super::{Catalog, Write, prints, verdicts};
 
 /// What one purge takes.
 #[derive(Clone, Debug, Default)]
@@ -54,10 +54,16 @@ pub async fn record(write: &mut Write, gone: &Gone) -> anyhow::Result<()> {
             take_posts(write, source, some).await.context("cannot remove posts")?;
         }
     }
-    let touched: Vec<String> = touched.into_iter().collect();
-    verdicts::settle_again(write, &touched)
+    take_heads(write, &gone.heads)
         .await
-        .context("cannot settle duplicates")
+        .context("cannot remove what is known of heads")?;
+    let pixels: Vec<&str> = touched.iter().map(String::as_str).collect();
+    let groups = prints::take_lost(write, &pixels).await;
+    verdicts::settle_groups(
+        write,
+        &groups.context("cannot take heads out of the index of near-duplicates")?,
+    )
+    .await
 }
 
 async fn deny(write: &mut Write, gone: &Gone) -> anyhow::Result<()> {
@@ -80,7 +86,7 @@ async fn deny(write: &mut Write, gone: &Gone) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Takes pictures with all that was found in them; gives the duplicate groups that lost a head.
+/// Takes pictures with all that was found in them; gives the pixel hashes of their heads.
 async fn take_pictures(write: &mut Write, images: &[&str]) -> Result<Vec<String>, sqlx::Error> {
     let mut binds = Binds::default();
     let sql = format!(
@@ -88,12 +94,33 @@ async fn take_pictures(write: &mut Write, images: &[&str]) -> Result<Vec<String>
         binds.texts(images)
     );
     let groups: Vec<(String,)> = binds.fetch(sql, write.connection()).await?;
-    for table in ["verdicts", "heads", "faces", "detections", "replaced", "images"] {
+    for table in [
+        "decisions",
+        "verdicts",
+        "heads",
+        "faces",
+        "detections",
+        "replaced",
+        "images",
+    ] {
         let mut binds = Binds::default();
         let sql = format!("DELETE FROM {table} WHERE image IN ({})", binds.texts(images));
         binds.fetch_rows(sql, write.connection()).await?;
     }
     Ok(groups.into_iter().map(|(pixels,)| pixels).collect())
+}
+
+/// Takes what networks and hands said of heads.
+async fn take_heads(write: &mut Write, heads: &BTreeSet<String>) -> Result<(), sqlx::Error> {
+    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+    for some in heads.chunks(AT_ONCE) {
+        for table in ["looks", "styles", "decisions"] {
+            let mut binds = Binds::default();
+            let sql = format!("DELETE FROM {table} WHERE head IN ({})", binds.texts(some));
+            binds.fetch_rows(sql, write.connection()).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn take_posts(write: &mut Write, source: &str, posts: &[&str]) -> Result<(), sqlx::Error> {

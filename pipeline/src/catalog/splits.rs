@@ -1,20 +1,97 @@
-//! The split of each duplicate group, drawn once and kept for ever.
+//! The split of each head that a version has had, by its pixels, kept for ever; and through the oldest
+//! such head that of its duplicate group.
+
+use std::collections::HashMap;
 
 use anyhow::Context;
 use dataset::Split;
+use sqlx::AssertSqlSafe;
 
-use super::Write;
+use super::{Catalog, Write};
 
-/// Fixes a group's split; one that is there stays.
+/// Rows of one statement, as for posts.
+const ROWS_AT_ONCE: usize = 10;
+
+/// Fixes the splits of heads, by pixel hash; those that are there stay.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn record(write: &mut Write, group: &str, split: Split) -> anyhow::Result<()> {
-    sqlx::query("INSERT INTO splits (duplicate_group, split) VALUES ($1, $2) ON CONFLICT (duplicate_group) DO NOTHING")
-        .bind(group)
-        .bind(split.as_str())
-        .execute(write.connection())
-        .await
-        .context("cannot record a split")?;
+pub async fn record(write: &mut Write, splits: &[(&str, Split)]) -> anyhow::Result<()> {
+    for rows in splits.chunks(ROWS_AT_ONCE) {
+        let places: Vec<String> = (0..rows.len())
+            .map(|row| format!("(${}, ${})", row * 2 + 1, row * 2 + 2))
+            .collect();
+        let sql = format!(
+            "INSERT INTO splits (duplicate_group, split) VALUES {} ON CONFLICT (duplicate_group) DO NOTHING",
+            places.join(", ")
+        );
+        let query = rows
+            .iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, (pixels, split)| {
+                query.bind(*pixels).bind(split.as_str())
+            });
+        let recorded = query.execute(write.connection()).await;
+        recorded.context("cannot record splits")?;
+    }
     Ok(())
+}
+
+/// Groups of several different heads.
+const SHARED: &str = "(SELECT duplicate_group FROM prints GROUP BY duplicate_group HAVING COUNT(*) > 1) AS shared \
+                      JOIN prints AS g ON g.duplicate_group = shared.duplicate_group";
+
+/// What is known of duplicate groups.
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    /// The group of each head that has near-duplicates, by pixel hash.
+    of: HashMap<String, String>,
+    /// The split of such a group, where a head of it has one.
+    splits: HashMap<String, Split>,
+}
+
+impl Groups {
+    /// Reads them. Heads without near-duplicates, nearly all, need no room.
+    ///
+    /// # Errors
+    /// Where the database refuses.
+    pub async fn load(catalog: &Catalog) -> anyhow::Result<Self> {
+        const CANNOT: &str = "cannot read the groups of near-duplicates";
+        let sql = format!("SELECT g.pixels, g.duplicate_group FROM {SHARED}");
+        let of: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(sql))
+            .fetch_all(catalog.pool())
+            .await
+            .context(CANNOT)?;
+        // The oldest head is the one whose picture was uploaded first, wherever that was.
+        let sql = format!(
+            "SELECT g.duplicate_group, s.split, COALESCE((SELECT MIN(p.created_at) FROM heads AS h \
+             JOIN files AS f ON f.image = h.image AND f.outcome = 'stored' \
+             JOIN posts AS p ON p.source = f.source AND p.post = f.post WHERE h.pixels = g.pixels), {}) AS age \
+             FROM {SHARED} JOIN splits AS s ON s.duplicate_group = g.pixels ORDER BY g.duplicate_group, age, g.pixels",
+            i64::MAX
+        );
+        let rows: Vec<(String, String, i64)> = sqlx::query_as(AssertSqlSafe(sql))
+            .fetch_all(catalog.pool())
+            .await
+            .context(CANNOT)?;
+        let mut splits = HashMap::new();
+        for (group, split, _) in rows {
+            if let Some(split) = Split::parse(&split) {
+                splits.entry(group).or_insert(split);
+            }
+        }
+        Ok(Self {
+            of: of.into_iter().collect(),
+            splits,
+        })
+    }
+
+    /// The group of a head.
+    pub fn of<'name>(&'name self, pixels: &'name str) -> &'name str {
+        self.of.get(pixels).map_or(pixels, String::as_str)
+    }
+
+    /// The split of a group of several heads that one of them has fixed.
+    pub fn split(&self, group: &str) -> Option<Split> {
+        self.splits.get(group).copied()
+    }
 }

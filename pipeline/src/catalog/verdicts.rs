@@ -1,26 +1,47 @@
 //! The curated dataset table: one row a head and policy, accepted or why not.
+//!
+//! A verdict about a single head is recorded once; those about a set ([`SET_REASONS`]) are found anew
+//! whenever the set changes, from what is in the tables alone: any order of events ends the same.
 
-use std::collections::BTreeMap;
+mod caps;
+mod settle;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use sqlx::AssertSqlSafe;
 
 use super::binds::Binds;
+use super::purge::AT_ONCE;
 use super::{Catalog, Write};
+use crate::digests::Digests;
 
-/// The reason of a head that has a better one with equal pixels. Unlike every other it is a verdict
-/// about a set, so it is found anew whenever the set grows.
+pub use caps::{Caps, apply_caps};
+pub use settle::{duplicates_among, settle_groups};
+
+/// The reason of a head that has a better one which looks the same.
 pub const DUPLICATE: &str = "duplicate";
+/// The reason of a head above the number allowed of one picture.
+pub const PER_PICTURE: &str = "per-picture";
+/// The reason of a head above the number allowed of one artist.
+pub const PER_ARTIST: &str = "per-artist";
 
-/// Placeholders in one statement; both databases allow far more.
-const BINDS_AT_ONCE: usize = 500;
+/// The reasons that speak of a set of heads: all of these passed the filters of single heads.
+pub const SET_REASONS: [&str; 3] = [DUPLICATE, PER_PICTURE, PER_ARTIST];
+
+/// Rows of one statement, as for posts.
+const ROWS_AT_ONCE: usize = 10;
 
 /// The face of `heads AS h`.
 const JOIN_FACES: &str = "JOIN faces AS a ON a.image = h.image AND a.detector = h.detector AND a.ordinal = h.ordinal";
 
-/// `heads AS h` has no verdict under the policy `$1`.
-const UNJUDGED: &str = "NOT EXISTS (SELECT 1 FROM verdicts AS v WHERE v.image = h.image AND v.detector = h.detector \
-                        AND v.ordinal = h.ordinal AND v.crop = h.crop AND v.policy = $1)";
+/// The verdict on `heads AS h`.
+const JOIN_VERDICTS: &str = "JOIN verdicts AS v ON v.image = h.image AND v.detector = h.detector \
+                             AND v.ordinal = h.ordinal AND v.crop = h.crop";
+
+/// How good a copy `heads AS h` of `faces AS a` is: the score, less where there are few pixels.
+/// `manifest::choose` orders by the same.
+const QUALITY: &str = "a.score * (CASE WHEN h.side < 256 THEN h.side ELSE 256 END)";
 
 /// The natural key of a head.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, sqlx::FromRow)]
@@ -35,26 +56,18 @@ pub struct HeadKey {
     pub crop: String,
 }
 
-/// A head as the filters see it.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
-pub struct Candidate {
-    /// Which head.
-    #[sqlx(flatten)]
-    pub key: HeadKey,
-    /// SHA-256 of the RGB pixels.
-    pub pixels: String,
-    /// Side of the region in the picture, in pixels.
-    pub native_side: i64,
-    /// Share of the region inside the picture.
-    pub inside: f64,
-    /// Sharpness, 0 to 1.
-    pub sharpness: f64,
-    /// Width of the face box in picture pixels.
-    pub face_width: f64,
-    /// Height of the face box.
-    pub face_height: f64,
-    /// The detector's score.
-    pub score: f64,
+impl HeadKey {
+    /// As the conditions of a statement on one row.
+    fn bind<'q>(
+        &'q self,
+        query: sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>,
+    ) -> sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments> {
+        query
+            .bind(&self.image)
+            .bind(&self.detector)
+            .bind(self.ordinal)
+            .bind(&self.crop)
+    }
 }
 
 /// Why a filter refused a head.
@@ -66,51 +79,24 @@ pub struct Rejection {
     pub detail: String,
 }
 
-/// A head of a duplicate group, for the choice of the best.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
-struct Member {
-    #[sqlx(flatten)]
-    key: HeadKey,
-    accepted: i64,
-    detail: Option<String>,
+/// What was decided of a single head.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// Which head.
+    pub key: HeadKey,
+    /// SHA-256 of its pixels.
+    pub pixels: String,
+    /// The first filter that refused it.
+    pub rejection: Option<Rejection>,
+    /// Kept by hand, and why.
+    pub kept: Option<String>,
 }
 
-/// Heads without a verdict under the policy, in key order after `last`.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn pending(catalog: &Catalog, policy: &str, last: &HeadKey, limit: i64) -> anyhow::Result<Vec<Candidate>> {
-    let sql = format!(
-        "SELECT h.image, h.detector, h.ordinal, h.crop, h.pixels, h.native_side, h.inside, h.sharpness, \
-         a.x1 - a.x0 AS face_width, a.y1 - a.y0 AS face_height, a.score FROM heads AS h {JOIN_FACES} \
-         WHERE (h.image, h.detector, h.ordinal, h.crop) > ($2, $3, $4, $5) AND {UNJUDGED} \
-         ORDER BY h.image, h.detector, h.ordinal, h.crop LIMIT $6"
-    );
-    let query = sqlx::query_as(AssertSqlSafe(sql))
-        .bind(policy)
-        .bind(&last.image)
-        .bind(&last.detector)
-        .bind(last.ordinal)
-        .bind(&last.crop)
-        .bind(limit);
-    query
-        .fetch_all(catalog.pool())
-        .await
-        .context("cannot read which heads wait for a verdict")
-}
-
-/// How many heads have no verdict under the policy.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn count_pending(catalog: &Catalog, policy: &str) -> anyhow::Result<u64> {
-    let sql = format!("SELECT COUNT(*) FROM heads AS h WHERE {UNJUDGED}");
-    let query = sqlx::query_as::<_, (i64,)>(AssertSqlSafe(sql)).bind(policy);
-    let (count,) = query
-        .fetch_one(catalog.pool())
-        .await
-        .context("cannot count the heads without a verdict")?;
-    Ok(count as u64)
+/// `heads AS h` is of the current detector and crop rule, or imported.
+pub(super) fn judged_now(digests: &Digests, binds: &mut Binds) -> String {
+    let (detector, crop) = (binds.text(&digests.detector), binds.text(&digests.crop));
+    let given = binds.text(super::detections::GIVEN);
+    format!("((h.detector = {detector} AND h.crop = {crop}) OR h.detector = {given})")
 }
 
 /// Heads of the detector and crop rule given, and imported ones, by `accepted` or the reason of
@@ -139,123 +125,82 @@ pub async fn counts(
 }
 
 /// Records verdicts about single heads and, in the same transaction, chooses anew the best of every
-/// duplicate group that got a member: whatever the order of events, the table ends the same.
+/// duplicate group that got a member.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn record(write: &mut Write, policy: &str, judged: &[(Candidate, Option<Rejection>)]) -> anyhow::Result<()> {
-    for (candidate, rejection) in judged {
-        record_one(write, policy, &candidate.key, rejection.as_ref())
+pub async fn record(write: &mut Write, policy: &str, judged: &[Judgement]) -> anyhow::Result<()> {
+    for rows in judged.chunks(ROWS_AT_ONCE) {
+        record_some(write, policy, rows)
             .await
-            .with_context(|| format!("cannot record the verdict on a head of {}", candidate.key.image))?;
+            .with_context(|| format!("cannot record the verdict on a head of {}", rows[0].key.image))?;
     }
-    let mut touched: Vec<&str> = judged.iter().map(|(candidate, _)| candidate.pixels.as_str()).collect();
-    touched.sort_unstable();
-    touched.dedup();
-    for some in touched.chunks(BINDS_AT_ONCE) {
-        for pixels in shared_pixels(write, some).await.context("cannot look for duplicates")? {
-            choose_best(write, &pixels, policy)
-                .await
-                .context("cannot settle duplicates")?;
-        }
+    let pixels: BTreeSet<&str> = judged.iter().map(|judged| judged.pixels.as_str()).collect();
+    let pixels: Vec<&str> = pixels.into_iter().collect();
+    for some in pixels.chunks(AT_ONCE) {
+        let groups = settle::shared(write, some, policy)
+            .await
+            .context("cannot look for duplicates")?;
+        settle::choose(write, &groups, policy)
+            .await
+            .context("cannot settle duplicates")?;
     }
     Ok(())
 }
 
-async fn record_one(
-    write: &mut Write,
-    policy: &str,
-    key: &HeadKey,
-    rejection: Option<&Rejection>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO verdicts (image, detector, ordinal, crop, policy, accepted, reason, detail) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (image, detector, ordinal, crop, policy) DO NOTHING",
-    )
-    .bind(&key.image)
-    .bind(&key.detector)
-    .bind(key.ordinal)
-    .bind(&key.crop)
-    .bind(policy)
-    .bind(i64::from(rejection.is_none()))
-    .bind(rejection.map(|rejection| rejection.reason))
-    .bind(rejection.map(|rejection| rejection.detail.as_str()))
-    .execute(write.connection())
-    .await?;
-    Ok(())
-}
-
-/// Those of the pixel hashes that more than one head has.
-async fn shared_pixels(write: &mut Write, some: &[&str]) -> Result<Vec<String>, sqlx::Error> {
-    let mut binds = Binds::default();
+async fn record_some(write: &mut Write, policy: &str, rows: &[Judgement]) -> Result<(), sqlx::Error> {
+    let row = |row: usize| {
+        let places: Vec<String> = (1..=9).map(|place| format!("${}", row * 9 + place)).collect();
+        format!("({})", places.join(", "))
+    };
+    let values: Vec<String> = (0..rows.len()).map(row).collect();
     let sql = format!(
-        "SELECT pixels FROM heads WHERE pixels IN ({}) GROUP BY pixels HAVING COUNT(*) > 1 ORDER BY pixels",
-        binds.texts(some)
+        "INSERT INTO verdicts (image, detector, ordinal, crop, policy, accepted, reason, detail, kept) VALUES {} \
+         ON CONFLICT (image, detector, ordinal, crop, policy) DO NOTHING",
+        values.join(", ")
     );
-    let rows: Vec<(String,)> = binds.fetch(sql, write.connection()).await?;
-    Ok(rows.into_iter().map(|(pixels,)| pixels).collect())
+    let query = rows.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, judged| {
+        let rejection = judged.rejection.as_ref();
+        let detail = rejection.map(|rejection| &rejection.detail).or(judged.kept.as_ref());
+        judged
+            .key
+            .bind(query)
+            .bind(policy)
+            .bind(i64::from(rejection.is_none()))
+            .bind(rejection.map(|rejection| rejection.reason))
+            .bind(detail)
+            .bind(i64::from(judged.kept.is_some()))
+    });
+    query.execute(write.connection()).await?;
+    Ok(())
 }
 
-/// Chooses anew the best of duplicate groups that lost a member, under every policy.
+/// Forgets the verdicts on some heads, under one policy or all, and chooses anew the best of their
+/// groups: the heads wait for another verdict.
 ///
 /// # Errors
 /// Where the database refuses.
-pub(super) async fn settle_again(write: &mut Write, groups: &[String]) -> Result<(), sqlx::Error> {
-    let policies: Vec<(String,)> = sqlx::query_as("SELECT DISTINCT policy FROM verdicts ORDER BY policy")
-        .fetch_all(write.connection())
-        .await?;
-    for pixels in groups {
-        for (policy,) in &policies {
-            choose_best(write, pixels, policy).await?;
+pub async fn forget(write: &mut Write, heads: &[HeadKey], policy: Option<&str>) -> anyhow::Result<()> {
+    let mut groups = BTreeSet::new();
+    for key in heads {
+        let of_policy = if policy.is_some() { " AND policy = $5" } else { "" };
+        let sql = format!(
+            "DELETE FROM verdicts WHERE image = $1 AND detector = $2 AND ordinal = $3 AND crop = $4{of_policy}"
+        );
+        let mut query = key.bind(sqlx::query(AssertSqlSafe(sql)));
+        if let Some(policy) = policy {
+            query = query.bind(policy);
+        }
+        query
+            .execute(write.connection())
+            .await
+            .context("cannot forget a verdict")?;
+        let sql = "SELECT p.duplicate_group FROM heads AS h JOIN prints AS p ON p.pixels = h.pixels \
+                   WHERE h.image = $1 AND h.detector = $2 AND h.ordinal = $3 AND h.crop = $4";
+        let rows = key.bind(sqlx::query(sql)).fetch_all(write.connection()).await;
+        for row in rows.context("cannot read a head's group")? {
+            groups.insert(sqlx::Row::try_get::<String, _>(&row, 0)?);
         }
     }
-    Ok(())
-}
-
-/// Accepts the best of the heads with these pixels that no other filter refused, and refuses the
-/// rest: highest score first, then the smallest picture hash. Heads of different detectors or crop
-/// rules do not compete here: which of them a dataset takes is the manifest's to say.
-async fn choose_best(write: &mut Write, pixels: &str, policy: &str) -> Result<(), sqlx::Error> {
-    let sql = format!(
-        "SELECT h.image, h.detector, h.ordinal, h.crop, v.accepted, v.detail FROM heads AS h {JOIN_FACES} \
-         JOIN verdicts AS v ON v.image = h.image AND v.detector = h.detector AND v.ordinal = h.ordinal \
-         AND v.crop = h.crop AND v.policy = $1 WHERE h.pixels = $2 AND (v.accepted = 1 OR v.reason = $3) \
-         ORDER BY h.detector, h.crop, a.score DESC, h.image, h.ordinal"
-    );
-    let query = sqlx::query_as::<_, Member>(AssertSqlSafe(sql))
-        .bind(policy)
-        .bind(pixels)
-        .bind(DUPLICATE);
-    let members = query.fetch_all(write.connection()).await?;
-    for group in members.chunk_by(|a, b| (&a.key.detector, &a.key.crop) == (&b.key.detector, &b.key.crop)) {
-        let best = &group[0].key;
-        let better = format!("{} #{}", best.image, best.ordinal);
-        settle(write, &group[0], policy, None).await?;
-        for member in &group[1..] {
-            settle(write, member, policy, Some(&better)).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn settle(write: &mut Write, member: &Member, policy: &str, better: Option<&str>) -> Result<(), sqlx::Error> {
-    let accepted = i64::from(better.is_none());
-    if member.accepted == accepted && member.detail.as_deref() == better {
-        return Ok(());
-    }
-    sqlx::query(
-        "UPDATE verdicts SET accepted = $1, reason = $2, detail = $3 WHERE image = $4 AND detector = $5 \
-         AND ordinal = $6 AND crop = $7 AND policy = $8",
-    )
-    .bind(accepted)
-    .bind(better.map(|_| DUPLICATE))
-    .bind(better)
-    .bind(&member.key.image)
-    .bind(&member.key.detector)
-    .bind(member.key.ordinal)
-    .bind(&member.key.crop)
-    .bind(policy)
-    .execute(write.connection())
-    .await?;
-    Ok(())
+    settle_groups(write, &groups).await
 }

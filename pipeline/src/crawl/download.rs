@@ -1,19 +1,22 @@
-//! The flow of the pictures that wait: read from the catalog, fetched many at once, recorded in
-//! batches.
+//! The flow of the pictures that wait: read from the catalog as the listing fills it, fetched many at
+//! once, recorded in batches while the next ones are on their way.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dataset::failure::Interrupted;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use tokio::time::{Instant, timeout_at};
 
+use super::feed::Feed;
 use super::fetch::{Fetch, Fetcher};
+use super::fetched::{self, Fetched};
 use super::progress::Pictures;
 use super::tries::{Arrival, Try};
 use crate::catalog::files::{self, Outcome, Pending, Window};
-use crate::catalog::{Write, images};
-use crate::journal::{Event, Journal};
+use crate::journal::Journal;
 use crate::stop::Stop;
 
 /// Rows written in one transaction, for the disk's sake.
@@ -28,39 +31,8 @@ const MOST_LATER: u32 = 1000;
 /// Posts read from the catalog at once.
 const READ_AHEAD: i64 = 500;
 
-/// What became of the pictures of a run.
-#[derive(Debug, Default)]
-pub struct Fetched {
-    /// Posts that were dealt with.
-    pub posts: u64,
-    /// Pictures new in the store.
-    pub stored: u64,
-    /// In the store already, under another post.
-    pub shared: u64,
-    /// Asked about again, and still what is stored.
-    pub unchanged: u64,
-    /// Bytes received and stored.
-    pub bytes: u64,
-    /// Never to be had, by reason.
-    pub refused: BTreeMap<&'static str, u64>,
-    /// To be tried again, by reason.
-    pub failed: BTreeMap<&'static str, u64>,
-    /// Posts that were not asked for, because their host is left in peace, by why.
-    pub later: BTreeMap<String, u64>,
-}
-
-impl Fetched {
-    fn count(&mut self, arrival: &Arrival, new: bool) {
-        match &arrival.file.outcome {
-            Outcome::Stored(_) if arrival.unchanged => self.unchanged += 1,
-            Outcome::Stored(_) if new => self.stored += 1,
-            Outcome::Stored(_) => self.shared += 1,
-            Outcome::Refused { reason, .. } => *self.refused.entry(reason).or_default() += 1,
-            Outcome::Failed { reason, .. } => *self.failed.entry(reason).or_default() += 1,
-        }
-        self.bytes += arrival.image.as_ref().map_or(0, |image| image.bytes.unsigned_abs());
-    }
-}
+/// Posts under way for each connection: while one picture is checked and written, the next one comes.
+const POSTS_A_CONNECTION: usize = 2;
 
 /// The pictures of one request.
 pub struct Download<'run> {
@@ -70,95 +42,129 @@ pub struct Download<'run> {
     pub journal: &'run Journal,
     /// Whether to end.
     pub stop: &'run Stop,
+    /// Numbers of the posts that were begun and still wait by the catalog: under way, or failed.
+    begun: Mutex<HashSet<i64>>,
+    /// Whether the rest is left to a later run.
+    given_up: AtomicBool,
 }
 
 /// Where the reading of what waits stands.
 struct Reading {
+    feed: Feed,
     /// Posts read and not yet handed out.
     portion: VecDeque<Pending>,
-    /// The next portion lies below this post number.
-    below: i64,
     /// Pictures that the run may still fetch.
     left: u64,
 }
 
-impl Download<'_> {
-    /// Fetches all that wait, or as many as the request allows.
+/// What was dealt with and is to be recorded together.
+#[derive(Default)]
+struct Batch {
+    arrivals: Vec<Arrival>,
+    /// Posts that were dealt with.
+    posts: u64,
+    /// Why posts were not asked for.
+    later: Vec<String>,
+}
+
+impl<'run> Download<'run> {
+    /// Begins nothing yet.
+    pub fn new(fetcher: Fetcher<'run>, journal: &'run Journal, stop: &'run Stop) -> Self {
+        Self {
+            fetcher,
+            journal,
+            stop,
+            begun: Mutex::default(),
+            given_up: AtomicBool::new(false),
+        }
+    }
+
+    /// Fetches all that wait and all that the feed tells of, or as many as the request allows.
     ///
     /// # Errors
     /// Where the store or the catalog fails, or a site wants no more requests; [`Interrupted`]. What
     /// arrived before is recorded.
-    pub async fn run(&self) -> anyhow::Result<Fetched> {
+    pub async fn run(&self, feed: Feed) -> anyhow::Result<Fetched> {
         let request = self.fetcher.request;
-        let left = request.limit.unwrap_or(u64::MAX);
-        let portion = self.read(i64::MAX).await?;
-        let total = self.count(&portion).await?.min(left);
-        let pictures = Pictures::new(self.journal, &request.name, total);
+        let pictures = Pictures::new(self.journal, &request.name);
         let reading = Reading {
-            portion,
-            below: i64::MAX,
-            left,
+            feed,
+            portion: VecDeque::new(),
+            left: request.limit.unwrap_or(u64::MAX),
         };
         let fetches = self
             .pending(reading, &pictures)
             .map_ok(|(pending, most)| self.fetcher.post(pending, most))
-            .try_buffer_unordered(self.fetcher.settings.connections);
+            .try_buffer_unordered(self.fetcher.settings.connections * POSTS_A_CONNECTION);
         let fetched = self.record_all(fetches, &pictures).await;
         pictures.finish();
         fetched
     }
 
-    /// How many posts wait, of which these are the first: all of them, where they are few.
-    async fn count(&self, first: &VecDeque<Pending>) -> anyhow::Result<u64> {
-        if (first.len() as i64) < READ_AHEAD {
-            return Ok(first.len() as u64);
-        }
-        let window = Window::below(i64::MAX);
-        files::count_pending(
-            self.fetcher.catalog,
-            &self.fetcher.request.selection,
-            self.attempts(),
-            window,
-        )
-        .await
-    }
-
-    fn attempts(&self) -> i64 {
-        i64::from(self.fetcher.settings.file_attempts)
-    }
-
-    async fn read(&self, below: i64) -> anyhow::Result<VecDeque<Pending>> {
-        let window = Window {
-            limit: READ_AHEAD,
-            ..Window::below(below)
-        };
-        let selection = &self.fetcher.request.selection;
-        let read = files::pending(self.fetcher.catalog, selection, self.attempts(), window).await?;
-        Ok(read.into())
-    }
-
-    /// What waits, from the highest post number down, each with the most pictures that may be fetched
-    /// of it; ends where the run is to end.
+    /// What waits, each with the most pictures that may be fetched of it; ends where the run is to end.
     fn pending(&self, reading: Reading, pictures: &Pictures<'_>) -> impl Stream<Item = anyhow::Result<(Pending, u64)>> {
         stream::try_unfold(reading, move |mut reading: Reading| async move {
-            if self.stop.requested() || self.fetcher.client.has_ended() || reading.left == 0 {
-                return Ok(None);
+            while reading.portion.is_empty() && !self.ends(&reading) {
+                if !self.read(&mut reading, pictures).await? {
+                    return Ok(None);
+                }
             }
-            if reading.portion.is_empty() {
-                reading.portion = self.read(reading.below).await?;
+            if self.ends(&reading) {
+                return Ok(None);
             }
             Ok(reading.portion.pop_front().map(|next| {
                 pictures.expect(&self.fetcher.host(&next.post));
+                self.begun().insert(next.post.number);
                 let most = self.fetcher.pages(&next.post).min(reading.left);
                 reading.left -= most;
-                reading.below = next.post.number;
                 ((next, most), reading)
             }))
         })
     }
 
-    /// Writes outcomes in batches. After an error nothing more is begun, and what receives bytes comes
-    /// to its end, so that no picture is stored without its row; then the error is passed on.
+    fn ends(&self, reading: &Reading) -> bool {
+        let given_up = self.given_up.load(Ordering::Relaxed);
+        given_up || reading.left == 0 || self.stop.requested() || self.fetcher.client.has_ended()
+    }
+
+    /// Reads a portion of what waits, from the highest post number of the feed's window down; says
+    /// whether there is more to look at.
+    async fn read(&self, reading: &mut Reading, pictures: &Pictures<'_>) -> anyhow::Result<bool> {
+        let Some(window) = reading.feed.window().await else {
+            return Ok(false);
+        };
+        // Taken before the catalog is asked: what is recorded meanwhile may still be in its answer.
+        let begun = self.begun().clone();
+        let window = Window {
+            limit: READ_AHEAD,
+            ..window
+        };
+        let selection = &self.fetcher.request.selection;
+        let attempts = i64::from(self.fetcher.settings.file_attempts);
+        let found = files::pending(self.fetcher.catalog, selection, attempts, window).await?;
+        let more = found.len() as i64 == READ_AHEAD;
+        let lowest = found.last().map(|pending| pending.post.number).filter(|_| more);
+        let whole = reading.feed.is_rest() && window.below == i64::MAX;
+        reading.portion = found
+            .into_iter()
+            .filter(|pending| !begun.contains(&pending.post.number))
+            .collect();
+        let mut known = reading.portion.len() as u64;
+        if whole && more {
+            // All that waits is known only now.
+            let all = files::count_pending(self.fetcher.catalog, selection, attempts, Window::below(i64::MAX)).await?;
+            known = known.max(all.saturating_sub(begun.len() as u64));
+        }
+        if whole || !reading.feed.is_rest() {
+            pictures.wait(known.min(reading.left));
+        }
+        reading.feed.read_to(lowest);
+        Ok(true)
+    }
+
+    /// Writes outcomes in batches, while the next ones arrive. After an error nothing more is begun, and
+    /// what receives bytes comes to its end, so that no picture is stored without its row; then the error
+    /// is passed on.
     async fn record_all(
         &self,
         fetches: impl Stream<Item = anyhow::Result<Fetch>>,
@@ -167,15 +173,13 @@ impl Download<'_> {
         let mut fetched = Fetched::default();
         let mut fetches = std::pin::pin!(fetches);
         let mut failure = None;
+        let mut batch = Batch::default();
         loop {
-            let mut batch = Vec::new();
-            let more = self
-                .gather(&mut fetches, &mut batch, &mut fetched, &mut failure, pictures)
-                .await;
-            self.write(batch, &mut fetched).await?;
-            pictures.recorded(&fetched);
-            if !more {
-                break;
+            let gathering = async { Ok(self.gather(&mut fetches, &mut failure, pictures).await) };
+            let (gathered, ()) = tokio::try_join!(gathering, self.write(batch, &mut fetched, pictures))?;
+            match gathered {
+                Some(next) => batch = next,
+                None => break,
             }
         }
         match failure {
@@ -185,24 +189,23 @@ impl Download<'_> {
         }
     }
 
-    /// Fills a batch; says whether there is more to come.
+    /// A batch; `None` where there is nothing more to come.
     async fn gather(
         &self,
         fetches: &mut (impl Stream<Item = anyhow::Result<Fetch>> + Unpin),
-        batch: &mut Vec<Arrival>,
-        fetched: &mut Fetched,
         failure: &mut Option<anyhow::Error>,
         pictures: &Pictures<'_>,
-    ) -> bool {
+    ) -> Option<Batch> {
+        let mut batch = Batch::default();
         let mut deadline = None;
         let mut later_in_a_row = 0;
-        while batch.len() < BATCH {
+        while batch.arrivals.len() < BATCH {
             // Until the first arrival there is nothing to write, and no hurry.
             let next = match deadline {
                 None => fetches.next().await,
                 Some(deadline) => match timeout_at(deadline, fetches.next()).await {
                     Ok(next) => next,
-                    Err(_) => return true,
+                    Err(_) => break,
                 },
             };
             let fetch = match next {
@@ -212,91 +215,94 @@ impl Download<'_> {
                     self.fetcher.client.end();
                     continue;
                 }
-                None => return false,
+                None if batch.is_empty() => return None,
+                None => break,
             };
-            let before = batch.len();
-            if let Some(why) = take(fetch, batch, fetched, pictures) {
-                *fetched.later.entry(why).or_default() += 1;
-                later_in_a_row += 1;
-                if later_in_a_row == MOST_LATER {
-                    self.fetcher.client.end();
-                }
-            }
-            if batch.len() > before {
+            if batch.take(fetch, pictures) {
                 later_in_a_row = 0;
                 deadline = deadline.or_else(|| Some(Instant::now() + BATCH_AGE));
+                continue;
+            }
+            later_in_a_row += 1;
+            if later_in_a_row == MOST_LATER {
+                self.given_up.store(true, Ordering::Relaxed);
             }
         }
-        true
+        Some(batch)
     }
 
-    async fn write(&self, batch: Vec<Arrival>, fetched: &mut Fetched) -> anyhow::Result<()> {
-        if batch.is_empty() {
+    async fn write(&self, batch: Batch, fetched: &mut Fetched, pictures: &Pictures<'_>) -> anyhow::Result<()> {
+        fetched.posts += batch.posts;
+        for why in batch.later {
+            *fetched.later.entry(why).or_default() += 1;
+        }
+        if batch.arrivals.is_empty() {
             return Ok(());
         }
-        let mut write = self.fetcher.catalog.write().await?;
-        let mut counted = Vec::new();
-        for arrival in &batch {
-            counted.push(record(&mut write, arrival).await?);
-        }
-        self.fetcher.client.save_traffic(&mut write).await?;
-        write.commit().await?;
-        for (arrival, new) in batch.iter().zip(counted) {
+        let Fetcher {
+            catalog, store, client, ..
+        } = &self.fetcher;
+        let mut new = fetched::record(catalog, store, client, &batch.arrivals).await?;
+        for arrival in &batch.arrivals {
+            // The first of several equal pictures is the new one.
+            let new = arrival.image.as_ref().is_some_and(|image| new.remove(&image.image));
             fetched.count(arrival, new);
-            self.tell(arrival);
+            fetched::tell(self.journal, arrival);
         }
+        self.settle(&batch.arrivals);
+        pictures.recorded(fetched);
         Ok(())
     }
 
-    /// Failures go into the log, and to machines.
-    fn tell(&self, arrival: &Arrival) {
-        let file = &arrival.file;
-        let (outcome, reason, detail) = match &file.outcome {
-            Outcome::Stored(_) => return,
-            Outcome::Failed { reason, detail } => ("failed", reason, detail),
-            Outcome::Refused { reason, detail } => ("refused", reason, detail),
-        };
-        let (source, post, page) = (&file.source, &file.post, file.page);
-        self.journal
-            .note(&format!("{outcome} {source}/{post} picture {page}: {reason}: {detail}"));
-        self.journal.event(&Event::Failure {
-            source,
-            post,
-            page,
-            outcome,
-            reason,
-            detail,
-        });
-    }
-}
-
-/// Puts a post's arrivals into the batch; says why its host is left in peace, where it is.
-fn take(fetch: Fetch, batch: &mut Vec<Arrival>, fetched: &mut Fetched, pictures: &Pictures<'_>) -> Option<String> {
-    let mut later = None;
-    let mut stopped = false;
-    let before = batch.len();
-    for tried in fetch.tries {
-        match tried {
-            Try::Arrived(arrival) => batch.push(*arrival),
-            Try::Later(why) => later = Some(why),
-            // Those that are receiving bytes come to their end.
-            Try::Stopped => stopped = true,
+    /// Forgets the posts that wait no more by the catalog either.
+    fn settle(&self, arrivals: &[Arrival]) {
+        let failed = |arrival: &&Arrival| matches!(arrival.file.outcome, Outcome::Failed { .. });
+        let failed: HashSet<&str> = arrivals
+            .iter()
+            .filter(failed)
+            .map(|arrival| arrival.file.post.as_str())
+            .collect();
+        let mut begun = self.begun();
+        for file in arrivals.iter().map(|arrival| &arrival.file) {
+            let last = file.page + 1 >= file.pages && !failed.contains(file.post.as_str());
+            if let Some(number) = file.post.parse().ok().filter(|_| last) {
+                begun.remove(&number);
+            }
         }
     }
-    if later.is_none() && !stopped {
-        let images = batch[before..].iter().filter_map(|arrival| arrival.image.as_ref());
-        pictures.done(&fetch.host, images.map(|image| image.bytes.unsigned_abs()).sum());
-        fetched.posts += 1;
+
+    fn begun(&self) -> MutexGuard<'_, HashSet<i64>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    later
 }
 
-/// Records an arrival; says whether its picture is new in the store.
-async fn record(write: &mut Write, arrival: &Arrival) -> anyhow::Result<bool> {
-    let new = match &arrival.image {
-        Some(image) => images::record(write, image).await?,
-        None => false,
-    };
-    files::record(write, &arrival.file).await?;
-    Ok(new)
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.arrivals.is_empty() && self.posts == 0 && self.later.is_empty()
+    }
+
+    /// Takes what came of a post; says whether anything is to be recorded.
+    fn take(&mut self, fetch: Fetch, pictures: &Pictures<'_>) -> bool {
+        let mut waits = false;
+        let before = self.arrivals.len();
+        for tried in fetch.tries {
+            match tried {
+                Try::Arrived(arrival) => self.arrivals.push(*arrival),
+                Try::Later(why) => {
+                    self.later.push(why);
+                    waits = true;
+                }
+                // Those that are receiving bytes come to their end.
+                Try::Stopped => waits = true,
+            }
+        }
+        if !waits {
+            let images = self.arrivals[before..]
+                .iter()
+                .filter_map(|arrival| arrival.image.as_ref());
+            pictures.done(&fetch.host, images.map(|image| image.bytes.unsigned_abs()).sum());
+            self.posts += 1;
+        }
+        self.arrivals.len() > before
+    }
 }

@@ -4,11 +4,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::Context;
-use dataset::{Key, Store};
+use dataset::Store;
+use tokio::sync::Semaphore;
 use url::Url;
 use vision::picture::Limits;
 
 use super::arrival;
+use super::fetched;
 use super::form::{choose, film};
 use super::http::{Answer, Ask, Client, HttpError, Known};
 use super::request::{CrawlRequest, Form};
@@ -71,6 +73,8 @@ pub struct Fetcher<'run> {
     pub denied: &'run Denied,
     /// Where files go that are not what their post says.
     pub quarantine: Quarantine,
+    /// One for each picture that may be on its way at once.
+    pub connections: Semaphore,
 }
 
 impl Fetcher<'_> {
@@ -271,6 +275,8 @@ impl Fetcher<'_> {
             known,
             ..Ask::file(url, self.settings.max_bytes)
         };
+        // Given back before the picture is checked and written; nobody closes it.
+        let _connection = self.connections.acquire().await;
         self.client.get(&ask).await
     }
 
@@ -300,8 +306,7 @@ impl Fetcher<'_> {
             if deny.has_image(&image) {
                 return Ok(Err(denied(Some(&image.md5))));
             }
-            let key = Key::image(&image.image, image.format.extension())?;
-            store.put_blocking(&key, answer.bytes)?;
+            store.place_blocking(&fetched::key(&image)?, answer.bytes)?;
             Ok(Ok(image))
         });
         match checked.await {

@@ -1,6 +1,6 @@
 //! What a crawl comes to: from the posts listed to the pictures stored.
 
-use super::download::Fetched;
+use super::fetched::Fetched;
 use super::listing::Listed;
 use crate::catalog::denied::DENIED;
 use crate::outcome::Tally;

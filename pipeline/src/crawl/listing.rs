@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::bail;
 
 use super::details::Details;
+use super::feed::Told;
 use super::http::{Client, HttpError};
 use super::pages::Pages;
 use super::progress::Progress;
@@ -49,6 +50,8 @@ pub struct Listing<'run> {
     pub denied: &'run Denied,
     /// What is shown meanwhile.
     pub progress: &'run Progress<'run>,
+    /// Who fetches what is committed.
+    pub told: Told,
 }
 
 impl Listing<'_> {
@@ -56,7 +59,7 @@ impl Listing<'_> {
     ///
     /// # Errors
     /// Where the site or the catalog fails; [`Interrupted`](dataset::failure::Interrupted).
-    pub async fn run(&self) -> anyhow::Result<Listed> {
+    pub async fn run(self) -> anyhow::Result<Listed> {
         let mut listed = Listed::default();
         match self.list(&mut listed).await {
             Ok(()) => {}
@@ -169,6 +172,7 @@ impl Listing<'_> {
             },
         };
         self.write(&changed, cursor).await?;
+        self.told.committed(window);
         *last = numbers;
         self.count(&seen, page.unreadable, listed);
         Ok(self.waiting(window).await?.saturating_sub(before))

@@ -1,14 +1,17 @@
 //! `pipeline crawl SITE`: lists a site's posts, then fetches the pictures of those selected.
 //!
-//! The listing is committed page by page before the first picture is fetched, so that an interrupted
-//! run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome for.
+//! Each page of the listing is committed, cursor included, before any of its pictures is fetched, so that
+//! an interrupted run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome
+//! for.
 
 mod arrival;
 pub mod check;
 mod cost;
 mod details;
 mod download;
+mod feed;
 mod fetch;
+mod fetched;
 mod form;
 mod funnel;
 mod http;
@@ -21,6 +24,7 @@ mod settings;
 mod share;
 pub mod source;
 mod table;
+mod together;
 mod tries;
 
 use dataset::Store;
@@ -35,12 +39,8 @@ use crate::catalog::denied::Denied;
 use crate::catalog::files::{self, Window};
 use crate::journal::{Event, Journal};
 use crate::outcome::Tally;
-use crate::quarantine::Quarantine;
-use download::{Download, Fetched};
-use fetch::Fetcher;
-use listing::Listing;
 use plan::Plan;
-use progress::Progress;
+use together::Run;
 
 /// Runs a crawl.
 ///
@@ -54,52 +54,29 @@ pub async fn run(
     request: &CrawlRequest,
     journal: &Journal,
 ) -> anyhow::Result<Tally> {
-    let (settings, stop) = (network.settings(), network.stop());
+    let settings = network.settings();
     let client = network.client(request).await?;
-    let request = &share::begin(catalog, &client, request).await?;
-    begin(request, &plan::header(&client, request, settings).await?, journal);
+    let request = share::begin(catalog, &client, request).await?;
+    begin(&request, &plan::header(&client, &request, settings).await?, journal);
     let denied = Denied::load(catalog).await?;
-    let progress = Progress::listing(journal, &request.name);
-    let listing = Listing {
+    let run = Run {
         catalog,
+        store,
+        network,
         client: &client,
-        request,
-        settings,
         denied: &denied,
-        progress: &progress,
+        journal,
     };
-    let listed = listing.run().await;
-    progress.finish();
-    let listed = listed?;
-    let settled;
-    let (request, fetched) = if request.list_only {
-        (request, Fetched::default())
-    } else {
-        settled = share::settle(catalog, request).await?;
-        let request = &settled;
-        let fetcher = Fetcher {
-            catalog,
-            store,
-            client: &client,
-            request,
-            settings,
-            denied: &denied,
-            quarantine: Quarantine::beside(store, &denied, settings.quarantine_megabytes)?,
-        };
-        let download = Download { fetcher, journal, stop };
-        (request, download.run().await?)
-    };
+    let done = run.list_and_fetch(&request).await?;
     network.save().await?;
     // All that waited was fetched: there is nothing to count, be the catalog as large as it may.
-    let drained =
-        !request.list_only && request.limit.is_none() && fetched.later.is_empty() && fetched.failed.is_empty();
-    let waiting = if drained {
+    let waiting = if done.drained {
         0
     } else {
         let attempts = i64::from(settings.file_attempts);
-        files::count_pending(catalog, &request.selection, attempts, Window::below(i64::MAX)).await?
+        files::count_pending(catalog, &done.selection, attempts, Window::below(i64::MAX)).await?
     };
-    Ok(funnel::tally(&listed, &fetched, waiting))
+    Ok(funnel::tally(&done.listed, &done.fetched, waiting))
 }
 
 /// Says what [`run`] would do and cost; asks the site for a count at most.

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 
-use super::download::Fetched;
+use super::fetched::Fetched;
 use crate::journal::{Event, Journal};
 
 /// Between two lines where there is no terminal.
@@ -85,8 +86,8 @@ impl<'run> Progress<'run> {
 pub struct Pictures<'run> {
     journal: &'run Journal,
     site: String,
-    /// Posts that wait.
-    total: u64,
+    /// Posts known to wait, of the whole run.
+    total: AtomicU64,
     began: Instant,
     hosts: Mutex<BTreeMap<String, Host>>,
     lines: Lines,
@@ -102,16 +103,25 @@ struct Host {
 }
 
 impl<'run> Pictures<'run> {
-    /// Begins where `total` posts are known to wait.
-    pub fn new(journal: &'run Journal, site: &str, total: u64) -> Self {
+    /// Begins where no post is known to wait.
+    pub fn new(journal: &'run Journal, site: &str) -> Self {
         Self {
             journal,
             site: site.into(),
-            total,
+            total: AtomicU64::new(0),
             began: Instant::now(),
             hosts: Mutex::default(),
             lines: Lines::new(),
         }
+    }
+
+    /// So many posts more wait.
+    pub fn wait(&self, posts: u64) {
+        self.total.fetch_add(posts, Ordering::Relaxed);
+    }
+
+    fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
     }
 
     /// A post's pictures lie at this host. What is not read yet is taken to lie as what was read.
@@ -126,7 +136,7 @@ impl<'run> Pictures<'run> {
         entry.expected += 1;
         let read: u64 = hosts.values().map(|host| host.expected).sum();
         for host in hosts.values() {
-            host.bar.set_length(self.total.max(read) * host.expected / read);
+            host.bar.set_length(self.total().max(read) * host.expected / read);
         }
     }
 
@@ -149,7 +159,7 @@ impl<'run> Pictures<'run> {
         self.journal.event(&Event::Pictures {
             site: &self.site,
             posts: fetched.posts,
-            waited: self.total,
+            waited: self.total(),
             stored: fetched.stored,
             bytes: fetched.bytes,
         });
@@ -165,13 +175,13 @@ impl<'run> Pictures<'run> {
     fn line(&self, fetched: &Fetched) -> String {
         let seconds = self.seconds();
         let rate = fetched.posts as f64 / seconds;
-        let left = self.total.saturating_sub(fetched.posts) as f64 / rate.max(f64::MIN_POSITIVE);
+        let left = self.total().saturating_sub(fetched.posts) as f64 / rate.max(f64::MIN_POSITIVE);
         let left = Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX);
         let mut text = format!(
             "{}: {} of {} posts, {rate:.1}/s, {}/s, {} left",
             self.site,
             fetched.posts,
-            self.total,
+            self.total(),
             HumanBytes((fetched.bytes as f64 / seconds) as u64),
             HumanDuration(left),
         );
@@ -209,7 +219,8 @@ mod tests {
     #[test]
     fn a_line_tells_rate_and_rest_by_host() {
         let journal = Journal::default();
-        let mut pictures = Pictures::new(&journal, "board", 40);
+        let mut pictures = Pictures::new(&journal, "board");
+        pictures.wait(40);
         for host in ["a.example", "a.example", "a.example", "b.example"] {
             pictures.expect(host);
             pictures.done(host, 1 << 20);

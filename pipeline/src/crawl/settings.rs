@@ -40,8 +40,10 @@ pub struct CrawlSettings {
     /// A host that asks for a longer wait than this, seconds, is left in peace for the rest of the run.
     pub max_wait: f64,
     /// After so many requests in a row that a host fails to answer, each with all its tries, it is
-    /// left in peace for the rest of the run.
+    /// left in peace for `cool_down`.
     pub give_up_after: u32,
+    /// Seconds until such a host is asked one more time; doubles where that fails too, up to 32 times.
+    pub cool_down: f64,
     /// Largest picture file, bytes.
     pub max_bytes: u64,
     /// Megabytes (10^6 bytes) of pictures held at once, from the first byte to the store.
@@ -75,6 +77,7 @@ impl Default for CrawlSettings {
             backoff: 60.0,
             max_wait: 900.0,
             give_up_after: 5,
+            cool_down: 300.0,
             max_bytes: 100_000_000,
             memory_megabytes: 500,
             daily_megabytes: 20_000,
@@ -113,6 +116,7 @@ impl CrawlSettings {
             ("page_timeout", self.page_timeout),
             ("backoff", self.backoff),
             ("max_wait", self.max_wait),
+            ("cool_down", self.cool_down),
             ("loopback_interval", self.loopback_interval),
             ("loopback_backoff", self.loopback_backoff),
         ];

@@ -7,17 +7,22 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use vision::crop::CropRule;
 use vision::picture::Limits;
-use vision::{Detector, DetectorError, DetectorSettings};
+use vision::{Detector, DetectorError, DetectorSettings, LbpSettings, ModelSettings, Provider};
 
 use crate::catalog::detections::CropKey;
 use crate::head::SHARPNESS_SIDE;
+
+/// What `detector` says where a cascade is meant.
+const LBP: &str = "lbp";
 
 /// How pictures are looked at and heads are cut.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CropSettings {
-    /// The ONNX detector; a relative path starts at the settings file.
+    /// The ONNX detector, or `lbp`; a relative path starts at the settings file.
     pub detector: PathBuf,
+    /// Where the ONNX detector is computed.
+    pub provider: Provider,
     /// Boxes below this score are not recorded at all.
     pub floor: f32,
     /// IoU above which the weaker of two boxes goes.
@@ -34,6 +39,10 @@ pub struct CropSettings {
     pub max_megapixels: u32,
     /// Pictures looked at at once; 0: one a core.
     pub workers: usize,
+    /// What the ONNX detector expects and answers, where it does not say so itself.
+    pub model: ModelSettings,
+    /// The cascade.
+    pub lbp: LbpSettings,
 }
 
 impl Default for CropSettings {
@@ -41,6 +50,7 @@ impl Default for CropSettings {
         let (detector, rule) = (DetectorSettings::default(), CropRule::default());
         Self {
             detector: "data/face_yolov3.onnx".into(),
+            provider: Provider::default(),
             floor: detector.floor,
             nms: detector.nms,
             min_score: 0.2,
@@ -49,6 +59,8 @@ impl Default for CropSettings {
             max_side: rule.max_side,
             max_megapixels: (Limits::default().pixels / 1_000_000) as u32,
             workers: 0,
+            model: ModelSettings::default(),
+            lbp: LbpSettings::default(),
         }
     }
 }
@@ -96,6 +108,24 @@ impl CropSettings {
             "max_megapixels",
             "1 to 2000 are expected",
         );
+        if self.lbp.scale_factor.is_nan() || self.lbp.scale_factor <= 1.0 || self.lbp.scale_factor > 4.0 {
+            file.refuse("crop.lbp", "scale_factor", "more than 1, up to 4, is expected");
+        }
+    }
+
+    /// Whether a cascade is meant and no file of that name.
+    fn is_lbp(&self) -> bool {
+        self.detector.as_os_str() == LBP
+    }
+
+    /// Takes the paths as the settings file means them.
+    pub fn resolve(&mut self, file: &SettingsFile<'_>) {
+        if !self.is_lbp() {
+            self.detector = file.resolve(&self.detector);
+        }
+        if !self.lbp.cascade.as_os_str().is_empty() {
+            self.lbp.cascade = file.resolve(&self.lbp.cascade);
+        }
     }
 
     /// The rule that places a face in its head.
@@ -124,8 +154,12 @@ impl CropSettings {
             floor: self.floor,
             nms: self.nms,
             threads,
+            provider: self.provider,
         };
-        Detector::load(&self.detector, settings)
+        match self.is_lbp() {
+            true => Detector::load_lbp(settings, &self.lbp),
+            false => Detector::load_described(&self.detector, settings, &self.model),
+        }
     }
 
     /// What identifies the results of these settings.

@@ -1,145 +1,97 @@
-//! From heads to verdicts: every head without a verdict under the current policy is judged by what is
-//! recorded of it, so a changed setting judges anew without a new detection.
+//! From heads to verdicts. What is measured on a head, its group of near-duplicates and what a second
+//! look says of it are recorded once; every head without a verdict under the current policy is judged by
+//! what is recorded, so a changed setting judges anew without a new detection.
 
+mod duplicates;
 mod filters;
+pub mod hand;
+mod judge;
+mod look;
+mod measure;
+pub mod near;
+mod settings;
 
-use std::collections::BTreeMap;
+use dataset::Store;
+use vision::Detector;
 
-use dataset::failure::Interrupted;
-use dataset::settings::SettingsFile;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
-use crate::catalog::Catalog;
-use crate::catalog::verdicts::{self, Candidate, HeadKey, Rejection};
+use crate::catalog::candidates;
+use crate::catalog::verdicts;
+use crate::catalog::{Catalog, detections};
+use crate::crop::CropSettings;
+use crate::digests::Digests;
 use crate::outcome::Tally;
-use crate::progress;
 use crate::stop::Stop;
 
-pub use filters::REASONS;
-
-/// Heads of one transaction.
-const PAGE: i64 = 2000;
-
-/// `[curate]` of stages.toml: which heads are good enough. All of it enters the policy's digest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CurateSettings {
-    /// Lowest score of the face.
-    pub min_score: f64,
-    /// Lowest side of the head in the picture, in pixels.
-    pub min_side: i64,
-    /// Longest side of the face box over its shortest.
-    pub max_aspect: f64,
-    /// Lowest share of the head inside the picture.
-    pub min_inside: f64,
-    /// Lowest sharpness of the head, 0 to 1.
-    pub min_sharpness: f64,
-}
-
-impl Default for CurateSettings {
-    fn default() -> Self {
-        Self {
-            min_score: 0.5,
-            min_side: 64,
-            max_aspect: 1.8,
-            min_inside: 0.8,
-            min_sharpness: 0.35,
-        }
-    }
-}
-
-impl CurateSettings {
-    /// Reports values that cannot be meant.
-    pub fn check(&self, file: &mut SettingsFile<'_>) {
-        let mut expect = |sound: bool, key: &str, why: &str| {
-            if !sound {
-                file.refuse("curate", key, why);
-            }
-        };
-        expect(
-            (0.0..=1.0).contains(&self.min_score),
-            "min_score",
-            "a score from 0 to 1 is expected",
-        );
-        expect(
-            (1..=4096).contains(&self.min_side),
-            "min_side",
-            "1 to 4096 pixels are expected",
-        );
-        expect(
-            (1.0..=100.0).contains(&self.max_aspect),
-            "max_aspect",
-            "1 (square) to 100 is expected",
-        );
-        expect(
-            (0.0..=1.0).contains(&self.min_inside),
-            "min_inside",
-            "a share from 0 to 1 is expected",
-        );
-        expect(
-            (0.0..=1.0).contains(&self.min_sharpness),
-            "min_sharpness",
-            "0 (all pass) to 1 is expected",
-        );
-    }
-
-    /// The policy's digest: SHA-256 (hex) over all settings.
-    pub fn digest(&self) -> String {
-        hex::encode(Sha256::digest(dataset::manifest::canonical_json(self)))
-    }
-}
+pub use filters::{BY_HAND, REASONS};
+pub use settings::CurateSettings;
 
 /// Judges all heads anew that have no verdict under the current [curate] settings
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(after_help = "Example: pipeline curate   (after a change of [curate] in stages.toml)")]
 pub struct Args {}
 
-/// Judges every head that has no verdict under these settings.
+/// Measures, groups and judges every head of the current detector and crop rule, and every imported
+/// one, that lacks it. The tally's lines are the funnel of all such heads, not only of the new ones.
 ///
 /// # Errors
-/// `Interrupted`, or where the database refuses.
-pub async fn run(catalog: &Catalog, settings: &CurateSettings, stop: &Stop) -> anyhow::Result<Tally> {
-    let policy = settings.digest();
-    let bar = progress::bar(verdicts::count_pending(catalog, &policy).await?, "curate");
+/// `Interrupted`; weights missing, the store vanished, or the database refuses.
+pub async fn run(
+    catalog: &Catalog,
+    store: &Store,
+    crop: &CropSettings,
+    settings: &CurateSettings,
+    stop: &Stop,
+) -> anyhow::Result<Tally> {
+    let detector = match detections::any(catalog).await? {
+        true => Some(crop.load_detector(0)?),
+        false => None,
+    };
+    let digests = Digests {
+        detector: detector.as_ref().map(Detector::digest).unwrap_or_default().into(),
+        crop: crop.crop_digest(),
+        policy: settings.digest(),
+    };
     let mut tally = Tally::default();
-    let mut reasons: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut last = HeadKey::default();
-    loop {
-        let page = verdicts::pending(catalog, &policy, &last, PAGE).await?;
-        let Some(end) = page.last() else { break };
-        last = end.key.clone();
-        if stop.requested() {
-            return Err(Interrupted.into());
-        }
-        let judged: Vec<(Candidate, Option<Rejection>)> = page
-            .into_iter()
-            .map(|head| {
-                let rejection = filters::judge(&head, settings);
-                (head, rejection)
-            })
-            .collect();
-        let mut write = catalog.write().await?;
-        verdicts::record(&mut write, &policy, &judged).await?;
-        write.commit().await?;
-        for (_, rejection) in &judged {
-            *reasons
-                .entry(rejection.as_ref().map_or("passed", |refused| refused.reason))
-                .or_default() += 1;
-        }
-        tally.done += judged.len() as u64;
-        bar.inc(judged.len() as u64);
+    let lost = measure::run(catalog, store, &crop.limits(), stop).await?;
+    duplicates::group(catalog, settings.near_duplicate, stop).await?;
+    forget_outdated(catalog, &digests, settings).await?;
+    let bench = judge::Bench {
+        catalog,
+        store,
+        digests: &digests,
+        settings,
+        rule: crop.rule(),
+        looker: look::Looker::new(detector, settings, crop.rule()),
+    };
+    tally.done = bench.judge_all(stop).await?;
+    let mut write = catalog.write().await?;
+    verdicts::apply_caps(&mut write, &digests, settings.caps()).await?;
+    write.commit().await?;
+    tally.failed = lost;
+    if lost > 0 {
+        tally.line("heads whose file is missing or damaged", lost);
     }
-    bar.finish_and_clear();
-    for word in REASONS.iter().chain(["passed"].iter()) {
-        if let Some(count) = reasons.get(word) {
-            let label = if *word == "passed" {
-                "passed every filter".into()
-            } else {
-                format!("refused: {word}")
-            };
-            tally.line(label, *count);
-        }
-    }
+    funnel(catalog, &digests, &mut tally).await?;
     Ok(tally)
+}
+
+/// Lets heads be judged anew of which the posts say something else since.
+async fn forget_outdated(catalog: &Catalog, digests: &Digests, settings: &CurateSettings) -> anyhow::Result<()> {
+    let outdated = candidates::outdated(catalog, digests, &filters::post_rules(settings)).await?;
+    let mut write = catalog.write().await?;
+    verdicts::forget(&mut write, &outdated, Some(&digests.policy)).await?;
+    write.commit().await
+}
+
+/// All current heads, by reason in the order of the filters, and those accepted.
+async fn funnel(catalog: &Catalog, digests: &Digests, tally: &mut Tally) -> anyhow::Result<()> {
+    let counts = verdicts::counts(catalog, &digests.detector, &digests.crop, &digests.policy).await?;
+    tally.line("heads judged", counts.values().sum());
+    for reason in REASONS {
+        if let Some(count) = counts.get(reason) {
+            tally.line(format!("refused: {reason}"), *count);
+        }
+    }
+    tally.line("accepted", counts.get("accepted").copied().unwrap_or(0));
+    Ok(())
 }

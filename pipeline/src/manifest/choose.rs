@@ -1,6 +1,6 @@
 //! From candidates to rows: one post a head, one head a duplicate group; and the draw of splits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use dataset::{ManifestRow, Split};
 use sha2::{Digest, Sha256};
@@ -22,6 +22,18 @@ pub(super) fn draw_split(seed: u64, validation: f64, group: &str) -> Split {
     }
 }
 
+/// Side of a head, in pixels, from which more pixels make no better copy.
+const ENOUGH: i64 = 256;
+
+/// Takes out the heads of groups that a refresh has joined across the splits: those that an earlier
+/// version has on the other side than the group's oldest head. Says how many.
+pub(super) fn leave_straddling(candidates: Vec<Chosen>) -> (Vec<Chosen>, u64) {
+    let (straddling, stays): (Vec<Chosen>, Vec<Chosen>) = candidates.into_iter().partition(|chosen| chosen.straddles);
+    let heads: HashSet<&str> = straddling.iter().map(|chosen| chosen.row.pixels.as_str()).collect();
+    let count = heads.len() as u64;
+    (stays, count)
+}
+
 /// Each head once, named by its oldest post, and of each duplicate group the best head alone. The
 /// order of the candidates does not matter.
 pub(super) fn settle(candidates: Vec<Chosen>) -> Vec<ManifestRow> {
@@ -31,10 +43,15 @@ pub(super) fn settle(candidates: Vec<Chosen>) -> Vec<ManifestRow> {
         let key = (row.image.clone(), row.detector.clone(), row.ordinal);
         keep(&mut heads, key, candidate, |a, b| age(a) < age(b));
     }
-    let mut groups: HashMap<String, Chosen> = HashMap::new();
-    for (_, head) in heads {
-        let group = head.row.duplicate_group.clone();
-        keep(&mut groups, group, head, better);
+    // What was kept by hand stays, even several heads of one group.
+    let group = |head: &Chosen| head.row.duplicate_group.clone();
+    let kept: HashSet<String> = heads.values().filter(|head| head.kept).map(group).collect();
+    let mut groups: HashMap<(String, Option<String>), Chosen> = HashMap::new();
+    for head in heads.into_values() {
+        if head.kept || !kept.contains(&head.row.duplicate_group) {
+            let key = (group(&head), head.kept.then(|| head.row.head.clone()));
+            keep(&mut groups, key, head, better);
+        }
     }
     groups.into_values().map(|chosen| chosen.row).collect()
 }
@@ -63,9 +80,10 @@ fn age(chosen: &Chosen) -> (i64, &str, i64, &str, i64) {
     (row.created_at, &row.source, chosen.number, &row.post, row.page)
 }
 
-/// Quality first, then hash, never arrival.
+/// Quality first, then hash, never arrival; `catalog::verdicts` orders by the same.
 fn better(a: &Chosen, b: &Chosen) -> bool {
-    let quality = a.row.score.total_cmp(&b.row.score);
+    let quality = |chosen: &Chosen| chosen.row.score * chosen.row.side.min(ENOUGH) as f64;
+    let quality = quality(a).total_cmp(&quality(b));
     let by_hash =
         || (&b.row.image, &b.row.detector, b.row.ordinal).cmp(&(&a.row.image, &a.row.detector, a.row.ordinal));
     quality.then_with(by_hash).is_gt()
@@ -78,6 +96,8 @@ mod tests {
     fn chosen(post: &str, image: &str, group: &str, score: f64, created_at: i64) -> Chosen {
         Chosen {
             number: post.parse().unwrap_or(0),
+            kept: false,
+            straddles: false,
             row: ManifestRow {
                 source: "board".into(),
                 post: post.into(),
@@ -106,6 +126,7 @@ mod tests {
                 sharpness: 1.0,
                 duplicate_group: group.into(),
                 split: Split::Train,
+                perceptual: None,
             },
         }
     }
@@ -128,6 +149,24 @@ mod tests {
             let posts: Vec<(&str, &str)> = rows.iter().map(|row| (row.post.as_str(), row.image.as_str())).collect();
             assert_eq!(posts, [("1", "bb"), ("5", "dd")], "turned by {turn}");
         }
+    }
+
+    #[test]
+    fn what_is_kept_by_hand_stays_and_what_straddles_leaves() {
+        let mut candidates = vec![
+            chosen("1", "aa", "g", 0.9, 100),
+            chosen("2", "bb", "g", 0.5, 200),
+            chosen("3", "cc", "g", 0.4, 300),
+            chosen("4", "dd", "h", 0.9, 400),
+        ];
+        candidates[1].kept = true;
+        candidates[2].kept = true;
+        candidates[2].row.head = "another".into();
+        candidates[3].straddles = true;
+        let (candidates, straddling) = leave_straddling(candidates);
+        let mut posts: Vec<String> = settle(candidates).into_iter().map(|row| row.post).collect();
+        posts.sort();
+        assert_eq!((posts, straddling), (vec!["2".to_string(), "3".to_string()], 1));
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use dataset::Manifest;
 use dataset::failure::Usage;
 use dataset::manifest::{FunnelStep, ManifestBody, ManifestError, Parent, SplitRule, Written, check_name, list};
+use dataset::{Manifest, Split};
 use vision::crop::CropRule;
 
-use super::choose::{draw_split, settle};
+use super::choose::{draw_split, leave_straddling, settle};
 use super::{ManifestSettings, statistics};
 use crate::catalog::{Catalog, chosen, splits};
 use crate::digests::Digests;
@@ -23,6 +23,8 @@ pub struct Origin<'run> {
     pub digests: &'run Digests,
     /// The crop rule behind the digest.
     pub rule: CropRule,
+    /// What the digests stand for, as text.
+    pub settings: &'run BTreeMap<String, String>,
     /// For each site, what its likes are; sources without an entry have none.
     pub popularity: &'run BTreeMap<String, String>,
 }
@@ -109,6 +111,13 @@ async fn gather(
     let draw = |group: &str| draw_split(settings.split_seed, settings.validation_share, group);
     let mut funnel = chosen::funnel(catalog, origin.selection, origin.digests).await?;
     let candidates = chosen::load(catalog, origin.selection, origin.digests, draw).await?;
+    let (candidates, straddling) = leave_straddling(candidates);
+    if straddling > 0 {
+        funnel.push(FunnelStep {
+            step: "refused: straddles".into(),
+            count: straddling,
+        });
+    }
     let rows = settle(candidates);
     if rows.is_empty() {
         return Err(nothing(&funnel, origin.selection).into());
@@ -133,6 +142,7 @@ async fn gather(
         detectors,
         crop: origin.digests.crop.clone(),
         policy: origin.digests.policy.clone(),
+        settings: origin.settings.clone(),
         split: SplitRule {
             seed: settings.split_seed,
             validation: settings.validation_share,
@@ -140,9 +150,8 @@ async fn gather(
         statistics: statistics::of(&rows, &origin.rule),
     };
     let mut write = catalog.write().await?;
-    for row in &rows {
-        splits::record(&mut write, &row.duplicate_group, row.split).await?;
-    }
+    let fixed: Vec<(&str, Split)> = rows.iter().map(|row| (row.pixels.as_str(), row.split)).collect();
+    splits::record(&mut write, &fixed).await?;
     write.commit().await?;
     Ok(Manifest::new(name, body, rows)?)
 }

@@ -1,19 +1,23 @@
-//! `pipeline manifest`: freezing, listing, showing and verifying versions of the dataset.
+//! `pipeline manifest`: freezing versions of the dataset, looking at them, comparing and verifying them,
+//! and handing them on.
 
 mod choose;
 mod create;
+pub mod diff;
+pub mod export;
 mod show;
 mod statistics;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use dataset::Store;
 use dataset::failure::Usage;
-use dataset::manifest::{ManifestError, Tombstones, VerifyReport};
+use dataset::manifest::{ManifestError, Opened, VerifyReport};
 use dataset::settings::SettingsFile;
-use dataset::{Manifest, Store};
 use serde::Deserialize;
 
+use crate::progress;
 use crate::selection::SelectionArgs;
 
 pub use create::{Creation, Origin, create, refresh};
@@ -47,7 +51,7 @@ impl ManifestSettings {
     }
 }
 
-/// Freezes, lists, shows and verifies versions of the dataset
+/// Freezes, shows, compares, verifies and hands on versions of the dataset
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Command {
     /// Freezes the accepted heads of the selected posts under a name
@@ -84,33 +88,33 @@ pub enum Command {
         #[arg(long)]
         quick: bool,
     },
+    /// Says what changed from one version to another, and why
+    Diff(diff::Args),
+    /// Puts a version with its heads into one folder or .tar file, to train on another machine
+    #[command(
+        after_help = "Examples: pipeline manifest bundle v3 bundles/v3\n          pipeline manifest bundle v3 v3.tar\n\
+                      There: trainer run --manifest bundles/v3"
+    )]
+    Bundle {
+        /// The version
+        name: String,
+        /// A new or empty folder, or a file that ends in .tar
+        target: PathBuf,
+    },
+    /// Writes a version as others read it: image folder, WebDataset or Parquet, with a dataset card
+    Export(export::Args),
 }
 
-/// Reads a manifest by name.
+/// Opens a manifest by name.
 ///
 /// # Errors
 /// `Usage` where there is none of that name; what was changed where it was.
-pub fn load(folder: &Path, name: &str) -> Result<Manifest> {
+pub fn open(folder: &Path, name: &str) -> Result<Opened> {
     dataset::manifest::check_name(name).map_err(|error| Usage(error.to_string()))?;
-    match Manifest::load(&folder.join(name)) {
+    match Opened::open(&folder.join(name)) {
         Err(error @ ManifestError::Absent { .. }) => Err(Usage(error.to_string()).into()),
         other => Ok(other?),
     }
-}
-
-/// Reads a manifest by name with what was purged of it, and how many of its rows that are.
-///
-/// # Errors
-/// As [`load`].
-fn load_with_purged(folder: &Path, name: &str) -> Result<(Manifest, usize)> {
-    let manifest = load(folder, name)?;
-    let tombstones = Tombstones::load(&folder.join(name))?;
-    let purged = manifest
-        .rows
-        .iter()
-        .filter(|row| tombstones.contains(&row.head))
-        .count();
-    Ok((manifest, purged))
 }
 
 /// Verifies a manifest by name: prints every problem and what was looked at.
@@ -120,10 +124,14 @@ fn load_with_purged(folder: &Path, name: &str) -> Result<(Manifest, usize)> {
 pub fn verify(folder: &Path, store: &Store, name: &str, quick: bool) -> Result<VerifyReport> {
     dataset::manifest::check_name(name).map_err(|error| Usage(error.to_string()))?;
     let place = folder.join(name);
-    if !place.is_dir() {
-        load(folder, name)?;
-    }
-    let report = dataset::manifest::verify(&place, store, !quick)?;
+    let rows = match place.is_dir() {
+        // A damaged header is a problem to report, not the end.
+        true => Opened::open(&place).map_or(0, |opened| opened.rows),
+        false => open(folder, name)?.rows,
+    };
+    let bar = progress::bar(rows, "verify");
+    let report = dataset::manifest::verify(&place, store, !quick, |done| bar.set_position(done))?;
+    bar.finish_and_clear();
     for problem in &report.problems {
         println!("{}: {}", problem.file, problem.what);
     }
@@ -139,4 +147,33 @@ pub fn verify(folder: &Path, store: &Store, name: &str, quick: bool) -> Result<V
     };
     println!("{name}: {} heads as they were frozen{purged}", report.heads);
     Ok(report)
+}
+
+/// Puts a manifest with its heads into a folder or a .tar file, and says how it is used.
+///
+/// # Errors
+/// `Usage` where there is none of that name, or the target is something else; what the store or the disk
+/// met.
+pub fn bundle(folder: &Path, store: &Store, name: &str, target: &Path) -> Result<()> {
+    let opened = open(folder, name)?;
+    let bar = progress::bar(opened.rows, "bundle");
+    let made = dataset::manifest::bundle(opened.folder(), store, target, |done| bar.set_position(done))?;
+    bar.finish_and_clear();
+    let purged = match made.purged {
+        0 => String::new(),
+        purged => format!(" ({purged} purged ones left out)"),
+    };
+    println!(
+        "{}: {} heads of {name}{purged}, each proved by its hash",
+        target.display(),
+        made.heads
+    );
+    match target.is_dir() {
+        true => println!("train on it anywhere: trainer run --manifest {}", target.display()),
+        false => println!(
+            "train on it anywhere: tar xf {}; trainer run --manifest {name}/",
+            target.display()
+        ),
+    }
+    Ok(())
 }

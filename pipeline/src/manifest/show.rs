@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use dataset::manifest::{Opened, Tombstones};
 use serde_json::json;
 
 /// Prints every version with its size and id, or what is wrong with it.
@@ -15,21 +16,20 @@ pub fn list(folder: &Path, as_json: bool) -> Result<()> {
         println!("no manifest yet; `pipeline manifest create NAME` makes one");
     }
     for name in names {
-        match super::load_with_purged(folder, &name) {
-            Ok((manifest, purged)) if as_json => println!(
+        match open_with_purged(folder, &name) {
+            Ok((opened, purged)) if as_json => println!(
                 "{}",
                 json!({
-                    "name": name, "id": manifest.id(), "heads": manifest.rows.len(), "purged": purged,
-                    "parent": manifest.body.parent
+                    "name": name, "id": opened.id, "heads": opened.rows, "purged": purged, "parent": opened.body.parent
                 })
             ),
-            Ok((manifest, purged)) => {
-                let filters = manifest.body.filters.join(" ");
+            Ok((opened, purged)) => {
+                let filters = opened.body.filters.join(" ");
                 println!(
                     "{name:<16} {:>8} heads{}  {}  {filters}",
-                    manifest.rows.len(),
+                    opened.rows,
                     shown(purged),
-                    &manifest.id()[..16]
+                    &opened.id[..16]
                 );
             }
             Err(error) if as_json => println!("{}", json!({"name": name, "error": error.to_string()})),
@@ -37,6 +37,13 @@ pub fn list(folder: &Path, as_json: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Opens a manifest by name; how many of its heads were purged. Its rows are not read.
+fn open_with_purged(folder: &Path, name: &str) -> Result<(Opened, usize)> {
+    let opened = super::open(folder, name)?;
+    let purged = Tombstones::load(opened.folder())?.len();
+    Ok((opened, purged))
 }
 
 /// How many of a version's heads were purged, where some were.
@@ -50,28 +57,24 @@ fn shown(purged: usize) -> String {
 /// Prints what a version was made from, its funnel and its figures.
 ///
 /// # Errors
-/// As [`super::load`].
+/// As [`super::open`].
 pub fn show(folder: &Path, name: &str, as_json: bool) -> Result<()> {
-    let (manifest, purged) = super::load_with_purged(folder, name)?;
-    let body = &manifest.body;
+    let (opened, purged) = open_with_purged(folder, name)?;
+    let body = &opened.body;
     if as_json {
         let shown = json!({
-            "name": manifest.name,
-            "id": manifest.id(),
-            "rows_digest": manifest.rows_digest(),
-            "rows": manifest.rows.len(),
+            "name": opened.name,
+            "format": opened.format,
+            "id": opened.id,
+            "rows_digest": opened.rows_digest,
+            "rows": opened.rows,
             "purged": purged,
             "body": body,
         });
         println!("{shown}");
         return Ok(());
     }
-    println!(
-        "{name}: {} heads{}, id {}",
-        manifest.rows.len(),
-        shown(purged),
-        manifest.id()
-    );
+    println!("{name}: {} heads{}, id {}", opened.rows, shown(purged), opened.id);
     if let Some(parent) = &body.parent {
         println!("parent    {} ({})", parent.name, &parent.id[..16]);
     }
@@ -90,6 +93,9 @@ pub fn show(folder: &Path, name: &str, as_json: bool) -> Result<()> {
     println!("detector  {}", body.detectors.join(", "));
     println!("crop      {}", body.crop);
     println!("policy    {}", body.policy);
+    for (setting, value) in &body.settings {
+        println!("  {setting} = {value}");
+    }
     println!(
         "split     seed {}, {} for validation",
         body.split.seed, body.split.validation
@@ -104,10 +110,15 @@ pub fn show(folder: &Path, name: &str, as_json: bool) -> Result<()> {
     println!("  {} pictures, {} artists", figures.pictures, figures.artists);
     println!("  side, quartiles   {:?}", figures.side);
     println!("  likes, quartiles  {:?}", figures.likes);
+    println!("  views, quartiles  {:?}", figures.views);
+    println!("  score, quartiles  {:?}", figures.score);
     println!(
         "  face centre {:.3} ± {:.4} of the side from the top, face size ± {:.4}",
         figures.face_centre_y_mean, figures.face_centre_y_deviation, figures.face_scale_deviation
     );
+    for (word, heads) in figures.sources.iter().chain(&figures.ratings) {
+        println!("  {word}  {heads:>8}");
+    }
     for (year, heads) in &figures.years {
         println!("  {year}  {heads:>8}");
     }

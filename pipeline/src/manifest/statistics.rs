@@ -24,6 +24,12 @@ pub(super) fn of(rows: &[ManifestRow], rule: &CropRule) -> Statistics {
     for row in rows {
         *years.entry(period::show(row.created_at)[..4].to_string()).or_insert(0) += 1;
     }
+    let mut scores: Vec<f64> = rows
+        .iter()
+        .filter(|row| row.detector != GIVEN)
+        .map(|row| rounded(row.score))
+        .collect();
+    scores.sort_unstable_by(f64::total_cmp);
     Statistics {
         heads: rows.len() as u64,
         train: train as u64,
@@ -36,6 +42,10 @@ pub(super) fn of(rows: &[ManifestRow], rule: &CropRule) -> Statistics {
         face_centre_y_deviation: centre_deviation,
         face_scale_deviation: scale_deviation,
         years,
+        views: quantiles(rows.iter().filter_map(|row| row.views)),
+        score: fifths(&scores),
+        sources: counted(rows.iter().map(|row| &row.source)),
+        ratings: counted(rows.iter().map(|row| &row.rating)),
     }
 }
 
@@ -62,10 +72,22 @@ fn different<'row>(values: impl Iterator<Item = &'row String>) -> u64 {
 fn quantiles(values: impl Iterator<Item = i64>) -> Vec<i64> {
     let mut sorted: Vec<i64> = values.collect();
     sorted.sort_unstable();
+    fifths(&sorted)
+}
+
+fn fifths<T: Copy>(sorted: &[T]) -> Vec<T> {
     match sorted.len() {
         0 => Vec::new(),
         length => (0..=4).map(|quarter| sorted[(length - 1) * quarter / 4]).collect(),
     }
+}
+
+fn counted<'row>(values: impl Iterator<Item = &'row String>) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for value in values {
+        *counts.entry(value.clone()).or_insert(0) += 1;
+    }
+    counts
 }
 
 /// Rounded to a millionth, so that the body is the same text on every machine.
@@ -73,9 +95,13 @@ fn mean_and_deviation(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let count = values.clone().count().max(1) as f64;
     let mean = values.clone().sum::<f64>() / count;
     let variance = values.map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
-    // A sum of nothing is -0, which has another text than 0.
-    let rounded = |value: f64| (value * 1e6).round() / 1e6 + 0.0;
     (rounded(mean), rounded(variance.sqrt()))
+}
+
+/// To six decimals: few enough digits that reading the text of a number gives the same number again,
+/// which the manifest's id rests on. A sum of nothing is -0, which has another text than 0.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6 + 0.0
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 use dataset::failure::{USAGE, exit_code};
 use pipeline::crop::{self, CropRequest};
-use pipeline::curate;
 use pipeline::outcome::Tally;
 use pipeline::selection::Selection;
 use pipeline::stop::Stop;
@@ -93,9 +92,7 @@ async fn each_digest_asks_for_its_own_step_alone(mut house: House) {
     let (detections, heads) = (house.rows(OUTCOMES).await, objects(&house.store, "heads").await.len());
 
     house.curate.min_score = 0.999;
-    let judged = curate::run(&house.catalog, &house.curate, &Stop::never())
-        .await
-        .expect("judges");
+    let judged = house.judge().await.expect("judges");
     assert_eq!(judged.done, 3);
     assert_eq!(house.verdicts().await, ["accepted 1", "score 2"]);
     assert_eq!(house.rows(OUTCOMES).await, detections);

@@ -53,7 +53,11 @@ impl House {
             workers: 2,
             ..CropSettings::default()
         };
-        let curate = CurateSettings::default();
+        // The network looks at its own side alone, and sees a cell at a time.
+        let curate = CurateSettings {
+            min_second_score: 0.0,
+            ..CurateSettings::default()
+        };
         Self {
             folder,
             catalog,
@@ -96,8 +100,13 @@ impl House {
         };
         let stop = Stop::never();
         let tally = crop::run(&self.catalog, &self.store, &self.crop, &request, &stop).await?;
-        curate::run(&self.catalog, &self.curate, &stop).await?;
+        self.judge().await?;
         Ok(tally)
+    }
+
+    /// Judges what waits.
+    pub async fn judge(&self) -> anyhow::Result<Tally> {
+        curate::run(&self.catalog, &self.store, &self.crop, &self.curate, &Stop::never()).await
     }
 
     /// The digests of the settings as they are.
@@ -158,10 +167,15 @@ pub async fn tables_of(catalog: &Catalog) -> Vec<String> {
     for sql in [
         "SELECT image, detector, outcome, reason, faces FROM detections ORDER BY image, detector",
         "SELECT image, detector, ordinal, x0, y0, x1, y1, score FROM faces ORDER BY image, detector, ordinal",
-        "SELECT image, detector, ordinal, crop, head, pixels, side, native_side, inside, sharpness FROM heads \
+        "SELECT image, detector, ordinal, crop, head, pixels, side, native_side, inside, sharpness, \
+         measures, perceptual, colour, contrast, crossings FROM heads \
          ORDER BY image, detector, ordinal, crop",
-        "SELECT image, detector, ordinal, crop, policy, accepted, reason, detail FROM verdicts \
+        "SELECT image, detector, ordinal, crop, policy, accepted, reason, detail, kept FROM verdicts \
          ORDER BY image, detector, ordinal, crop, policy",
+        "SELECT pixels, perceptual, duplicate_group, reach FROM prints ORDER BY pixels",
+        "SELECT head, network, score FROM looks ORDER BY head, network",
+        "SELECT head, network, vector FROM styles ORDER BY head, network",
+        "SELECT head, image, x0, y0, x1, y1, decision, because FROM decisions ORDER BY head, image",
         "SELECT duplicate_group, split FROM splits ORDER BY duplicate_group",
     ] {
         all.extend(rows_of(catalog, sql).await);

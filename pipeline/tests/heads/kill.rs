@@ -11,8 +11,7 @@ use crate::fixture::{picture, png, rows_of, tables_of};
 use crate::model;
 
 const PICTURES: u32 = 40;
-const SETTINGS: &str =
-    "[crop]\ndetector = \"red.onnx\"\nworkers = 2\n[manifest]\nvalidation_share = 0.3\n[run]\nmax_failed_share = 1.0\n";
+const SETTINGS: &str = "[crop]\ndetector = \"red.onnx\"\nworkers = 2\n[curate]\nmin_second_score = 0.0\n[manifest]\nvalidation_share = 0.3\n[run]\nmax_failed_share = 1.0\n";
 /// Moments of each story.
 const KILLS: u32 = 20;
 
@@ -212,7 +211,7 @@ async fn a_killed_purge_is_finished_by_whatever_writes_next() {
         // Whatever stands, the version can be verified: no head is missed that is not known as purged.
         let (place, store) = (data.join("manifests/v1"), data.join("store"));
         let store = dataset::Store::open(&store).expect("opens");
-        let report = dataset::manifest::verify(&place, &store, false).expect("verifies");
+        let report = dataset::manifest::verify(&place, &store, false, |_| ()).expect("verifies");
         assert!(report.problems.is_empty(), "moment {seed}: {:?}", report.problems);
         finish(&data, &["curate"]);
         let tombstones = |line: &&String| line.starts_with("manifests/v1/tombstones");
@@ -242,4 +241,59 @@ async fn two_ways_to_the_same_catalog_give_the_same_manifest() {
         finish(&in_steps, &["crop", "--limit", limit]);
     }
     assert_eq!(id(&at_once), id(&in_steps));
+}
+
+/// Every file below a folder with its bytes, hidden ones too.
+fn tree(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = std::collections::BTreeMap::new();
+    for path in dataset::files::sorted_entries(folder).expect("lists") {
+        match path.is_dir() {
+            true => files.extend(tree(&path)),
+            false => drop(files.insert(path.clone(), std::fs::read(&path).expect("reads"))),
+        }
+    }
+    let strip = |(path, bytes): (PathBuf, Vec<u8>)| match path.strip_prefix(folder) {
+        Ok(rest) => (rest.to_path_buf(), bytes),
+        Err(_) => (path, bytes),
+    };
+    files.into_iter().map(strip).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_bundle_or_export_is_finished_by_the_same_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = template(folder.path()).await;
+    finish(&data, &["crop"]);
+    finish(&data, &["manifest", "create", "v1"]);
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let stories: [(&str, &[&str]); 4] = [
+        ("bundle", &[]),
+        ("export", &["--as", "imagefolder", "--side", "32"]),
+        ("export", &["--as", "webdataset"]),
+        ("export", &["--as", "parquet"]),
+    ];
+    for (story, (verb, flags)) in stories.iter().enumerate() {
+        let (calm, killed) = (place(&format!("calm{story}")), place(&format!("killed{story}")));
+        let words = |target| [&["manifest", verb, "v1", target], *flags].concat();
+        let text = format!("{verb} {}", flags.join(" "));
+        let begun = Instant::now();
+        finish(&data, &words(&calm));
+        let whole = begun.elapsed();
+        for seed in 0..KILLS / 2 {
+            kill(&data, &words(&killed), whole, seed + 400);
+            // An export is there whole or not at all; a bundle's manifest is.
+            if *verb == "export" && Path::new(&killed).exists() {
+                assert_eq!(
+                    tree(Path::new(&killed)),
+                    tree(Path::new(&calm)),
+                    "moment {seed} of {text}"
+                );
+            }
+        }
+        finish(&data, &words(&killed));
+        assert_eq!(tree(Path::new(&killed)), tree(Path::new(&calm)), "{text}");
+        if let Some(data) = (*verb == "bundle").then(|| PathBuf::from(&killed)) {
+            finish(&data, &["manifest", "verify", "v1"]);
+        }
+    }
 }

@@ -25,6 +25,7 @@ macro_rules! on_both {
 #[path = "../common/mod.rs"]
 mod common;
 mod crop;
+mod export;
 mod fixture;
 mod import;
 mod kill;

@@ -10,10 +10,12 @@ use crate::fixture::{House, picture, png};
 pub async fn freeze(house: &House, name: Option<&str>, selection: &Selection) -> anyhow::Result<Creation> {
     let digests = house.digests().await;
     let popularity = BTreeMap::from([("board".to_string(), "likes = score".to_string())]);
+    let described = pipeline::digests::described(&house.crop, &house.curate);
     let origin = Origin {
         selection,
         digests: &digests,
         rule: house.crop.rule(),
+        settings: &described,
         popularity: &popularity,
     };
     let settings = ManifestSettings {
@@ -86,7 +88,7 @@ async fn a_version_is_frozen_once(house: House) {
         .await
         .expect_err("has other rows");
     assert_eq!(exit_code(&error), USAGE);
-    let report = dataset::manifest::verify(&house.path("manifests/v1"), &house.store, true).expect("verifies");
+    let report = dataset::manifest::verify(&house.path("manifests/v1"), &house.store, true, |_| ()).expect("verifies");
     assert!(report.problems.is_empty() && report.heads == 6);
 }
 

@@ -64,7 +64,7 @@ async fn an_artists_posts_go_and_none_comes_back(house: House) {
     assert_eq!(objects(&house.store, "images").await.len(), 6);
     assert_eq!(objects(&house.store, "heads").await.len(), 6);
     let folder: PathBuf = house.path("manifests/v1");
-    let report = dataset::manifest::verify(&folder, &house.store, true).expect("verifies");
+    let report = dataset::manifest::verify(&folder, &house.store, true, |_| ()).expect("verifies");
     assert_eq!((report.heads, report.purged, report.problems.len()), (6, 3, 0));
 
     let denied = Denied::load(&house.catalog).await.expect("reads");
@@ -104,7 +104,7 @@ async fn the_next_best_of_a_duplicate_group_takes_the_purged_ones_place(house: H
         manifest.split(Split::Train).count() + manifest.split(Split::Validation).count(),
         1
     );
-    let report = dataset::manifest::verify(&house.path("manifests/v1"), &house.store, true).expect("verifies");
+    let report = dataset::manifest::verify(&house.path("manifests/v1"), &house.store, true, |_| ()).expect("verifies");
     assert_eq!((report.heads, report.purged), (1, 0));
 }
 

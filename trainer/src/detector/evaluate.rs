@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tch::{Kind, Tensor};
-use vision::yolo::{self, Head};
+use vision::yolo::{self, Head, HeadLayout};
 use vision::{BBox, Detection, DetectorSettings, Letterbox, iou, nms};
 
 use super::anchors::Anchors;
@@ -182,14 +182,16 @@ pub fn detect(
                     let cells = side as usize / STRIDES[scale] as usize;
                     Head {
                         stride: STRIDES[scale] as u32,
-                        anchors: std::array::from_fn(|place| anchors[6 - 3 * scale + place]),
+                        anchors: &anchors[6 - 3 * scale..9 - 3 * scale],
                         logits: &logits[scale],
                         rows: cells,
                         columns: cells,
+                        layout: HeadLayout::Nchw,
+                        scale_x_y: 1.0,
                     }
                 })
                 .collect();
-            let found = yolo::decode(&heads, settings.floor);
+            let found = yolo::decode(&heads, None, settings.floor);
             nms(found, settings.nms)
                 .into_iter()
                 .map(|detection| Detection {

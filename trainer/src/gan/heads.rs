@@ -1,15 +1,15 @@
 //! The heads of a manifest as batches of tensors, out of a packed file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use dataset::failure::Usage;
-use dataset::manifest::{ManifestError, Tombstones, read_head};
+use dataset::manifest::{ManifestError, Tombstones, find_bundle, read_head};
 use dataset::pack::{self, Pack};
 use dataset::{Key, Manifest, ManifestRow, Split, Store};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// The training heads of one manifest that were not purged.
 #[derive(Debug)]
@@ -24,14 +24,15 @@ pub struct Heads {
 }
 
 impl Heads {
-    /// Opens the manifest `data/manifests/<name>` and its heads at that side; packs them first
-    /// where that was not done before. Purged heads are passed over.
+    /// Opens the manifest `data/manifests/<name>`, or the bundle at the path `name`, and its heads at
+    /// that side; packs them first where that was not done before. Purged heads are passed over.
     ///
     /// # Errors
     /// [`Usage`] where there is no such manifest or no head to train on; else where a file of it
     /// was changed or is missing, or a purge came in between.
     pub fn open(data: &Path, name: &str, side: u32) -> Result<Self> {
-        let folder = data.join("manifests").join(name);
+        let Found { home, name, called } = find(data, name);
+        let folder = home.join("manifests").join(&name);
         let manifest = Manifest::load(&folder).map_err(|error| match error {
             ManifestError::Absent { .. } | ManifestError::Name(_) => anyhow::Error::from(Usage(error.to_string())),
             other => other.into(),
@@ -41,7 +42,7 @@ impl Heads {
         let left = all.iter().copied().filter(|row| !tombstones.contains(&row.head));
         let rows: Vec<&ManifestRow> = left.collect();
         if rows.is_empty() {
-            return Err(nothing_left(name, all.len()).into());
+            return Err(nothing_left(&name, all.len()).into());
         }
         let mut hash = Sha256::new();
         for row in &rows {
@@ -50,11 +51,11 @@ impl Heads {
         let (id, digest) = (manifest.id(), hex::encode(hash.finalize()));
         let path = data.join("packs").join(Pack::name(&id, &tombstones, side));
         if !path.exists() {
-            build(data, &rows, &path, side)?;
+            build(&home, &rows, &path, side)?;
             refuse_purged_meanwhile(&folder, &tombstones, &path)?;
         }
         Ok(Self {
-            manifest: name.into(),
+            manifest: called,
             pack: Pack::open(&path)?,
             id,
             digest,
@@ -71,15 +72,45 @@ impl Heads {
         self.pack.is_empty()
     }
 
-    /// A batch [n, 3, side, side] in -1..1.
-    pub fn batch(&self, indices: &[usize]) -> Tensor {
+    /// A batch [n, 3, side, side] in -1..1 on a device; bytes are what travels there.
+    pub fn batch(&self, indices: &[usize], device: Device) -> Tensor {
         let side = i64::from(self.pack.side());
         let mut bytes = Vec::with_capacity(indices.len() * 3 * (side * side) as usize);
         for index in indices {
             bytes.extend_from_slice(self.pack.picture(*index));
         }
         let batch = Tensor::from_data_size(&bytes, &[indices.len() as i64, 3, side, side], Kind::Uint8);
-        batch.to_kind(Kind::Float) / 127.5 - 1
+        batch.to_device(device).to_kind(Kind::Float) / 127.5 - 1
+    }
+}
+
+/// Where a manifest is.
+pub struct Found {
+    /// The data folder that holds it.
+    pub home: PathBuf,
+    /// Its name there.
+    pub name: String,
+    /// What a run calls it, whatever the folder it goes on from: the name, or a bundle's full path.
+    pub called: String,
+}
+
+/// The manifest of that name in the data folder at hand, else the bundle at that path.
+pub fn find(data: &Path, manifest: &str) -> Found {
+    let here = data.join("manifests").join(manifest).is_dir();
+    match find_bundle(Path::new(manifest)).filter(|_| !here) {
+        Some((home, name)) => Found {
+            called: std::path::absolute(&home)
+                .unwrap_or(home.clone())
+                .to_string_lossy()
+                .into_owned(),
+            home,
+            name,
+        },
+        None => Found {
+            home: data.into(),
+            name: manifest.into(),
+            called: manifest.into(),
+        },
     }
 }
 
@@ -103,8 +134,8 @@ pub(crate) fn refuse_purged_meanwhile(folder: &Path, tombstones: &Tombstones, pa
     bail!("heads were purged while they were packed; the same command packs those that are left")
 }
 
-pub(crate) fn build(data: &Path, rows: &[&ManifestRow], path: &Path, side: u32) -> Result<()> {
-    let store = Store::open(&data.join("store"))?;
+pub(crate) fn build(home: &Path, rows: &[&ManifestRow], path: &Path, side: u32) -> Result<()> {
+    let store = Store::open(&home.join("store"))?;
     // Looked for before anything is written, so that a manifest with holes is told at once.
     for row in rows {
         let key = Key::head(&row.head)?;

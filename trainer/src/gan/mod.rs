@@ -4,16 +4,22 @@
 //! needs is in the checkpoint; so a killed run, resumed, ends with the same bits.
 
 pub mod adam;
+pub mod architecture;
 pub mod augment;
 pub mod canvas;
 pub mod chart;
 pub mod checkpoint;
+pub mod device;
+pub mod events;
+pub mod flags;
 pub mod folder;
 pub mod grid;
 pub mod heads;
 pub mod loss;
 pub mod metrics;
 pub mod network;
+pub mod outline;
+pub mod penalty;
 pub mod plan;
 pub mod players;
 pub mod progress;
@@ -21,6 +27,10 @@ pub mod recipe;
 pub mod run;
 pub mod sample;
 pub mod schedule;
+pub mod spectral;
+pub mod spark;
 pub mod stop;
+pub mod tally;
+pub mod watch;
 pub mod train;
 pub mod trained;

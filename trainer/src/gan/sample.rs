@@ -1,5 +1,6 @@
 //! Drawing heads with trained networks: what every command that shows a run is made of.
 
+use dataset::train_settings::Statistics;
 use tch::{Kind, Tensor};
 
 use super::network::{Mode, Network};
@@ -19,11 +20,14 @@ pub fn final_generator(players: &Players, recipe: &Recipe) -> Network {
         return Network::with_values(trained.plan.clone(), &trained.flat, &trained.kept);
     };
     let averaged = Network::with_values(trained.plan.clone(), average, &trained.kept);
+    if recipe.statistics == Statistics::Copy {
+        return averaged;
+    }
     seed(recipe.seed, Draw::Statistics, 0);
     tch::no_grad(|| {
         for number in 1..=STATISTICS {
             // A share of 1/n makes the running value the plain mean of n batches.
-            let _ = averaged.forward(&noise(BATCH), Mode::Estimate(1.0 / number as f64));
+            let _ = averaged.forward(&noise(BATCH).to_device(players.device), Mode::Estimate(1.0 / number as f64));
         }
     });
     averaged

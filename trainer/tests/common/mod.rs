@@ -19,7 +19,10 @@ pub fn freeze(data: &Path, name: &str, heads: impl Iterator<Item = RgbImage>) {
         store
             .put_blocking(&Key::head(&hash).expect("a hash"), png)
             .expect("writes");
-        row(&format!("{number:06}"), &hash, i64::from(head.width()))
+        ManifestRow {
+            pixels: dataset::manifest::pixel_hash(&head),
+            ..row(&format!("{number:06}"), &hash, i64::from(head.width()))
+        }
     });
     let rows = rows.collect();
     let manifest = Manifest::new(name, ManifestBody::default(), rows).expect("a manifest");
@@ -80,5 +83,6 @@ fn row(post: &str, head: &str, side: i64) -> ManifestRow {
         sharpness: 100.0,
         duplicate_group: head.into(),
         split: Split::Train,
+        perceptual: None,
     }
 }

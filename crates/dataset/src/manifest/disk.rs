@@ -1,34 +1,17 @@
 //! A manifest's folder: writing it whole or not at all, reading it back, and its heads.
 
-use std::fs::File;
 use std::path::Path;
 
 use image::{ImageFormat, RgbImage};
-use polars::prelude::{ParquetReader, ParquetWriter, SerReader};
-use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use super::{Manifest, ManifestBody, ManifestError, ManifestRow, check_name, id_of, row};
+use super::{Manifest, ManifestError, ManifestRow, Opened, Writer, check_name};
 use crate::files;
 use crate::keys::Key;
 use crate::store::Store;
 
 pub(super) const HEADER: &str = "manifest.json";
 pub(super) const ROWS: &str = "rows.parquet";
-
-/// Version of this format, for readers to come.
-const FORMAT: u32 = 1;
-
-/// What manifest.json holds.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    format: u32,
-    name: String,
-    id: String,
-    rows: u64,
-    rows_digest: String,
-    body: ManifestBody,
-}
 
 /// The outcome of [`Manifest::write`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,57 +39,17 @@ pub(super) fn changed(path: &Path, what: impl std::fmt::Display) -> ManifestErro
 }
 
 impl Manifest {
-    /// Writes `folder/<name>/`, `folder` being `manifests/`. The files are flushed under a temporary
-    /// name and appear together, so a killed run leaves the manifest whole or absent.
+    /// Writes `folder/<name>/`, `folder` being `manifests/`, as [`Writer`] does.
     ///
     /// # Errors
     /// [`ManifestError::Exists`] where the name is taken by other rows, else what reading the
     /// existing one or writing this one met.
     pub fn write(&self, folder: &Path) -> Result<Written, ManifestError> {
-        check_name(&self.name)?;
-        let place = folder.join(&self.name);
-        let rows_digest = self.rows_digest();
-        if place.exists() {
-            let existing = Self::load(&place)?;
-            return match existing.rows_digest() == rows_digest {
-                true => Ok(Written::Unchanged),
-                false => Err(ManifestError::Exists(self.name.clone())),
-            };
+        let mut writer = Writer::begin(folder, &self.name)?;
+        for row in &self.rows {
+            writer.push(row.clone())?;
         }
-        // No name begins with a dot, so neither a listing nor a name can meet this folder.
-        let temporary = folder.join(format!(".{}.part", self.name));
-        if temporary.exists() {
-            std::fs::remove_dir_all(&temporary).map_err(io("remove", &temporary))?;
-        }
-        std::fs::create_dir_all(&temporary).map_err(io("create", &temporary))?;
-        self.write_rows(&temporary.join(ROWS))?;
-        self.write_header(&temporary.join(HEADER), rows_digest)?;
-        files::sync_folder(&temporary).map_err(io("flush", &temporary))?;
-        std::fs::rename(&temporary, &place).map_err(io("write", &place))?;
-        files::sync_parent(&place).map_err(io("flush", &place))?;
-        Ok(Written::Created)
-    }
-
-    fn write_rows(&self, path: &Path) -> Result<(), ManifestError> {
-        let mut frame = row::to_frame(&self.rows).map_err(|what| changed(path, what))?;
-        let mut file = File::create(path).map_err(io("write", path))?;
-        let finished = ParquetWriter::new(&mut file).finish(&mut frame);
-        finished.map_err(|error| io("write", path)(std::io::Error::other(error)))?;
-        file.sync_all().map_err(io("flush", path))
-    }
-
-    fn write_header(&self, path: &Path, rows_digest: String) -> Result<(), ManifestError> {
-        let header = Header {
-            format: FORMAT,
-            name: self.name.clone(),
-            id: id_of(&self.body, &rows_digest),
-            rows: self.rows.len() as u64,
-            rows_digest,
-            body: self.body.clone(),
-        };
-        let mut text = serde_json::to_string_pretty(&header).map_err(|error| changed(path, error))?;
-        text.push('\n');
-        files::write_durably(path, text.as_bytes()).map_err(io("write", path))
+        writer.finish(self.body.clone())
     }
 
     /// Reads a manifest's folder (`manifests/<name>`) and checks that header, rows and id agree.
@@ -115,41 +58,21 @@ impl Manifest {
     /// [`ManifestError::Absent`] where there is none, [`ManifestError::Changed`] where a file is
     /// missing, damaged or was changed.
     pub fn load(folder: &Path) -> Result<Self, ManifestError> {
-        if !folder.is_dir() {
-            return Err(absent(folder));
-        }
-        let header_path = folder.join(HEADER);
-        let text =
-            std::fs::read(&header_path).map_err(|error| changed(&header_path, format!("cannot be read ({error})")))?;
-        let header: Header = serde_json::from_slice(&text)
-            .map_err(|error| changed(&header_path, format!("is no manifest header ({error})")))?;
-        if header.format != FORMAT {
-            let what = format!("has format {}, and this program reads {FORMAT}", header.format);
-            return Err(changed(&header_path, what));
-        }
-        let rows_path = folder.join(ROWS);
-        let rows = read_rows(&rows_path).map_err(|what| changed(&rows_path, what))?;
-        if row::digest(&rows) != header.rows_digest || rows.len() as u64 != header.rows {
-            return Err(changed(
-                &rows_path,
-                "was changed: its rows are not those that were frozen",
-            ));
-        }
-        if id_of(&header.body, &header.rows_digest) != header.id {
-            return Err(changed(
-                &header_path,
-                "was changed: its id does not follow from its content",
-            ));
+        let opened = Opened::open(folder)?;
+        let mut rows = Vec::new();
+        for batch in opened.batches()? {
+            rows.extend(batch?);
         }
         Ok(Self {
-            name: header.name,
-            body: header.body,
+            format: opened.format,
+            name: opened.name,
+            body: opened.body,
             rows,
         })
     }
 }
 
-fn absent(folder: &Path) -> ManifestError {
+pub(super) fn absent(folder: &Path) -> ManifestError {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let known = folder
         .parent()
@@ -162,17 +85,6 @@ fn absent(folder: &Path) -> ManifestError {
             false => format!(" (there are: {})", known.join(", ")),
         },
     }
-}
-
-fn read_rows(path: &Path) -> Result<Vec<ManifestRow>, String> {
-    let file = File::open(path).map_err(|error| format!("cannot be read ({error})"))?;
-    let frame = ParquetReader::new(file).finish();
-    let frame = frame.map_err(|error| format!("is no Parquet file ({error})"))?;
-    let rows = row::from_frame(&frame)?;
-    if rows.len() != frame.height() {
-        return Err("has columns of different lengths".into());
-    }
-    Ok(rows)
 }
 
 /// The names of the manifests in `folder` (`manifests/`), sorted; none where it is missing.
@@ -206,9 +118,20 @@ pub fn read_head(store: &Store, row: &ManifestRow) -> anyhow::Result<RgbImage> {
     }
 }
 
+/// SHA-256 (hex) of a head's width, height and RGB pixels: two heads of equal bytes and other shape
+/// differ.
+pub fn pixel_hash(head: &RgbImage) -> String {
+    let mut hash = Sha256::new();
+    hash.update(head.width().to_le_bytes());
+    hash.update(head.height().to_le_bytes());
+    hash.update(head.as_raw());
+    hex::encode(hash.finalize())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::{ManifestBody, row};
 
     fn manifest(name: &str, posts: &[&str]) -> Manifest {
         let rows = posts

@@ -5,21 +5,29 @@
 //! canonical order, so that another Parquet writer, or another day, gives the same id. Nothing changes
 //! these files; what a purge takes out of a manifest stands in a third one, `tombstones.json`.
 
+mod bundle;
 mod cell;
+mod diff;
 mod disk;
+mod opened;
 mod row;
 mod tombstones;
 mod verify;
+mod writer;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use disk::{Written, list, read_head};
+pub use bundle::{Bundle, bundle, find_bundle};
+pub use diff::{Change, diff};
+pub use disk::{Written, list, pixel_hash, read_head};
+pub use opened::{Batches, Opened};
 pub use row::{ManifestRow, Split};
 pub use tombstones::Tombstones;
 pub use verify::{Problem, VerifyReport, verify};
+pub use writer::Writer;
 
 /// Why a manifest could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -60,9 +68,16 @@ pub enum ManifestError {
     },
 }
 
-/// A manifest in memory: header and rows, the rows in canonical order.
+/// The version of the format that is written: 2 added the perceptual hash to the rows and the settings
+/// and more figures to the body. Format 1 is read as it was.
+const FORMAT: u32 = 2;
+
+/// A manifest in memory: header and rows, the rows in canonical order. [`Opened`] reads one of a million
+/// rows part by part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
+    /// The format it was frozen in, which its id depends on.
+    format: u32,
     /// The name under `manifests/`; no part of the id.
     pub name: String,
     /// What the manifest was made from and by.
@@ -91,6 +106,9 @@ pub struct ManifestBody {
     pub crop: String,
     /// Digest of the filter settings.
     pub policy: String,
+    /// What the digests stand for, as text: `crop.margin` = `2`. None before format 2.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// How train and validation were told apart.
     pub split: SplitRule,
     /// Figures over the rows.
@@ -153,6 +171,18 @@ pub struct Statistics {
     pub face_scale_deviation: f64,
     /// Rows by year of upload.
     pub years: BTreeMap<String, u64>,
+    /// Quantiles of the views, over rows that have them. This and what follows came with format 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub views: Vec<i64>,
+    /// Quantiles of the detector's score, imported heads left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub score: Vec<f64>,
+    /// Rows by source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, u64>,
+    /// Rows by rating.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ratings: BTreeMap<String, u64>,
 }
 
 impl Manifest {
@@ -164,6 +194,7 @@ impl Manifest {
         check_name(name)?;
         rows.sort_by(ManifestRow::canonical_order);
         Ok(Self {
+            format: FORMAT,
             name: name.into(),
             body,
             rows,
@@ -177,7 +208,7 @@ impl Manifest {
 
     /// SHA-256 (hex) over the rows' hashes in canonical order: equal digests, equal rows.
     pub fn rows_digest(&self) -> String {
-        row::digest(&self.rows)
+        row::digest(&self.rows, self.format)
     }
 
     /// The rows of one split, in canonical order.

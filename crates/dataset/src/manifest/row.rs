@@ -57,31 +57,60 @@ impl Cell for Split {
 }
 
 /// Declares the row once, for the type, the Parquet columns and the hash: the order of the fields
-/// is the order of the columns and of the hashed bytes.
+/// is the order of the columns and of the hashed bytes. The second block came with format 2: older
+/// manifests have no such columns, and their hashes leave them out.
 macro_rules! row {
-    ($( $(#[$about:meta])* $field:ident: $type:ty, )+) => {
+    ($( $(#[$about:meta])* $field:ident: $type:ty, )+; since 2: $( $(#[$later_about:meta])* $later:ident: $later_type:ty, )+) => {
         /// One head: where it came from, where it is, and what it serves. All texts are UTF-8.
         #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-        pub struct ManifestRow { $( $(#[$about])* pub $field: $type, )+ }
+        pub struct ManifestRow {
+            $( $(#[$about])* pub $field: $type, )+
+            $( $(#[$later_about])* pub $later: $later_type, )+
+        }
 
         /// The rows as a table.
         pub(super) fn to_frame(rows: &[ManifestRow]) -> Result<DataFrame, String> {
-            let columns = vec![$( <$type>::column(stringify!($field), rows.iter().map(|row| &row.$field).collect()), )+];
+            let columns = vec![
+                $( <$type>::column(stringify!($field), rows.iter().map(|row| &row.$field).collect()), )+
+                $( <$later_type>::column(stringify!($later), rows.iter().map(|row| &row.$later).collect()), )+
+            ];
             DataFrame::new(rows.len(), columns).map_err(|error| error.to_string())
         }
 
-        /// The rows of a table, or what is wrong with it.
-        pub(super) fn from_frame(frame: &DataFrame) -> Result<Vec<ManifestRow>, String> {
+        /// The rows of a table of a format, or what is wrong with it.
+        pub(super) fn from_frame(frame: &DataFrame, format: u32) -> Result<Vec<ManifestRow>, String> {
             $( let column = frame.column(stringify!($field)).map_err(|error| error.to_string())?;
                let mut $field = <$type>::read(column)?.into_iter(); )+
+            $( let mut $later = match format {
+                   1 => vec![<$later_type>::default(); frame.height()],
+                   _ => <$later_type>::read(frame.column(stringify!($later)).map_err(|error| error.to_string())?)?,
+               }.into_iter(); )+
             let mut rows = Vec::with_capacity(frame.height());
-            while let ($( Some($field), )+) = ($( $field.next(), )+) {
-                rows.push(ManifestRow { $( $field, )+ });
+            while let ($( Some($field), )+ $( Some($later), )+) = ($( $field.next(), )+ $( $later.next(), )+) {
+                rows.push(ManifestRow { $( $field, )+ $( $later, )+ });
             }
-            Ok(rows)
+            match rows.len() == frame.height() {
+                true => Ok(rows),
+                false => Err("has columns of different lengths".into()),
+            }
         }
 
-        fn absorb(row: &ManifestRow, bytes: &mut Vec<u8>) { $( row.$field.absorb(bytes); )+ }
+        fn absorb(row: &ManifestRow, format: u32, bytes: &mut Vec<u8>) {
+            $( row.$field.absorb(bytes); )+
+            if format > 1 {
+                $( row.$later.absorb(bytes); )+
+            }
+        }
+
+        impl ManifestRow {
+            /// The names of the columns in which two rows differ.
+            pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+                let mut names = Vec::new();
+                $( if self.$field != other.$field { names.push(stringify!($field)); } )+
+                $( if self.$later != other.$later { names.push(stringify!($later)); } )+
+                names
+            }
+        }
     };
 }
 
@@ -140,6 +169,11 @@ row! {
     duplicate_group: String,
     /// Train or validation.
     split: Split,
+    ;
+    since 2:
+    /// Perceptual hash of the head in hex: heads that look alike differ in few bits; none where it was
+    /// not measured.
+    perceptual: Option<String>,
 }
 
 impl ManifestRow {
@@ -154,21 +188,47 @@ impl ManifestRow {
     }
 }
 
-/// SHA-256 (hex) of the SHA-256 of each row, in the order given.
-pub(super) fn digest(rows: &[ManifestRow]) -> String {
-    let hashes: Vec<_> = rows
-        .par_iter()
-        .map_init(Vec::new, |bytes, row| {
-            bytes.clear();
-            absorb(row, bytes);
-            Sha256::digest(&*bytes)
-        })
-        .collect();
-    let mut all = Sha256::new();
-    for hash in hashes {
-        all.update(hash);
+/// SHA-256 (hex) of the SHA-256 of each row, in the order in which they come: rows by the million need
+/// not be held for it.
+#[derive(Clone)]
+pub(super) struct RowsDigest {
+    format: u32,
+    all: Sha256,
+}
+
+impl RowsDigest {
+    /// Of no rows yet.
+    pub(super) fn new(format: u32) -> Self {
+        let all = Sha256::new();
+        Self { format, all }
     }
-    hex::encode(all.finalize())
+
+    /// Takes the next rows in.
+    pub(super) fn update(&mut self, rows: &[ManifestRow]) {
+        let hashes: Vec<_> = rows
+            .par_iter()
+            .map_init(Vec::new, |bytes, row| {
+                bytes.clear();
+                absorb(row, self.format, bytes);
+                Sha256::digest(&*bytes)
+            })
+            .collect();
+        for hash in hashes {
+            self.all.update(hash);
+        }
+    }
+
+    /// The digest of all rows taken in.
+    pub(super) fn finish(self) -> String {
+        hex::encode(self.all.finalize())
+    }
+}
+
+/// The digest of rows that are at hand.
+pub(super) fn digest(rows: &[ManifestRow], format: u32) -> String {
+    let mut digest = RowsDigest::new(format);
+    digest.update(rows);
+    digest.finish()
 }
 
 /// A row for tests: post `post`, every hash made of `letter`.
@@ -203,6 +263,7 @@ pub(super) fn sample(post: &str, letter: char) -> ManifestRow {
         sharpness: 81.5,
         duplicate_group: hash,
         split: Split::Train,
+        perceptual: None,
     }
 }
 
@@ -216,9 +277,24 @@ mod tests {
         second.artist = None;
         second.likes = None;
         second.split = Split::Validation;
-        let rows = vec![sample("1", 'a'), second];
+        second.perceptual = Some("00ff00ff00ff00ff".into());
+        let mut rows = vec![sample("1", 'a'), second];
         let frame = to_frame(&rows).expect("a table");
-        assert_eq!(from_frame(&frame).expect("rows"), rows);
+        assert_eq!(from_frame(&frame, 2).expect("rows"), rows);
+        assert_eq!(rows[0].differences(&rows[0]), [""; 0]);
+        assert!(rows[0].differences(&rows[1]).contains(&"perceptual"));
+        rows[1].perceptual = None;
+        assert_eq!(from_frame(&frame, 1).expect("rows"), rows, "an older table has none");
+    }
+
+    #[test]
+    fn the_digest_is_that_of_all_rows_however_they_come() {
+        let rows: Vec<ManifestRow> = ["1", "2", "3"].iter().map(|post| sample(post, 'a')).collect();
+        let mut parts = RowsDigest::new(2);
+        parts.update(&rows[..1]);
+        parts.update(&rows[1..]);
+        assert_eq!(parts.finish(), digest(&rows, 2));
+        assert_ne!(digest(&rows, 1), digest(&rows, 2));
     }
 
     #[test]
@@ -226,6 +302,6 @@ mod tests {
         let (mut first, mut second) = (sample("1", 'a'), sample("1", 'a'));
         (first.source, first.post) = ("ab".into(), "c".into());
         (second.source, second.post) = ("a".into(), "bc".into());
-        assert_ne!(digest(&[first]), digest(&[second]));
+        assert_ne!(digest(&[first], 2), digest(&[second], 2));
     }
 }

@@ -11,7 +11,7 @@ use super::disk::{changed, io};
 use crate::files;
 use crate::keys::check_hash;
 
-const TOMBSTONES: &str = "tombstones.json";
+pub(super) const TOMBSTONES: &str = "tombstones.json";
 
 /// Version of this format, for readers to come.
 const FORMAT: u32 = 1;
@@ -75,6 +75,11 @@ impl Tombstones {
     /// Whether a head (SHA-256 of its PNG) was purged.
     pub fn contains(&self, head: &str) -> bool {
         self.heads.contains(head)
+    }
+
+    /// The purged heads, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.heads.iter().map(String::as_str)
     }
 
     /// Number of purged heads.

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use image::ImageFormat;
 use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Manifest, ManifestError, ManifestRow, Tombstones};
+use super::{ManifestError, ManifestRow, Opened, Tombstones, pixel_hash};
 use crate::keys::Key;
 use crate::store::{Store, StoreError};
 
@@ -33,33 +34,45 @@ pub struct VerifyReport {
 }
 
 /// Checks `manifests/<name>`: header, rows and id agree, every head that was not purged is in the store
-/// and, when `deep`, hashes to its name. Every problem is reported, not the first alone.
+/// and, when `deep`, its bytes hash to its name and its pixels to what the row says. Every problem is
+/// reported, not the first alone. `tick` is told how many rows were looked at.
 ///
 /// # Errors
 /// [`ManifestError::Absent`], or the store's own failure where it vanished altogether.
-pub fn verify(folder: &Path, store: &Store, deep: bool) -> anyhow::Result<VerifyReport> {
-    let read = Manifest::load(folder).and_then(|manifest| Ok((manifest, Tombstones::load(folder)?)));
-    let (manifest, tombstones) = match read {
-        Ok(read) => read,
-        Err(ManifestError::Changed { path, what }) => {
-            return Ok(VerifyReport {
-                heads: 0,
-                purged: 0,
-                deep,
-                problems: vec![Problem { file: path, what }],
-            });
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let (purged, left): (Vec<_>, Vec<_>) = manifest.rows.iter().partition(|row| tombstones.contains(&row.head));
-    let found: Result<Vec<Option<Problem>>, StoreError> =
-        left.par_iter().map(|row| check_head(row, store, deep)).collect();
-    Ok(VerifyReport {
-        heads: left.len() as u64,
-        purged: purged.len() as u64,
+pub fn verify(folder: &Path, store: &Store, deep: bool, mut tick: impl FnMut(u64)) -> anyhow::Result<VerifyReport> {
+    let mut report = VerifyReport {
+        heads: 0,
+        purged: 0,
         deep,
-        problems: found?.into_iter().flatten().collect(),
-    })
+        problems: Vec::new(),
+    };
+    match look(folder, store, &mut report, &mut tick) {
+        Ok(()) => Ok(report),
+        Err(error) => match error.downcast::<ManifestError>() {
+            Ok(ManifestError::Changed { path, what }) => {
+                report.problems.insert(0, Problem { file: path, what });
+                Ok(report)
+            }
+            Ok(other) => Err(other.into()),
+            Err(other) => Err(other),
+        },
+    }
+}
+
+fn look(folder: &Path, store: &Store, report: &mut VerifyReport, tick: &mut impl FnMut(u64)) -> anyhow::Result<()> {
+    let (opened, tombstones) = (Opened::open(folder)?, Tombstones::load(folder)?);
+    for batch in opened.batches()? {
+        let batch = batch?;
+        let (purged, left): (Vec<_>, Vec<_>) = batch.iter().partition(|row| tombstones.contains(&row.head));
+        let deep = report.deep;
+        let found: Result<Vec<Option<Problem>>, StoreError> =
+            left.par_iter().map(|row| check_head(row, store, deep)).collect();
+        report.problems.extend(found?.into_iter().flatten());
+        report.heads += left.len() as u64;
+        report.purged += purged.len() as u64;
+        tick(report.heads + report.purged);
+    }
+    Ok(())
 }
 
 fn check_head(row: &ManifestRow, store: &Store, deep: bool) -> Result<Option<Problem>, StoreError> {
@@ -77,21 +90,34 @@ fn check_head(row: &ManifestRow, store: &Store, deep: bool) -> Result<Option<Pro
         return Ok(None);
     }
     match store.read_blocking(&key) {
-        Ok(bytes) if !deep || hex::encode(Sha256::digest(&bytes)) == row.head => Ok(None),
-        Ok(_) => Ok(problem(
-            key.as_str(),
-            "was changed: its bytes do not hash to its name".into(),
-        )),
+        Ok(bytes) => Ok(deep
+            .then(|| wrong_bytes(row, &bytes))
+            .flatten()
+            .and_then(|what| problem(key.as_str(), what))),
         Err(StoreError::Missing(_)) => Ok(problem(key.as_str(), "is missing".into())),
         Err(StoreError::Io { reason, .. }) => Ok(problem(key.as_str(), format!("cannot be read ({reason})"))),
         Err(error) => Err(error),
     }
 }
 
+/// What is wrong with a head's bytes.
+fn wrong_bytes(row: &ManifestRow, bytes: &[u8]) -> Option<String> {
+    if hex::encode(Sha256::digest(bytes)) != row.head {
+        return Some("was changed: its bytes do not hash to its name".into());
+    }
+    match image::load_from_memory_with_format(bytes, ImageFormat::Png) {
+        Err(error) => Some(format!("is no PNG picture ({error})")),
+        Ok(picture) if pixel_hash(&picture.to_rgb8()) != row.pixels => {
+            Some("has other pixels than its row says".into())
+        }
+        Ok(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{ManifestBody, read_head, row};
+    use crate::manifest::{Manifest, ManifestBody, read_head, row};
     use image::RgbImage;
 
     /// A store with `count` heads and a manifest `v1` over them.
@@ -104,6 +130,7 @@ mod tests {
             let png = png.into_inner();
             let mut row = row::sample(&shade.to_string(), 'a');
             row.head = hex::encode(Sha256::digest(&png));
+            row.pixels = pixel_hash(&head);
             store
                 .put_blocking(&Key::head(&row.head).expect("a hash"), png)
                 .expect("writes");
@@ -121,13 +148,18 @@ mod tests {
         let place = folder.path().join("manifests/v1");
         let head = read_head(&store, &manifest.rows[3]).expect("reads");
         assert_eq!(head.get_pixel(0, 0).0, [3, 7, 9]);
-        assert!(verify(&place, &store, true).expect("verifies").problems.is_empty());
+        assert!(
+            verify(&place, &store, true, |_| ())
+                .expect("verifies")
+                .problems
+                .is_empty()
+        );
 
         let key = |index: usize| Key::head(&manifest.rows[index].head).expect("a hash");
         std::fs::remove_file(store.path_of(&key(1))).expect("removes");
         std::fs::write(store.path_of(&key(2)), b"other").expect("changes");
         let files = |deep| -> Vec<String> {
-            let report = verify(&place, &store, deep).expect("verifies");
+            let report = verify(&place, &store, deep, |_| ()).expect("verifies");
             report.problems.into_iter().map(|problem| problem.file).collect()
         };
         assert_eq!(files(false), [key(1).as_str()]);
@@ -145,7 +177,7 @@ mod tests {
             std::fs::remove_file(store.path_of(&Key::head(head).expect("a hash"))).expect("removes");
         }
         Tombstones::add(&place, [purged.clone()]).expect("adds");
-        let report = verify(&place, &store, true).expect("verifies");
+        let report = verify(&place, &store, true, |_| ()).expect("verifies");
         assert_eq!((report.heads, report.purged, report.problems.len()), (2, 1, 1));
         assert!(report.problems[0].file.contains(lost.as_str()));
         assert_eq!(
@@ -156,11 +188,24 @@ mod tests {
     }
 
     #[test]
+    fn a_head_whose_pixels_are_not_those_of_its_row_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (store, manifest) = frozen(folder.path(), 2);
+        let mut rows = manifest.rows.clone();
+        rows[1].pixels = rows[0].pixels.clone();
+        let other = Manifest::new("v2", ManifestBody::default(), rows).expect("is a manifest");
+        other.write(&folder.path().join("manifests")).expect("writes");
+        let report = verify(&folder.path().join("manifests/v2"), &store, true, |_| ()).expect("verifies");
+        assert_eq!(report.problems.len(), 1);
+        assert!(report.problems[0].what.contains("other pixels"), "{report:?}");
+    }
+
+    #[test]
     fn a_vanished_store_is_an_error_and_no_list_of_missing_heads() {
         let folder = tempfile::tempdir().expect("a folder");
         let (store, _) = frozen(folder.path(), 2);
         std::fs::remove_dir_all(store.folder()).expect("vanishes");
-        let error = verify(&folder.path().join("manifests/v1"), &store, false).expect_err("is gone");
+        let error = verify(&folder.path().join("manifests/v1"), &store, false, |_| ()).expect_err("is gone");
         assert!(error.to_string().contains("vanished"), "{error}");
     }
 }

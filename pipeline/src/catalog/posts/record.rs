@@ -10,6 +10,7 @@ use sqlx::{Any, AssertSqlSafe};
 
 use super::Post;
 use crate::catalog::Write;
+use crate::catalog::files::places;
 
 /// The columns, as they are bound and updated.
 const COLUMNS: [&str; 30] = [
@@ -75,7 +76,7 @@ static UPDATES: LazyLock<String> = LazyLock::new(|| {
 
 /// Rows of one statement. SQLite looks each placeholder up by its name, so that the work grows with
 /// their square: ten rows are quicker than one and than fifty.
-const ROWS_AT_ONCE: usize = 10;
+pub const ROWS_AT_ONCE: usize = 10;
 
 /// Writes a post, or what its site now says of a known one.
 ///
@@ -109,15 +110,10 @@ pub async fn record_all<'post>(write: &mut Write, posts: impl IntoIterator<Item 
 
 /// The statement that writes so many posts.
 fn insertion(rows: usize) -> String {
-    let row = |row: usize| {
-        let places = (1..=COLUMNS.len()).map(|place| format!("${}", row * COLUMNS.len() + place));
-        format!("({})", places.collect::<Vec<_>>().join(", "))
-    };
-    let rows: Vec<String> = (0..rows).map(row).collect();
     format!(
         "INSERT INTO posts ({}) VALUES {} {}",
         COLUMNS.join(", "),
-        rows.join(", "),
+        places(rows, COLUMNS.len()),
         *UPDATES
     )
 }

@@ -130,16 +130,16 @@ impl Client {
             }
             let (reason, detail, pause) = match self.turn(url, ask, &host, delay).await? {
                 Ok(got) => {
-                    host.answered();
+                    host.answered(ask.kind);
                     return Ok(got);
                 }
                 Err(Miss::Last(error)) => {
                     // A host that turns pictures away turns us away, not them: so does a ban.
                     match (&error, ask.kind) {
                         (HttpError::Refused { reason, .. }, Kind::File) if judge::may_pass(reason) => {
-                            host.failed(settings.give_up_after, reason);
+                            self.failed(&host, ask.kind, reason);
                         }
-                        _ => host.answered(),
+                        _ => host.answered(ask.kind),
                     }
                     return Err(error);
                 }
@@ -152,11 +152,17 @@ impl Client {
             if last {
                 let detail = format!("{url}: {detail} (tried {tried} times)");
                 if of_host {
-                    host.failed(settings.give_up_after, reason);
+                    self.failed(&host, ask.kind, reason);
                 }
                 return Err(HttpError::Failed { reason, detail });
             }
         }
+    }
+
+    fn failed(&self, host: &Host, kind: Kind, reason: &str) {
+        let settings = self.network.settings();
+        let pause = duration(settings.cool_down).unwrap_or_default();
+        host.failed(kind, settings.give_up_after, reason, pause);
     }
 
     /// Waits for the host's pace, and asks once.
@@ -174,7 +180,10 @@ impl Client {
         let own = self.hosts.is_root(url);
         let interval = if own { self.interval } else { self.image_interval };
         let interval = interval.max(delay) + self.jitter.mul_f64(fastrand::f64());
-        self.unless_stopped(host.pace.turn(interval)).await?;
+        match ask.kind {
+            Kind::File => self.unless_stopped(host.pace.turn_of_file(interval)).await?,
+            Kind::Api | Kind::Robots => self.unless_stopped(host.pace.turn(interval)).await?,
+        }
         let mut bytes = Vec::new();
         let got = self.try_once(url, ask, &mut bytes).await;
         self.network.traffic().add(&hosts::key(url), bytes.len() as u64);

@@ -4,6 +4,7 @@
 mod body;
 mod client;
 mod contact;
+mod health;
 mod hosts;
 mod judge;
 mod login;

@@ -3,20 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use dataset::failure::Interrupted;
 use dataset::store::MEGABYTE;
 use reqwest::{Certificate, redirect};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
-use super::HttpError;
 use super::client::Client;
+use super::health::Health;
 use super::hosts::{Resolver, key};
 use super::login::Login;
 use super::pace::Pace;
 use super::robots::Rules;
 use super::traffic::Traffic;
+use super::{HttpError, Kind};
 use crate::catalog::Catalog;
 use crate::catalog::robots::{self, Robots};
 use crate::crawl::request::CrawlRequest;
@@ -66,34 +69,21 @@ pub struct Host {
     health: Mutex<Health>,
 }
 
-#[derive(Default)]
-struct Health {
-    failures_in_a_row: u32,
-    left: Option<String>,
-}
-
 impl Host {
     /// Leaves the host in peace for the rest of the run.
     pub fn leave(&self, why: String) {
-        self.health().left.get_or_insert(why);
+        self.health().leave(why);
     }
 
-    /// The host answered as it should.
-    pub fn answered(&self) {
-        self.health().failures_in_a_row = 0;
+    /// The host answered a request of this kind as it should.
+    pub fn answered(&self, kind: Kind) {
+        self.health().answered(kind);
     }
 
-    /// A request with all its tries failed through the host; after `most` in a row it is left.
-    pub fn failed(&self, most: u32, reason: &str) {
-        let mut health = self.health();
-        health.failures_in_a_row += 1;
-        if health.failures_in_a_row >= most {
-            let why = format!(
-                "failed {} requests in a row, the last by `{reason}`",
-                health.failures_in_a_row
-            );
-            health.left.get_or_insert(why);
-        }
+    /// A request with all its tries failed through the host; after `most` of its kind in a row the host
+    /// is left for `pause`.
+    pub fn failed(&self, kind: Kind, most: u32, reason: &str, pause: Duration) {
+        self.health().failed(kind, most, reason, Instant::now(), pause);
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {
@@ -177,7 +167,7 @@ impl Network {
     /// # Errors
     /// Where the catalog fails.
     pub async fn left(&self, key: &str, host: &Host) -> Result<Option<String>, HttpError> {
-        if let Some(why) = host.health().left.clone() {
+        if let Some(why) = host.health().left(Instant::now()) {
             return Ok(Some(why));
         }
         let megabytes = self.0.settings.daily_megabytes;

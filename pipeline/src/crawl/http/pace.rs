@@ -8,6 +8,9 @@ use tokio::time::Instant;
 
 /// When a host may be asked next.
 pub struct Pace {
+    /// Files queue here first, so that a request of the API, of which there is one at a time, waits for
+    /// one of them at most.
+    files: tokio::sync::Mutex<()>,
     /// The first moment that nobody has taken yet; callers stand in line for it.
     free: tokio::sync::Mutex<Instant>,
     /// Nobody asks before this one.
@@ -18,6 +21,7 @@ impl Default for Pace {
     fn default() -> Self {
         let now = Instant::now();
         Self {
+            files: tokio::sync::Mutex::default(),
             free: tokio::sync::Mutex::new(now),
             held: Mutex::new(now),
         }
@@ -37,6 +41,12 @@ impl Pace {
             tokio::time::sleep_until(due).await;
         };
         *free = next(due, Instant::now(), interval);
+    }
+
+    /// As [`Self::turn`], for a file.
+    pub async fn turn_of_file(&self, interval: Duration) {
+        let _first = self.files.lock().await;
+        self.turn(interval).await;
     }
 
     /// Leaves the host in peace for a time.
@@ -78,6 +88,22 @@ mod tests {
         let due = Instant::now();
         let now = due + Duration::from_secs(60);
         assert!(next(due, now, INTERVAL) - now >= INTERVAL.mul_f64(0.98));
+    }
+
+    #[tokio::test]
+    async fn the_list_waits_for_one_file_at_most() {
+        let pace = Pace::default();
+        let order = Mutex::new(Vec::new());
+        let (pace, order) = (&pace, &order);
+        let turn = |name: &'static str| async move {
+            match name {
+                "list" => pace.turn(INTERVAL).await,
+                _ => pace.turn_of_file(INTERVAL).await,
+            }
+            order.lock().expect("is whole").push(name);
+        };
+        futures::future::join_all(["first", "second", "third", "list"].map(turn)).await;
+        assert_eq!(*order.lock().expect("is whole"), ["first", "second", "list", "third"]);
     }
 
     #[tokio::test]

@@ -1,0 +1,159 @@
+//! A bundle as one file: an uncompressed tar, since PNG files do not shrink.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::{Bundle, TICKET, Ticket, damaged, read_me};
+use crate::failure::Usage;
+use crate::files;
+use crate::keys::Key;
+use crate::manifest::disk::{HEADER, ROWS};
+use crate::manifest::tombstones::TOMBSTONES;
+use crate::manifest::{ManifestRow, Opened, Tombstones};
+use crate::store::{MARKER, MARKER_TEXT, Store};
+
+/// Heads held in memory at once.
+const CHUNK: usize = 256;
+
+/// Writes the whole file under another name, reads it back and renames it.
+pub(super) fn write(
+    opened: &Opened,
+    tombstones: &Tombstones,
+    store: &Store,
+    target: &Path,
+    tick: &mut impl FnMut(u64),
+) -> anyhow::Result<Bundle> {
+    let cannot = || format!("cannot write {}", target.display());
+    if target.exists() && !is_bundle_of(target, opened) {
+        let why = format!(
+            "{} is there and is no bundle of this manifest; name another file",
+            target.display()
+        );
+        return Err(Usage(why).into());
+    }
+    if let Some(folder) = target.parent() {
+        std::fs::create_dir_all(folder).with_context(cannot)?;
+    }
+    let temporary = target.with_added_extension("part");
+    let file = BufWriter::with_capacity(1 << 20, File::create(&temporary).with_context(cannot)?);
+    let mut tar = Tar {
+        builder: tar::Builder::new(file),
+        folder: opened.name.clone(),
+    };
+    let made = fill(&mut tar, opened, tombstones, store, tick)?;
+    let mut file = tar.builder.into_inner().with_context(cannot)?;
+    file.flush().with_context(cannot)?;
+    file.get_ref().sync_all().with_context(cannot)?;
+    prove(&temporary, &made).with_context(|| format!("{} is not as it was written", temporary.display()))?;
+    std::fs::rename(&temporary, target).with_context(cannot)?;
+    files::sync_parent(target).with_context(cannot)?;
+    Ok(made)
+}
+
+struct Tar<W: Write> {
+    builder: tar::Builder<W>,
+    /// Every path begins with it, so that unpacking makes one folder.
+    folder: String,
+}
+
+impl<W: Write> Tar<W> {
+    fn add(&mut self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let path = format!("{}/{name}", self.folder);
+        self.add_from(&path, bytes.len() as u64, bytes)
+    }
+
+    /// Owner, time and mode are the same on every machine.
+    fn add_from(&mut self, path: &str, length: u64, bytes: impl Read) -> std::io::Result<()> {
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(0o644);
+        header.set_size(length);
+        self.builder.append_data(&mut header, path, bytes)
+    }
+}
+
+fn fill(
+    tar: &mut Tar<impl Write>,
+    opened: &Opened,
+    tombstones: &Tombstones,
+    store: &Store,
+    tick: &mut impl FnMut(u64),
+) -> anyhow::Result<Bundle> {
+    tar.add(TICKET, Ticket::of(opened).text()?.as_bytes())?;
+    tar.add("README.md", read_me(opened).as_bytes())?;
+    let folder = format!("manifests/{}", opened.name);
+    if !tombstones.is_empty() {
+        let bytes = std::fs::read(opened.folder().join(TOMBSTONES))?;
+        tar.add(&format!("{folder}/{TOMBSTONES}"), &bytes)?;
+    }
+    tar.add(
+        &format!("{folder}/{HEADER}"),
+        &std::fs::read(opened.folder().join(HEADER))?,
+    )?;
+    let rows = File::open(opened.folder().join(ROWS))?;
+    let length = rows.metadata()?.len();
+    tar.add_from(&format!("{}/{folder}/{ROWS}", opened.name), length, rows)?;
+    tar.add(&format!("store/{MARKER}"), MARKER_TEXT.as_bytes())?;
+    let mut made = Bundle { heads: 0, purged: 0 };
+    for batch in opened.batches()? {
+        for chunk in batch?.chunks(CHUNK) {
+            let left: Vec<&ManifestRow> = chunk.iter().filter(|row| !tombstones.contains(&row.head)).collect();
+            let heads: anyhow::Result<Vec<(Key, Vec<u8>)>> = left.par_iter().map(|row| read(row, store)).collect();
+            for (key, bytes) in heads? {
+                tar.add(&format!("store/{key}"), &bytes)?;
+            }
+            made.heads += left.len() as u64;
+            made.purged += (chunk.len() - left.len()) as u64;
+            tick(made.heads + made.purged);
+        }
+    }
+    Ok(made)
+}
+
+fn read(row: &ManifestRow, store: &Store) -> anyhow::Result<(Key, Vec<u8>)> {
+    let key = Key::head(&row.head)?;
+    let bytes = store.read_blocking(&key)?;
+    match hex::encode(Sha256::digest(&bytes)) == row.head {
+        true => Ok((key, bytes)),
+        false => Err(damaged(&key)),
+    }
+}
+
+/// Reads every head of the file against its name.
+fn prove(path: &Path, made: &Bundle) -> anyhow::Result<()> {
+    let mut archive = tar::Archive::new(BufReader::with_capacity(1 << 20, File::open(path)?));
+    let mut heads = 0;
+    let mut bytes = Vec::new();
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        let name = entry.path()?.to_string_lossy().into_owned();
+        let Some(hash) = name.strip_suffix(".png").and_then(|name| name.rsplit('/').next()) else {
+            continue;
+        };
+        bytes.clear();
+        entry.read_to_end(&mut bytes)?;
+        ensure!(
+            hex::encode(Sha256::digest(&bytes)) == hash,
+            "{name} does not hash to its name"
+        );
+        heads += 1;
+    }
+    if heads != made.heads {
+        bail!("it holds {heads} heads, and {} were written", made.heads);
+    }
+    Ok(())
+}
+
+/// Whether the file's first entry is the ticket of this manifest.
+fn is_bundle_of(path: &Path, opened: &Opened) -> bool {
+    let ticket = || -> anyhow::Result<Ticket> {
+        let mut archive = tar::Archive::new(File::open(path)?);
+        let first = archive.entries()?.next().context("is empty")??;
+        Ok(serde_json::from_reader(first)?)
+    };
+    ticket().is_ok_and(|found| found == Ticket::of(opened))
+}

@@ -1,0 +1,128 @@
+//! What an ONNX file says of itself in its metadata: texts under the names of [`ModelSettings`].
+
+use serde_json::{Map, Value};
+
+use super::settings::ModelSettings;
+
+/// The keys that are looked up.
+const KEYS: [&str; 17] = [
+    "form",
+    "input_side",
+    "input_width",
+    "input_height",
+    "input_layout",
+    "colours",
+    "divisor",
+    "mean",
+    "deviation",
+    "fit",
+    "fill",
+    "anchors",
+    "masks",
+    "scale_x_y",
+    "heads",
+    "classes",
+    "keep",
+];
+
+/// Reads the metadata; `lookup` gives a key's text. Values are JSON (`[[0, 1, 2], [3, 4, 5]]`) or plain
+/// words; anchors may also be `10,13 16,30`, as this project's trainer writes them, and lists of numbers
+/// or names need no brackets: `0, 0, 0`, `face, hand`.
+///
+/// # Errors
+/// Names the first key whose text is not what is expected.
+pub(super) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<ModelSettings, String> {
+    let mut all = ModelSettings::default();
+    for key in KEYS {
+        let Some(text) = lookup(key) else { continue };
+        let text = text.trim();
+        let value = match key {
+            "anchors" => anchors(text),
+            "mean" | "deviation" | "fill" | "scale_x_y" | "classes" | "keep" => list(text),
+            _ => json(text),
+        };
+        let one = Value::Object(Map::from_iter([(key.to_owned(), value)]));
+        let read: ModelSettings =
+            serde_json::from_value(one).map_err(|error| format!("its metadata give {key} = `{text}`: {error}"))?;
+        all = all.or(read);
+    }
+    Ok(all)
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+fn list(text: &str) -> Value {
+    match json(text) {
+        Value::Array(values) => Value::Array(values),
+        Value::String(_) => text.split(',').map(|item| json(item.trim())).collect(),
+        one => Value::Array(vec![one]),
+    }
+}
+
+/// `w,h` pairs between spaces become pairs of numbers; whatever else it is stays for serde to refuse.
+fn anchors(text: &str) -> Value {
+    match json(text) {
+        Value::String(_) => text.split_whitespace().map(list).collect(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::letterbox::Fit;
+    use crate::model::settings::{ClassChoice, ColourOrder};
+
+    fn of(pairs: &[(&str, &str)]) -> Result<ModelSettings, String> {
+        read(|key| {
+            let found = pairs.iter().find(|pair| pair.0 == key);
+            found.map(|pair| pair.1.to_owned())
+        })
+    }
+
+    #[test]
+    fn words_numbers_and_lists_are_read_in_the_ways_people_write_them() {
+        let read = of(&[
+            ("input_side", "416"),
+            ("anchors", "10,13 16.5,30"),
+            ("masks", "[[1], [0]]"),
+            ("classes", "face, left hand"),
+            ("keep", "face, 1"),
+            ("fill", "[0, 1, 2]"),
+            ("scale_x_y", "1.05"),
+            ("colours", "bgr"),
+            ("fit", "\"corner\""),
+            ("box", "whatever else a file says"),
+        ]);
+        let expected = ModelSettings {
+            input_side: Some(416),
+            anchors: Some(vec![[10.0, 13.0], [16.5, 30.0]]),
+            masks: Some(vec![vec![1], vec![0]]),
+            classes: Some(vec!["face".into(), "left hand".into()]),
+            keep: Some(vec![ClassChoice::Name("face".into()), ClassChoice::Number(1)]),
+            fill: Some([0, 1, 2]),
+            scale_x_y: Some(vec![1.05]),
+            colours: Some(ColourOrder::Bgr),
+            fit: Some(Fit::Corner),
+            ..ModelSettings::default()
+        };
+        assert_eq!(read, Ok(expected));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_quoted_with_its_key() {
+        for (key, text) in [
+            ("input_side", "large"),
+            ("anchors", "10,13 16"),
+            ("anchors", "none"),
+            ("fill", "1, 2"),
+            ("fit", "bent"),
+            ("masks", "0,1,2"),
+        ] {
+            let error = of(&[(key, text)]).expect_err("is wrong");
+            assert!(error.contains(&format!("{key} = `{text}`")), "{error}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Near-duplicates: each new head is searched among all that are known, of every source and refresh.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use anyhow::Context;
+use dataset::failure::Interrupted;
+use rayon::prelude::*;
+
+use super::near::{Index, Sets};
+use crate::catalog::prints::{self, Print};
+use crate::catalog::{Catalog, verdicts};
+use crate::head::perceptual::{from_text, mirrored};
+use crate::progress;
+use crate::stop::Stop;
+
+/// New heads of one search: it holds them in memory, some 250 bytes each, while those that are known
+/// pass by.
+const AT_ONCE: i64 = 250_000;
+
+/// Known heads read at once.
+const PAGE: i64 = 20_000;
+
+/// New heads of one transaction, a group's never apart.
+const COMMIT: usize = 2_000;
+
+/// Finds the group of every head that has none, and chooses anew the best of each group that changed.
+/// Says how many.
+///
+/// # Errors
+/// `Interrupted`, or where the database refuses.
+pub(super) async fn group(catalog: &Catalog, reach: u32, stop: &Stop) -> anyhow::Result<u64> {
+    let mut write = catalog.write().await?;
+    prints::forget_others(&mut write, reach).await?;
+    write.commit().await?;
+    let bar = progress::bar(prints::count_pending(catalog).await?, "duplicates");
+    let mut done = 0;
+    loop {
+        let new = prints::pending(catalog, AT_ONCE).await?;
+        if new.is_empty() {
+            break;
+        }
+        let mut search = Search::new(new, reach)?;
+        search = blocking(search, |search| search.among_themselves()).await?;
+        let mut last = String::new();
+        loop {
+            let known = prints::page(catalog, &last, PAGE).await?;
+            let Some(end) = known.last() else { break };
+            last.clone_from(&end.pixels);
+            search = blocking(search, move |search| search.among(&known)).await?;
+            if stop.requested() {
+                return Err(Interrupted.into());
+            }
+        }
+        let changes = search.changes();
+        for some in batches(&changes) {
+            record(catalog, some, reach).await?;
+            let count = some.iter().map(|change| change.new.len() as u64).sum::<u64>();
+            done += count;
+            bar.inc(count);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(done)
+}
+
+/// Runs a step of the search off the async threads.
+async fn blocking(
+    mut search: Search,
+    step: impl FnOnce(&mut Search) -> anyhow::Result<()> + Send + 'static,
+) -> anyhow::Result<Search> {
+    let done = tokio::task::spawn_blocking(move || step(&mut search).map(|()| search));
+    done.await.context("the search for near-duplicates failed")?
+}
+
+/// A group that is new or grows.
+struct Change {
+    name: String,
+    new: Vec<Print>,
+    /// Groups that become part of it under another name.
+    renamed: Vec<String>,
+    /// Whether a known group is part of it.
+    known: bool,
+}
+
+/// Groups of some [`COMMIT`] new heads together.
+fn batches(changes: &[Change]) -> Vec<&[Change]> {
+    let mut batches = Vec::new();
+    let (mut start, mut heads) = (0, 0);
+    for (at, change) in changes.iter().enumerate() {
+        heads += change.new.len();
+        if heads >= COMMIT || at + 1 == changes.len() {
+            batches.push(&changes[start..=at]);
+            (start, heads) = (at + 1, 0);
+        }
+    }
+    batches
+}
+
+async fn record(catalog: &Catalog, changes: &[Change], reach: u32) -> anyhow::Result<()> {
+    let mut write = catalog.write().await?;
+    for change in changes {
+        for renamed in &change.renamed {
+            prints::rename(&mut write, renamed, &change.name).await?;
+        }
+    }
+    let new: Vec<Print> = changes.iter().flat_map(|change| change.new.iter().cloned()).collect();
+    prints::record(&mut write, &new, reach).await?;
+    let grown = changes.iter().filter(|change| change.known || change.new.len() > 1);
+    let mut groups: BTreeSet<String> = grown.map(|change| change.name.clone()).collect();
+    // Under another reach it may have had a better one.
+    let alone = changes.iter().filter(|change| !groups.contains(&change.name));
+    let alone: Vec<&str> = alone.map(|change| change.name.as_str()).collect();
+    groups.extend(verdicts::duplicates_among(&mut write, &alone).await?);
+    verdicts::settle_groups(&mut write, &groups).await?;
+    write.commit().await
+}
+
+/// New heads by what they look like, joined to one another and to known groups.
+struct Search {
+    /// By pixel hash, so that the first of a set has its smallest name.
+    new: Vec<Print>,
+    index: Index,
+    /// New heads of each hash in the index.
+    same: Vec<Vec<u32>>,
+    /// New heads first, then the known groups as they are met.
+    pairs: Vec<(u32, u32)>,
+    known: HashMap<String, u32>,
+}
+
+impl Search {
+    fn new(new: Vec<Print>, reach: u32) -> anyhow::Result<Self> {
+        let mut same: BTreeMap<u128, Vec<u32>> = BTreeMap::new();
+        for (at, print) in (0..).zip(&new) {
+            same.entry(hash_of(print)?).or_default().push(at);
+        }
+        Ok(Self {
+            index: Index::new(same.keys().copied().collect(), reach),
+            pairs: same
+                .values()
+                .flat_map(|all| all.iter().map(|at| (all[0], *at)))
+                .collect(),
+            same: same.into_values().collect(),
+            new,
+            known: HashMap::new(),
+        })
+    }
+
+    /// Joins new heads that are near one another.
+    fn among_themselves(&mut self) -> anyhow::Result<()> {
+        let (index, same) = (&self.index, &self.same);
+        let near = |(at, hash): (usize, &u128)| {
+            let mut pairs = Vec::new();
+            for hash in [*hash, mirrored(*hash)] {
+                index.each_within(hash, |other| {
+                    if other < at {
+                        pairs.push((same[at][0], same[other][0]));
+                    }
+                });
+            }
+            pairs
+        };
+        let pairs: Vec<(u32, u32)> = index.hashes().par_iter().enumerate().flat_map_iter(near).collect();
+        self.pairs.extend(pairs);
+        self.condense();
+        Ok(())
+    }
+
+    /// Joins new heads to the groups of known ones.
+    fn among(&mut self, known: &[Print]) -> anyhow::Result<()> {
+        let (index, same) = (&self.index, &self.same);
+        let near = |print: &Print| -> anyhow::Result<Vec<u32>> {
+            let hash = hash_of(print)?;
+            let mut found = Vec::new();
+            for hash in [hash, mirrored(hash)] {
+                index.each_within(hash, |other| found.push(same[other][0]));
+            }
+            Ok(found)
+        };
+        let found: Vec<Vec<u32>> = known.par_iter().map(near).collect::<anyhow::Result<_>>()?;
+        for (print, found) in known.iter().zip(found).filter(|(_, found)| !found.is_empty()) {
+            let next = (self.new.len() + self.known.len()) as u32;
+            let group = *self.known.entry(print.duplicate_group.clone()).or_insert(next);
+            self.pairs.extend(found.into_iter().map(|new| (new, group)));
+        }
+        Ok(())
+    }
+
+    /// Leaves of the pairs what joins the same sets.
+    fn condense(&mut self) {
+        let mut sets = Sets::new(self.new.len());
+        for (a, b) in self.pairs.drain(..) {
+            sets.join(a as usize, b as usize);
+        }
+        let firsts = (0..self.new.len()).map(|at| (at as u32, sets.first(at) as u32));
+        self.pairs = firsts.filter(|(at, first)| at != first).collect();
+    }
+
+    /// The groups that come of it.
+    fn changes(self) -> Vec<Change> {
+        let count = self.new.len();
+        let mut sets = Sets::new(count + self.known.len());
+        for (a, b) in self.pairs {
+            sets.join(a as usize, b as usize);
+        }
+        let mut changes: BTreeMap<usize, Change> = BTreeMap::new();
+        for (at, print) in self.new.into_iter().enumerate() {
+            let change = changes.entry(sets.first(at)).or_insert_with(|| Change {
+                name: print.pixels.clone(),
+                new: Vec::new(),
+                renamed: Vec::new(),
+                known: false,
+            });
+            change.new.push(print);
+        }
+        for (group, at) in self.known {
+            if let Some(change) = changes.get_mut(&sets.first(at as usize)) {
+                change.known = true;
+                change.renamed.push(group);
+            }
+        }
+        for change in changes.values_mut() {
+            // The smallest of all: a known group's name is its smallest member's.
+            let smallest = change.renamed.iter().min().filter(|group| **group < change.name);
+            if let Some(group) = smallest {
+                change.name = group.clone();
+            }
+            let name = change.name.clone();
+            change.renamed.retain(|group| *group != name);
+            for print in &mut change.new {
+                print.duplicate_group.clone_from(&name);
+            }
+        }
+        changes.into_values().collect()
+    }
+}
+
+fn hash_of(print: &Print) -> anyhow::Result<u128> {
+    from_text(&print.perceptual).with_context(|| format!("the head of pixels {} has no perceptual hash", print.pixels))
+}
