@@ -50,9 +50,7 @@ fn main() -> anyhow::Result<()> {
     };
     let (discriminator, generator) = (seconds(2), seconds(3));
     let after = products(precision);
-    println!(
-        "{{\"discriminator\": {discriminator}, \"generator\": {generator}, \"matmul\": [{before}, {after}]}}"
-    );
+    println!("{{\"discriminator\": {discriminator}, \"generator\": {generator}, \"matmul\": [{before}, {after}]}}");
     Ok(())
 }
 

@@ -157,7 +157,17 @@ fn killed_at_twenty_moments_and_resumed_a_run_ends_with_the_same_bits() {
     let data = data(40);
     // Two threads and all that `default` switches on: spectral norm, average, augmentation, mirror.
     let flags = [
-        "--manifest", "v1", "--epochs", "40", "--grid-epochs", "20", "--resume", "--threads", "2", "--precision", "auto",
+        "--manifest",
+        "v1",
+        "--epochs",
+        "40",
+        "--grid-epochs",
+        "20",
+        "--resume",
+        "--threads",
+        "2",
+        "--precision",
+        "auto",
     ];
     // A checkpoint after every step, so that kills fall into their writing too.
     let each_step = [&flags[..], &["--checkpoint-minutes", "0"]].concat();
@@ -370,7 +380,20 @@ fn a_game_that_breaks_down_is_rolled_back_and_then_stops_with_the_reason() {
     let broken = run(tiny(
         data.path(),
         "b",
-        &["--manifest", "v1", "--epochs", "40", "--rate-g", "1", "--regulariser", "none", "--loss", "wgan", "--rate-d", "1"],
+        &[
+            "--manifest",
+            "v1",
+            "--epochs",
+            "40",
+            "--rate-g",
+            "1",
+            "--regulariser",
+            "none",
+            "--loss",
+            "wgan",
+            "--rate-d",
+            "1",
+        ],
     ));
     // Whether these rates break this tiny game at once is libtorch's to say; if they do, the way
     // back is told.
@@ -399,7 +422,10 @@ fn a_game_that_breaks_down_is_rolled_back_and_then_stops_with_the_reason() {
     let stop = Stop::listen().expect("listens");
     let error = train(&folder, &file, &heads, &limits, tch::Device::Cpu, &stop).expect_err("breaks down");
     let text = error.to_string();
-    assert!(text.contains("no numbers any more at step 50, after 3 ways back"), "{text}");
+    assert!(
+        text.contains("no numbers any more at step 50, after 3 ways back"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -430,7 +456,11 @@ fn a_full_disk_leaves_the_checkpoint_before_intact() {
 #[test]
 fn a_dry_run_shows_layers_arithmetic_and_time_and_writes_nothing() {
     let data = data(12);
-    let output = run(tiny(data.path(), "a", &["--manifest", "v1", "--dry-run", "--epochs", "3"]));
+    let output = run(tiny(
+        data.path(),
+        "a",
+        &["--manifest", "v1", "--dry-run", "--epochs", "3"],
+    ));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", stderr(&output));
     for expected in [
@@ -460,13 +490,26 @@ fn every_loss_and_regulariser_trains_and_tells_it_in_the_metrics() {
     for (loss, regulariser, norm) in rows {
         let name = format!("{loss}-{regulariser}-{norm}");
         let flags = [
-            "--manifest", "v1", "--epochs", "11", "--loss", loss, "--regulariser", regulariser, "--d-norm", norm,
+            "--manifest",
+            "v1",
+            "--epochs",
+            "11",
+            "--loss",
+            loss,
+            "--regulariser",
+            regulariser,
+            "--d-norm",
+            norm,
         ];
         let output = run(tiny(data.path(), &name, &flags));
         assert!(output.status.success(), "{name}: {}", stderr(&output));
         let line = metrics(data.path(), &name).remove(0);
         let penalised = ["r1", "gp", "r1r2"].contains(&regulariser);
-        assert_eq!(line["penalty"].as_f64().is_some_and(|penalty| penalty > 0.0), penalised, "{line}");
+        assert_eq!(
+            line["penalty"].as_f64().is_some_and(|penalty| penalty > 0.0),
+            penalised,
+            "{line}"
+        );
         assert!(line["spread"].as_f64().is_some_and(|spread| spread > 0.0), "{line}");
     }
 }
@@ -476,25 +519,71 @@ fn the_plain_gan_and_each_upsampling_train() {
     let data = data(20);
     let plain = {
         let mut command = trainer(data.path());
-        command.args(["run", "--manifest", "v1", "--name", "plain", "--preset", "gan", "--side", "16", "--width", "2"]);
+        command.args([
+            "run",
+            "--manifest",
+            "v1",
+            "--name",
+            "plain",
+            "--preset",
+            "gan",
+            "--side",
+            "16",
+            "--width",
+            "2",
+        ]);
         command.args(["--batch", "8", "--epochs", "2", "--threads", "1"]);
         run(command)
     };
     assert!(plain.status.success(), "{}", stderr(&plain));
     for upsampling in ["transposed", "resize", "pixelshuffle"] {
-        let flags = ["--manifest", "v1", "--epochs", "2", "--upsampling", upsampling, "--statistics", "copy"];
+        let flags = [
+            "--manifest",
+            "v1",
+            "--epochs",
+            "2",
+            "--upsampling",
+            upsampling,
+            "--statistics",
+            "copy",
+        ];
         let output = run(tiny(data.path(), upsampling, &flags));
         assert!(output.status.success(), "{}", stderr(&output));
-        assert!(data.path().join("runs").join(upsampling).join("grids/epoch-0002.png").is_file());
+        assert!(
+            data.path()
+                .join("runs")
+                .join(upsampling)
+                .join("grids/epoch-0002.png")
+                .is_file()
+        );
     }
 }
 
 #[test]
 fn a_run_from_a_trained_one_begins_with_its_averaged_networks() {
     let data = data(40);
-    assert!(run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "4"])).status.success());
+    assert!(
+        run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "4"]))
+            .status
+            .success()
+    );
     freeze(data.path(), "few", discs(9));
-    let fine = run(tiny(data.path(), "b", &["--manifest", "few", "--from", "a", "--epochs", "1", "--rate-g", "0", "--rate-d", "0"]));
+    let fine = run(tiny(
+        data.path(),
+        "b",
+        &[
+            "--manifest",
+            "few",
+            "--from",
+            "a",
+            "--epochs",
+            "1",
+            "--rate-g",
+            "0",
+            "--rate-d",
+            "0",
+        ],
+    ));
     assert!(fine.status.success(), "{}", stderr(&fine));
     let players = |name: &str| {
         let folder = RunFolder::new(data.path().join("runs").join(name));
@@ -507,7 +596,11 @@ fn a_run_from_a_trained_one_begins_with_its_averaged_networks() {
     let (before, after) = (players("a"), players("b"));
     assert!(after.generator.flat.equal(before.average.as_ref().expect("an average")));
     assert!(after.discriminator.flat.equal(&before.discriminator.flat));
-    let other = run(tiny(data.path(), "c", &["--manifest", "few", "--from", "a", "--upsampling", "transposed"]));
+    let other = run(tiny(
+        data.path(),
+        "c",
+        &["--manifest", "few", "--from", "a", "--upsampling", "transposed"],
+    ));
     assert_refused(&other, 2, "has other networks");
     let again = run(tiny(data.path(), "b", &["--resume", "--from", "a"]));
     assert_refused(&again, 2, "--from is for new runs");

@@ -115,8 +115,9 @@ mod tests {
     fn a_hole_is_at_most_half_a_side_wide() {
         tch::manual_seed(2);
         let heads = Tensor::ones([64, 1, 16, 16], (Kind::Float, tch::Device::Cpu));
-        let left: Vec<f64> = Vec::try_from(holed(&heads, 1.0).sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Double))
-            .expect("a vector");
+        let left: Vec<f64> =
+            Vec::try_from(holed(&heads, 1.0).sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Double))
+                .expect("a vector");
         assert!(
             left.iter().all(|left| (256.0 - 64.0..256.0 - 15.0).contains(left)),
             "{left:?}"

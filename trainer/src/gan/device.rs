@@ -78,7 +78,10 @@ fn library() -> Result<PathBuf> {
     }
     let version = std::fs::read_to_string(folder.join("../version.py")).unwrap_or_default();
     if !version.is_empty() && !version.contains(LIBTORCH) {
-        bail!("{} is not of torch {LIBTORCH}, which the program is linked to; {way}", library.display());
+        bail!(
+            "{} is not of torch {LIBTORCH}, which the program is linked to; {way}",
+            library.display()
+        );
     }
     Ok(library)
 }

@@ -83,7 +83,9 @@ impl Events {
         record.extend_from_slice(&masked(&length).to_le_bytes());
         record.extend_from_slice(event);
         record.extend_from_slice(&masked(event).to_le_bytes());
-        self.file.write_all(&record).context("cannot write TensorBoard's events")
+        self.file
+            .write_all(&record)
+            .context("cannot write TensorBoard's events")
     }
 }
 

@@ -71,7 +71,10 @@ mod tests {
         let (real, fake) = (Tensor::from_slice(&REAL), Tensor::from_slice(&FAKE));
         let mean = |value: fn(f64, f64) -> f64| {
             let pairs = REAL.iter().zip(&FAKE);
-            pairs.map(|(real, fake)| value(f64::from(*real), f64::from(*fake))).sum::<f64>() / 4.0
+            pairs
+                .map(|(real, fake)| value(f64::from(*real), f64::from(*fake)))
+                .sum::<f64>()
+                / 4.0
         };
         let expected: [(Loss, f64, f64); 4] = [
             (

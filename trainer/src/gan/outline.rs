@@ -71,18 +71,37 @@ pub fn print(recipe: &Recipe, heads: Option<usize>, limits: &Limits, device: Dev
 /// Layer, what comes out of it, and the rule that gives the side.
 fn table(plan: &Plan) {
     let mut before = plan.input;
-    println!("  {:32} {:>5} x {:>3} x {:>3}", "input", before.channels, before.side, before.side);
+    println!(
+        "  {:32} {:>5} x {:>3} x {:>3}",
+        "input", before.channels, before.side, before.side
+    );
     for (layer, after) in plan.layers.iter().zip(&plan.shapes) {
         let rule = rule(*layer, before.side);
-        println!("  {:32} {:>5} x {:>3} x {:>3}   {rule}", name(*layer), after.channels, after.side, after.side);
+        println!(
+            "  {:32} {:>5} x {:>3} x {:>3}   {rule}",
+            name(*layer),
+            after.channels,
+            after.side,
+            after.side
+        );
         before = *after;
     }
 }
 
 fn name(layer: Layer) -> String {
     match layer {
-        Layer::Conv { kernel, stride, padding, .. } => format!("convolution k{kernel} s{stride} p{padding}"),
-        Layer::ConvTransposed { kernel, stride, padding, .. } => {
+        Layer::Conv {
+            kernel,
+            stride,
+            padding,
+            ..
+        } => format!("convolution k{kernel} s{stride} p{padding}"),
+        Layer::ConvTransposed {
+            kernel,
+            stride,
+            padding,
+            ..
+        } => {
             format!("transposed convolution k{kernel} s{stride} p{padding}")
         }
         Layer::Linear { .. } => "fully connected".into(),
@@ -92,8 +111,18 @@ fn name(layer: Layer) -> String {
 
 fn rule(layer: Layer, side: i64) -> String {
     match layer {
-        Layer::Conv { kernel, stride, padding, .. } => format!("({side} + 2*{padding} - {kernel}) / {stride} + 1"),
-        Layer::ConvTransposed { kernel, stride, padding, .. } => format!("{stride} * ({side} - 1) - 2*{padding} + {kernel}"),
+        Layer::Conv {
+            kernel,
+            stride,
+            padding,
+            ..
+        } => format!("({side} + 2*{padding} - {kernel}) / {stride} + 1"),
+        Layer::ConvTransposed {
+            kernel,
+            stride,
+            padding,
+            ..
+        } => format!("{stride} * ({side} - 1) - 2*{padding} + {kernel}"),
         _ => String::new(),
     }
 }

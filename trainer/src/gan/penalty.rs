@@ -32,7 +32,9 @@ fn squares(logits: &Tensor, heads: &Tensor) -> Tensor {
     let sum = logits.sum(Kind::Float);
     let gradient = Tensor::run_backward(&[sum], &[heads], true, true).remove(0);
     let gradient = gradient.to_kind(Kind::Float);
-    gradient.square().sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Float)
+    gradient
+        .square()
+        .sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Float)
 }
 
 #[cfg(test)]
@@ -68,7 +70,10 @@ mod tests {
             };
             let difference = (moved(step) - moved(-step)) / (2.0 * step);
             let found = exact.reshape([-1]).double_value(&[place]);
-            assert!((difference - found).abs() < 1e-4 * (1.0 + found.abs()), "{difference} {found}");
+            assert!(
+                (difference - found).abs() < 1e-4 * (1.0 + found.abs()),
+                "{difference} {found}"
+            );
         }
     }
 

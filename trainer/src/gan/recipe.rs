@@ -186,10 +186,7 @@ impl Recipe {
     /// Settings that the networks cannot follow, or that cancel each other.
     fn check_network(&self, settings: &TrainSettings) -> Result<()> {
         let shaped = settings.d_norm.is_some() || settings.upsampling.is_some() || settings.attention.is_some();
-        let penalised = matches!(
-            self.regulariser,
-            Regulariser::R1 | Regulariser::R1r2 | Regulariser::Gp
-        );
+        let penalised = matches!(self.regulariser, Regulariser::R1 | Regulariser::R1r2 | Regulariser::Gp);
         let sides = architecture::sides(self.side);
         let wrong = if self.preset != Preset::Default && shaped {
             "--d-norm, --upsampling and --attention shape the preset `default` alone".to_string()
@@ -197,9 +194,11 @@ impl Recipe {
             let sides: Vec<String> = sides[1..].iter().map(u32::to_string).collect();
             format!("--attention is the side of a map: 0 (none), {}", sides.join(", "))
         } else if penalised && self.preset == Preset::Default && self.d_norm == Norm::Batch {
-            "a penalty on gradients is meant for each head by itself, and batch norm mixes them: give --d-norm none".into()
+            "a penalty on gradients is meant for each head by itself, and batch norm mixes them: give --d-norm none"
+                .into()
         } else if self.schedule == Schedule::Table && (settings.rate_g.is_some() || settings.rate_d.is_some()) {
-            "the report's table sets the rates: give --schedule constant (or cosine, watch) with --rate-g and --rate-d".into()
+            "the report's table sets the rates: give --schedule constant (or cosine, watch) with --rate-g and --rate-d"
+                .into()
         } else {
             return Ok(());
         };
@@ -407,7 +406,9 @@ mod tests {
         recipe.follow(&asked, 100, Some(1000)).expect("has an end");
         let start = recipe.rate.generator;
         let share = |images| recipe.rate(1, images).generator / start;
-        assert!((share(0) - 1.0).abs() < 1e-9 && (share(1000) - 0.05).abs() < 1e-9 && (share(9999) - 0.05).abs() < 1e-9);
+        assert!(
+            (share(0) - 1.0).abs() < 1e-9 && (share(1000) - 0.05).abs() < 1e-9 && (share(9999) - 0.05).abs() < 1e-9
+        );
         assert!((share(500) - 0.525).abs() < 1e-9);
     }
 
@@ -421,7 +422,12 @@ mod tests {
 
     #[test]
     fn sides_that_a_preset_cannot_draw_are_refused() {
-        for (preset, side) in [(Preset::Report, 64), (Preset::Default, 100), (Preset::Default, 8), (Preset::Gan, 512)] {
+        for (preset, side) in [
+            (Preset::Report, 64),
+            (Preset::Default, 100),
+            (Preset::Default, 8),
+            (Preset::Gan, 512),
+        ] {
             let mut asked = settings(preset);
             asked.side = Some(side);
             let error = Recipe::resolve(&asked).expect_err("is refused");
@@ -437,7 +443,10 @@ mod tests {
             let error = Recipe::resolve(&asked).expect_err("is refused").to_string();
             assert!(error.contains(expected), "{error}");
         };
-        refused(|asked| asked.attention = Some(16), "--attention is the side of a map: 0 (none), 12, 24, 48");
+        refused(
+            |asked| asked.attention = Some(16),
+            "--attention is the side of a map: 0 (none), 12, 24, 48",
+        );
         refused(
             |asked| {
                 asked.regulariser = Some(Regulariser::R1);

@@ -70,7 +70,8 @@ fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
 /// Heads that a manifest trains on, purged ones counted.
 fn count(data: &Path, name: &str) -> Result<usize> {
     let found = find(data, name);
-    let manifest = Manifest::load(&found.home.join("manifests").join(&found.name)).map_err(|error| Usage(error.to_string()))?;
+    let manifest =
+        Manifest::load(&found.home.join("manifests").join(&found.name)).map_err(|error| Usage(error.to_string()))?;
     Ok(manifest.split(dataset::Split::Train).count())
 }
 
@@ -153,7 +154,12 @@ fn begin_from(from: &str, file: &mut RunFile, folder: &RunFolder, data: &Path) -
         .with_context(|| format!("the run `{from}` has no checkpoint yet; train it on with --resume"))?;
     file.from = Some(format!("{}@{}", trained.digest(), state.step));
     let begun = Players::from_trained(ours, &players);
-    checkpoint::save(&folder.checkpoints(), &begun, &begun.state(0, 0.0, Default::default(), file), 1)?;
+    checkpoint::save(
+        &folder.checkpoints(),
+        &begun,
+        &begun.state(0, 0.0, Default::default(), file),
+        1,
+    )?;
     Ok(())
 }
 
@@ -171,7 +177,10 @@ fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Resul
     if let Some(manifest) = manifest.filter(|manifest| *manifest != file.manifest) {
         changes.push(format!("--manifest {} (not {manifest})", file.manifest));
     }
-    changes.extend(differences(&serde_json::to_value(&file.recipe)?, &serde_json::to_value(&asked)?));
+    changes.extend(differences(
+        &serde_json::to_value(&file.recipe)?,
+        &serde_json::to_value(&asked)?,
+    ));
     if args.from.is_some() {
         changes.push("its own beginning (--from is for new runs)".into());
     }

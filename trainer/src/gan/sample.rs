@@ -27,7 +27,10 @@ pub fn final_generator(players: &Players, recipe: &Recipe) -> Network {
     tch::no_grad(|| {
         for number in 1..=STATISTICS {
             // A share of 1/n makes the running value the plain mean of n batches.
-            let _ = averaged.forward(&noise(BATCH).to_device(players.device), Mode::Estimate(1.0 / number as f64));
+            let _ = averaged.forward(
+                &noise(BATCH).to_device(players.device),
+                Mode::Estimate(1.0 / number as f64),
+            );
         }
     });
     averaged

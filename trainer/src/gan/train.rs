@@ -109,8 +109,9 @@ impl<'a> Run<'a> {
         let recipe = &file.recipe;
         let mut players = Players::on(recipe, device);
         let state = checkpoint::load_newest(&folder.checkpoints(), &mut players, &file.digest())?;
-        let (step, seconds, watch) =
-            state.map_or((0, 0.0, Watch::default()), |state| (state.step, state.seconds, state.watch));
+        let (step, seconds, watch) = state.map_or((0, 0.0, Watch::default()), |state| {
+            (state.step, state.seconds, state.watch)
+        });
         seed(recipe.seed, Draw::Grid, 0);
         Ok(Self {
             folder,

@@ -147,7 +147,11 @@ fn collapses(lines: &[Metrics], loss: Loss) -> Vec<String> {
         signs.push("the generator's gradient exploded (a hundred times its usual length)");
     }
     let recent = &lines[lines.len().saturating_sub(SILENT)..];
-    let told = |sign: &str| recent.iter().any(|line| line.notes.iter().any(|note| note.contains(sign)));
+    let told = |sign: &str| {
+        recent
+            .iter()
+            .any(|line| line.notes.iter().any(|note| note.contains(sign)))
+    };
     let signs = signs.into_iter().filter(|sign| !told(sign));
     signs.map(|sign| format!("sign of collapse: {sign}")).collect()
 }
@@ -200,8 +204,13 @@ mod tests {
     fn a_plateau_lowers_both_rates_and_an_imbalance_the_winners() {
         let (watch, notes) = looked(&lines(44, |_, line| line.loss_g = line.loss_d), Schedule::Watch);
         assert_eq!((watch.generator, watch.discriminator), (0.5, 0.5));
-        assert!(notes[0].contains("both losses stood still over 62400 heads"), "{notes:?}");
-        let winning = lines(44, |_, line| line.d_real = Some(0.99).filter(|_| line.d_fake.replace(0.01).is_some()));
+        assert!(
+            notes[0].contains("both losses stood still over 62400 heads"),
+            "{notes:?}"
+        );
+        let winning = lines(44, |_, line| {
+            line.d_real = Some(0.99).filter(|_| line.d_fake.replace(0.01).is_some())
+        });
         let (watch, notes) = looked(&winning, Schedule::Watch);
         assert_eq!((watch.generator, watch.discriminator), (1.0, 0.5));
         assert!(notes[0].contains("D(real) - D(fake) was 0.98"), "{notes:?}");

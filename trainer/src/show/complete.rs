@@ -15,9 +15,11 @@ use super::blend::{Blend, blend};
 use super::gallery::{Layout, gallery};
 use super::mask::Mask;
 use super::search::{Search, search};
+use crate::bar::bar;
 use crate::eval::reals::Reals;
 use crate::gan::grid;
 use crate::gan::trained::Trained;
+use crate::named::Named;
 
 /// Milliseconds of a picture of the sequence, and of the last.
 const STANDS: u32 = 120;
@@ -28,15 +30,16 @@ const HOLE: Rgb<u8> = Rgb([128, 128, 128]);
 /// Completes heads of which a part is missing.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Run to draw with: its name, or its folder
-    #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    #[command(flatten)]
+    run: Named,
     /// Heads to complete, cropped as those the run was trained on
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     pictures: Vec<PathBuf>,
     /// Completes so many heads of the run's manifest that it was not trained on
     #[arg(long, value_name = "N", default_value_t = 0)]
     unseen: usize,
-    /// What is missing: centre, random, left, grid, or a picture that is dark there
+    /// What is missing: centre, random, left, grid, or a picture that is dark there, of the run's side
+    /// or of the pictures' size
     #[arg(long, default_value = "centre", value_name = "MASK")]
     mask: String,
     /// Steps of the search
@@ -78,13 +81,9 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
         return Err(Usage("--rate and --clip must be above 0, and --lambda a number".into()).into());
     }
     crate::gan::run::set_threads(args.threads);
-    let trained = Trained::load(data, &args.run)?;
-    let side = trained.file.recipe.side;
-    let mask = Mask::of(&args.mask).at(side, args.seed)?;
-    if mask.as_raw().iter().all(|value| *value == 0) || mask.as_raw().iter().all(|value| *value == 255) {
-        return Err(Usage(format!("the mask `{}` must keep a part and take a part", args.mask)).into());
-    }
-    let pictures = pictures(args, &trained, data)?;
+    let trained = Trained::load(data, args.run.path()?)?;
+    let (pictures, sizes) = pictures(args, &trained, data)?;
+    let mask = Mask::of(&args.mask).at(trained.file.recipe.side, &sizes, args.seed)?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make the folder {}", args.out.display()))?;
     let how = Search {
         steps: args.steps,
@@ -97,16 +96,19 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
     };
     let mut rows = Vec::new();
     let mut sequences = Vec::new();
+    let bar = bar(pictures.len() * args.steps as usize, "searching");
     for (number, picture) in (1..).zip(&pictures) {
-        let found = search(&trained, picture, &mask, &how);
+        let found = search(&trained, picture, &mask, &how, &bar);
         let done = blend(picture, &found.head, &mask, args.blend);
         grid::save_png(&done, &args.out.join(format!("completed-{number:03}.png")))?;
-        println!(
-            "picture {number} of {}: what is there differs by {:.1} of 255 (at the start {:.1})",
-            pictures.len(),
-            found.difference.1,
-            found.difference.0
-        );
+        bar.suspend(|| {
+            println!(
+                "picture {number} of {}: what is there differs by {:.1} of 255 (at the start {:.1})",
+                pictures.len(),
+                found.difference.1,
+                found.difference.0
+            )
+        });
         let steps = found.sequence.iter();
         sequences.push(
             steps
@@ -115,16 +117,26 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
         );
         rows.extend([picture.clone(), masked(picture, &mask), found.head, done]);
     }
+    bar.finish_and_clear();
     write(args, &rows, &sequences)
 }
 
-/// The heads to complete, at the run's side.
-fn pictures(args: &Args, trained: &Trained, data: &Path) -> Result<Vec<RgbImage>> {
+/// The heads to complete, at the run's side, and the sizes of those that were named.
+fn pictures(args: &Args, trained: &Trained, data: &Path) -> Result<(Vec<RgbImage>, Vec<(u32, u32)>)> {
     let side = trained.file.recipe.side;
-    let mut pictures = Vec::new();
+    let (mut pictures, mut sizes) = (Vec::new(), Vec::new());
     for path in &args.pictures {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let picture = decode(&bytes, &Limits::default()).with_context(|| format!("cannot read {}", path.display()))?;
+        let (width, height) = picture.dimensions();
+        if width != height {
+            return Err(Usage(format!(
+                "{} is {width} x {height}, and heads are square: cut the head out first, as `pipeline crop` does",
+                path.display()
+            ))
+            .into());
+        }
+        sizes.push((width, height));
         pictures.push(resize(&picture, side, side));
     }
     if args.unseen > 0 {
@@ -132,8 +144,8 @@ fn pictures(args: &Args, trained: &Trained, data: &Path) -> Result<Vec<RgbImage>
         pictures.extend(unseen.pictures());
     }
     match pictures.is_empty() {
-        true => Err(Usage("name pictures to complete, or give --unseen N".into()).into()),
-        false => Ok(pictures),
+        true => Err(Usage("name heads to complete by --pictures FILE..., or give --unseen N".into()).into()),
+        false => Ok((pictures, sizes)),
     }
 }
 

@@ -9,6 +9,7 @@ use image::{Rgb, RgbImage};
 use super::animation;
 use crate::gan::canvas::{Canvas, GLYPH_HEIGHT};
 use crate::gan::folder;
+use crate::named::Named;
 
 /// Milliseconds that the last epoch stands.
 const LAST: u32 = 2500;
@@ -16,9 +17,8 @@ const LAST: u32 = 2500;
 /// Animates the grids that a run wrote of its fixed noise.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Run to show: its name, or its folder
-    #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    #[command(flatten)]
+    run: Named,
     /// File to write, .gif or .webp [default: progress.gif in the run's folder]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -44,12 +44,16 @@ pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
 /// # Errors
 /// [`Usage`] where the run is unknown or has no grid; else what reading or writing met.
 pub fn run(args: &Args, data: &Path) -> Result<()> {
-    let (folder, _) = folder::find(data, &args.run)?;
+    let (folder, _) = folder::find(data, args.run.path()?)?;
     let out = args.out.clone().unwrap_or_else(|| folder.path().join("progress.gif"));
     animation::check_name(&out)?;
     let grids = grids(&folder.path().join("grids"))?;
     if grids.is_empty() {
-        return Err(Usage(format!("the run `{}` has no grid yet", args.run.display())).into());
+        return Err(Usage(format!(
+            "the run {} has no grid yet; it draws one an epoch",
+            folder.path().display()
+        ))
+        .into());
     }
     let mut frames: Vec<(RgbImage, u32)> = Vec::new();
     let stand = (1000.0 / args.rate).round() as u32;

@@ -14,6 +14,7 @@ use crate::eval::extract;
 use crate::gan::grid;
 use crate::gan::sample::{draw, rate, truncated};
 use crate::gan::trained::Trained;
+use crate::named::Named;
 
 /// Whose favourites are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -29,9 +30,8 @@ pub enum Rank {
 /// Draws heads with a trained generator and keeps the best.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Run to draw with: its name, or its folder
-    #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    #[command(flatten)]
+    run: Named,
     /// Heads drawn [default: of stages.toml, 512]
     #[arg(long, value_name = "N")]
     count: Option<usize>,
@@ -88,7 +88,7 @@ pub fn run(args: &Args, settings: &SampleSettings, eval: &EvalSettings, data: &P
         return Err(Usage("--truncation must be .05 to 10 standard deviations".into()).into());
     }
     crate::gan::run::set_threads(args.threads);
-    let trained = Trained::load(data, &args.run)?;
+    let trained = Trained::load(data, args.run.path()?)?;
     let noise = match args.truncation {
         None => trained.noise(settings.seed, settings.count),
         Some(limit) => truncated(&trained.noise(settings.seed, settings.count), limit),
@@ -126,7 +126,7 @@ impl Opinions {
             ..DetectorSettings::default()
         };
         let load = || Ok(Detector::load(&eval.detector, settings)?);
-        let found = extract::faces(&self.pictures, load, "faces")?.select(1, 0);
+        let found = extract::faces(extract::Pictures::Held(&self.pictures), load, "faces")?.select(1, 0);
         let found = Vec::<f32>::try_from(found).expect("a column of f32 is a vector of f32");
         self.faces = Some(found.into_iter().map(f64::from).collect());
         Ok(self)

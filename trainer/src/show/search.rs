@@ -2,6 +2,7 @@
 //! (bamos/dcgan-completion, after arXiv:1607.07539).
 
 use image::{GrayImage, RgbImage};
+use indicatif::ProgressBar;
 use tch::{Device, Kind, Tensor};
 
 use crate::gan::adam::Adam;
@@ -43,11 +44,12 @@ pub struct Found {
     pub difference: (f64, f64),
 }
 
-/// Searches. `picture` and `mask` have the run's side; the mask keeps a pixel or more.
+/// Searches, with a tick of the bar a step. `picture` and `mask` have the run's side; the mask keeps
+/// a pixel or more.
 ///
 /// The loss is ||mask (G(z) - y)||_1, summed over pixels of -1..1, plus `weight` times the
 /// generator's loss.
-pub fn search(trained: &Trained, picture: &RgbImage, mask: &GrayImage, how: &Search) -> Found {
+pub fn search(trained: &Trained, picture: &RgbImage, mask: &GrayImage, how: &Search, bar: &ProgressBar) -> Found {
     let side = i64::from(trained.file.recipe.side);
     let target = planes(picture, side) / 127.5 - 1.0;
     let kept = Tensor::from_data_size(mask.as_raw(), &[1, 1, side, side], Kind::Uint8).to_kind(Kind::Float) / 255.0;
@@ -80,6 +82,7 @@ pub fn search(trained: &Trained, picture: &RgbImage, mask: &GrayImage, how: &Sea
         let logits = trained.players.discriminator.forward(&heads, Mode::Use).reshape([-1]);
         let loss = (&context + logits.neg().softplus() * how.weight).sum(Kind::Float);
         let gradient = Tensor::run_backward(&[loss], &[&leaf], false, false).remove(0);
+        bar.inc(1);
         adam.step(&mut noise, &gradient, how.rate);
         let _ = noise.clamp_(-how.clip, how.clip);
     }

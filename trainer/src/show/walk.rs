@@ -12,13 +12,13 @@ use super::progress::parse_rate;
 use super::{animation, gallery};
 use crate::gan::sample::truncated;
 use crate::gan::trained::Trained;
+use crate::named::Named;
 
 /// Walks from head to head and back to the first.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Run to draw with: its name, or its folder
-    #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    #[command(flatten)]
+    run: Named,
     /// Seed of the noise: that of `trainer sample`
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -62,7 +62,7 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
         return Err(Usage("--heads names two heads or more, of one walk".into()).into());
     }
     crate::gan::run::set_threads(args.threads);
-    let trained = Trained::load(data, &args.run)?;
+    let trained = Trained::load(data, args.run.path()?)?;
     let frames = match args.heads.is_empty() {
         true => random(args, &trained),
         false => {
