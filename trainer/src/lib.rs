@@ -4,6 +4,7 @@ pub mod bar;
 pub mod compare;
 pub mod detector;
 pub mod eval;
+pub mod export;
 pub mod gan;
 pub mod named;
 pub mod onnx;

@@ -43,6 +43,12 @@ enum Command {
     /// Completes heads of which a part is missing
     #[command(after_help = "Example:\n  trainer complete v3-default --unseen 6 --mask left --out completed")]
     Complete(trainer::show::complete::Args),
+    /// Writes a run's networks as ONNX, TorchScript and safetensors
+    #[command(after_help = "Example:\n  trainer export v3-default --formats onnx --out exported")]
+    Export(trainer::export::Args),
+    /// Writes a run's model card: settings, scores, pictures
+    #[command(after_help = "Example:\n  trainer card v3-default")]
+    Card(trainer::show::card::Args),
     /// Trains, measures and exports the face detector
     #[command(
         subcommand,
@@ -65,6 +71,8 @@ fn main() -> ExitCode {
         Command::Progress(args) => with_settings(&cli, |_, data| trainer::show::progress::run(args, data)),
         Command::Walk(args) => with_settings(&cli, |_, data| trainer::show::walk::run(args, data)),
         Command::Complete(args) => with_settings(&cli, |_, data| trainer::show::complete::run(args, data)),
+        Command::Export(args) => with_settings(&cli, |_, data| trainer::export::run(args, data)),
+        Command::Card(args) => with_settings(&cli, |_, data| trainer::show::card::run(args, data)),
         Command::Detector(args) => trainer::detector::run(args.clone()),
     };
     match answer {

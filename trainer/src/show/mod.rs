@@ -2,6 +2,7 @@
 
 pub mod animation;
 pub mod blend;
+pub mod card;
 pub mod complete;
 pub mod gallery;
 pub mod mask;
