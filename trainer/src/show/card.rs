@@ -90,7 +90,7 @@ fn text(trained: &Trained, scores: &[Score], pictures: &[(String, &str)]) -> Res
         "![{HEADS} heads]({PICTURE})\n\n{HEADS} heads of the noise of seed {SEED}, none chosen.\n"
     )?;
     made_of(&mut card, trained)?;
-    for score in scores.last() {
+    if let Some(score) = scores.last() {
         measured(&mut card, score)?;
     }
     if scores.is_empty() {
