@@ -12,7 +12,7 @@ use crate::journal::Journal;
 use crate::outcome::Tally;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{crawl, curate, detect, failures, manifest, purge, run, sheet, status};
+use crate::{crawl, curate, detect, failures, manifest, purge, run, status};
 
 /// Does what was asked.
 ///
@@ -59,10 +59,11 @@ async fn dispatch(
         Command::Detect(args) => detect_files(&args, &settings, &stop)?,
         Command::Status(args) => return show_status(&args, Desk::to_read(settings, data, stop).await?).await,
         Command::Sheet(args) => {
-            let desk = Desk::to_read(settings, data, stop).await?;
-            let digests = desk.digests().await?;
-            let out = args.out.clone().unwrap_or_else(|| desk.data.join("sheets"));
-            sheet::run(&desk.catalog, &desk.store, &digests, &args, &out).await?
+            let selection = args.select.resolve()?;
+            Desk::to_read(settings, data, stop)
+                .await?
+                .sheet(&args, &selection)
+                .await?
         }
         Command::Manifest(command) => return manifests(command, settings, data, stop, journal).await,
         Command::Check(args) => {

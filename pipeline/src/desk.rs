@@ -18,7 +18,7 @@ use crate::outcome::Tally;
 use crate::selection::Selection;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{crawl, crop, curate, import, manifest, popularity, purge};
+use crate::{crawl, crop, curate, import, manifest, popularity, purge, sheet};
 
 /// An opened data folder.
 pub struct Desk {
@@ -174,6 +174,22 @@ impl Desk {
             if args.undo { "forgotten" } else { "recorded" }
         );
         self.curate().await
+    }
+
+    /// Draws contact sheets and the report.
+    ///
+    /// # Errors
+    /// As [`sheet::run`].
+    pub async fn sheet(&self, args: &sheet::Args, selection: &Selection) -> anyhow::Result<Tally> {
+        let origin = sheet::Origin {
+            selection: &self.settled(selection).await?,
+            digests: &self.digests().await?,
+            rule: self.settings.crop.rule(),
+            min_score: self.settings.curate.min_score,
+            settings: digests::described(&self.settings.crop, &self.settings.curate),
+        };
+        let out = args.out.clone().unwrap_or_else(|| self.data.join("sheets"));
+        sheet::run(&self.catalog, &self.store, &origin, args, &out).await
     }
 
     /// Takes out the posts and artists named, or says what would go, and prints the counts.

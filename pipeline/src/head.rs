@@ -1,7 +1,6 @@
 //! A cut head: its file in the store and what is measured on it.
 
 pub mod measures;
-pub mod perceptual;
 mod sharpness;
 
 use std::io::Cursor;

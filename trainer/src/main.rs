@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let answer = match &cli.command {
         Command::Run(args) => with_settings(&cli, |settings, data| {
-            trainer::gan::run::run(args, &settings.train, data)
+            trainer::gan::run::run(args, &settings.train, &settings.eval, data)
         }),
         Command::Sample(args) => with_settings(&cli, |settings, data| {
             trainer::show::sample::run(args, &settings.sample, &settings.eval, data)

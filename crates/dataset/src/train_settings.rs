@@ -69,6 +69,8 @@ pub struct TrainSettings {
     pub max_images: Option<u64>,
     /// Epochs between two grids of the fixed noise.
     pub grid_epochs: Option<u64>,
+    /// Epochs between two scores, the best of which is kept; none measures nothing.
+    pub eval_epochs: Option<u64>,
     /// Fixes every random choice.
     pub seed: u64,
     /// Number format.
@@ -114,6 +116,7 @@ impl Default for TrainSettings {
             minutes: None,
             max_images: None,
             grid_epochs: None,
+            eval_epochs: None,
             seed: 1,
             precision: Precision::default(),
             device: Device::default(),
@@ -145,6 +148,7 @@ impl TrainSettings {
             ("max_images", self.max_images),
             ("horizon", self.horizon),
             ("grid_epochs", self.grid_epochs),
+            ("eval_epochs", self.eval_epochs),
             ("keep_checkpoints", Some(self.keep_checkpoints as u64)),
         ];
         let zeros = counts.into_iter().filter(|(_, value)| *value == Some(0));

@@ -277,9 +277,9 @@ pub fn layout_of(word: &str) -> Option<Layout> {
 /// Three numbers between commas (red, green, blue), or one for all three.
 pub fn triple(text: &str) -> Option<[f32; 3]> {
     let numbers: Result<Vec<f32>, _> = text.split(',').map(|number| number.trim().parse()).collect();
-    match numbers.ok()?.as_slice() {
-        &[all] => Some([all; 3]),
-        &[red, green, blue] => Some([red, green, blue]),
+    match *numbers.ok()?.as_slice() {
+        [all] => Some([all; 3]),
+        [red, green, blue] => Some([red, green, blue]),
         _ => None,
     }
 }

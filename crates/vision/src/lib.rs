@@ -10,6 +10,8 @@ pub mod geometry;
 mod lbp;
 pub mod letterbox;
 pub mod model;
+pub mod near;
+pub mod perceptual;
 pub mod picture;
 pub mod runtime;
 pub mod yolo;

@@ -1,5 +1,6 @@
 //! Queries whose placeholders are numbered as their values are added.
 
+use futures::stream::BoxStream;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, Executor, FromRow};
@@ -74,6 +75,15 @@ impl Binds {
         executor: impl Executor<'connection, Database = Any>,
     ) -> Result<Vec<AnyRow>, sqlx::Error> {
         self.bind(sqlx::query(AssertSqlSafe(sql))).fetch_all(executor).await
+    }
+
+    /// The raw rows of the finished query as the database gives them.
+    pub(super) fn stream<'connection>(
+        self,
+        sql: String,
+        executor: impl Executor<'connection, Database = Any> + 'connection,
+    ) -> BoxStream<'connection, Result<AnyRow, sqlx::Error>> {
+        self.bind(sqlx::query(AssertSqlSafe(sql))).fetch(executor)
     }
 
     /// The one number of the finished query, a count.

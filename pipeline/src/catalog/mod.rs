@@ -23,6 +23,7 @@ pub mod known;
 pub mod likes;
 pub mod looks;
 pub mod originals;
+pub mod overview;
 pub mod posts;
 pub mod prints;
 pub mod purge;

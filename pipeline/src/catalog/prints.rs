@@ -11,7 +11,7 @@ use sqlx::AssertSqlSafe;
 use super::binds::Binds;
 use super::purge::AT_ONCE;
 use super::{Catalog, Write};
-use crate::head::perceptual::{distance, from_text};
+use vision::perceptual::{distance, from_text};
 
 /// Rows of one statement, as for posts.
 const ROWS_AT_ONCE: usize = 10;

@@ -1,20 +1,47 @@
 //! A few heads and pictures to look at, the same ones each time: hashes are as good as random, so
-//! the first by hash are a sample.
+//! those that follow a seed's own hash are a sample.
+
+use std::collections::HashMap;
 
 use anyhow::Context;
+use sha2::{Digest, Sha256};
 
 use super::Catalog;
 use super::binds::Binds;
 use super::chosen::current;
 use crate::digests::Digests;
+use crate::selection::Selection;
 
 /// A head to show.
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
 pub struct SampleHead {
     /// SHA-256 of the stored PNG.
     pub head: String,
+    /// SHA-256 of its picture.
+    pub image: String,
     /// The detector's score.
     pub score: f64,
+    /// Side of the stored head in pixels.
+    pub side: i64,
+    /// `accepted` or the reason of refusal.
+    pub verdict: String,
+    /// What was measured against which bound.
+    pub detail: Option<String>,
+}
+
+/// A post that shows a picture.
+#[derive(Clone, Debug, Default, PartialEq, sqlx::FromRow)]
+pub struct Shown {
+    /// SHA-256 of the picture.
+    pub image: String,
+    /// Site or import.
+    pub source: String,
+    /// The site's id, or the file.
+    pub post: String,
+    /// Who drew it.
+    pub artist: Option<String>,
+    /// The post's page.
+    pub page_url: Option<String>,
 }
 
 /// A picture to show.
@@ -43,26 +70,121 @@ pub struct SampleFace {
     pub verdict: Option<String>,
 }
 
-/// At most `limit` current heads of a verdict (`accepted` or a reason), each file once.
+/// Which heads are shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'run> {
+    /// Of which posts.
+    pub selection: &'run Selection,
+    /// Another seed, another sample.
+    pub seed: u64,
+}
+
+const JOINS: &str = "JOIN faces AS a ON a.image = h.image AND a.detector = h.detector AND a.ordinal = h.ordinal \
+                     JOIN verdicts AS v ON v.image = h.image AND v.detector = h.detector AND v.ordinal = h.ordinal \
+                     AND v.crop = h.crop";
+
+/// The columns of a [`SampleHead`]: each file once, the face of highest score.
+const COLUMNS: &str = "h.head, MIN(h.image) AS image, MAX(a.score) AS score, MAX(h.side) AS side, \
+                       MIN(COALESCE(v.reason, 'accepted')) AS verdict, MIN(v.detail) AS detail";
+
+/// At most `limit` current heads of a verdict (`accepted` or a reason).
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn heads(catalog: &Catalog, digests: &Digests, verdict: &str, limit: i64) -> anyhow::Result<Vec<SampleHead>> {
-    let mut binds = Binds::default();
-    let current = current(digests, &mut binds);
-    let (policy, verdict) = (binds.text(&digests.policy), binds.text(verdict));
-    let limit = binds.number(limit);
-    let sql = format!(
-        "SELECT h.head, MAX(a.score) AS score FROM heads AS h \
-         JOIN faces AS a ON a.image = h.image AND a.detector = h.detector AND a.ordinal = h.ordinal \
-         JOIN verdicts AS v ON v.image = h.image AND v.detector = h.detector AND v.ordinal = h.ordinal \
-         AND v.crop = h.crop WHERE v.policy = {policy} AND COALESCE(v.reason, 'accepted') = {verdict} AND {current} \
-         GROUP BY h.head ORDER BY h.head LIMIT {limit}"
-    );
-    binds
-        .fetch(sql, catalog.pool())
-        .await
-        .context("cannot read heads to show")
+pub async fn heads(
+    catalog: &Catalog,
+    digests: &Digests,
+    choice: Choice<'_>,
+    verdict: &str,
+    limit: i64,
+) -> anyhow::Result<Vec<SampleHead>> {
+    let start = hex::encode(Sha256::digest(choice.seed.to_le_bytes()));
+    let mut found: Vec<SampleHead> = Vec::new();
+    // From the seed's hash to the last, then from the first.
+    for compared in [">=", "<"] {
+        let mut binds = Binds::default();
+        let current = current(digests, &mut binds);
+        let (policy, verdict) = (binds.text(&digests.policy), binds.text(verdict));
+        let of_posts = of_posts(choice.selection, &mut binds);
+        let (start, limit) = (binds.text(&start), binds.number(limit - found.len() as i64));
+        let sql = format!(
+            "SELECT {COLUMNS} FROM heads AS h {JOINS} WHERE v.policy = {policy} \
+             AND COALESCE(v.reason, 'accepted') = {verdict} AND {current} AND h.head {compared} {start}{of_posts} \
+             GROUP BY h.head ORDER BY h.head LIMIT {limit}"
+        );
+        let some: Vec<SampleHead> = binds
+            .fetch(sql, catalog.pool())
+            .await
+            .context("cannot read heads to show")?;
+        found.extend(some);
+    }
+    Ok(found)
+}
+
+/// At most `limit` heads on each side of the bound of the score, the nearest to it; by falling score.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn borderline(
+    catalog: &Catalog,
+    digests: &Digests,
+    selection: &Selection,
+    bound: f64,
+    limit: i64,
+) -> anyhow::Result<Vec<SampleHead>> {
+    let mut found: Vec<SampleHead> = Vec::new();
+    for (compared, order) in [(">=", "ASC"), ("<", "DESC")] {
+        let mut binds = Binds::default();
+        let current = current(digests, &mut binds);
+        let (policy, given) = (binds.text(&digests.policy), binds.text(super::detections::GIVEN));
+        let of_posts = of_posts(selection, &mut binds);
+        let (bound, limit) = (binds.real(bound), binds.number(limit));
+        let sql = format!(
+            "SELECT {COLUMNS} FROM heads AS h {JOINS} WHERE v.policy = {policy} AND {current} \
+             AND h.detector <> {given} AND a.score {compared} {bound}{of_posts} \
+             GROUP BY h.head ORDER BY MAX(a.score) {order}, h.head LIMIT {limit}"
+        );
+        let some: Vec<SampleHead> = binds
+            .fetch(sql, catalog.pool())
+            .await
+            .context("cannot read the heads about the bound of the score")?;
+        found.extend(some);
+    }
+    found.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.head.cmp(&b.head)));
+    Ok(found)
+}
+
+/// `h` is of a picture of the selected posts, as the rest of a condition; nothing where all posts are.
+fn of_posts(selection: &Selection, binds: &mut Binds) -> String {
+    match *selection == Selection::default() {
+        true => String::new(),
+        false => format!(" AND h.image IN ({})", binds.images(selection)),
+    }
+}
+
+/// The first post, by name, that shows each of some pictures.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn shown(catalog: &Catalog, images: &[&str]) -> anyhow::Result<HashMap<String, Shown>> {
+    let mut found: HashMap<String, Shown> = HashMap::new();
+    for some in images.chunks(super::purge::AT_ONCE) {
+        let mut binds = Binds::default();
+        let sql = format!(
+            "SELECT f.image, p.source, p.post, p.artist, p.page_url FROM files AS f \
+             JOIN posts AS p ON p.source = f.source AND p.post = f.post \
+             WHERE f.outcome = 'stored' AND f.image IN ({}) ORDER BY p.source, p.post, f.page",
+            binds.texts(some)
+        );
+        let rows: Vec<Shown> = binds
+            .fetch(sql, catalog.pool())
+            .await
+            .context("cannot read where heads come from")?;
+        for row in rows {
+            found.entry(row.image.clone()).or_insert(row);
+        }
+    }
+    Ok(found)
 }
 
 /// At most `limit` pictures in which the current detector found a face, and whose bytes are kept.

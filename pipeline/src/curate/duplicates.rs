@@ -6,12 +6,12 @@ use anyhow::Context;
 use dataset::failure::Interrupted;
 use rayon::prelude::*;
 
-use super::near::{Index, Sets};
 use crate::catalog::prints::{self, Print};
 use crate::catalog::{Catalog, verdicts};
-use crate::head::perceptual::{from_text, mirrored};
 use crate::progress;
 use crate::stop::Stop;
+use vision::near::{Index, Sets};
+use vision::perceptual::{from_text, mirrored};
 
 /// New heads of one search: it holds them in memory, some 250 bytes each, while those that are known
 /// pass by.
@@ -28,7 +28,7 @@ const COMMIT: usize = 2_000;
 ///
 /// # Errors
 /// `Interrupted`, or where the database refuses.
-pub(super) async fn group(catalog: &Catalog, reach: u32, stop: &Stop) -> anyhow::Result<u64> {
+pub async fn group(catalog: &Catalog, reach: u32, stop: &Stop) -> anyhow::Result<u64> {
     let mut write = catalog.write().await?;
     prints::forget_others(&mut write, reach).await?;
     write.commit().await?;

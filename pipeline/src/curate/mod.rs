@@ -2,13 +2,12 @@
 //! look says of it are recorded once; every head without a verdict under the current policy is judged by
 //! what is recorded, so a changed setting judges anew without a new detection.
 
-mod duplicates;
+pub mod duplicates;
 mod filters;
 pub mod hand;
 mod judge;
 mod look;
 mod measure;
-pub mod near;
 mod settings;
 
 use dataset::Store;

@@ -3,7 +3,7 @@
 use image::{Rgb, RgbImage};
 use vision::letterbox::resize;
 
-use super::perceptual::{perceptual, to_text};
+use vision::perceptual::{perceptual, to_text};
 
 /// Which way of measuring this is. A head with a lower number in the catalog is measured anew, from
 /// the stored file, by the next `curate`.

@@ -1,13 +1,14 @@
 //! Tiles on a grid, frames and short texts.
 
 use image::{Rgb, RgbImage};
+use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
 /// Space between tiles, in pixels.
-const GAP: u32 = 6;
-/// Pixels a dot of a letter.
-const DOT: u32 = 2;
-/// Height of a line of text with the space under it.
-pub(super) const LINE: u32 = 5 * DOT + 4;
+const GAP: u32 = 8;
+/// Width of each letter: the type is fixed-width.
+const LETTER: u32 = get_raster_width(FontWeight::Regular, RasterHeight::Size16) as u32;
+/// Height of a line of text.
+const LINE: u32 = RasterHeight::Size16.val() as u32;
 
 pub(super) const GREEN: Rgb<u8> = Rgb([40, 170, 70]);
 pub(super) const RED: Rgb<u8> = Rgb([215, 50, 50]);
@@ -15,55 +16,10 @@ pub(super) const GREY: Rgb<u8> = Rgb([150, 150, 150]);
 const PAPER: Rgb<u8> = Rgb([245, 245, 242]);
 const INK: Rgb<u8> = Rgb([30, 30, 30]);
 
-/// Letters as five rows of three dots, drawn for this sheet.
-const LETTERS: [(char, [&str; 5]); 41] = [
-    ('0', ["###", "# #", "# #", "# #", "###"]),
-    ('1', [" # ", "## ", " # ", " # ", "###"]),
-    ('2', ["###", "  #", "###", "#  ", "###"]),
-    ('3', ["###", "  #", " ##", "  #", "###"]),
-    ('4', ["# #", "# #", "###", "  #", "  #"]),
-    ('5', ["###", "#  ", "###", "  #", "###"]),
-    ('6', ["###", "#  ", "###", "# #", "###"]),
-    ('7', ["###", "  #", " # ", " # ", " # "]),
-    ('8', ["###", "# #", "###", "# #", "###"]),
-    ('9', ["###", "# #", "###", "  #", "###"]),
-    ('a', [" # ", "# #", "###", "# #", "# #"]),
-    ('b', ["## ", "# #", "## ", "# #", "## "]),
-    ('c', [" ##", "#  ", "#  ", "#  ", " ##"]),
-    ('d', ["## ", "# #", "# #", "# #", "## "]),
-    ('e', ["###", "#  ", "## ", "#  ", "###"]),
-    ('f', ["###", "#  ", "## ", "#  ", "#  "]),
-    ('g', [" ##", "#  ", "# #", "# #", " ##"]),
-    ('h', ["# #", "# #", "###", "# #", "# #"]),
-    ('i', ["###", " # ", " # ", " # ", "###"]),
-    ('j', ["  #", "  #", "  #", "# #", " # "]),
-    ('k', ["# #", "# #", "## ", "# #", "# #"]),
-    ('l', ["#  ", "#  ", "#  ", "#  ", "###"]),
-    ('m', ["# #", "###", "###", "# #", "# #"]),
-    ('n', ["## ", "# #", "# #", "# #", "# #"]),
-    ('o', [" # ", "# #", "# #", "# #", " # "]),
-    ('p', ["## ", "# #", "## ", "#  ", "#  "]),
-    ('q', [" # ", "# #", "# #", " # ", "  #"]),
-    ('r', ["## ", "# #", "## ", "# #", "# #"]),
-    ('s', [" ##", "#  ", " # ", "  #", "## "]),
-    ('t', ["###", " # ", " # ", " # ", " # "]),
-    ('u', ["# #", "# #", "# #", "# #", "###"]),
-    ('v', ["# #", "# #", "# #", "# #", " # "]),
-    ('w', ["# #", "# #", "###", "###", "# #"]),
-    ('x', ["# #", "# #", " # ", "# #", "# #"]),
-    ('y', ["# #", "# #", " # ", " # ", " # "]),
-    ('z', ["###", "  #", " # ", "#  ", "###"]),
-    ('.', ["   ", "   ", "   ", "   ", " # "]),
-    (':', ["   ", " # ", "   ", " # ", "   "]),
-    ('-', ["   ", "   ", "###", "   ", "   "]),
-    (',', ["   ", "   ", "   ", " # ", "#  "]),
-    ('/', ["  #", "  #", " # ", "#  ", "#  "]),
-];
-
-/// A tile: a picture at most `side` pixels, and a text under it.
+/// A tile: a picture at most `side` pixels, and lines of text under it; what is too long is cut.
 pub(super) struct Tile {
     pub(super) picture: RgbImage,
-    pub(super) text: String,
+    pub(super) text: Vec<String>,
     pub(super) frame: Rgb<u8>,
 }
 
@@ -71,8 +27,9 @@ pub(super) struct Tile {
 pub(super) fn sheet(title: &str, tiles: &[Tile], side: u32, columns: u32) -> RgbImage {
     let columns = columns.min(tiles.len() as u32).max(1);
     let rows = (tiles.len() as u32).div_ceil(columns);
-    let (step_x, step_y) = (side + GAP, side + GAP + LINE);
-    let title_width = title.chars().count() as u32 * 4 * DOT + 2 * GAP;
+    let lines = tiles.iter().map(|tile| tile.text.len() as u32).max().unwrap_or(0);
+    let (step_x, step_y) = (side + GAP, side + lines * LINE + GAP + 2);
+    let title_width = title.chars().count() as u32 * LETTER + 2 * GAP;
     let width = (columns * step_x + GAP).max(title_width);
     let mut canvas = RgbImage::from_pixel(width, rows * step_y + 2 * GAP + LINE, PAPER);
     write(&mut canvas, GAP, GAP, title);
@@ -85,7 +42,10 @@ pub(super) fn sheet(title: &str, tiles: &[Tile], side: u32, columns: u32) -> Rgb
         image::imageops::replace(&mut canvas, &tile.picture, i64::from(x), i64::from(y));
         let (right, bottom) = (x + tile.picture.width() - 1, y + tile.picture.height() - 1);
         frame(&mut canvas, [x, y, right, bottom].map(i64::from), tile.frame, 2);
-        write(&mut canvas, left, top + side + 2, &tile.text);
+        for (line, text) in (0..).zip(&tile.text) {
+            let fitting: String = text.chars().take((side / LETTER) as usize).collect();
+            write(&mut canvas, left, top + side + 2 + line * LINE, &fitting);
+        }
     }
     canvas
 }
@@ -103,24 +63,28 @@ pub(super) fn frame(canvas: &mut RgbImage, [x0, y0, x1, y1]: [i64; 4], colour: R
     }
 }
 
-/// Writes a line of text; letters that are not known leave a space.
+/// Writes a line of ASCII text; other letters leave a space.
 fn write(canvas: &mut RgbImage, x: u32, y: u32, text: &str) {
-    for (index, letter) in text.chars().enumerate() {
-        let letter = letter.to_ascii_lowercase();
-        let Some((_, rows)) = LETTERS.iter().find(|(known, _)| *known == letter) else {
+    for (index, letter) in (0..).zip(text.chars()) {
+        let Some(raster) = get_raster(letter, FontWeight::Regular, RasterHeight::Size16) else {
             continue;
         };
-        for (row, dots) in rows.iter().enumerate() {
-            for (column, _) in dots.bytes().enumerate().filter(|(_, dot)| *dot == b'#') {
-                let left = x + (index as u32 * 4 + column as u32) * DOT;
-                let top = y + row as u32 * DOT;
-                for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
-                    if left + dx < canvas.width() && top + dy < canvas.height() {
-                        canvas.put_pixel(left + dx, top + dy, INK);
-                    }
+        for (row, strengths) in (0..).zip(raster.rows()) {
+            for (column, strength) in (0..).zip(strengths) {
+                let (left, top) = (x + index * LETTER + column, y + row);
+                if left < canvas.width() && top < canvas.height() {
+                    blend(canvas.get_pixel_mut(left, top), *strength);
                 }
             }
         }
+    }
+}
+
+/// Ink on what is there, 0 to 255 of it.
+fn blend(pixel: &mut Rgb<u8>, strength: u8) {
+    let strength = u32::from(strength);
+    for (value, ink) in pixel.0.iter_mut().zip(INK.0) {
+        *value = ((u32::from(*value) * (255 - strength) + u32::from(ink) * strength) / 255) as u8;
     }
 }
 
@@ -129,23 +93,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_letter_is_three_dots_wide_and_drawn_once() {
-        for (index, (letter, rows)) in LETTERS.iter().enumerate() {
-            assert!(rows.iter().all(|row| row.len() == 3), "{letter}");
-            assert!(LETTERS[..index].iter().all(|(other, _)| other != letter), "{letter}");
-        }
-    }
-
-    #[test]
     fn a_sheet_holds_its_tiles_side_by_side() {
         let tile = || Tile {
             picture: RgbImage::from_pixel(20, 10, Rgb([9, 9, 9])),
-            text: "0.91".into(),
+            text: vec!["0.91".into(), "40".into()],
             frame: GREEN,
         };
         let tiles = [tile(), tile(), tile()];
         let drawn = sheet("x", &tiles, 20, 2);
-        assert_eq!(drawn.dimensions(), (2 * 26 + 6, 2 * (26 + LINE) + 12 + LINE));
+        let row = 20 + 2 * LINE + GAP + 2;
+        assert_eq!(drawn.dimensions(), (2 * (20 + GAP) + GAP, 2 * row + 2 * GAP + LINE));
         let inside = drawn.pixels().filter(|pixel| **pixel == Rgb([9, 9, 9])).count();
         assert_eq!(inside, 3 * 16 * 6);
     }

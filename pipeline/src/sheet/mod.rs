@@ -1,34 +1,43 @@
-//! Contact sheets: what was accepted, what was refused and why, and the boxes in their pictures.
+//! Contact sheets and the report: what was accepted, what was refused and why, what lies at the bound,
+//! and the boxes in their pictures.
 
 mod canvas;
+mod report;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use dataset::failure::Usage;
 use dataset::{Key, Store, StoreError};
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 use rayon::prelude::*;
+use vision::crop::CropRule;
 use vision::letterbox::resize;
 use vision::picture::{Limits, decode};
 
 use crate::catalog::images::parse_format;
-use crate::catalog::samples::{self, SampleFace, SampleHead, SamplePicture};
+use crate::catalog::samples::{self, Choice, SampleFace, SampleHead, SamplePicture};
 use crate::catalog::{Catalog, verdicts};
 use crate::digests::Digests;
 use crate::outcome::Tally;
+use crate::selection::{Selection, SelectionArgs};
 use canvas::{GREEN, GREY, RED, Tile, frame, sheet};
+use report::{Gallery, Request};
 
 /// Side of a head on a sheet, in pixels.
-const HEAD: u32 = 112;
+const HEAD: u32 = 144;
 /// Longest side of a picture on a sheet.
 const PICTURE: u32 = 360;
 /// Pictures take ten times a head's room.
 const PICTURES_PER_HEADS: i64 = 5;
+/// Digits of a head's hash by which people name it; `pipeline reject` and `keep` take them.
+const ID: usize = 10;
+/// Heads of one gallery of the report: some 4 KB each in the page.
+const GALLERY: usize = 60;
 
-/// Draws contact sheets of what was accepted and refused
+/// Draws contact sheets of what was accepted and refused, and a report that opens from disk
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example: pipeline sheet --out sheets --count 100")]
+#[command(after_help = "Example: pipeline sheet --out sheets --count 100 --source konachan")]
 pub struct Args {
     /// Where the sheets go; `sheets` in the data folder by default
     #[arg(long, value_name = "DIR")]
@@ -36,20 +45,56 @@ pub struct Args {
     /// At most so many heads a sheet
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=2000))]
     pub count: u16,
+    /// At most so many sheets of each verdict
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub pages: u16,
+    /// Another seed shows another sample
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Which posts' heads
+    #[command(flatten)]
+    pub select: SelectionArgs,
 }
 
-/// Writes `accepted.png`, `rejected-<reason>.png` and `pictures.png`; the sheets of an earlier run are
-/// removed first. The same catalog gives the same sheets.
+impl Default for Args {
+    fn default() -> Self {
+        Self {
+            out: None,
+            count: 100,
+            pages: 1,
+            seed: 0,
+            select: SelectionArgs::default(),
+        }
+    }
+}
+
+/// What sheets are drawn of.
+pub struct Origin<'run> {
+    /// Which posts' heads.
+    pub selection: &'run Selection,
+    /// Which detector, crop rule and policy.
+    pub digests: &'run Digests,
+    /// The crop rule behind the digest.
+    pub rule: CropRule,
+    /// The bound of the score: heads about it are shown.
+    pub min_score: f64,
+    /// What the digests stand for, as text.
+    pub settings: std::collections::BTreeMap<String, String>,
+}
+
+/// Writes `accepted.png`, `rejected-<reason>.png`, `borderline.png`, `pictures.png` and `report.html`; what
+/// an earlier run wrote is removed first. The same catalog gives the same sheets.
 ///
 /// # Errors
 /// `Usage` where nothing was judged yet; otherwise what the catalog, store or disk refused.
 pub async fn run(
     catalog: &Catalog,
     store: &Store,
-    digests: &Digests,
+    origin: &Origin<'_>,
     args: &Args,
     out: &Path,
 ) -> anyhow::Result<Tally> {
+    let digests = origin.digests;
     let counts = verdicts::counts(catalog, &digests.detector, &digests.crop, &digests.policy).await?;
     if counts.is_empty() {
         let text = "no head has a verdict under the current settings: run `pipeline crop`, or `pipeline curate` after a change of [curate]";
@@ -58,26 +103,99 @@ pub async fn run(
     clear(out)?;
     let count = i64::from(args.count);
     let mut tally = Tally::default();
+    let mut galleries = Vec::new();
     for (verdict, total) in &counts {
-        let heads = samples::heads(catalog, digests, verdict, count).await?;
-        let accepted = verdict == "accepted";
-        let name = if accepted {
-            "accepted.png".into()
-        } else {
-            format!("rejected-{verdict}.png")
+        let choice = Choice {
+            selection: origin.selection,
+            seed: args.seed,
         };
-        let title = format!(
-            "{} {verdict}: {} of {total}",
-            if accepted { "heads" } else { "rejected" },
-            heads.len()
-        );
-        let store = store.clone();
-        let colour = if accepted { GREEN } else { RED };
-        let drawn = tokio::task::spawn_blocking(move || head_sheet(&title, &heads, colour, &store));
-        save(&drawn.await??, &out.join(&name))?;
-        tally.line(name, *total);
-        tally.done += 1;
+        let heads = samples::heads(catalog, digests, choice, verdict, count * i64::from(args.pages)).await?;
+        let (name, word) = match verdict.as_str() {
+            "accepted" => ("accepted".into(), "heads accepted".into()),
+            reason => (format!("rejected-{reason}"), format!("rejected {reason}")),
+        };
+        for (page, some) in (1..).zip(heads.chunks(usize::from(args.count))) {
+            let file = match page {
+                1 => format!("{name}.png"),
+                page => format!("{name}-{page}.png"),
+            };
+            let title = format!("{word}: {} of {total}", some.len());
+            draw_heads(store, title, some, &out.join(&file)).await?;
+            tally.line(file, some.len() as u64);
+            tally.done += 1;
+        }
+        galleries.push(gallery(verdict, *total, heads));
     }
+    galleries.sort_by_key(|gallery| gallery.title != "Accepted");
+    let bound = origin.min_score;
+    let near = samples::borderline(catalog, digests, origin.selection, bound, (count / 2).max(1)).await?;
+    if !near.is_empty() {
+        let title = format!("about the bound of the score, {bound}: green accepted, red refused");
+        draw_heads(store, title, &near, &out.join("borderline.png")).await?;
+        tally.line("borderline.png", near.len() as u64);
+        tally.done += 1;
+        galleries.insert(1.min(galleries.len()), borderline(bound, near));
+    }
+    draw_pictures(catalog, store, digests, count, out, &mut tally).await?;
+    galleries.retain(|gallery| !gallery.heads.is_empty());
+    let request = Request {
+        selection: origin.selection,
+        digests,
+        rule: origin.rule,
+        settings: origin.settings.clone(),
+    };
+    let path = out.join("report.html");
+    report::write(catalog, store, &request, galleries, &path).await?;
+    println!("sheets are in {}; open {} in a browser", out.display(), path.display());
+    Ok(tally)
+}
+
+fn gallery(verdict: &str, total: u64, mut heads: Vec<SampleHead>) -> Gallery {
+    heads.truncate(GALLERY);
+    let (title, about) = match verdict {
+        "accepted" => (
+            "Accepted".to_string(),
+            "A click shows where a head is from, and how to refuse it by hand.",
+        ),
+        reason => (
+            format!("Refused: {reason}"),
+            "A click shows where a head is from, and how to keep it by hand.",
+        ),
+    };
+    Gallery {
+        about: format!("{} of {total}. {about}", heads.len()),
+        title,
+        heads,
+    }
+}
+
+/// Those nearest to the bound, as many on either side where there are.
+fn borderline(bound: f64, mut heads: Vec<SampleHead>) -> Gallery {
+    let off = |head: &SampleHead| (head.score - bound).abs();
+    heads.sort_by(|a, b| off(a).total_cmp(&off(b)));
+    heads.truncate(GALLERY);
+    heads.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.head.cmp(&b.head)));
+    Gallery {
+        title: "Borderline by score".into(),
+        about: format!("The heads nearest to the bound of the score, {bound}, on both sides; by falling score."),
+        heads,
+    }
+}
+
+async fn draw_heads(store: &Store, title: String, heads: &[SampleHead], path: &Path) -> anyhow::Result<()> {
+    let (store, heads) = (store.clone(), heads.to_vec());
+    let drawn = tokio::task::spawn_blocking(move || head_sheet(&title, &heads, &store));
+    save(&drawn.await??, path)
+}
+
+async fn draw_pictures(
+    catalog: &Catalog,
+    store: &Store,
+    digests: &Digests,
+    count: i64,
+    out: &Path,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
     let mut pictures = Vec::new();
     for picture in samples::pictures(catalog, digests, (count / PICTURES_PER_HEADS).max(1)).await? {
         let faces = samples::faces(catalog, digests, &picture.image).await?;
@@ -94,24 +212,31 @@ pub async fn run(
         let drawn = tokio::task::spawn_blocking(move || picture_sheet(&pictures, dropped, &store));
         save(&drawn.await??, &out.join("pictures.png"))?;
     }
-    println!("sheets are in {}", out.display());
-    Ok(tally)
+    Ok(())
 }
 
-fn head_sheet(title: &str, heads: &[SampleHead], colour: Rgb<u8>, store: &Store) -> anyhow::Result<RgbImage> {
+fn head_sheet(title: &str, heads: &[SampleHead], store: &Store) -> anyhow::Result<RgbImage> {
     let tiles: anyhow::Result<Vec<Option<Tile>>> = heads
         .par_iter()
         .map(|head| {
             let picture = load(store, &Key::head(&head.head)?)?;
             Ok(picture.map(|picture| Tile {
-                text: format!("{:.2} {}", head.score, picture.width()),
+                text: vec![head.head[..ID].into(), what(head)],
                 picture: resize(&picture, HEAD, HEAD),
-                frame: colour,
+                frame: if head.verdict == "accepted" { GREEN } else { RED },
             }))
         })
         .collect();
     let tiles: Vec<Tile> = tiles?.into_iter().flatten().collect();
     Ok(sheet(title, &tiles, HEAD, 10))
+}
+
+/// Score and side of an accepted head, or what a filter measured of a refused one.
+fn what(head: &SampleHead) -> String {
+    match (&head.detail, head.verdict.as_str()) {
+        (Some(detail), verdict) if verdict != "accepted" => detail.clone(),
+        _ => format!("{:.2}  {} px", head.score, head.side),
+    }
 }
 
 fn picture_sheet(
@@ -124,7 +249,7 @@ fn picture_sheet(
         .map(|(picture, faces)| {
             let key = Key::image(&picture.image, parse_format(&picture.format)?.extension())?;
             Ok(load(store, &key)?.map(|decoded| Tile {
-                text: picture.image[..12].into(),
+                text: vec![picture.image[..12].into()],
                 picture: with_boxes(&decoded, faces),
                 frame: GREY,
             }))
@@ -183,8 +308,9 @@ fn clear(out: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     for path in dataset::files::sorted_entries(out).with_context(|| format!("cannot list {}", out.display()))? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let ours = name == "accepted.png" || name == "pictures.png" || name.starts_with("rejected-");
-        if ours && name.ends_with(".png") {
+        let sheet = ["accepted", "rejected-", "borderline", "pictures"];
+        let ours = sheet.iter().any(|start| name.starts_with(start)) && name.ends_with(".png");
+        if ours || name == "report.html" {
             std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }

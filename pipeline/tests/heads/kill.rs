@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use pipeline::catalog::Catalog;
+use sha2::{Digest, Sha256};
 
 use crate::fixture::{picture, png, rows_of, tables_of};
 use crate::model;
@@ -243,18 +244,19 @@ async fn two_ways_to_the_same_catalog_give_the_same_manifest() {
     assert_eq!(id(&at_once), id(&in_steps));
 }
 
-/// Every file below a folder with its bytes, hidden ones too.
-fn tree(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
+/// Every file below a folder with the hash of its bytes, hidden ones too.
+fn tree(folder: &Path) -> std::collections::BTreeMap<PathBuf, String> {
+    let hash = |path: &Path| hex::encode(Sha256::digest(std::fs::read(path).expect("reads")));
     let mut files = std::collections::BTreeMap::new();
     for path in dataset::files::sorted_entries(folder).expect("lists") {
         match path.is_dir() {
             true => files.extend(tree(&path)),
-            false => drop(files.insert(path.clone(), std::fs::read(&path).expect("reads"))),
+            false => drop(files.insert(path.clone(), hash(&path))),
         }
     }
-    let strip = |(path, bytes): (PathBuf, Vec<u8>)| match path.strip_prefix(folder) {
-        Ok(rest) => (rest.to_path_buf(), bytes),
-        Err(_) => (path, bytes),
+    let strip = |(path, hash): (PathBuf, String)| match path.strip_prefix(folder) {
+        Ok(rest) => (rest.to_path_buf(), hash),
+        Err(_) => (path, hash),
     };
     files.into_iter().map(strip).collect()
 }

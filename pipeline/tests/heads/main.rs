@@ -25,8 +25,10 @@ macro_rules! on_both {
 #[path = "../common/mod.rs"]
 mod common;
 mod crop;
+mod curate;
 mod export;
 mod fixture;
+mod hand;
 mod import;
 mod kill;
 mod manifest;

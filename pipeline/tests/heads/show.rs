@@ -1,20 +1,35 @@
 //! What people and scripts look at: contact sheets and `pipeline detect`.
 
+use std::path::Path;
 use std::process::Command;
 
+use pipeline::outcome::Tally;
 use pipeline::selection::Selection;
-use pipeline::sheet::{self, Args};
+use pipeline::sheet::{self, Args, Origin};
 
 use crate::fixture::{House, picture, png};
 use crate::model::score;
+
+async fn draw(house: &House, args: &Args, out: &Path) -> anyhow::Result<Tally> {
+    let origin = Origin {
+        selection: &args.select.resolve()?,
+        digests: &house.digests().await,
+        rule: house.crop.rule(),
+        min_score: house.curate.min_score,
+        settings: pipeline::digests::described(&house.crop, &house.curate),
+    };
+    sheet::run(&house.catalog, &house.store, &origin, args, out).await
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sheets_show_every_verdict_and_forget_old_ones() {
     let house = House::new().await;
     let out = house.path("sheets");
-    let args = Args { out: None, count: 50 };
-    let digests = house.digests().await;
-    let error = sheet::run(&house.catalog, &house.store, &digests, &args, &out).await;
+    let args = Args {
+        count: 50,
+        ..Args::default()
+    };
+    let error = draw(&house, &args, &out).await;
     assert!(
         error
             .expect_err("has nothing to show")
@@ -28,11 +43,8 @@ async fn sheets_show_every_verdict_and_forget_old_ones() {
     house.crop(Selection::default()).await.expect("crops");
     std::fs::create_dir_all(&out).expect("a folder");
     std::fs::write(out.join("rejected-old.png"), "old").expect("writes");
-    let digests = house.digests().await;
-    let tally = sheet::run(&house.catalog, &house.store, &digests, &args, &out)
-        .await
-        .expect("draws");
-    assert_eq!(tally.done, 4);
+    let tally = draw(&house, &args, &out).await.expect("draws");
+    assert_eq!(tally.done, 5);
     let names: Vec<String> = dataset::files::sorted_entries(&out)
         .expect("lists")
         .iter()
@@ -42,9 +54,11 @@ async fn sheets_show_every_verdict_and_forget_old_ones() {
         names,
         [
             "accepted.png",
+            "borderline.png",
             "pictures.png",
             "rejected-edge.png",
-            "rejected-score.png"
+            "rejected-score.png",
+            "report.html"
         ]
     );
     let drawn = image::open(out.join("accepted.png")).expect("opens").into_rgb8();
@@ -53,9 +67,7 @@ async fn sheets_show_every_verdict_and_forget_old_ones() {
 
     let first = dataset::files::sorted_entries(&house.path("store/heads")).expect("lists");
     std::fs::remove_dir_all(&first[0]).expect("removes");
-    sheet::run(&house.catalog, &house.store, &digests, &args, &out)
-        .await
-        .expect("leaves it out");
+    draw(&house, &args, &out).await.expect("leaves it out");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The trained network as an ONNX file that the pipeline's detector reads.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use dataset::failure::Usage;
+use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
 use super::anchors;
@@ -44,35 +45,33 @@ pub fn export(settings: &Export) -> Result<()> {
     }
     let averaged = optimiser.averaged_network(&network);
     let bytes = to_onnx(&averaged, &state, settings.storage, &settings.training_data);
-    write(&settings.out, &bytes)?;
+    let out = settings.out.display();
+    dataset::files::write_durably(&settings.out, &bytes).with_context(|| format!("cannot write {out}"))?;
     println!(
-        "{}: {:.1} MB, step {}, score threshold {:.2}",
-        settings.out.display(),
+        "{out}: {:.1} MB, step {}, score threshold {:.2}, SHA-256 {}",
         bytes.len() as f64 / 1e6,
         state.step,
-        state.threshold.unwrap_or(0.5)
+        state.threshold.unwrap_or(0.5),
+        hex::encode(Sha256::digest(&bytes))
     );
     Ok(())
-}
-
-/// Under a temporary name first: a reader never sees half a file.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temporary = path.with_extension("part");
-    let written = || -> std::io::Result<()> {
-        std::fs::write(&temporary, bytes)?;
-        std::fs::File::open(&temporary)?.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    written().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The file's bytes: normalisations folded into the convolutions, raw logits as outputs, and in the
 /// metadata what a reader must know to decode them.
 pub fn to_onnx(network: &Network, state: &State, storage: Storage, training_data: &str) -> Vec<u8> {
     let mut graph = Graph::default();
-    let side = |stride: i64| Dimension::Fixed(i64::from(state.side) / stride);
-    let batch = || Dimension::Named("N".to_owned());
-    let mut values = vec![graph.input("images", &[batch(), Dimension::Fixed(3), side(1), side(1)])];
+    let named = |name: &str| Dimension::Named(name.to_owned());
+    // No layer depends on the picture's sides: any multiple of 32 will do, `input_side` is the best.
+    let sides = |stride: i64| match stride {
+        1 => [named("H"), named("W")],
+        _ => [named(&format!("H/{stride}")), named(&format!("W/{stride}"))],
+    };
+    let shape = |channels: i64, stride: i64| {
+        let [height, width] = sides(stride);
+        [named("N"), Dimension::Fixed(channels), height, width]
+    };
+    let mut values = vec![graph.input("images", &shape(3, 1))];
     let mut tensors = network.convolutions.iter();
     for (index, layer) in network.graph.layers.iter().enumerate().skip(1) {
         let value = match layer {
@@ -89,11 +88,10 @@ pub fn to_onnx(network: &Network, state: &State, storage: Storage, training_data
         values.push(value);
     }
     for (head, stride) in network.graph.heads.iter().zip(STRIDES) {
-        let channels = Dimension::Fixed(ANCHORS_PER_SCALE * FIELDS);
         graph.output(
             &format!("stride{stride}"),
             &values[*head],
-            &[batch(), channels, side(stride), side(stride)],
+            &shape(ANCHORS_PER_SCALE * FIELDS, stride),
         );
     }
     graph.metadata("anchors", &anchors::to_text(&state.anchors));

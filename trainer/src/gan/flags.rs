@@ -36,6 +36,9 @@ pub struct Args {
     /// Side of the pictures in pixels
     #[arg(long)]
     pub side: Option<u32>,
+    /// Begins a run although most heads are smaller than its side; they are enlarged
+    #[arg(long)]
+    pub enlarge: bool,
     /// Heads a step
     #[arg(long)]
     pub batch: Option<usize>,
@@ -114,6 +117,10 @@ pub struct Args {
     /// Epochs between two grids of the fixed noise
     #[arg(long, value_name = "N")]
     pub grid_epochs: Option<u64>,
+    /// Epochs between two scores (`trainer eval`; [eval] names the feature network); the best
+    /// checkpoint by KID is kept in RUN/best, which every command takes for a run
+    #[arg(long, value_name = "N")]
+    pub eval_epochs: Option<u64>,
     /// Seed of everything drawn at random
     #[arg(long)]
     pub seed: Option<u64>,
@@ -189,6 +196,7 @@ impl Args {
             beta1: self.beta1.or(settings.beta1),
             share_fakes: self.share_fakes.or(settings.share_fakes),
             grid_epochs: self.grid_epochs.or(settings.grid_epochs),
+            eval_epochs: self.eval_epochs.or(settings.eval_epochs),
             seed: self.seed.unwrap_or(settings.seed),
             precision: self.precision.unwrap_or(settings.precision),
             device: self.device.unwrap_or(settings.device),

@@ -91,6 +91,11 @@ impl RunFolder {
         self.path.join("events")
     }
 
+    /// The best checkpoint by its score, as a run folder of its own.
+    pub fn best(&self) -> PathBuf {
+        self.path.join("best")
+    }
+
     /// The chart of losses.
     pub fn chart(&self) -> PathBuf {
         self.path.join("losses.png")

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use dataset::failure::Usage;
-use dataset::manifest::{ManifestError, Tombstones, find_bundle, read_head};
+use dataset::manifest::{ManifestError, Tombstones, check_name, find_bundle, read_head};
 use dataset::pack::{self, Pack};
 use dataset::{Key, Manifest, ManifestRow, Split, Store};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,6 +20,10 @@ pub struct Heads {
     pub id: String,
     /// SHA-256 over the hashes of the heads, in order.
     pub digest: String,
+    /// Side that half of them have at least, as they are stored, pixels.
+    pub native: i64,
+    /// How many are smaller than the side they are packed at.
+    pub smaller: usize,
     pack: Pack,
 }
 
@@ -49,6 +53,8 @@ impl Heads {
             hash.update(&row.head);
         }
         let (id, digest) = (manifest.id(), hex::encode(hash.finalize()));
+        let mut sides: Vec<i64> = rows.iter().map(|row| row.side).collect();
+        sides.sort_unstable();
         let path = data.join("packs").join(Pack::name(&id, &tombstones, side));
         if !path.exists() {
             build(&home, &rows, &path, side)?;
@@ -57,6 +63,8 @@ impl Heads {
         Ok(Self {
             manifest: called,
             pack: Pack::open(&path)?,
+            native: sides[(sides.len() - 1) / 2],
+            smaller: sides.partition_point(|native| *native < i64::from(side)),
             id,
             digest,
         })
@@ -96,7 +104,8 @@ pub struct Found {
 
 /// The manifest of that name in the data folder at hand, else the bundle at that path.
 pub fn find(data: &Path, manifest: &str) -> Found {
-    let here = data.join("manifests").join(manifest).is_dir();
+    // A path would be joined to another place than the folder of manifests.
+    let here = check_name(manifest).is_ok() && data.join("manifests").join(manifest).is_dir();
     match find_bundle(Path::new(manifest)).filter(|_| !here) {
         Some((home, name)) => Found {
             called: std::path::absolute(&home)

@@ -6,6 +6,7 @@
 pub mod adam;
 pub mod architecture;
 pub mod augment;
+pub mod best;
 pub mod canvas;
 pub mod chart;
 pub mod checkpoint;

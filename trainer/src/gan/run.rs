@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use dataset::Manifest;
+use dataset::eval_settings::EvalSettings;
 use dataset::failure::Usage;
 use dataset::manifest::check_name;
 use dataset::train_settings::{Precision, Preset, TrainSettings};
 use serde_json::Value;
 
+use super::best::Best;
 use super::checkpoint;
 use super::device;
 pub use super::flags::Args;
@@ -30,7 +32,7 @@ const IMAGES: u64 = 1_000_000;
 ///
 /// # Errors
 /// [`Usage`] where manifest, name and settings do not go together; else as [`train`].
-pub fn run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
+pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Path) -> Result<()> {
     let settings = args.over(settings);
     if args.dry_run {
         return dry_run(args, &settings, data);
@@ -39,7 +41,9 @@ pub fn run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
     set_threads(settings.threads);
     let device = device::resolve(settings.device)?;
     let name = args.run_name(&settings, data)?;
-    let (folder, file, heads) = match existing(&name, args.resume, data)? {
+    let there = existing(&name, args.resume, data)?;
+    let is_new = there.is_none();
+    let (folder, mut file, heads) = match there {
         Some((folder, file)) => {
             refuse_changes(&name, args, &file, data)?;
             let heads = Heads::open(data, &file.manifest, file.recipe.side)?;
@@ -47,10 +51,29 @@ pub fn run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
             warn_of_purged(&file, &heads);
             (folder, file, heads)
         }
-        None => begin(&name, args, &settings, data, device)?,
+        None => prepare(&name, args, &settings, data, device)?,
     };
+    // Before a new run is written: what cannot be measured is told while there is nothing to tidy up.
+    let best = match settings.eval_epochs {
+        Some(every) => Some(Best::open(data, &folder, &file, eval, every)?),
+        None => None,
+    };
+    if is_new {
+        if let Some(from) = &args.from {
+            begin_from(from, &mut file, &folder, data)?;
+        }
+        folder.begin(&file)?;
+    }
     outline::announce(&folder, &file, heads.len(), device);
-    train(&folder, &file, &heads, &limits(&settings, &file.recipe), device, &stop)
+    train(
+        &folder,
+        &file,
+        &heads,
+        &limits(&settings, &file.recipe),
+        device,
+        best,
+        &stop,
+    )
 }
 
 /// Prints what a run would be, and measures a few of its steps; nothing is written.
@@ -99,8 +122,8 @@ fn existing(name: &str, resume: bool, data: &Path) -> Result<Option<(RunFolder, 
     }
 }
 
-/// A new run under the name.
-fn begin(
+/// A new run under the name; nothing of it is written yet.
+fn prepare(
     name: &str,
     args: &Args,
     settings: &TrainSettings,
@@ -117,14 +140,29 @@ fn begin(
     let mut recipe = Recipe::resolve(settings)?;
     recipe.precision = device::precision(settings.precision, device, recipe.precision);
     let heads = Heads::open(data, manifest, recipe.side)?;
+    refuse_small(&heads, recipe.side, args.enlarge)?;
     follow(&mut recipe, settings, heads.len())?;
-    let mut file = RunFile::new(&heads, recipe);
-    let folder = RunFolder::new(data.join("runs").join(name));
-    if let Some(from) = &args.from {
-        begin_from(from, &mut file, &folder, data)?;
+    let file = RunFile::new(&heads, recipe);
+    Ok((RunFolder::new(data.join("runs").join(name)), file, heads))
+}
+
+/// Heads that are smaller than the run's side hold no more than they did when they are enlarged, and
+/// the generator would learn to blur.
+fn refuse_small(heads: &Heads, side: u32, enlarge: bool) -> Result<()> {
+    let (smaller, all) = (heads.smaller, heads.len());
+    if smaller == 0 {
+        return Ok(());
     }
-    folder.begin(&file)?;
-    Ok((folder, file, heads))
+    if heads.native < i64::from(side) && !enlarge {
+        return Err(Usage(format!(
+            "the manifest `{}` cannot give {side} px: {smaller} of its {all} heads are smaller, and half of them have \
+             {} px at most; choose a --side up to that, or --enlarge them",
+            heads.manifest, heads.native
+        ))
+        .into());
+    }
+    eprintln!("warning: {smaller} of {all} heads are smaller than {side} px; they are enlarged");
+    Ok(())
 }
 
 /// Fills in what follows from the number of heads and the limits.

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use dataset::failure::Interrupted;
 use tch::{Device, Tensor};
 
+use super::best::Best;
 use super::chart;
 use super::checkpoint;
 use super::events::Events;
@@ -20,6 +21,7 @@ use super::sample::{draw, final_generator};
 use super::schedule::Schedule;
 use super::stop::Stop;
 use super::watch::Watch;
+use crate::eval::judge;
 
 /// Steps between two lines of metrics: ten of the report's generator steps.
 const WINDOW: u64 = 50;
@@ -56,6 +58,7 @@ struct Run<'a> {
     players: Players,
     log: Log,
     events: Events,
+    best: Option<Best>,
     watch: Watch,
     /// What the next line of metrics tells.
     notes: Vec<String>,
@@ -79,9 +82,13 @@ pub fn train(
     heads: &Heads,
     limits: &Limits,
     device: Device,
+    best: Option<Best>,
     stop: &Stop,
 ) -> Result<()> {
     let mut run = Run::open(folder, file, heads, limits, device)?;
+    run.best = best;
+    // A kill while the run was measured left that undone.
+    run.score()?;
     let mut saved = Instant::now();
     while !run.is_over() {
         run.advance()?;
@@ -122,6 +129,7 @@ impl<'a> Run<'a> {
             players,
             log: Log::open(&folder.metrics(), step)?,
             events: Events::begin(&folder.events(), step)?,
+            best: None,
             watch,
             notes: Vec::new(),
             progress: Progress::new(),
@@ -179,6 +187,7 @@ impl<'a> Run<'a> {
         if ends_epoch && position.epoch.is_multiple_of(self.recipe().grid_epochs) {
             self.draw_grid(position.epoch)?;
         }
+        self.score()?;
         self.progress.show(Standing {
             epoch: position.epoch,
             images: self.step * self.recipe().batch as u64,
@@ -264,6 +273,39 @@ impl<'a> Run<'a> {
         let seconds = self.time().as_secs_f64();
         let state = self.players.state(self.step, seconds, self.watch.clone(), self.file);
         checkpoint::save(&self.folder.checkpoints(), &self.players, &state, self.limits.keep)?;
+        Ok(())
+    }
+
+    /// Measures the run where an epoch has just ended and that is due; the time that it takes is not
+    /// training time.
+    fn score(&mut self) -> Result<()> {
+        let Some(last) = self.step.checked_sub(1).filter(|last| self.schedule.ends_epoch(*last)) else {
+            return Ok(());
+        };
+        let epoch = self.schedule.position(last).epoch;
+        if !self.best.as_ref().is_some_and(|best| best.is_due(epoch, self.step)) {
+            return Ok(());
+        }
+        let ended = self.step;
+        self.save()?;
+        if self.step != ended {
+            // It was rolled back.
+            return Ok(());
+        }
+        let began = Instant::now();
+        let standing = judge::Standing {
+            step: self.step,
+            images: self.images(),
+            seconds: self.time().as_secs_f64(),
+        };
+        let generator = final_generator(&self.players, self.recipe());
+        let newest = checkpoint::list(&self.folder.checkpoints())?;
+        if let Some((best, checkpoint)) = self.best.as_mut().zip(newest.first()) {
+            let told = best.look(&generator, standing, self.folder, self.file, checkpoint)?;
+            self.progress.say(&told);
+            self.notes.push(told);
+        }
+        self.started += began.elapsed();
         Ok(())
     }
 

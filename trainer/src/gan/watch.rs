@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn each_sign_of_collapse_is_named_once_in_a_while() {
-        let cases: [(&str, fn(&mut Metrics)); 4] = [
+        type Change = fn(&mut Metrics);
+        let cases: [(&str, Change); 4] = [
             ("loss went to 0", |line| line.loss_d = Some(0.001)),
             ("hardly differ", |line| line.spread = Some(0.05)),
             ("vanished", |line| line.gradient_g = Some(1e-6)),

@@ -6,7 +6,7 @@
 
 mod archive;
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::disk::{HEADER, ROWS};
 use super::{ManifestRow, Opened, Tombstones, verify};
-use crate::failure::Usage;
+use crate::failure::{Locked, Usage};
 use crate::files::{self, write_durably};
 use crate::keys::Key;
 use crate::store::Store;
@@ -96,8 +96,10 @@ fn to_folder(
     target: &Path,
     tick: &mut impl FnMut(u64),
 ) -> anyhow::Result<Bundle> {
-    begin(opened, target)?;
+    let _lock = begin(opened, target)?;
     let to = Store::create(&target.join("store"))?;
+    // Left by a run that was killed: the lock keeps others away.
+    to.sweep()?;
     let mut done = 0;
     for batch in opened.batches()? {
         let batch = batch?;
@@ -127,12 +129,12 @@ fn to_folder(
     })
 }
 
-/// Makes the folder, or finds it begun for the same manifest.
-fn begin(opened: &Opened, target: &Path) -> anyhow::Result<()> {
+/// Makes the folder, or finds it begun for the same manifest. Gives its locked ticket.
+fn begin(opened: &Opened, target: &Path) -> anyhow::Result<File> {
     let ticket = Ticket::of(opened);
     let path = target.join(TICKET);
     match std::fs::read(&path) {
-        Ok(text) if serde_json::from_slice(&text).ok() == Some(ticket.clone()) => return Ok(()),
+        Ok(text) if serde_json::from_slice(&text).ok() == Some(ticket.clone()) => return lock(&path),
         Ok(_) => {
             let why = format!(
                 "{} is a bundle of another manifest; name another folder",
@@ -143,7 +145,9 @@ fn begin(opened: &Opened, target: &Path) -> anyhow::Result<()> {
         Err(_) => {}
     }
     let cannot = || format!("cannot write {}", target.display());
-    if target.exists() && (!target.is_dir() || !files::sorted_entries(target).with_context(cannot)?.is_empty()) {
+    // A run that was killed may have left its ticket half written.
+    let begun = |entry: &PathBuf| *entry == path.with_added_extension("part");
+    if target.exists() && (!target.is_dir() || !files::sorted_entries(target).with_context(cannot)?.iter().all(begun)) {
         let why = format!(
             "{} is there and is no bundle; name a new or empty folder",
             target.display()
@@ -151,7 +155,22 @@ fn begin(opened: &Opened, target: &Path) -> anyhow::Result<()> {
         return Err(Usage(why).into());
     }
     std::fs::create_dir_all(target).with_context(cannot)?;
-    write_text(&path, &ticket.text()?)
+    write_text(&path, &ticket.text()?)?;
+    lock(&path)
+}
+
+/// Keeps a second run off the folder.
+fn lock(ticket: &Path) -> anyhow::Result<File> {
+    let file = File::open(ticket).with_context(|| format!("cannot read {}", ticket.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Locked {
+            path: ticket.display().to_string(),
+            holder: "pipeline manifest bundle".into(),
+        }
+        .into()),
+        Err(TryLockError::Error(error)) => Err(error).context("cannot lock the bundle"),
+    }
 }
 
 /// Copies a head that is not there, or not whole.

@@ -10,6 +10,8 @@ pub(super) trait Cell: Sized {
     fn read(column: &Column) -> Result<Vec<Self>, String>;
     /// Appends the value's canonical bytes: one only value gives those bytes.
     fn absorb(&self, bytes: &mut Vec<u8>);
+    /// Takes a value off the front of its canonical bytes; none where they are no such value's.
+    fn emerge(bytes: &mut &[u8]) -> Option<Self>;
 }
 
 fn wrong(error: PolarsError) -> String {
@@ -38,6 +40,12 @@ impl Cell for String {
         bytes.extend((self.len() as u64).to_le_bytes());
         bytes.extend(self.as_bytes());
     }
+
+    fn emerge(bytes: &mut &[u8]) -> Option<Self> {
+        let length = u64::from_le_bytes(*bytes.split_off(..8)?.first_chunk()?);
+        let text = bytes.split_off(..usize::try_from(length).ok()?)?;
+        String::from_utf8(text.to_vec()).ok()
+    }
 }
 
 /// A byte that tells whether there is a value, then the value.
@@ -58,6 +66,13 @@ impl Cell for Option<String> {
             text.absorb(bytes);
         }
     }
+
+    fn emerge(bytes: &mut &[u8]) -> Option<Self> {
+        match bytes.split_off_first()? {
+            0 => Some(None),
+            _ => String::emerge(bytes).map(Some),
+        }
+    }
 }
 
 /// Eight bytes, little end first.
@@ -74,6 +89,10 @@ impl Cell for i64 {
 
     fn absorb(&self, bytes: &mut Vec<u8>) {
         bytes.extend(self.to_le_bytes());
+    }
+
+    fn emerge(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self::from_le_bytes(*bytes.split_off(..8)?.first_chunk()?))
     }
 }
 
@@ -94,6 +113,13 @@ impl Cell for Option<i64> {
             number.absorb(bytes);
         }
     }
+
+    fn emerge(bytes: &mut &[u8]) -> Option<Self> {
+        match bytes.split_off_first()? {
+            0 => Some(None),
+            _ => i64::emerge(bytes).map(Some),
+        }
+    }
 }
 
 /// The eight bytes of its IEEE form, little end first.
@@ -110,5 +136,9 @@ impl Cell for f64 {
 
     fn absorb(&self, bytes: &mut Vec<u8>) {
         bytes.extend(self.to_bits().to_le_bytes());
+    }
+
+    fn emerge(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self::from_le_bytes(*bytes.split_off(..8)?.first_chunk()?))
     }
 }

@@ -54,6 +54,10 @@ impl Cell for Split {
     fn absorb(&self, bytes: &mut Vec<u8>) {
         self.as_str().to_string().absorb(bytes);
     }
+
+    fn emerge(bytes: &mut &[u8]) -> Option<Self> {
+        Self::parse(&String::emerge(bytes)?)
+    }
 }
 
 /// Declares the row once, for the type, the Parquet columns and the hash: the order of the fields
@@ -95,11 +99,20 @@ macro_rules! row {
             }
         }
 
-        fn absorb(row: &ManifestRow, format: u32, bytes: &mut Vec<u8>) {
+        pub(super) fn absorb(row: &ManifestRow, format: u32, bytes: &mut Vec<u8>) {
             $( row.$field.absorb(bytes); )+
             if format > 1 {
                 $( row.$later.absorb(bytes); )+
             }
+        }
+
+        /// Takes a row of the newest format off its canonical bytes.
+        pub(super) fn emerge(mut bytes: &[u8]) -> Option<ManifestRow> {
+            let bytes = &mut bytes;
+            Some(ManifestRow {
+                $( $field: <$type>::emerge(bytes)?, )+
+                $( $later: <$later_type>::emerge(bytes)?, )+
+            })
         }
 
         impl ManifestRow {
@@ -283,6 +296,12 @@ mod tests {
         assert_eq!(from_frame(&frame, 2).expect("rows"), rows);
         assert_eq!(rows[0].differences(&rows[0]), [""; 0]);
         assert!(rows[0].differences(&rows[1]).contains(&"perceptual"));
+        for row in &rows {
+            let mut bytes = Vec::new();
+            absorb(row, 2, &mut bytes);
+            assert_eq!(emerge(&bytes).as_ref(), Some(row));
+            assert_eq!(emerge(&bytes[..bytes.len() - 1]), None);
+        }
         rows[1].perceptual = None;
         assert_eq!(from_frame(&frame, 1).expect("rows"), rows, "an older table has none");
     }

@@ -95,12 +95,13 @@ impl Lbp {
     /// The windows of all scales, in their order; threads take one scale after the other.
     fn windows(&self, grey: &grey::Grey, scales: &[f32]) -> Vec<Window> {
         let next = AtomicUsize::new(0);
+        let stripes = scan::stripes(&self.cascade, grey, scales);
         let work = || {
             let mut found: Vec<(usize, Vec<Window>)> = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(scale) = scales.get(number) else { return found };
-                found.push((number, scan::scan(&self.cascade, grey, *scale)));
+                found.push((number, scan::scan(&self.cascade, grey, *scale, stripes)));
             }
         };
         let mut found = std::thread::scope(|scope| {

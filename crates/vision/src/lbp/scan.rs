@@ -27,7 +27,16 @@ pub(super) fn scales(cascade: &Cascade, picture: (usize, usize), factor: f64, le
         let (width, height) = window_size(cascade, *scale);
         width >= least && height >= least
     };
-    all.into_iter().filter(large_enough).collect()
+    let wanted: Vec<f32> = all.iter().copied().filter(large_enough).collect();
+    if !wanted.is_empty() {
+        return wanted;
+    }
+    // Where a picture is too small for such a window, OpenCV looks with the one nearest to it.
+    let distance = |scale: &f32| {
+        let (width, height) = window_size(cascade, *scale);
+        (least - width).pow(2) + (least - height).pow(2)
+    };
+    all.into_iter().min_by_key(distance).into_iter().collect()
 }
 
 fn window_size(cascade: &Cascade, scale: f32) -> (i32, i32) {
@@ -35,23 +44,41 @@ fn window_size(cascade: &Cascade, scale: f32) -> (i32, i32) {
     (side(cascade.window.0), side(cascade.window.1))
 }
 
+/// OpenCV shares the rows of a scale out to so many stripes.
+pub(super) fn stripes(cascade: &Cascade, picture: &Grey, scales: &[f32]) -> usize {
+    let across = scales.first().and_then(|scale| places(cascade, picture, *scale));
+    across.map_or(1, |(across, _)| across.div_ceil(32).max(1))
+}
+
+/// The sides of a picture at a scale.
+fn reduced(picture: &Grey, scale: f32) -> (usize, usize) {
+    let side = |length: usize| (length as f32 / scale).round_ties_even() as usize;
+    (side(picture.width), side(picture.height))
+}
+
+/// Places of a window at a scale, across and down; `None` where there is none.
+fn places(cascade: &Cascade, picture: &Grey, scale: f32) -> Option<(usize, usize)> {
+    let (width, height) = reduced(picture, scale);
+    let across = (width + 1).checked_sub(cascade.window.0)?;
+    Some((across, (height + 1).checked_sub(cascade.window.1)?))
+}
+
 /// The windows that pass at one scale.
-pub(super) fn scan(cascade: &Cascade, picture: &Grey, scale: f32) -> Vec<Window> {
-    let reduced = |length: usize| (length as f32 / scale).round_ties_even() as usize;
-    let (width, height) = (reduced(picture.width), reduced(picture.height));
-    let (Some(across), Some(down)) = (
-        (width + 1).checked_sub(cascade.window.0),
-        (height + 1).checked_sub(cascade.window.1),
-    ) else {
+pub(super) fn scan(cascade: &Cascade, picture: &Grey, scale: f32, stripes: usize) -> Vec<Window> {
+    let Some((across, down)) = places(cascade, picture, scale) else {
         return Vec::new();
     };
+    let (width, height) = reduced(picture, scale);
+    // Every other place where a window is nearly as large as the cascade's own.
+    let step = if scale >= 2.0 { 1 } else { 2 };
+    // The stripes' height is rounded so that the last row is left out now and then: so it is here.
+    let stripe = (down / step).div_ceil(stripes).max(1) * step;
+    let down = down.min(stripe * stripes);
     let sums = integral(&resize(picture, width, height));
     let stride = width + 1;
     let corners: Vec<[usize; 16]> = cascade.features.iter().map(|rect| corners(*rect, stride)).collect();
     let (window_width, window_height) = window_size(cascade, scale);
     let place = |at: usize| (at as f32 * scale).round_ties_even() as i32;
-    // Every other place where a window is nearly as large as the cascade's own.
-    let step = if scale >= 2.0 { 1 } else { 2 };
     let mut found = Vec::new();
     for y in (0..down).step_by(step) {
         let mut x = 0;

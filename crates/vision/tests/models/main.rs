@@ -273,7 +273,9 @@ fn a_model_of_any_size_looks_at_any_side_and_one_of_fixed_size_at_its_own() {
     let crop = picture(96, 96, &[(0, 32, 32, 32, 32)]);
     let found = detector.detect_at_side(&[crop.clone(), marked()], 96).expect("runs");
     assert_found(&found[0], &[true_box(0, 1, 1)], "side 96");
-    let error = detector.detect_at_side(&[crop.clone()], 100).expect_err("is refused");
+    let error = detector
+        .detect_at_side(std::slice::from_ref(&crop), 100)
+        .expect_err("is refused");
     assert!(error.to_string().contains("multiple of 32"), "{error}");
 
     let fixed = load(&Colours::default().raw(), &anchors()).expect("loads");

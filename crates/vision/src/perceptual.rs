@@ -1,8 +1,8 @@
 //! The perceptual hash: what a head looks like in 119 bits, so that copies of a picture that were saved
 //! again, scaled, brightened or cut a little otherwise are found by the number of bits that differ.
 
+use crate::letterbox::resize;
 use image::RgbImage;
-use vision::letterbox::resize;
 
 /// Heads are reduced to this side first.
 const SIDE: usize = 32;

@@ -4,7 +4,7 @@
 //! least one of [`BANDS`] parts differs in `reach / BANDS` bits or less. Each part has a table of its
 //! values, so only hashes that share a part, or nearly, are compared.
 
-use crate::head::perceptual::{BAND_BITS, BANDS};
+use crate::perceptual::{BAND_BITS, BANDS};
 
 const VALUES: usize = 1 << BAND_BITS;
 
@@ -17,10 +17,12 @@ pub struct Index {
     reach: u32,
 }
 
-/// Of one part: the places of the hashes by its value, and where each value's begin.
+/// Of one part: the hashes by its value, and where each value's begin.
 struct Band {
     starts: Vec<u32>,
     places: Vec<u32>,
+    /// The lower half of each of these hashes, side by side: nearly all are too far by that alone.
+    halves: Vec<u64>,
 }
 
 impl Index {
@@ -41,12 +43,13 @@ impl Index {
             let part = part(hash, number);
             for difference in &self.differences {
                 let value = (part ^ difference) as usize;
-                let range = band.starts[value] as usize..band.starts[value + 1] as usize;
-                for place in &band.places[range] {
-                    if (self.hashes[*place as usize] ^ hash).count_ones() <= self.reach {
-                        found(*place as usize);
+                let (start, end) = (band.starts[value] as usize, band.starts[value + 1] as usize);
+                each_near(&band.halves[start..end], hash as u64, self.reach, |at| {
+                    let place = band.places[start + at] as usize;
+                    if (self.hashes[place] ^ hash).count_ones() <= self.reach {
+                        found(place);
                     }
-                }
+                });
             }
         }
     }
@@ -67,13 +70,41 @@ impl Band {
             starts[value + 1] += starts[value];
         }
         let mut next = starts.clone();
-        let mut places = vec![0_u32; hashes.len()];
+        let (mut places, mut halves) = (vec![0_u32; hashes.len()], vec![0_u64; hashes.len()]);
         for (place, hash) in (0..).zip(hashes) {
             let slot = &mut next[part(*hash, band) as usize];
             places[*slot as usize] = place;
+            halves[*slot as usize] = *hash as u64;
             *slot += 1;
         }
-        Self { starts, places }
+        Self { starts, places, halves }
+    }
+}
+
+/// Tells which halves are within reach of one.
+fn each_near(halves: &[u64], half: u64, reach: u32, found: impl FnMut(usize)) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        /// The same where bits are counted by one instruction, which is four times as fast.
+        #[target_feature(enable = "popcnt")]
+        fn counted(halves: &[u64], half: u64, reach: u32, found: impl FnMut(usize)) {
+            scan(halves, half, reach, found);
+        }
+        if std::arch::is_x86_feature_detected!("popcnt") {
+            // SAFETY: the processor has the instruction.
+            unsafe { counted(halves, half, reach, found) };
+            return;
+        }
+    }
+    scan(halves, half, reach, found);
+}
+
+#[inline(always)]
+fn scan(halves: &[u64], half: u64, reach: u32, mut found: impl FnMut(usize)) {
+    for (at, other) in halves.iter().enumerate() {
+        if (other ^ half).count_ones() <= reach {
+            found(at);
+        }
     }
 }
 
