@@ -121,8 +121,11 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
     write(args, &rows, &sequences)
 }
 
+/// Width and height of a picture, pixels.
+type Size = (u32, u32);
+
 /// The heads to complete, at the run's side, and the sizes of those that were named.
-fn pictures(args: &Args, trained: &Trained, data: &Path) -> Result<(Vec<RgbImage>, Vec<(u32, u32)>)> {
+fn pictures(args: &Args, trained: &Trained, data: &Path) -> Result<(Vec<RgbImage>, Vec<Size>)> {
     let side = trained.file.recipe.side;
     let (mut pictures, mut sizes) = (Vec::new(), Vec::new());
     for path in &args.pictures {
