@@ -2,7 +2,7 @@
 //! neighbourhoods behind precision, recall, density and coverage.
 //!
 //! All follow the published formulas, so that another program given the same features finds the same
-//! numbers (a test holds them to a peer in numpy).
+//! numbers (a test holds them to numpy and scipy).
 
 use rand::SeedableRng;
 use rand::seq::index::sample;
@@ -171,12 +171,14 @@ fn inside(centres: &Tensor, points: &Tensor, radii: &Tensor) -> (f64, f64, f64) 
     )
 }
 
-/// Distance and place of the row of `to` that is nearest to each row of `from`.
+/// Distance and place of the row of `to` that is nearest to each row of `from`. Either may be f32:
+/// blocks of rows are measured in f64.
 pub fn nearest(from: &Tensor, to: &Tensor) -> (Vec<f64>, Vec<i64>) {
     let found = from.split(ROWS, 0).into_iter().map(|rows| {
         let mut best: Option<(Tensor, Tensor)> = None;
         for (number, block) in (0..).zip(to.split(ROWS, 0)) {
-            let (values, places) = distances(&rows, &block).min_dim(1, false);
+            let block = block.to_kind(Kind::Double);
+            let (values, places) = distances(&rows.to_kind(Kind::Double), &block).min_dim(1, false);
             let places = places + number * ROWS;
             best = Some(match best {
                 None => (values, places),
@@ -215,7 +217,7 @@ mod tests {
 
     #[test]
     fn whole_sets_give_what_the_formulas_give_in_numpy() {
-        // bench/eval prints these figures (`python3 bench/eval --reference`).
+        // `python3 trainer/tests/reference.py` prints these figures.
         let (reals, fakes) = (rows(60, 4, 0.0), rows(50, 4, 0.3) * 1.2);
         let all = |count| Tensor::ones([1, count], (Kind::Double, Device::Cpu));
         let same = rows(50, 4, 0.0);

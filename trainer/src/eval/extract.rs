@@ -6,20 +6,47 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use image::RgbImage;
-use indicatif::{ProgressBar, ProgressStyle};
 use tch::{Kind, Tensor};
 use vision::{Detector, FeatureInput, FeatureNet};
 
 use super::faces;
+use super::reals::Reals;
+use crate::bar::bar;
 
 /// Pictures a call of a network.
 const BATCH: usize = 16;
+
+/// Pictures in memory, or heads in a pack, which are taken out as they are needed.
+#[derive(Clone, Copy)]
+pub enum Pictures<'a> {
+    /// In memory.
+    Held(&'a [RgbImage]),
+    /// In a pack.
+    Packed(&'a Reals),
+}
+
+impl Pictures<'_> {
+    fn len(self) -> usize {
+        match self {
+            Self::Held(pictures) => pictures.len(),
+            Self::Packed(reals) => reals.len(),
+        }
+    }
+
+    fn batch(self, start: usize) -> Vec<RgbImage> {
+        let range = start..self.len().min(start + BATCH);
+        match self {
+            Self::Held(pictures) => pictures[range].to_vec(),
+            Self::Packed(reals) => range.map(|index| reals.picture(index)).collect(),
+        }
+    }
+}
 
 /// Features [n, d] of pictures.
 ///
 /// # Errors
 /// What the first network that fails says.
-pub fn features(pictures: &[RgbImage], path: &Path, input: &FeatureInput, what: &str) -> Result<Tensor> {
+pub fn features(pictures: Pictures, path: &Path, input: &FeatureInput, what: &str) -> Result<Tensor> {
     let load = || Ok(FeatureNet::load(path, input, 1)?);
     let rows = each(pictures, what, load, |network, batch| Ok(network.features(batch)?))?;
     matrix(rows)
@@ -30,7 +57,7 @@ pub fn features(pictures: &[RgbImage], path: &Path, input: &FeatureInput, what: 
 ///
 /// # Errors
 /// What the first detector that fails says.
-pub fn faces(pictures: &[RgbImage], load: impl Fn() -> Result<Detector> + Sync, what: &str) -> Result<Tensor> {
+pub fn faces(pictures: Pictures, load: impl Fn() -> Result<Detector> + Sync, what: &str) -> Result<Tensor> {
     let rows = each(pictures, what, load, |detector, batch| {
         let found = detector.detect_batch(batch)?;
         let measured = batch.iter().zip(found).map(|(picture, faces)| match faces.first() {
@@ -55,7 +82,7 @@ fn matrix(rows: Vec<Vec<f32>>) -> Result<Tensor> {
 
 /// Work over batches on every core, each thread with a tool of its own; answers keep their order.
 fn each<Tool>(
-    pictures: &[RgbImage],
+    pictures: Pictures,
     what: &str,
     load: impl Fn() -> Result<Tool> + Sync,
     work: impl Fn(&Tool, &[RgbImage]) -> Result<Vec<Vec<f32>>> + Sync,
@@ -70,8 +97,8 @@ fn each<Tool>(
             if start >= pictures.len() || failed.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let batch = &pictures[start..pictures.len().min(start + BATCH)];
-            let rows = work(&tool, batch)?;
+            let batch = pictures.batch(start);
+            let rows = work(&tool, &batch)?;
             bar.inc(batch.len() as u64);
             let mut done = done.lock().map_err(|_| anyhow::anyhow!("another thread failed"))?;
             done.push((start, rows));
@@ -93,12 +120,4 @@ fn each<Tool>(
     let mut done = done.into_inner().ok().context("another thread failed")?;
     done.sort_by_key(|(start, _)| *start);
     Ok(done.into_iter().flat_map(|(_, rows)| rows).collect())
-}
-
-fn bar(length: usize, what: &str) -> ProgressBar {
-    let bar = ProgressBar::new(length as u64).with_message(what.to_owned());
-    bar.set_style(
-        ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}").expect("the template is well-formed"),
-    );
-    bar
 }

@@ -10,7 +10,8 @@ use image::RgbImage;
 use tch::{Kind, Tensor};
 use vision::{Detector, DetectorSettings, FeatureInput, FeatureNet};
 
-use super::neighbours::{self, Memorisation, Pair};
+use super::extract::Pictures;
+use super::neighbours::{self, Look};
 use super::reals::Reals;
 use super::record::{Conditions, FORMAT, Score};
 use super::{distance, extract, faces};
@@ -31,6 +32,16 @@ pub struct Standing {
     pub seconds: f64,
 }
 
+/// What came out.
+pub struct Measured {
+    /// The score.
+    pub score: Score,
+    /// Fakes beside their closest training heads, where these are at hand.
+    pub sheet: Option<RgbImage>,
+    /// The fakes' features [n, d], f64.
+    pub features: Tensor,
+}
+
 /// What fakes of one side and count are measured against.
 pub struct Judge {
     network: PathBuf,
@@ -40,7 +51,7 @@ pub struct Judge {
     reals: Reals,
     real_features: Tensor,
     real_faces: Tensor,
-    /// Training heads with their features; none where nobody asked for them.
+    /// Training heads with their features, f32; none where nobody asked for them.
     training: Option<(Reals, Tensor)>,
     seed: u64,
 }
@@ -81,21 +92,20 @@ impl Judge {
             .into());
         }
         let digest = network.digest();
-        let measure =
-            |pictures: &[RgbImage]| extract::features(pictures, &settings.features, input, "features of reals");
+        let measure = |pictures: Pictures| extract::features(pictures, &settings.features, input, "features of reals");
         let real_features = reals.kept(digest, measure)?;
         let find =
-            |pictures: &[RgbImage]| extract::faces(pictures, || load_detector(&settings.detector), "faces of reals");
+            |pictures: Pictures| extract::faces(pictures, || load_detector(&settings.detector), "faces of reals");
         let real_faces = reals.kept(detector.digest(), find)?;
         let training = match neighbours {
             false => None,
             true => {
                 let training = Reals::open(data, manifest, side, Split::Train, MOST_TRAINING)?;
-                let measure = |pictures: &[RgbImage]| {
+                let measure = |pictures: Pictures| {
                     extract::features(pictures, &settings.features, input, "features of training heads")
                 };
                 let features = training.kept(digest, measure)?;
-                Some((training, features.to_kind(Kind::Double)))
+                Some((training, features))
             }
         };
         let conditions = Conditions {
@@ -129,16 +139,30 @@ impl Judge {
         &self.reals
     }
 
-    /// Measures fakes of the judge's side. The second answer is the sheet of fakes beside their
-    /// closest training heads, where these are at hand.
+    /// Their features [n, d], f64.
+    pub fn real_features(&self) -> &Tensor {
+        &self.real_features
+    }
+
+    /// [`Self::measure`] without the features.
     ///
     /// # Errors
     /// What a network says.
     pub fn score(&self, fakes: &[RgbImage], standing: Standing) -> Result<(Score, Option<RgbImage>)> {
-        let features = extract::features(fakes, &self.network, &self.input, "features of fakes")?;
+        let measured = self.measure(fakes, standing)?;
+        Ok((measured.score, measured.sheet))
+    }
+
+    /// Measures fakes of the judge's side.
+    ///
+    /// # Errors
+    /// What a network says.
+    pub fn measure(&self, fakes: &[RgbImage], standing: Standing) -> Result<Measured> {
+        let held = Pictures::Held(fakes);
+        let features = extract::features(held, &self.network, &self.input, "features of fakes")?;
         let features = features.to_kind(Kind::Double);
         let detector = &self.detector;
-        let found = extract::faces(fakes, || load_detector(detector), "faces of fakes")?;
+        let found = extract::faces(held, || load_detector(detector), "faces of fakes")?;
         let reals = &self.real_features;
         let near = self.neighbours(&features);
         let score = Score {
@@ -153,24 +177,23 @@ impl Judge {
             kid: distance::kid(reals, &features, self.seed),
             kid_of_training: self.training.as_ref().map(|(_, training)| {
                 let count = training.size()[0].min(fakes.len() as i64);
-                distance::kid(reals, &training.narrow(0, 0, count), self.seed)
+                distance::kid(reals, &training.narrow(0, 0, count).to_kind(Kind::Double), self.seed)
             }),
             fid: distance::fid(reals, &features),
             neighbourhoods: distance::neighbourhoods(reals, &features),
             faces: faces::sum_up(&found, self.conditions.min_score),
             faces_of_reals: faces::sum_up(&self.real_faces, self.conditions.min_score),
-            memorisation: near.as_ref().map(|(figure, _, _)| *figure),
+            memorisation: near.as_ref().map(|(look, _)| look.figure),
         };
-        let sheet = near.map(|(_, pairs, training)| {
-            neighbours::sheet(&pairs, |fake| fakes[fake].clone(), |head| training.picture(head))
+        let sheet = near.map(|(look, training)| {
+            neighbours::sheet(&look, |fake| fakes[fake].clone(), |head| training.picture(head))
         });
-        Ok((score, sheet))
+        Ok(Measured { score, sheet, features })
     }
 
-    fn neighbours(&self, features: &Tensor) -> Option<(Memorisation, Vec<Pair>, &Reals)> {
+    fn neighbours(&self, features: &Tensor) -> Option<(Look, &Reals)> {
         let (training, of_training) = self.training.as_ref()?;
-        let (figure, pairs) = neighbours::look(features, &self.real_features, of_training);
-        Some((figure, pairs, training))
+        Some((neighbours::look(features, &self.real_features, of_training), training))
     }
 }
 

@@ -1,14 +1,18 @@
 //! Does the generator copy? Fakes beside their closest training heads, and a figure: heads that
 //! were never trained on have closest training heads too, and a fake should be no closer than they.
 
-use image::RgbImage;
+use image::{Rgb, RgbImage, imageops};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::distance::nearest;
+use super::histogram::{self, Distribution};
+use crate::gan::plot::{BLUE, RED};
 
 /// Fakes on the sheet: the closest half and an even choice of all others.
 pub const SHOWN: usize = 24;
+/// Height of the curves above them, pixels.
+const CURVES: u32 = 220;
 
 /// Distances to the closest training head in the feature network's space.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +28,14 @@ pub struct Memorisation {
     pub copies: f64,
 }
 
+impl Memorisation {
+    /// The fakes' median over the unseen heads': 1 where fakes are as far from the training heads as
+    /// other real heads are, less where they copy.
+    pub fn ratio(&self) -> f64 {
+        self.fakes / self.unseen.max(f64::MIN_POSITIVE)
+    }
+}
+
 /// A fake and the training head closest to it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pair {
@@ -35,8 +47,21 @@ pub struct Pair {
     pub distance: f64,
 }
 
-/// The figure, and the pairs to show, closest first.
-pub fn look(fakes: &Tensor, unseen: &Tensor, training: &Tensor) -> (Memorisation, Vec<Pair>) {
+/// What a look at the closest training heads found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Look {
+    /// The figure.
+    pub figure: Memorisation,
+    /// What to show, closest first.
+    pub pairs: Vec<Pair>,
+    /// Each fake's distance to its closest training head.
+    pub fakes: Vec<f64>,
+    /// The same of heads that were never trained on.
+    pub unseen: Vec<f64>,
+}
+
+/// Looks up the closest training head of every fake and of every unseen head.
+pub fn look(fakes: &Tensor, unseen: &Tensor, training: &Tensor) -> Look {
     let (near, places) = nearest(fakes, training);
     let (mut usual, _) = nearest(unseen, training);
     usual.sort_by(f64::total_cmp);
@@ -57,26 +82,49 @@ pub fn look(fakes: &Tensor, unseen: &Tensor, training: &Tensor) -> (Memorisation
         training: places[*fake] as usize,
         distance: near[*fake] / median.max(f64::MIN_POSITIVE),
     });
-    (figure, pairs.collect())
+    Look {
+        figure,
+        pairs: pairs.collect(),
+        fakes: near,
+        unseen: usual,
+    }
 }
 
-/// The pairs as captioned couples: the fake left, its closest training head right.
-pub fn sheet(pairs: &[Pair], fake: impl Fn(usize) -> RgbImage, training: impl Fn(usize) -> RgbImage) -> RgbImage {
-    let couples: Vec<(RgbImage, RgbImage, String)> = pairs
-        .iter()
-        .map(|pair| {
-            (
-                fake(pair.fake),
-                training(pair.training),
-                format!("{:.2}", pair.distance),
-            )
-        })
-        .collect();
-    super::sheet::couples(
+/// Both distributions of distances over captioned couples: the fake left, its closest training head
+/// right.
+pub fn sheet(look: &Look, fake: impl Fn(usize) -> RgbImage, training: impl Fn(usize) -> RgbImage) -> RgbImage {
+    let couple = |pair: &Pair| {
+        (
+            fake(pair.fake),
+            training(pair.training),
+            format!("{:.2}", pair.distance),
+        )
+    };
+    let couples: Vec<(RgbImage, RgbImage, String)> = look.pairs.iter().map(couple).collect();
+    let couples = super::sheet::couples(
         "left: drawn, right: the closest head trained on",
         "number: distance over the median of unseen heads; the first half are the closest of all",
         &couples,
-    )
+    );
+    let sides = [
+        Distribution {
+            name: "drawn",
+            colour: BLUE,
+            values: &look.fakes,
+        },
+        Distribution {
+            name: "real, never trained on",
+            colour: RED,
+            values: &look.unseen,
+        },
+    ];
+    let title = "distance to the closest head trained on, over the median of unseen heads";
+    let unit = look.figure.unseen.max(f64::MIN_POSITIVE);
+    let curves = histogram::draw(title, &sides, unit, (couples.width(), CURVES));
+    let mut sheet = RgbImage::from_pixel(couples.width(), CURVES + couples.height(), Rgb([255; 3]));
+    imageops::replace(&mut sheet, &curves, 0, 0);
+    imageops::replace(&mut sheet, &couples, 0, i64::from(CURVES));
+    sheet
 }
 
 #[cfg(test)]
@@ -89,16 +137,18 @@ mod tests {
         tch::manual_seed(4);
         let normal = |count: i64| Tensor::randn([count, 6], (Kind::Double, Device::Cpu));
         let (training, unseen) = (normal(300), normal(200));
-        let (honest, pairs) = look(&normal(200), &unseen, &training);
-        assert!(honest.copies < 0.06, "{honest:?}");
-        assert!((honest.fakes / honest.unseen - 1.0).abs() < 0.2, "{honest:?}");
-        assert_eq!(pairs.len(), SHOWN);
+        let honest = look(&normal(200), &unseen, &training);
+        let figure = honest.figure;
+        assert!(figure.copies < 0.06, "{figure:?}");
+        assert!((figure.fakes / figure.unseen - 1.0).abs() < 0.2, "{figure:?}");
+        assert_eq!(honest.pairs.len(), SHOWN);
         let copied = training.narrow(0, 10, 200) + 1e-3;
-        let (copying, pairs) = look(&copied, &unseen, &training);
+        let copying = look(&copied, &unseen, &training);
+        let figure = copying.figure;
         assert!(
-            copying.copies > 0.95 && copying.fakes < 0.01 * copying.unseen,
-            "{copying:?}"
+            figure.copies > 0.95 && figure.fakes < 0.01 * figure.unseen,
+            "{figure:?}"
         );
-        assert_eq!(pairs[0].training, pairs[0].fake + 10);
+        assert_eq!(copying.pairs[0].training, copying.pairs[0].fake + 10);
     }
 }

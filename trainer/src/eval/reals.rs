@@ -11,7 +11,9 @@ use image::{Rgb, RgbImage};
 use sha2::{Digest, Sha256};
 use tch::Tensor;
 
-use crate::gan::heads;
+use super::extract::Pictures;
+use super::record::FORMAT;
+use crate::gan::heads::{self, Found};
 
 /// Heads of a split, of a fixed choice: the most wanted, by the order of their hashes, which is as
 /// good as chance and the same on every machine.
@@ -29,13 +31,15 @@ pub struct Reals {
 }
 
 impl Reals {
-    /// Opens so many heads (at most) of a split of `data/manifests/<name>` at that side; packs the
+    /// Opens so many heads (at most) of a split of `data/manifests/<name>`, or of the bundle at the path
+    /// `name`, at that side; packs the
     /// split first where that was not done before. Purged heads are passed over.
     ///
     /// # Errors
     /// [`Usage`] where there is no such manifest; else where a file of it was changed or is missing.
     pub fn open(data: &Path, name: &str, side: u32, split: Split, most: usize) -> Result<Self> {
-        let folder = data.join("manifests").join(name);
+        let Found { home, name, .. } = heads::find(data, name);
+        let folder = home.join("manifests").join(&name);
         let manifest = Manifest::load(&folder).map_err(|error| match error {
             ManifestError::Absent { .. } | ManifestError::Name(_) => anyhow::Error::from(Usage(error.to_string())),
             other => other.into(),
@@ -57,7 +61,7 @@ impl Reals {
             Split::Validation => format!("{}{side}-validation.pack", Pack::name_start(&id, &tombstones)),
         });
         if !path.exists() {
-            heads::build(data, &rows, &path, side)?;
+            heads::build(&home, &rows, &path, side)?;
             heads::refuse_purged_meanwhile(&folder, &tombstones, &path)?;
         }
         let mut places: Vec<usize> = (0..rows.len()).collect();
@@ -106,14 +110,15 @@ impl Reals {
         (0..self.len()).map(|index| self.picture(index)).collect()
     }
 
-    /// A matrix of so many columns with a row a head, out of the file that `digest` names, or
+    /// A matrix with a row a head, out of the file that `digest` names, or
     /// measured now and kept there.
     ///
     /// # Errors
     /// What measuring or the disk says; a kept file that cannot be read is measured anew.
-    pub fn kept(&self, digest: &str, measure: impl FnOnce(&[RgbImage]) -> Result<Tensor>) -> Result<Tensor> {
+    pub fn kept(&self, digest: &str, measure: impl FnOnce(Pictures) -> Result<Tensor>) -> Result<Tensor> {
         let mut path = self.cache.clone().into_os_string();
-        path.push(format!("-{}.features", &digest[..16]));
+        // A change of the measures makes what was kept another measure.
+        path.push(format!("-{FORMAT}-{}.features", &digest[..16]));
         let path = PathBuf::from(path);
         let found = Tensor::read_safetensors(&path)
             .ok()
@@ -123,7 +128,7 @@ impl Reals {
         {
             return Ok(features);
         }
-        let features = measure(&self.pictures())?;
+        let features = measure(Pictures::Packed(self))?;
         let cannot = || format!("cannot keep {}", path.display());
         let temporary = path.with_added_extension(format!("{}.part", std::process::id()));
         Tensor::write_safetensors(&[("features", &features)], &temporary).with_context(cannot)?;

@@ -124,20 +124,41 @@ pub fn add(run: &Path, score: Score) -> Result<()> {
     dataset::files::write_durably(&path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Refuses scores that were measured under different conditions.
+/// Of each run's scores (by step) the newest that was measured under the same conditions as the
+/// others'; none for a run that was never measured.
 ///
 /// # Errors
-/// [`Usage`] naming what differs.
-pub fn refuse_different(first: (&str, &Score), other: (&str, &Score)) -> Result<()> {
-    let differences = other.1.conditions.differences(&first.1.conditions);
-    if differences.is_empty() {
-        return Ok(());
+/// [`Usage`] where no conditions are common to all measured runs, naming what differs.
+pub fn comparable<'a>(runs: &[(&str, &'a [Score])]) -> Result<Vec<Option<&'a Score>>> {
+    let newest_under = |scores: &'a [Score], conditions: &Conditions| {
+        let mut newest_first = scores.iter().rev();
+        newest_first.find(|score| score.conditions == *conditions)
+    };
+    let measured = || runs.iter().filter(|(_, scores)| !scores.is_empty());
+    let Some((first, scores)) = measured().next() else {
+        return Ok(vec![None; runs.len()]);
+    };
+    let common = scores.iter().rev().find(|score| {
+        let mut others = measured();
+        others.all(|(_, scores)| newest_under(scores, &score.conditions).is_some())
+    });
+    if let Some(common) = common {
+        let conditions = &common.conditions;
+        return Ok(runs
+            .iter()
+            .map(|(_, scores)| newest_under(scores, conditions))
+            .collect());
     }
+    let newest = &scores[scores.len() - 1].conditions;
+    let reasons = measured().skip(1).filter_map(|(name, scores)| {
+        let differences = scores[scores.len() - 1].conditions.differences(newest);
+        (!differences.is_empty()).then(|| format!("`{name}` ({})", differences.join(", ")))
+    });
+    let reasons: Vec<String> = reasons.collect();
     Err(Usage(format!(
-        "the scores of `{}` and `{}` cannot be compared: {}; measure both with `trainer eval` under the same settings",
-        first.0,
-        other.0,
-        differences.join(", ")
+        "the scores of `{first}` and {} were measured under different settings and cannot be compared; measure all of \
+         them with `trainer eval` under the same",
+        reasons.join(", ")
     ))
     .into())
 }

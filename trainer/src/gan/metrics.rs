@@ -113,14 +113,9 @@ impl Log {
     /// What the disk says.
     pub fn open(path: &Path, steps: u64) -> Result<Self> {
         let cannot = || format!("cannot write {}", path.display());
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-        };
-        // A killed run may leave half a line at the end.
-        let parsed = text.lines().map_while(|line| serde_json::from_str(line).ok());
-        let lines: Vec<Metrics> = parsed.filter(|line: &Metrics| line.step <= steps).collect();
+        let text = text_of(path)?;
+        let mut lines = parsed(&text);
+        lines.retain(|line| line.step <= steps);
         let kept: String = lines.iter().map(line_of).collect();
         if kept != text {
             dataset::files::write_durably(path, kept.as_bytes()).with_context(cannot)?;
@@ -144,6 +139,27 @@ impl Log {
         self.lines.push(metrics);
         Ok(())
     }
+}
+
+/// Every line of a run's file; none where it is missing.
+///
+/// # Errors
+/// What the disk says.
+pub fn read(path: &Path) -> Result<Vec<Metrics>> {
+    Ok(parsed(&text_of(path)?))
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// The lines up to the first that is none: a killed run may leave half a line at the end.
+fn parsed(text: &str) -> Vec<Metrics> {
+    text.lines().map_while(|line| serde_json::from_str(line).ok()).collect()
 }
 
 fn line_of(metrics: &Metrics) -> String {

@@ -1,4 +1,4 @@
-//! `trainer run` and `trainer sample`: the generator of heads and its training.
+//! `trainer run`: the generator of heads and its training.
 //!
 //! Architecture invariant: a step's draws follow from (seed, step) alone, and everything else it
 //! needs is in the checkpoint; so a killed run, resumed, ends with the same bits.
@@ -17,12 +17,14 @@ pub mod folder;
 pub mod grid;
 pub mod heads;
 pub mod loss;
+pub mod memory;
 pub mod metrics;
 pub mod network;
 pub mod outline;
 pub mod penalty;
 pub mod plan;
 pub mod players;
+pub mod plot;
 pub mod presets;
 pub mod progress;
 pub mod recipe;

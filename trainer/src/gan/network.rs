@@ -22,9 +22,9 @@ pub enum Mode {
 /// Share by which training moves running statistics (torch's default).
 const MOMENTUM: f64 = 0.1;
 /// Added to variances before the root (torch's default).
-const EPSILON: f64 = 1e-5;
+pub(crate) const EPSILON: f64 = 1e-5;
 /// Slope of the leaky ReLU below zero (the DCGAN paper).
-const SLOPE: f64 = 0.2;
+pub(crate) const SLOPE: f64 = 0.2;
 
 /// A network: its table and its values.
 #[derive(Debug)]

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use dataset::train_settings::Precision;
 use tch::{Device, Kind, Tensor};
 
 use super::folder::{RunFile, RunFolder};
+use super::memory::Memory;
 use super::plan::{Layer, Plan};
 use super::players::Players;
 use super::progress::duration;
@@ -17,7 +17,6 @@ use super::train::Limits;
 /// Least and most steps that are timed, after as many that are not: the first ones choose their
 /// kernels. Between both, so many that each player is trained as often as the recipe says.
 const STEPS: (u64, u64) = (4, 20);
-const MEGABYTE: f64 = 1e6;
 
 /// One line each of the run and its networks, as training begins.
 pub fn announce(folder: &RunFolder, file: &RunFile, heads: usize, device: Device) {
@@ -51,7 +50,7 @@ pub fn print(recipe: &Recipe, heads: Option<usize>, limits: &Limits, device: Dev
         println!("\n{name}: {}", sums(plan));
         table(plan);
     }
-    memory(recipe, &generator, &discriminator);
+    println!("\nmemory: {}", Memory::of(recipe));
     arithmetic(recipe, &generator, &discriminator);
     let steps = (recipe.d_every * recipe.g_every).clamp(STEPS.0, STEPS.1);
     let seconds = measured(recipe, device, steps);
@@ -125,23 +124,6 @@ fn rule(layer: Layer, side: i64) -> String {
         } => format!("{stride} * ({side} - 1) - 2*{padding} + {kernel}"),
         _ => String::new(),
     }
-}
-
-/// Vectors are exact; maps are counted as if every layer's output were kept for the way back.
-fn memory(recipe: &Recipe, generator: &Plan, discriminator: &Plan) {
-    let vectors = |plan: &Plan, copies: i64| 4 * (copies * plan.parameter_count() + plan.buffer_count());
-    let averaged = i64::from(recipe.average > 0.0);
-    // Weights, gradient and two moments.
-    let vectors = vectors(generator, 4 + averaged) + vectors(discriminator, 4);
-    let width = if recipe.precision == Precision::Bf16 { 2 } else { 4 };
-    let maps = |plan: &Plan| plan.shapes.iter().map(|shape| shape.values()).sum::<i64>() * width * recipe.batch as i64;
-    let maps = maps(generator) + 2 * maps(discriminator);
-    println!(
-        "\nmemory: {:.0} MB of vectors (weights, gradients, moments, average) and about {:.0} MB of maps (estimated), beside \
-         libtorch's own",
-        vectors as f64 / MEGABYTE,
-        maps as f64 / MEGABYTE
-    );
 }
 
 /// Forward once, backward twice that where weights are trained, once where gradients only pass.

@@ -17,6 +17,7 @@ use super::device;
 pub use super::flags::Args;
 use super::folder::{self, RunFile, RunFolder, known};
 use super::heads::{Heads, find};
+use super::memory;
 use super::outline;
 use super::players::Players;
 use super::recipe::Recipe;
@@ -87,7 +88,9 @@ fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
         None => None,
     };
     follow(&mut recipe, settings, heads.unwrap_or(0))?;
-    outline::print(&recipe, heads, &limits(settings, &recipe), device)
+    memory::telling_when_it_runs_out(&recipe, || {
+        outline::print(&recipe, heads, &limits(settings, &recipe), device)
+    })
 }
 
 /// Heads that a manifest trains on, purged ones counted.
@@ -139,6 +142,7 @@ fn prepare(
     };
     let mut recipe = Recipe::resolve(settings)?;
     recipe.precision = device::precision(settings.precision, device, recipe.precision);
+    memory::refuse_too_much(&recipe, device)?;
     let heads = Heads::open(data, manifest, recipe.side)?;
     refuse_small(&heads, recipe.side, args.enlarge)?;
     follow(&mut recipe, settings, heads.len())?;

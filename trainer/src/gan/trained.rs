@@ -60,14 +60,37 @@ impl Trained {
         name.to_string_lossy().into_owned()
     }
 
-    /// Noise [count, 100, 1, 1] of a sample's seed.
+    /// Noise [count, 100, 1, 1] of a sample's seed: the first rows of more are those of fewer, so
+    /// that a head keeps its number.
     pub fn noise(&self, sample_seed: u64, count: usize) -> Tensor {
-        seed(sample_seed, Draw::Sample, 0);
-        noise(count as i64)
+        sample_noise(sample_seed, count)
     }
 
     /// Heads as pictures from noise [n, 100, 1, 1].
     pub fn pictures(&self, noise: &Tensor) -> Vec<RgbImage> {
         grid::pictures(&draw(&self.generator, noise))
+    }
+}
+
+/// See [`Trained::noise`].
+pub fn sample_noise(sample_seed: u64, count: usize) -> Tensor {
+    seed(sample_seed, Draw::Sample, 0);
+    let count = count as i64;
+    // libtorch draws 16 numbers at a time, and an incomplete end anew: whole blocks keep the others.
+    noise(count + 4 - count % 4).narrow(0, 0, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_keeps_its_number_whatever_the_count() {
+        let many = sample_noise(5, 513);
+        for count in [1, 3, 64, 510] {
+            let few = sample_noise(5, count);
+            assert!(few.equal(&many.narrow(0, 0, count as i64)), "{count}");
+        }
+        assert!(!sample_noise(6, 3).equal(&many.narrow(0, 0, 3)));
     }
 }

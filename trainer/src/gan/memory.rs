@@ -1,0 +1,173 @@
+//! The memory that a run takes: told before it begins, and told where it is not there.
+
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
+
+use anyhow::{Result, bail};
+use dataset::failure::Usage;
+use dataset::train_settings::Precision;
+use tch::Device;
+
+use super::plan::Plan;
+use super::recipe::Recipe;
+
+const MEGABYTE: f64 = 1e6;
+const GIGABYTE: f64 = 1e9;
+
+/// What a run's tensors take, bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Memory {
+    /// Weights, gradients, moments, average: exact.
+    pub vectors: i64,
+    /// Maps, as if every layer's output were kept for the way back: an estimate.
+    pub maps: i64,
+}
+
+impl Memory {
+    /// What a recipe takes.
+    pub fn of(recipe: &Recipe) -> Self {
+        let (generator, discriminator) = (recipe.generator(), recipe.discriminator());
+        let vectors = |plan: &Plan, copies: i64| 4 * (copies * plan.parameter_count() + plan.buffer_count());
+        let averaged = i64::from(recipe.average > 0.0);
+        let width = if recipe.precision == Precision::Bf16 { 2 } else { 4 };
+        let maps = |plan: &Plan| plan.shapes.iter().map(|shape| shape.values()).sum::<i64>() * width;
+        Self {
+            // Weights, gradient and two moments.
+            vectors: vectors(&generator, 4 + averaged) + vectors(&discriminator, 4),
+            // The discriminator's of real and of generated heads.
+            maps: (maps(&generator) + 2 * maps(&discriminator)) * recipe.batch as i64,
+        }
+    }
+
+    fn bytes(self) -> f64 {
+        (self.vectors + self.maps) as f64
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, to: &mut fmt::Formatter) -> fmt::Result {
+        write!(
+            to,
+            "{:.0} MB of vectors (weights, gradients, moments, average) and about {:.0} MB of maps (estimated), beside \
+             libtorch's own",
+            self.vectors as f64 / MEGABYTE,
+            self.maps as f64 / MEGABYTE
+        )
+    }
+}
+
+/// Refuses a run that this machine has not the memory for.
+///
+/// # Errors
+/// [`Usage`] with both figures and what takes less.
+pub fn refuse_too_much(recipe: &Recipe, device: Device) -> Result<()> {
+    let wanted = Memory::of(recipe).bytes();
+    match free() {
+        Some(free) if !device.is_cuda() && wanted > free => Err(Usage(format!(
+            "the run wants about {:.1} GB of memory, and {:.1} GB are free; {}",
+            wanted / GIGABYTE,
+            free / GIGABYTE,
+            way_out(recipe)
+        ))
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that programs can have without pushing others out, as Linux estimates it; none elsewhere.
+fn free() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(1024.0 * kibibytes)
+}
+
+fn way_out(recipe: &Recipe) -> String {
+    format!(
+        "a smaller --batch (now {}), --width ({}) or --side ({}) takes less, as --dry-run shows",
+        recipe.batch, recipe.width, recipe.side
+    )
+}
+
+/// Does the work, and tells it as an error where libtorch gets no memory for it (which tch panics
+/// on); other panics go on.
+///
+/// # Errors
+/// The work's own, or that memory ran out, with what takes less.
+pub fn telling_when_it_runs_out<T>(recipe: &Recipe, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !ran_out(info.payload()) {
+            usual(info);
+        }
+    }));
+    match panic::catch_unwind(AssertUnwindSafe(work)) {
+        Ok(answer) => answer,
+        Err(payload) if ran_out(payload.as_ref()) => {
+            bail!(
+                "there is not enough memory for a step: {}; what the last checkpoint holds is safe",
+                way_out(recipe)
+            )
+        }
+        Err(payload) => panic::resume_unwind(payload),
+    }
+}
+
+/// Whether libtorch's message is one of memory: of its own allocator, of oneDNN's or of CUDA's.
+fn ran_out(payload: &dyn std::any::Any) -> bool {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or_default();
+    let signs = [
+        "can't allocate memory",
+        "out of memory",
+        "could not create a memory",
+        "bad_alloc",
+    ];
+    signs.iter().any(|sign| text.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dataset::train_settings::{Preset, TrainSettings};
+
+    fn recipe() -> Recipe {
+        let settings = TrainSettings {
+            preset: Preset::Report,
+            precision: Precision::F32,
+            ..TrainSettings::default()
+        };
+        Recipe::resolve(&settings).expect("resolves")
+    }
+
+    #[test]
+    fn the_report_takes_what_its_tables_say() {
+        let found = Memory::of(&recipe());
+        // Four f32 vectors of 3,578,432 and 2,767,296 values, and the running statistics of BN.
+        assert_eq!(found.vectors, 16 * (3_578_432 + 2_767_296) + 4 * 2 * (960 + 896));
+        // The widest map, 64 x 32 x 32, stands 3 times in the generator and twice in the discriminator.
+        assert!(found.maps > 4 * 64 * 65_536 * (3 + 2 * 2), "{found}");
+    }
+
+    #[test]
+    fn a_run_beyond_any_machine_is_refused_with_the_way_out() {
+        let mut recipe = recipe();
+        refuse_too_much(&recipe, Device::Cpu).expect("fits");
+        recipe.batch = 1 << 30;
+        let error = refuse_too_much(&recipe, Device::Cpu).expect_err("is refused");
+        assert!(
+            error.to_string().contains("a smaller --batch (now 1073741824)"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_allocation_that_libtorch_refuses_is_an_error() {
+        let error = telling_when_it_runs_out(&recipe(), || {
+            // An exabyte.
+            Ok(tch::Tensor::zeros([1 << 58], (tch::Kind::Float, Device::Cpu)).numel())
+        });
+        let error = error.expect_err("cannot be had").to_string();
+        assert!(error.contains("not enough memory for a step"), "{error}");
+    }
+}

@@ -1,0 +1,76 @@
+//! Scores while training, and the best checkpoint by them.
+
+use std::path::Path;
+
+use super::fixture::{data, detector, done, refused, train};
+
+/// Settings that name the small feature network, with 16 fakes.
+fn settings(data: &Path) {
+    let text = format!(
+        "[eval]\nfeatures = {:?}\ndetector = {:?}\ncount = 16\n",
+        data.join("features.onnx"),
+        detector()
+    );
+    std::fs::write(data.join("stages.toml"), text).expect("writes");
+}
+
+fn scores(run: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read(run.join("scores.json")).expect("reads");
+    serde_json::from_slice(&text).expect("is JSON")
+}
+
+#[test]
+fn a_run_is_measured_while_it_trains_and_its_best_checkpoint_is_a_run() {
+    let data = data();
+    settings(data.path());
+    // Measured after epochs 2 and 4, of which the second is another sitting's.
+    train(data.path(), "a", &["--eval-epochs", "2"]);
+    let whole = data.path().join("runs/a");
+    assert_eq!(scores(&whole).len(), 1);
+    let more = [
+        "run",
+        "--name",
+        "a",
+        "--resume",
+        "--epochs",
+        "4",
+        "--threads",
+        "1",
+        "--eval-epochs",
+        "2",
+    ];
+    done(data.path(), &more);
+    let measured = scores(&whole);
+    let steps: Vec<_> = measured.iter().map(|score| score["step"].as_u64()).collect();
+    assert_eq!(steps, [Some(8), Some(16)]);
+    let kid = |score: &serde_json::Value| score["kid"]["value"].as_f64().expect("a number");
+    let lowest = measured.iter().min_by(|a, b| kid(a).total_cmp(&kid(b))).expect("two");
+    let best = scores(&whole.join("best"));
+    assert_eq!(best.last(), Some(lowest));
+    let kept = dataset::files::sorted_entries(&whole.join("best/checkpoints")).expect("lists");
+    assert_eq!(kept.len(), 1);
+    // It is a run that every command takes, and measured again it gives the same score.
+    let path = whole.join("best").display().to_string();
+    done(data.path(), &["eval", &path, "--no-neighbours", "--threads", "1"]);
+    assert_eq!(kid(scores(&whole.join("best")).last().expect("a score")), kid(lowest));
+}
+
+#[test]
+fn what_cannot_be_measured_is_told_before_the_run_begins() {
+    let data = data();
+    let asked = [
+        "run",
+        "--manifest",
+        "v1",
+        "--name",
+        "b",
+        "--side",
+        "64",
+        "--eval-epochs",
+        "1",
+    ];
+    refused(data.path(), 2, &asked, "name a feature network by --features FILE.onnx");
+    std::fs::write(data.path().join("stages.toml"), "[eval]\nfeatures = \"stages.toml\"\n").expect("writes");
+    refused(data.path(), 1, &asked, "is not a usable feature network");
+    assert!(!data.path().join("runs/b").exists());
+}
