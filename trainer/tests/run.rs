@@ -207,13 +207,17 @@ fn each_preset_shows_its_own_networks_and_settings() {
                 "\"regulariser\": \"spectral\"",
                 &format!("transposed convolution k{smallest} s1 p0"),
                 "\n  attention ",
-                &format!("{side} x {side}"),
+                &format!("3 x {side:>3} x {side:>3}"),
             ],
         );
         let text = shown(&["--preset", "gan", "--side", side, "--width", "4"]);
         holds(
             &text,
-            &["fully connected", "\"g_every\": 1", &format!("{side} x {side}")],
+            &[
+                "fully connected",
+                "\"g_every\": 1",
+                &format!("3 x {side:>3} x {side:>3}"),
+            ],
         );
     }
 }

@@ -62,7 +62,7 @@ pub fn gan() -> Recipe {
     }
 }
 
-/// Ours: see docs/ablation.md for what was measured.
+/// Ours: see docs/training.md for what was measured.
 pub fn default(side: Option<u32>) -> Recipe {
     let side = side.unwrap_or(96);
     Recipe {

@@ -66,15 +66,10 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         folder.begin(&file)?;
     }
     outline::announce(&folder, &file, heads.len(), device);
-    train(
-        &folder,
-        &file,
-        &heads,
-        &limits(&settings, &file.recipe),
-        device,
-        best,
-        &stop,
-    )
+    let limits = limits(&settings, &file.recipe);
+    memory::telling_when_it_runs_out(&file.recipe, || {
+        train(&folder, &file, &heads, &limits, device, best, &stop)
+    })
 }
 
 /// Prints what a run would be, and measures a few of its steps; nothing is written.
