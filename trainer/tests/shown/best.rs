@@ -51,7 +51,7 @@ fn a_run_is_measured_while_it_trains_and_its_best_checkpoint_is_a_run() {
     assert_eq!(kept.len(), 1);
     // It is a run that every command takes, and measured again it gives the same score.
     let path = whole.join("best").display().to_string();
-    done(data.path(), &["eval", &path, "--no-neighbours", "--threads", "1"]);
+    done(data.path(), &["eval", &path, "--no-neighbours"]);
     assert_eq!(kid(scores(&whole.join("best")).last().expect("a score")), kid(lowest));
 }
 
