@@ -52,7 +52,10 @@ fn a_run_is_measured_while_it_trains_and_its_best_checkpoint_is_a_run() {
     // It is a run that every command takes, and measured again it gives the same score.
     let path = whole.join("best").display().to_string();
     done(data.path(), &["eval", &path, "--no-neighbours"]);
-    assert_eq!(kid(scores(&whole.join("best")).last().expect("a score")), kid(lowest));
+    let again = scores(&whole.join("best"));
+    let apart = kid(again.last().expect("a score")) - kid(lowest);
+    // Another number of threads rounds otherwise.
+    assert!(apart.abs() < 0.01 * kid(lowest).abs(), "{apart}");
 }
 
 #[test]
