@@ -72,14 +72,13 @@ pub fn to_onnx(network: &Network, state: &State, storage: Storage, training_data
         [named("N"), Dimension::Fixed(channels), height, width]
     };
     let mut values = vec![graph.input("images", &shape(3, 1))];
-    let twice = graph.floats("twice", &[4], &[1.0, 1.0, 2.0, 2.0], Storage::F32);
     let mut tensors = network.convolutions.iter();
     for (index, layer) in network.graph.layers.iter().enumerate().skip(1) {
         let value = match layer {
             Layer::Input => values[0].clone(),
             Layer::Add(a, b) => graph.node("Add", &[&values[*a], &values[*b]], &[]),
             Layer::Concat(a, b) => graph.node("Concat", &[&values[*a], &values[*b]], &[("axis", Attribute::Int(1))]),
-            Layer::Upsample(from) => upsampled(&mut graph, &values[*from], &twice),
+            Layer::Upsample(from) => graph.doubled(&values[*from], &format!("twice{index}")),
             Layer::Convolution(from, convolution) => {
                 let tensors = tensors.next().expect("every convolution has its tensors");
                 let name = format!("layer{index}");
@@ -103,20 +102,6 @@ pub fn to_onnx(network: &Network, state: &State, storage: Storage, training_data
     graph.metadata("score_threshold", &format!("{:.2}", state.threshold.unwrap_or(0.5)));
     graph.metadata("training_data", training_data);
     graph.into_bytes("yolov3_face")
-}
-
-/// Twice the side by repeating pixels.
-fn upsampled(graph: &mut Graph, from: &str, twice: &str) -> String {
-    let text = |word: &str| Attribute::Text(word.to_owned());
-    graph.node(
-        "Resize",
-        &[from, "", twice],
-        &[
-            ("mode", text("nearest")),
-            ("coordinate_transformation_mode", text("asymmetric")),
-            ("nearest_mode", text("floor")),
-        ],
-    )
 }
 
 fn convolved(
