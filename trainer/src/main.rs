@@ -89,3 +89,24 @@ fn with_settings(cli: &Cli, command: impl FnOnce(&Settings, &Path) -> anyhow::Re
     let settings = Settings::load(&cli.config)?;
     command(&settings, cli.data.as_deref().unwrap_or(&settings.default_data))
 }
+
+#[cfg(test)]
+#[path = "../../pipeline/tests/common/readme.rs"]
+mod readme;
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, readme};
+    use clap::Parser;
+
+    #[test]
+    fn every_command_of_the_readme_is_understood() {
+        let commands = readme::commands("trainer");
+        assert!(commands.len() > 1, "{commands:?}");
+        for words in commands {
+            if let Err(error) = Cli::try_parse_from(&words) {
+                panic!("{}: {error}", words.join(" "));
+            }
+        }
+    }
+}

@@ -55,7 +55,7 @@ fn feature_networks_that_cannot_be_used_are_told() {
 fn a_set_without_heads_to_measure_by_is_told() {
     let data = data();
     freeze(data.path(), "v2", discs(30));
-    train(data.path(), "c", &["--manifest", "v2"]);
+    train(data.path(), "c", &["--manifest", "v2", "--enlarge"]);
     let args = eval(data.path(), &["c"]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     refused(data.path(), 2, &args, "has no head of its validation split left");
