@@ -56,7 +56,8 @@ async fn dispatch(
         tally
     };
     let tally = match command {
-        Command::Detect(args) => detect_files(&args, &settings, &stop)?,
+        Command::Detect(args) if args.compare.is_some() => compare_detectors(args, settings, data, stop).await?,
+        Command::Detect(args) => detect_files(args, settings, stop).await?,
         Command::Status(args) => return show_status(&args, Desk::to_read(settings, data, stop).await?).await,
         Command::Sheet(args) => {
             let selection = args.select.resolve()?;
@@ -115,15 +116,34 @@ async fn dry_run(args: &crawl::Args, settings: &Settings, data: &Path, stop: &St
     Ok(0)
 }
 
-fn detect_files(args: &detect::Args, settings: &Settings, stop: &Stop) -> anyhow::Result<Tally> {
-    let detector = settings.crop.load_detector(0)?;
-    detect::run(
-        args,
-        &detector,
-        &settings.crop.limits(),
-        settings.curate.min_score,
-        stop,
-    )
+/// On a thread of its own, so that a signal is heard.
+async fn detect_files(args: detect::Args, settings: Settings, stop: Stop) -> anyhow::Result<Tally> {
+    let detected = tokio::task::spawn_blocking(move || {
+        let detector = settings.crop.load_detector(0)?;
+        let (limits, least) = (settings.crop.limits(), settings.curate.min_score);
+        detect::run(&args, &detector, &limits, least, &stop)
+    });
+    detected.await?
+}
+
+async fn compare_detectors(args: detect::Args, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<Tally> {
+    let comparison = detect::compare::Comparison {
+        detectors: detect::load_both(
+            args.compare.as_deref().unwrap_or_default(),
+            &settings.crop,
+            &settings.shipped(),
+        )?,
+        limits: settings.crop.limits(),
+        min_score: args.min_score.unwrap_or(settings.curate.min_score),
+        out: args.out.clone().unwrap_or_else(|| data.join("sheets/compare.png")),
+        json: args.json,
+    };
+    if args.pictures.is_empty() {
+        let desk = Desk::to_read(settings, data, stop).await?;
+        return detect::compare_stored(&args, comparison, desk).await;
+    }
+    let compared = tokio::task::spawn_blocking(move || detect::compare_files(&args, &comparison, &stop));
+    compared.await?
 }
 
 async fn show_status(args: &status::Args, desk: Desk) -> anyhow::Result<u8> {

@@ -29,24 +29,43 @@ pub struct StoredHead {
     pub measures: Measures,
 }
 
+/// A measured head with its file's bytes, not yet in a store.
+pub struct CutHead {
+    /// What will be in the store.
+    pub head: StoredHead,
+    /// The PNG.
+    pub png: Vec<u8>,
+}
+
 /// Measures a square head and writes it to the store as PNG.
 ///
 /// # Errors
 /// Where the store cannot be written.
 pub fn store(store: &Store, head: &RgbImage) -> anyhow::Result<StoredHead> {
-    let png = encode(head)?;
-    let stored = StoredHead {
-        head: hex::encode(Sha256::digest(&png)),
-        pixels: pixel_hash(head),
-        side: i64::from(head.width()),
-        sharpness: sharpness(head),
-        measures: Measures::of(head),
-    };
-    store.put_blocking(&Key::head(&stored.head)?, png)?;
-    Ok(stored)
+    let CutHead { head, png } = encode(head)?;
+    store.put_blocking(&Key::head(&head.head)?, png)?;
+    Ok(head)
 }
 
-fn encode(head: &RgbImage) -> anyhow::Result<Vec<u8>> {
+/// Measures a square head and makes its PNG.
+///
+/// # Errors
+/// Where the encoder fails.
+pub fn encode(head: &RgbImage) -> anyhow::Result<CutHead> {
+    let png = png(head)?;
+    Ok(CutHead {
+        head: StoredHead {
+            head: hex::encode(Sha256::digest(&png)),
+            pixels: pixel_hash(head),
+            side: i64::from(head.width()),
+            sharpness: sharpness(head),
+            measures: Measures::of(head),
+        },
+        png,
+    })
+}
+
+fn png(head: &RgbImage) -> anyhow::Result<Vec<u8>> {
     let mut png = Cursor::new(Vec::new());
     PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive).write_image(
         head.as_raw(),

@@ -84,6 +84,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The detector that comes with the program.
+    pub fn shipped(&self) -> PathBuf {
+        self.default_data.join("face_yolov3.onnx")
+    }
+
     /// Reads and checks the whole file, the trainer's tables included.
     ///
     /// # Errors

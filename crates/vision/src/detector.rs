@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::geometry::{Detection, nms};
 use crate::lbp::{Lbp, LbpSettings};
 use crate::model::{self, COARSEST, MAX_SIDE, Model, ModelSettings, Provider};
+use crate::picture::{self, Arithmetic, DecodeError, Limits};
 
 /// What besides the weights decides which boxes come out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -151,7 +152,11 @@ impl Detector {
         })?;
         let mut hash = Sha256::new();
         hash.update(&bytes);
-        hash.update(format!("|lbp={}|floor={}", serde_json::json!(lbp), settings.floor));
+        hash.update(format!(
+            "|lbp={}|floor={}|jpeg=libjpeg",
+            serde_json::json!(lbp),
+            settings.floor
+        ));
         Ok(Self {
             kind: Kind::Lbp(cascade),
             settings,
@@ -180,6 +185,19 @@ impl Detector {
             Kind::Yolo(_) => 0,
             Kind::Lbp(cascade) => 1 + 5 * cascade.threads() as u64,
         }
+    }
+
+    /// Decodes a picture's file as this detector wants it: a cascade's answer turns on single grey levels,
+    /// so that it gets those which OpenCV would give it.
+    ///
+    /// # Errors
+    /// Any [`DecodeError`].
+    pub fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeError> {
+        let arithmetic = match &self.kind {
+            Kind::Yolo(_) => Arithmetic::Quick,
+            Kind::Lbp(_) => Arithmetic::Libjpeg,
+        };
+        picture::decode_by(bytes, limits, arithmetic)
     }
 
     /// The faces of one picture, in its pixels, best first.

@@ -22,6 +22,9 @@ pub enum Fit {
     Corner,
     /// The picture is stretched over the whole input.
     Stretch,
+    /// As `Centre`, in an input cut down to the multiple of 32 pixels that the picture needs: only for
+    /// models that take any size, and a quarter less work for most pictures.
+    Tight,
 }
 
 /// A scaling of a picture into an input, with bars where the shapes differ and the aspect is kept.
@@ -53,7 +56,10 @@ impl Letterbox {
             _ => ((f64::from(length) * scale).round() as u32).clamp(1, most),
         };
         let (inner_width, inner_height) = (inner(picture.0, input.0), inner(picture.1, input.1));
-        let bars = if fit == Fit::Centre { 2 } else { u32::MAX };
+        let bars = match fit {
+            Fit::Centre | Fit::Tight => 2,
+            Fit::Corner | Fit::Stretch => u32::MAX,
+        };
         Self {
             input,
             width: picture.0,
@@ -64,6 +70,11 @@ impl Letterbox {
             top: (input.1 - inner_height) / bars,
             fill,
         }
+    }
+
+    /// Width and height of the picture in its frame.
+    pub fn inner(&self) -> (u32, u32) {
+        (self.inner_width, self.inner_height)
     }
 
     /// The picture in its frame, of the input's size.

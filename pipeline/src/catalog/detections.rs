@@ -84,6 +84,18 @@ pub async fn pending(
     rows.context("cannot read which pictures wait for the detector")
 }
 
+/// Hash and format of pictures that are in the store, imported heads left out, by hash.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn stored(catalog: &Catalog, limit: i64) -> anyhow::Result<Vec<(String, String)>> {
+    let sql = "SELECT i.image, i.format FROM images AS i WHERE i.dropped_at IS NULL AND NOT EXISTS \
+               (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = $1) ORDER BY i.image LIMIT $2";
+    let query = sqlx::query_as(sql).bind(GIVEN).bind(limit);
+    let rows = query.fetch_all(catalog.pool()).await;
+    rows.context("cannot list the stored pictures")
+}
+
 /// How many selected pictures are pending, and how many are selected at all (imported heads not
 /// counted).
 ///

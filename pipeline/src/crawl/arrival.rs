@@ -151,6 +151,7 @@ mod tests {
         let small = Limits {
             pixels: 500,
             side: 1000,
+            ..limits
         };
         let cut = &whole[..whole.len() - 4];
         let gif = two_frames();

@@ -1,20 +1,20 @@
 //! From stored pictures to heads: decode, detect, cut, record. Each picture is decoded once, on one
-//! of a few worker threads with a detector of its own, so that every core is busy whatever the
-//! share of decoding in the work; bounded channels keep the pictures in memory to a few.
+//! thread from its bytes to its heads, so that every core is busy whatever the share of decoding in the
+//! work; a budget of memory bounds the pictures under way.
 
 mod originals;
 mod picture;
 mod select;
 mod settings;
+mod workers;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Context;
 use dataset::Store;
 use dataset::failure::Interrupted;
 use tokio::sync::mpsc;
-use vision::Detector;
 
 use crate::catalog::detections::{self, CropKey, DetectionOutcome, PendingPicture};
 use crate::catalog::{Catalog, heads};
@@ -23,11 +23,14 @@ use crate::progress;
 use crate::selection::{Selection, SelectionArgs};
 use crate::stop::Stop;
 use picture::{Job, Looked, Workbench};
+use workers::Budget;
 
 pub use settings::CropSettings;
 
 /// Pictures asked for at once; a page holds hashes alone.
 const PAGE: i64 = 500;
+/// Results of one transaction at most; it takes those that came while the last one was written.
+const COMMIT: usize = 64;
 
 /// Finds the faces in stored pictures and cuts out their heads
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -96,6 +99,8 @@ pub async fn run(
         rule: settings.rule(),
         limits: settings.limits(),
         key: key.clone(),
+        memory: Budget::new(settings.memory()),
+        bytes_per_pixel: first.bytes_per_pixel(),
     });
     let workers = settings.workers().min(pending_now as usize);
     let mut detectors = vec![first];
@@ -105,8 +110,9 @@ pub async fn run(
     detectors.truncate(workers);
 
     let (jobs, waiting) = mpsc::channel(workers.max(1));
-    let (looked, results) = mpsc::channel(2 * workers.max(1));
-    let threads = start_workers(detectors, &bench, waiting, looked);
+    let (looked, results) = mpsc::channel(COMMIT);
+    let threads = workers::start(detectors, &bench, waiting, &looked);
+    drop(looked);
     let (fed, recorded) = tokio::join!(
         feed(catalog, request, &key, pending_now, jobs, stop),
         record(catalog, &key, results, pending_now)
@@ -132,29 +138,6 @@ pub async fn run(
 }
 
 type Results = mpsc::Receiver<anyhow::Result<Looked>>;
-
-fn start_workers(
-    detectors: Vec<Detector>,
-    bench: &Arc<Workbench>,
-    waiting: mpsc::Receiver<Job>,
-    looked: mpsc::Sender<anyhow::Result<Looked>>,
-) -> Vec<tokio::task::JoinHandle<()>> {
-    let waiting = Arc::new(Mutex::new(waiting));
-    let start = |detector: Detector| {
-        let (bench, waiting, looked) = (Arc::clone(bench), Arc::clone(&waiting), looked.clone());
-        tokio::task::spawn_blocking(move || {
-            loop {
-                // The others queue for the lock meanwhile, which is as good as queueing for a job.
-                let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-                let Some(job) = next else { return };
-                if looked.blocking_send(bench.look(job, &detector)).is_err() {
-                    return;
-                }
-            }
-        })
-    };
-    detectors.into_iter().map(start).collect()
-}
 
 /// Hands out pending pictures in the order of their hashes until none is left, the limit is reached
 /// or a stop is asked for.
@@ -206,6 +189,22 @@ struct Counts {
 }
 
 impl Counts {
+    fn add(&mut self, looked: Looked) {
+        self.heads += looked.heads.len() as u64;
+        match (looked.outcome, looked.lost) {
+            (Some(DetectionOutcome::Looked(faces)), _) => {
+                self.looked += 1;
+                self.faces += faces.len() as u64;
+            }
+            (Some(DetectionOutcome::Refused(reason, _) | DetectionOutcome::Failed(reason, _)), _)
+            | (None, Some(reason)) => {
+                self.failed += 1;
+                *self.reasons.entry(reason).or_default() += 1;
+            }
+            (None, None) => self.recut += 1,
+        }
+    }
+
     fn fill(self, tally: &mut Tally) {
         tally.done = self.looked + self.recut;
         tally.failed = self.failed;
@@ -221,34 +220,27 @@ impl Counts {
     }
 }
 
-/// Records each result in a transaction of its own; the bytes are in the store by then.
+/// Records what has come, up to so many results in one transaction: the bytes are in the store by then.
 async fn record(catalog: &Catalog, key: &CropKey, mut results: Results, total: u64) -> anyhow::Result<Counts> {
     let bar = progress::bar(total, "crop");
     let mut counts = Counts::default();
-    while let Some(looked) = results.recv().await {
-        let looked = looked?;
+    let mut some = Vec::new();
+    while results.recv_many(&mut some, COMMIT).await > 0 {
         let mut write = catalog.write().await?;
-        match &looked.outcome {
-            Some(outcome) => {
-                detections::record(&mut write, &looked.image, &key.detector, outcome, &looked.heads).await?
+        let mut recorded = Vec::with_capacity(some.len());
+        for looked in some.drain(..) {
+            let looked = looked?;
+            match &looked.outcome {
+                Some(outcome) => {
+                    detections::record(&mut write, &looked.image, &key.detector, outcome, &looked.heads).await?
+                }
+                None => heads::record(&mut write, &looked.image, &key.detector, &looked.heads).await?,
             }
-            None => heads::record(&mut write, &looked.image, &key.detector, &looked.heads).await?,
+            recorded.push(looked);
         }
         write.commit().await?;
-        counts.heads += looked.heads.len() as u64;
-        match (looked.outcome, looked.lost) {
-            (Some(DetectionOutcome::Looked(faces)), _) => {
-                counts.looked += 1;
-                counts.faces += faces.len() as u64;
-            }
-            (Some(DetectionOutcome::Refused(reason, _) | DetectionOutcome::Failed(reason, _)), _)
-            | (None, Some(reason)) => {
-                counts.failed += 1;
-                *counts.reasons.entry(reason).or_default() += 1;
-            }
-            (None, None) => counts.recut += 1,
-        }
-        bar.inc(1);
+        bar.inc(recorded.len() as u64);
+        recorded.into_iter().for_each(|looked| counts.add(looked));
     }
     bar.finish_and_clear();
     Ok(counts)

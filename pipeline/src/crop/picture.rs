@@ -5,13 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use dataset::{Key, Store, StoreError};
 use image::RgbImage;
 use vision::crop::CropRule;
-use vision::picture::{DecodeError, Limits, decode};
+use vision::picture::{DecodeError, Limits, header};
 use vision::{BBox, Detector};
 
 use crate::catalog::detections::{CropKey, DetectionOutcome, Face, PendingPicture};
 use crate::catalog::heads::HeadRecord;
 use crate::catalog::images::parse_format;
-use crate::head;
+use crate::head::{self, CutHead};
+
+use super::workers::{Budget, Detectors};
 
 /// A picture to look at.
 pub(super) struct Job {
@@ -36,6 +38,16 @@ pub(super) struct Workbench {
     pub(super) rule: CropRule,
     pub(super) limits: Limits,
     pub(super) key: CropKey,
+    /// Memory of the pictures under way.
+    pub(super) memory: Budget,
+    /// What the detector takes beside a picture, for each of its pixels.
+    pub(super) bytes_per_pixel: u64,
+}
+
+/// What was computed of a picture: its faces, and each head that they give.
+struct Computed {
+    faces: Vec<Face>,
+    heads: Vec<(HeadRecord, Vec<u8>)>,
 }
 
 impl Workbench {
@@ -43,7 +55,7 @@ impl Workbench {
     ///
     /// # Errors
     /// What concerns all pictures: the store vanished, the disk is full.
-    pub(super) fn look(&self, job: Job, detector: &Detector) -> anyhow::Result<Looked> {
+    pub(super) fn look(&self, job: Job, detectors: &Detectors) -> anyhow::Result<Looked> {
         let Job { picture, faces } = job;
         let known = faces.is_some();
         let without_heads = |outcome: DetectionOutcome| Looked {
@@ -64,30 +76,49 @@ impl Workbench {
             }
             Err(error) => return Err(error.into()),
         };
-        let decoded = match decode_guarded(&bytes, &self.limits) {
-            Ok(decoded) => decoded,
-            Err(error) => {
-                return Ok(without_heads(DetectionOutcome::Refused(
-                    error.reason(),
-                    error.to_string(),
-                )));
-            }
+        let Computed { faces, heads } = match self.compute(bytes, faces, detectors)? {
+            Ok(computed) => computed,
+            Err(outcome) => return Ok(without_heads(outcome)),
         };
-        drop(bytes);
-        let faces = match faces.map_or_else(|| detect(&decoded, detector), Ok) {
-            Ok(faces) => faces,
-            Err(detail) => return Ok(without_heads(DetectionOutcome::Failed("inference", detail))),
-        };
-        let heads = self.cut_all(&decoded, &faces)?;
         Ok(Looked {
-            image: picture.image,
             outcome: (!known).then_some(DetectionOutcome::Looked(faces)),
-            heads,
+            heads: self.store(heads)?,
+            image: picture.image,
             lost: None,
         })
     }
 
-    fn cut_all(&self, picture: &RgbImage, faces: &[Face]) -> anyhow::Result<Vec<HeadRecord>> {
+    /// What a picture gives, or why it gives nothing; memory and a detector are taken for so long.
+    fn compute(
+        &self,
+        bytes: Vec<u8>,
+        faces: Option<Vec<Face>>,
+        detectors: &Detectors,
+    ) -> anyhow::Result<Result<Computed, DetectionOutcome>> {
+        let refused = |error: DecodeError| DetectionOutcome::Refused(error.reason(), error.to_string());
+        let header = match guarded(|| header(&bytes, &self.limits)) {
+            Ok(header) => header,
+            Err(error) => return Ok(Err(refused(error))),
+        };
+        let pixels = u64::from(header.width) * u64::from(header.height);
+        let own = bytes.len() as u64 + pixels * self.bytes_per_pixel;
+        let _taken = self.memory.take(header.decoding + own)?;
+        detectors.with(|detector| {
+            let decoded = match guarded(|| detector.decode(&bytes, &self.limits)) {
+                Ok(decoded) => decoded,
+                Err(error) => return Ok(Err(refused(error))),
+            };
+            drop(bytes);
+            let faces = match faces.map_or_else(|| detect(&decoded, detector), Ok) {
+                Ok(faces) => faces,
+                Err(detail) => return Ok(Err(DetectionOutcome::Failed("inference", detail))),
+            };
+            let heads = self.cut_all(&decoded, &faces)?;
+            Ok(Ok(Computed { faces, heads }))
+        })
+    }
+
+    fn cut_all(&self, picture: &RgbImage, faces: &[Face]) -> anyhow::Result<Vec<(HeadRecord, Vec<u8>)>> {
         let worthwhile = faces.iter().filter(|face| face.score >= self.key.min_score);
         let cut = worthwhile.map(|face| {
             let region = self.rule.region(&BBox {
@@ -97,16 +128,31 @@ impl Workbench {
                 y1: face.y1 as f32,
             });
             let inside = self.rule.inside(region, picture.width(), picture.height());
-            let head = head::store(&self.store, &self.rule.cut(picture, region))?;
-            Ok(HeadRecord {
+            let CutHead { head, png } = head::encode(&self.rule.cut(picture, region))?;
+            let record = HeadRecord {
                 ordinal: face.ordinal,
                 crop: self.key.crop.clone(),
                 head,
                 native_side: i64::from(region.side),
                 inside: f64::from(inside),
-            })
+            };
+            Ok((record, png))
         });
         cut.collect()
+    }
+
+    /// Writes heads to the store; each of their folders is flushed once.
+    fn store(&self, heads: Vec<(HeadRecord, Vec<u8>)>) -> anyhow::Result<Vec<HeadRecord>> {
+        let (mut records, mut placed) = (Vec::with_capacity(heads.len()), Vec::new());
+        for (record, png) in heads {
+            let key = Key::head(&record.head.head)?;
+            if self.store.place_blocking(&key, png)? {
+                placed.push(key);
+            }
+            records.push(record);
+        }
+        self.store.flush_names(&placed)?;
+        Ok(records)
     }
 }
 
@@ -124,8 +170,8 @@ fn detect(picture: &RgbImage, detector: &Detector) -> Result<Vec<Face>, String> 
     Ok(faces.collect())
 }
 
-/// Decodes; a decoder that panics on a hostile file is that file's failure, not the run's.
-fn decode_guarded(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeError> {
-    let decoded = catch_unwind(AssertUnwindSafe(|| decode(bytes, limits)));
-    decoded.unwrap_or_else(|_| Err(DecodeError::Corrupt("the decoder panicked".into())))
+/// A decoder that panics on a hostile file is that file's failure, not the run's.
+fn guarded<T>(work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err(DecodeError::Corrupt("the decoder panicked".into())))
 }

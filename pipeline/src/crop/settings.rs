@@ -9,6 +9,8 @@ use vision::crop::CropRule;
 use vision::picture::Limits;
 use vision::{Detector, DetectorError, DetectorSettings, LbpSettings, ModelSettings, Provider};
 
+use dataset::store::MEGABYTE;
+
 use crate::catalog::detections::CropKey;
 use crate::head::SHARPNESS_SIDE;
 
@@ -37,6 +39,8 @@ pub struct CropSettings {
     pub max_side: u32,
     /// Pictures of more megapixels are refused.
     pub max_megapixels: u32,
+    /// Megabytes for the pictures under way.
+    pub memory_megabytes: u64,
     /// Pictures looked at at once; 0: one a core.
     pub workers: usize,
     /// What the ONNX detector expects and answers, where it does not say so itself.
@@ -58,6 +62,7 @@ impl Default for CropSettings {
             centre_y: rule.centre_y,
             max_side: rule.max_side,
             max_megapixels: (Limits::default().pixels / 1_000_000) as u32,
+            memory_megabytes: 1000,
             workers: 0,
             model: ModelSettings::default(),
             lbp: LbpSettings::default(),
@@ -108,6 +113,11 @@ impl CropSettings {
             "max_megapixels",
             "1 to 2000 are expected",
         );
+        expect(
+            (10..=1_000_000).contains(&self.memory_megabytes),
+            "memory_megabytes",
+            "10 to 1000000 are expected",
+        );
         if self.lbp.scale_factor.is_nan() || self.lbp.scale_factor <= 1.0 || self.lbp.scale_factor > 4.0 {
             file.refuse("crop.lbp", "scale_factor", "more than 1, up to 4, is expected");
         }
@@ -141,8 +151,14 @@ impl CropSettings {
     pub fn limits(&self) -> Limits {
         Limits {
             pixels: u64::from(self.max_megapixels) * 1_000_000,
+            memory: self.memory(),
             ..Limits::default()
         }
+    }
+
+    /// Bytes for the pictures under way.
+    pub(super) fn memory(&self) -> u64 {
+        self.memory_megabytes * MEGABYTE
     }
 
     /// The detector; `threads` as in [`DetectorSettings`].

@@ -10,21 +10,21 @@ const LETTER: u32 = get_raster_width(FontWeight::Regular, RasterHeight::Size16) 
 /// Height of a line of text.
 const LINE: u32 = RasterHeight::Size16.val() as u32;
 
-pub(super) const GREEN: Rgb<u8> = Rgb([40, 170, 70]);
-pub(super) const RED: Rgb<u8> = Rgb([215, 50, 50]);
-pub(super) const GREY: Rgb<u8> = Rgb([150, 150, 150]);
+pub(crate) const GREEN: Rgb<u8> = Rgb([40, 170, 70]);
+pub(crate) const RED: Rgb<u8> = Rgb([215, 50, 50]);
+pub(crate) const GREY: Rgb<u8> = Rgb([150, 150, 150]);
 const PAPER: Rgb<u8> = Rgb([245, 245, 242]);
 const INK: Rgb<u8> = Rgb([30, 30, 30]);
 
 /// A tile: a picture at most `side` pixels, and lines of text under it; what is too long is cut.
-pub(super) struct Tile {
-    pub(super) picture: RgbImage,
-    pub(super) text: Vec<String>,
-    pub(super) frame: Rgb<u8>,
+pub(crate) struct Tile {
+    pub(crate) picture: RgbImage,
+    pub(crate) text: Vec<String>,
+    pub(crate) frame: Rgb<u8>,
 }
 
 /// A sheet of framed tiles of `side` pixels, `columns` across, under a title.
-pub(super) fn sheet(title: &str, tiles: &[Tile], side: u32, columns: u32) -> RgbImage {
+pub(crate) fn sheet(title: &str, tiles: &[Tile], side: u32, columns: u32) -> RgbImage {
     let columns = columns.min(tiles.len() as u32).max(1);
     let rows = (tiles.len() as u32).div_ceil(columns);
     let lines = tiles.iter().map(|tile| tile.text.len() as u32).max().unwrap_or(0);
@@ -51,7 +51,7 @@ pub(super) fn sheet(title: &str, tiles: &[Tile], side: u32, columns: u32) -> Rgb
 }
 
 /// Draws the inner edge of a box (left, top, right, bottom, inclusive), `width` pixels wide.
-pub(super) fn frame(canvas: &mut RgbImage, [x0, y0, x1, y1]: [i64; 4], colour: Rgb<u8>, width: i64) {
+pub(crate) fn frame(canvas: &mut RgbImage, [x0, y0, x1, y1]: [i64; 4], colour: Rgb<u8>, width: i64) {
     for y in y0..=y1 {
         for x in x0..=x1 {
             let inner = (x - x0).min(x1 - x).min(y - y0).min(y1 - y) >= width;

@@ -1,7 +1,7 @@
 //! Contact sheets and the report: what was accepted, what was refused and why, what lies at the bound,
 //! and the boxes in their pictures.
 
-mod canvas;
+pub(crate) mod canvas;
 mod report;
 
 use std::path::{Path, PathBuf};

@@ -86,6 +86,37 @@ async fn missing_bytes_are_an_item_failure_that_is_tried_again(house: House) {
     assert!(house.rows(OUTCOMES).await.contains(&"found - 3 2 1".to_string()));
 }
 
+async fn what_is_too_large_is_refused_from_its_header_alone(mut house: House) {
+    // A PNG that claims 20,000 x 20,000 pixels: 1.2 GB, were it decoded.
+    let mut bomb = png(&picture(1, &[]));
+    bomb[16..20].copy_from_slice(&20_000_u32.to_be_bytes());
+    bomb[20..24].copy_from_slice(&20_000_u32.to_be_bytes());
+    let mut checksum = flate2::Crc::new();
+    checksum.update(&bomb[12..29]);
+    bomb[29..33].copy_from_slice(&checksum.sum().to_be_bytes());
+    house.add(1, Some(900), &bomb).await;
+    // 16 bits with alpha: some 15 bytes a pixel on the way to RGB.
+    let side = 1000;
+    let deep = image::DynamicImage::from(image::ImageBuffer::from_pixel(side, side, image::Rgba([9_u16; 4])));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    deep.write_to(&mut bytes, image::ImageFormat::Png).expect("encodes");
+    house.add(2, Some(900), bytes.get_ref()).await;
+    house.add(3, Some(900), &png(&picture(2, &[(1, 1, 255)]))).await;
+    house.crop.memory_megabytes = 10;
+    let tally = house.crop(Selection::default()).await.expect("crops");
+    assert_eq!((tally.done, tally.failed), (1, 2));
+    let said = house
+        .rows("SELECT reason, detail FROM detections WHERE outcome = 'refused' ORDER BY detail")
+        .await;
+    assert_eq!(
+        said,
+        [
+            "too-large too large: 20000 x 20000 pixels",
+            "too-large too large: decoding 1000 x 1000 pixels takes 15 MB, more than [crop] memory_megabytes allows",
+        ]
+    );
+}
+
 async fn each_digest_asks_for_its_own_step_alone(mut house: House) {
     fill(&house).await;
     house.crop(likes(500)).await.expect("crops");
@@ -227,6 +258,7 @@ async fn an_empty_selection_names_the_threshold_that_gives_something(house: Hous
 on_both!(
     every_picture_gets_an_outcome_once,
     missing_bytes_are_an_item_failure_that_is_tried_again,
+    what_is_too_large_is_refused_from_its_header_alone,
     each_digest_asks_for_its_own_step_alone,
     originals_go_once_their_heads_are_cut_and_are_told_of_where_they_are_missed,
     an_empty_selection_names_the_threshold_that_gives_something

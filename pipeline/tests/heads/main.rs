@@ -24,6 +24,7 @@ macro_rules! on_both {
 
 #[path = "../common/mod.rs"]
 mod common;
+mod compare;
 mod crop;
 mod curate;
 mod export;

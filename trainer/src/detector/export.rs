@@ -96,6 +96,7 @@ pub fn to_onnx(network: &Network, state: &State, storage: Storage, training_data
     }
     graph.metadata("anchors", &anchors::to_text(&state.anchors));
     graph.metadata("input_side", &state.side.to_string());
+    graph.metadata("fit", "tight");
     graph.metadata("classes", "face");
     graph.metadata("box", BOX);
     graph.metadata("score_threshold", &format!("{:.2}", state.threshold.unwrap_or(0.5)));

@@ -2,6 +2,7 @@
 
 use image::RgbImage;
 
+use super::plan::COARSEST;
 use super::settings::{ColourOrder, InputLayout, ModelSettings};
 use crate::letterbox::{Fit, GREY, Letterbox};
 
@@ -48,6 +49,21 @@ impl InputPlan {
     /// The frame of a picture of those sides in an input of that (width, height).
     pub(super) fn frame(&self, picture: &RgbImage, input: (u32, u32)) -> Letterbox {
         Letterbox::fitted(picture.dimensions(), input, self.fit, self.fill)
+    }
+
+    /// Whether inputs are cut down to what a picture needs.
+    pub(super) fn is_tight(&self) -> bool {
+        self.fit == Fit::Tight
+    }
+
+    /// The (width, height) of the input for a picture where at most `input` is asked for.
+    pub(super) fn size(&self, picture: &RgbImage, input: (u32, u32)) -> (u32, u32) {
+        if !self.is_tight() {
+            return input;
+        }
+        let (width, height) = self.frame(picture, input).inner();
+        let whole = |length: u32, most: u32| length.next_multiple_of(COARSEST).min(most);
+        (whole(width, input.0), whole(height, input.1))
     }
 
     /// The lengths of an input of `count` pictures.

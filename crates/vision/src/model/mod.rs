@@ -72,6 +72,12 @@ impl Model {
         let mut plan = Plan::new(&session, declared, &settings, form, &shapes, at)?;
         // A file that declares open sides and then takes only its own is one of fixed sides.
         plan.any_size &= form == Form::Selected || at == TRIAL;
+        if plan.input.is_tight() && !plan.any_size {
+            let (width, height) = plan.size;
+            return Err(format!(
+                "fit = \"tight\" wants an input of any size, and the file's is fixed at {width} x {height}: say \"centre\""
+            ));
+        }
         Ok(Self {
             session: Mutex::new(session),
             plan,
@@ -95,26 +101,39 @@ impl Model {
     /// Why the model failed, in words.
     pub(crate) fn look(&self, pictures: &[RgbImage], size: (u32, u32), floor: f32) -> Result<Vec<Found>, String> {
         let mut all = Vec::with_capacity(pictures.len());
-        for some in pictures.chunks(self.plan.batch.unwrap_or(usize::MAX)) {
-            let frames: Vec<Letterbox> = some.iter().map(|one| self.plan.input.frame(one, size)).collect();
-            let count = self.plan.batch.unwrap_or(some.len());
-            let length = 3 * size.0 as usize * size.1 as usize;
-            let mut numbers = Vec::with_capacity(count * length);
-            for (picture, frame) in some.iter().zip(&frames) {
-                self.plan.input.append(&frame.apply(picture), &mut numbers);
-            }
-            // A model of a fixed batch gets blanks for what is left of it.
-            numbers.resize(count * length, 0.0);
-            let found = self.infer(&numbers, count, size, floor)?;
-            all.extend(found.into_iter().zip(&frames).map(|(boxes, frame)| {
-                let in_picture = boxes.into_iter().map(|found| Detection {
-                    bbox: frame.undo(found.bbox),
-                    score: found.score,
-                });
-                in_picture.collect::<Found>()
-            }));
+        let most = self.plan.batch.unwrap_or(usize::MAX);
+        let mut left = pictures;
+        while let Some(first) = left.first() {
+            let own = self.plan.input.size(first, size);
+            let alike = left.iter().take(most);
+            let alike = alike.take_while(|one| self.plan.input.size(one, size) == own).count();
+            let some;
+            (some, left) = left.split_at(alike);
+            all.extend(self.look_alike(some, own, floor)?);
         }
         Ok(all)
+    }
+
+    /// The same for pictures of one run of the model, whose inputs all have that size.
+    fn look_alike(&self, some: &[RgbImage], size: (u32, u32), floor: f32) -> Result<Vec<Found>, String> {
+        let frames: Vec<Letterbox> = some.iter().map(|one| self.plan.input.frame(one, size)).collect();
+        let count = self.plan.batch.unwrap_or(some.len());
+        let length = 3 * size.0 as usize * size.1 as usize;
+        let mut numbers = Vec::with_capacity(count * length);
+        for (picture, frame) in some.iter().zip(&frames) {
+            self.plan.input.append(&frame.apply(picture), &mut numbers);
+        }
+        // A model of a fixed batch gets blanks for what is left of it.
+        numbers.resize(count * length, 0.0);
+        let found = self.infer(&numbers, count, size, floor)?;
+        let in_pictures = found.into_iter().zip(&frames).map(|(boxes, frame)| {
+            let in_picture = boxes.into_iter().map(|found| Detection {
+                bbox: frame.undo(found.bbox),
+                score: found.score,
+            });
+            in_picture.collect()
+        });
+        Ok(in_pictures.collect())
     }
 
     /// The boxes of each input, in its pixels.
