@@ -72,7 +72,7 @@ impl Trained {
     }
 }
 
-/// See [`Trained::noise`].
+/// Noise [count, 100, 1, 1] of a sample's seed: the first rows of more are those of fewer.
 pub fn sample_noise(sample_seed: u64, count: usize) -> Tensor {
     seed(sample_seed, Draw::Sample, 0);
     let count = count as i64;
