@@ -16,8 +16,9 @@ HEADS = ROOT.parent / "shared/data/faces96"
 DRAWN_SIDE = 128
 # Posts the board lists on one page.
 PAGE = 100
-# Minutes after which a board ends by itself, should this program be killed.
-LIFETIME = 60
+# Minutes after which a board ends by itself, should this program be killed: longer than any run takes,
+# also where others use the machine.
+LIFETIME = 360
 
 
 def build(packages) -> Path:

@@ -1,15 +1,22 @@
 //! What the targets share: a site to ask, and what must hold of anything that was read.
+#![allow(dead_code, reason = "each target uses a part")]
 
 use pipeline::catalog::posts::Post;
-use pipeline::crawl::SiteSettings;
+use pipeline::crawl::{ListingForm, SiteSettings};
 use pipeline::crawl::source::{Dialect, Page, Search, Span};
 use pipeline::selection::Selection;
 use url::Url;
 
 /// Reads through a search on a site of the dialect.
-pub fn with_search(dialect: Dialect, ranking: Option<&str>, read: impl FnOnce(&Search<'_>)) {
+pub fn with_search(dialect: Dialect, read: impl FnOnce(&Search<'_>)) {
+    with_listing(dialect, ListingForm::Auto, None, read);
+}
+
+/// Reads through a search in this form, or a ranking, on a site of the dialect.
+pub fn with_listing(dialect: Dialect, listing: ListingForm, ranking: Option<&str>, read: impl FnOnce(&Search<'_>)) {
     let site = SiteSettings {
         dialect,
+        listing,
         root: "https://board.example".into(),
         ..SiteSettings::default()
     };
@@ -44,4 +51,13 @@ pub fn check_post(post: &Post) {
     assert!(post.pages >= 1, "{post:?}");
     let texts = [&post.file_url, &post.md5, &post.artist, &post.source_url, &post.extension];
     assert!(texts.into_iter().flatten().all(|text| !text.contains('\0')), "a database text holds no zero");
+}
+
+/// The post that a listing named before its own answer is read.
+pub fn listed() -> Post {
+    Post {
+        post: "1".into(),
+        number: 1,
+        ..Post::default()
+    }
 }

@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use pipeline::crawl::source::{Dialect, Span, danbooru};
 
 fuzz_target!(|bytes: &[u8]| {
-    common::with_search(Dialect::Danbooru, None, |search| {
+    common::with_search(Dialect::Danbooru, |search| {
         if let Ok(page) = danbooru::parse(search, bytes, 7) {
             common::check_page(&page, Span::default());
         }

@@ -1,34 +1,31 @@
-//! Search, ranking, works and their files.
+//! Search, ranking, works and their files, of the web pages and of the app.
 #![no_main]
 
 mod common;
 
 use libfuzzer_sys::fuzz_target;
-use pipeline::catalog::posts::Post;
-use pipeline::crawl::source::{Dialect, Span, pixiv};
+use pipeline::crawl::ListingForm;
+use pipeline::crawl::source::{Dialect, Span};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, bytes)) = bytes.split_first() else { return };
-    let ranking = (kind % 4 == 1).then_some("daily");
-    common::with_search(Dialect::Pixiv, ranking, |search| match kind % 4 {
-        0 | 1 => {
+    let kind = kind % 7;
+    let listing = if kind < 4 { ListingForm::Auto } else { ListingForm::App };
+    let ranking = (kind == 1).then_some("daily");
+    common::with_listing(Dialect::Pixiv, listing, ranking, |search| match kind {
+        0 | 1 | 4 => {
             let span = Span::default();
-            if let Ok(page) = pixiv::parse(search, bytes, span, 1_700_000_000) {
+            if let Ok(page) = search.parse(bytes, span, 1_700_000_000) {
                 common::check_page(&page, span);
             }
         }
-        2 => {
-            let listed = Post {
-                post: "1".into(),
-                number: 1,
-                ..Post::default()
-            };
-            if let Ok(post) = pixiv::parse_detail(search, bytes, &listed, 7) {
+        2 | 5 => {
+            if let Ok(post) = search.parse_detail(bytes, &common::listed(), 7) {
                 common::check_post(&post);
             }
         }
         _ => {
-            let _ = pixiv::parse_files(bytes);
+            let _ = search.parse_files(bytes);
         }
     });
 });

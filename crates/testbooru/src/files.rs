@@ -1,4 +1,4 @@
-//! The files of Moebooru and Danbooru, found by their checksums.
+//! The files of Moebooru, Danbooru and Gelbooru, found by their checksums.
 
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
 pub(crate) fn post_of(posts: &Posts, path: &str) -> Option<u64> {
     let mut parts = path.trim_start_matches('/').split('/');
     let name = match (parts.next()?, parts.next()?) {
-        ("image" | "jpeg" | "sample", md5) if md5.len() == MD5_LENGTH => md5,
+        ("image" | "images" | "jpeg" | "sample", md5) if md5.len() == MD5_LENGTH => md5,
         ("data", "preview") => parts.nth(2)?,
-        ("original" | "sample" | "preview", _) => parts.nth(1)?,
+        ("original" | "images" | "sample" | "samples" | "preview", _) => parts.nth(1)?,
         _ => return None,
     };
     posts.file(md5_in(name)).map(|stored| stored.post)
@@ -36,7 +36,10 @@ const MD5_LENGTH: usize = 32;
 
 /// `sample-<md5>.jpg` without what surrounds the checksum.
 fn md5_in(name: &str) -> &str {
-    let name = name.strip_prefix("sample-").unwrap_or(name);
+    let name = name
+        .strip_prefix("sample-")
+        .or_else(|| name.strip_prefix("sample_"))
+        .unwrap_or(name);
     name.split_once('.').map_or(name, |(md5, _)| md5)
 }
 
@@ -57,7 +60,7 @@ async fn preview(
     serve(shared.board.read().file(md5_in(&name)), "preview", &headers)
 }
 
-/// `/original/ab/cd/<md5>.jpg`.
+/// `/original/ab/cd/<md5>.jpg`, Gelbooru's `/images/ab/cd/<md5>.jpg`.
 async fn danbooru(
     State(shared): State<Arc<Shared>>,
     Path((folder, _, _, name)): Path<(String, String, String, String)>,
@@ -71,9 +74,9 @@ fn serve(stored: Option<Stored>, folder: &str, headers: &HeaderMap) -> Response 
         return StatusCode::NOT_FOUND.into_response();
     };
     let found = match folder {
-        "image" | "original" => Some((file.bytes(), file.content_type)),
+        "image" | "images" | "original" => Some((file.bytes(), file.content_type)),
         "jpeg" => file.jpeg.as_ref().map(|jpeg| (jpeg.bytes.clone(), "image/jpeg")),
-        "sample" => file.sample.as_ref().map(|sample| (sample.bytes.clone(), "image/jpeg")),
+        "sample" | "samples" => file.sample.as_ref().map(|sample| (sample.bytes.clone(), "image/jpeg")),
         "preview" => Some((file.preview(), "image/jpeg")),
         _ => None,
     };

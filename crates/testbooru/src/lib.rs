@@ -1,4 +1,4 @@
-//! A local image board on loopback. On one port it answers as Moebooru, Danbooru and pixiv do, each
+//! A local image board on loopback. On one port it answers as Moebooru, Danbooru, Gelbooru and pixiv do, each
 //! with the fields, limits and oddities of the real sites; it serves drawn or given pictures, and
 //! misbehaves on demand. The demo, the tests and the benchmarks crawl it over real HTTP.
 //!
@@ -6,7 +6,8 @@
 //! |---|---|
 //! | Moebooru | `/post.json`, `/post.xml`, `/post`, `/post/show/ID` |
 //! | Danbooru | `/posts.json`, `/posts/ID.json`, `/counts/posts.json` |
-//! | pixiv | `/ajax/search/artworks/WORD`, `/ajax/illust/ID`, `/ajax/illust/ID/pages`, `/ranking.php` |
+//! | Gelbooru | `/index.php?page=dapi&s=post&q=index` |
+//! | pixiv | `/ajax/search/artworks/WORD`, `/ajax/illust/ID`, `/ajax/illust/ID/pages`, `/ranking.php`; `/v1/search/illust`, `/v1/illust/detail` |
 //!
 //! All show the same posts under the same ids. What the search languages call a date is a day on the
 //! site's own clock, never UTC's.
@@ -32,6 +33,7 @@ mod danbooru;
 mod faults;
 mod file;
 mod files;
+mod gelbooru;
 mod invent;
 mod mark;
 mod moebooru;

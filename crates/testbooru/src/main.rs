@@ -61,6 +61,17 @@ struct Serve {
     /// The PHPSESSID that pixiv knows; without it any is good
     #[arg(long, value_name = "TEXT")]
     session: Option<String>,
+    /// The user's number and key that Gelbooru's API wants; without it nobody is asked
+    #[arg(long, value_name = "USER:KEY", value_parser = pair)]
+    dapi_key: Option<(String, String)>,
+    /// Let Gelbooru answer as boards of its older generation do
+    #[arg(long)]
+    old_dapi: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (user, key) = text.split_once(':').ok_or("not of the form USER:KEY")?;
+    Ok((user.into(), key.into()))
 }
 
 fn faults(text: &str) -> Result<(u64, f64), String> {
@@ -125,6 +136,8 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
         latency: Duration::from_millis(arguments.latency),
         safe_view: arguments.safe_view,
         session: arguments.session,
+        dapi_key: arguments.dapi_key,
+        old_dapi: arguments.old_dapi,
         forgetful: true,
         ..Setup::default()
     };

@@ -1,5 +1,5 @@
 //! pixiv, as its web pages speak it: search, works, their pages and the ranking, with the fields of
-//! the recorded answers. Works for adults want a session, pictures a pixiv page as their referrer.
+//! the recorded answers; and as its app does. Works for adults want a session, pictures a pixiv page as their referrer.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use crate::call::{Call, Shared};
 use crate::post::{Figures, Post, Rating, Status};
 use crate::respond;
 
+mod app;
 pub(crate) mod files;
 mod ranking;
 mod search;
@@ -29,6 +30,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/ajax/illust/{id}", get(illust))
         .route("/ajax/illust/{id}/pages", get(pages))
         .route("/ranking.php", get(ranking::answer))
+        .route("/v1/search/illust", get(app::search))
+        .route("/v1/illust/detail", get(app::detail))
         .merge(files::routes())
 }
 
@@ -108,6 +111,23 @@ fn is_shown(figures: &Figures<'_>, logged_in: bool) -> bool {
 }
 
 fn logged_in(call: &Call) -> bool {
+    has_session(call) || has_token(call)
+}
+
+/// Whether the caller has the app's token, which is that of the session.
+fn has_token(call: &Call) -> bool {
+    let header = call
+        .headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = header.and_then(|value| value.strip_prefix("Bearer "));
+    match &call.shared.setup.session {
+        Some(session) => token == Some(session),
+        None => token.is_some_and(|token| !token.is_empty()),
+    }
+}
+
+fn has_session(call: &Call) -> bool {
     let cookies = call.headers.get_all(header::COOKIE).iter();
     let pairs = cookies
         .filter_map(|value| value.to_str().ok())

@@ -25,7 +25,7 @@ use crate::danbooru::Account;
 use crate::faults::{Fault, Target};
 use crate::post::Post;
 use crate::tls::{Identity, TlsListener};
-use crate::{danbooru, files, moebooru, pixiv, respond};
+use crate::{danbooru, files, gelbooru, moebooru, pixiv, respond};
 
 /// Threads that answer: serving is not to be what a benchmark of clients measures.
 const WORKERS: usize = 2;
@@ -52,6 +52,10 @@ pub struct Setup {
     pub account: Option<Account>,
     /// The only session that pixiv knows; without it any is good.
     pub session: Option<String>,
+    /// The user's number and key that Gelbooru's API wants; without it nobody is asked who they are.
+    pub dapi_key: Option<(String, String)>,
+    /// Gelbooru answers as boards of its older generation do.
+    pub old_dapi: bool,
     /// Posts that Danbooru's database looks at for a page before it gives up with a 500.
     pub patience: Option<usize>,
 }
@@ -171,6 +175,7 @@ fn router(shared: &Arc<Shared>) -> Router {
     Router::new()
         .merge(moebooru::routes())
         .merge(danbooru::routes())
+        .merge(gelbooru::routes())
         .merge(pixiv::routes())
         .merge(files::routes())
         .route("/robots.txt", get(robots))

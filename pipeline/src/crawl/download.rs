@@ -20,7 +20,7 @@ use crate::journal::Journal;
 use crate::stop::Stop;
 
 /// Rows written in one transaction, for the disk's sake.
-const BATCH: usize = 50;
+const BATCH: usize = 100;
 
 /// A finished picture waits at most so long for its row: what a crash makes us fetch again.
 const BATCH_AGE: Duration = Duration::from_secs(1);

@@ -145,8 +145,8 @@ impl Fetcher<'_> {
 
     /// The addresses of a post's pictures, at least one; or what came of asking for them.
     async fn files(&self, post: &Post) -> anyhow::Result<Result<Vec<FileUrls>, Try>> {
-        let dialect = self.request.site.dialect;
-        let listed = dialect.files_url(&self.request.root, post);
+        let search = self.request.search();
+        let listed = search.files_url(post);
         let Some(url) = listed.filter(|_| post.file_url.is_none() || self.request.site.max_pages > 1) else {
             return Ok(Ok(vec![FileUrls {
                 original: post.file_url.clone(),
@@ -165,7 +165,7 @@ impl Fetcher<'_> {
             let failed = failed("a web page where JSON was due".into());
             return Ok(Err(arrived(File::of(post, failed))));
         }
-        match dialect.parse_files(&answer.bytes) {
+        match search.parse_files(&answer.bytes) {
             Ok(files) if files.is_empty() => Ok(Err(arrived(File::of(post, no_file())))),
             Ok(mut files) => {
                 files.truncate(self.request.site.max_pages as usize);

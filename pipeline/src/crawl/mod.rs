@@ -59,6 +59,11 @@ pub async fn run(
     let request = share::begin(catalog, &client, request).await?;
     begin(&request, &plan::header(&client, &request, settings).await?, journal);
     let denied = Denied::load(catalog).await?;
+    if request.site.max_pages > 1 {
+        let mut write = catalog.write().await?;
+        files::want_pages(&mut write, &request.name, request.site.max_pages.into()).await?;
+        write.commit().await?;
+    }
     let run = Run {
         catalog,
         store,

@@ -84,6 +84,13 @@ impl<'run> Pages<'run> {
             return Ok(page);
         }
         let page = self.descending(position).await?;
+        if page.doubtful && page.posts.is_empty() {
+            bail!(
+                "{} answers with an empty page, twice, and says that it has more posts: the same command goes on from here, \
+                 later",
+                self.request.root
+            );
+        }
         let nothing = position == i64::MAX && page.posts.is_empty() && page.next.is_none();
         if nothing && self.does_not_search_likes().await? {
             self.progress
@@ -257,6 +264,11 @@ impl<'run> Pages<'run> {
                 Ok(Err(Refused::TooSlow))
             }
             Err(HttpError::Refused { reason, detail }) if closes_api(reason, &detail) => Ok(Err(Refused::Api(detail))),
+            Err(HttpError::Refused { detail, .. }) if detail.starts_with("401") => bail!(
+                "{} wants to know who asks ({detail}): set {} in the environment, or in the file of [crawl] secrets",
+                self.request.root,
+                self.request.site.login_variable(&self.request.name)
+            ),
             Err(error) => {
                 let what = format!(
                     "cannot list {} at {}; the same command goes on from here",

@@ -1,14 +1,14 @@
 //! The `[crawl]` and `[sites.NAME]` tables of stages.toml.
 
+mod site;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use dataset::settings::SettingsFile;
 use serde::Deserialize;
-use url::Url;
 
-use super::request::Form;
-use super::source::Dialect;
+pub use self::site::{Likes, ListingForm, SiteSettings, parse_root};
 use crate::period::DAY;
 
 /// `[crawl]`: manners and limits that hold for every site.
@@ -136,235 +136,10 @@ impl CrawlSettings {
     }
 }
 
-/// Where a source's likes come from; likes mean something else at every site.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Likes {
-    /// The post's score: what its voters gave, summed.
-    #[default]
-    Score,
-    /// Votes for the post, those against it not taken away (Danbooru).
-    UpScore,
-    /// Users who made it a favourite (Danbooru; each of them votes for it as well).
-    FavCount,
-    /// Likes (pixiv).
-    Likes,
-    /// Users who bookmarked it (pixiv).
-    Bookmarks,
-    /// Likes as a ranking gives them (pixiv).
-    RatingCount,
-}
-
-impl Likes {
-    /// The word in stages.toml.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Score => "score",
-            Self::UpScore => "up_score",
-            Self::FavCount => "fav_count",
-            Self::Likes => "likes",
-            Self::Bookmarks => "bookmarks",
-            Self::RatingCount => "rating_count",
-        }
-    }
-
-    /// The mapping in words, as printed at the head of a run and kept in manifests.
-    pub fn describe(self) -> &'static str {
-        match self {
-            Self::Score => "likes = score (votes, summed)",
-            Self::UpScore => "likes = up_score (votes for it)",
-            Self::FavCount => "likes = fav_count (users who made it a favourite)",
-            Self::Likes => "likes = likeCount",
-            Self::Bookmarks => "likes = bookmarkCount",
-            Self::RatingCount => "likes = rating_count (of the ranking)",
-        }
-    }
-}
-
-/// `[sites.NAME]`: one site of a known dialect.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SiteSettings {
-    /// The API it speaks.
-    pub dialect: Dialect,
-    /// Where its API lives: `https://HOST`.
-    pub root: String,
-    /// Hosts that serve its pictures; nothing is fetched from any other.
-    pub hosts: Vec<String>,
-    /// Seconds between two requests to the root's host, API and pictures together.
-    pub interval: f64,
-    /// As `interval`, for hosts that serve only pictures.
-    pub image_interval: f64,
-    /// At most so many seconds more, by chance.
-    pub jitter: f64,
-    /// Posts asked for at once.
-    pub page: u32,
-    /// What counts as likes; the dialect's own where left out.
-    pub likes: Option<Likes>,
-    /// Which of a post's files is fetched.
-    pub file: Form,
-    /// Whether posts are read from the API or from the site's pages.
-    pub listing: ListingForm,
-    /// Tags that a search may have; the dialect's own limit where left out.
-    pub tag_limit: Option<u32>,
-    /// Whether the search of a danbooru site knows `upvotes:`; where not, likes are checked on each row.
-    pub search_upvotes: bool,
-    /// Why the API may be asked although robots.txt keeps robots from it; empty: it may not.
-    pub robots_exception: String,
-    /// Pictures that one work may give, where works have several: its likes count for all of them.
-    pub max_pages: u32,
-    /// Set by whoever read the terms of a site that is off until then.
-    pub acknowledged: bool,
-}
-
-/// Where a site's posts are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ListingForm {
-    /// From the API, and from the pages where the API is refused.
-    #[default]
-    Auto,
-    /// From the API only.
-    Json,
-    /// From the pages only.
-    Html,
-}
-
-impl Default for SiteSettings {
-    fn default() -> Self {
-        Self {
-            dialect: Dialect::default(),
-            root: String::new(),
-            hosts: Vec::new(),
-            interval: 1.0,
-            image_interval: 1.0,
-            jitter: 0.0,
-            page: 100,
-            likes: None,
-            file: Form::default(),
-            listing: ListingForm::default(),
-            tag_limit: None,
-            search_upvotes: true,
-            robots_exception: String::new(),
-            max_pages: 1,
-            acknowledged: false,
-        }
-    }
-}
-
-impl SiteSettings {
-    /// What counts as likes there, but in rankings.
-    pub fn likes(&self) -> Likes {
-        self.likes.unwrap_or(self.dialect.likes()[0])
-    }
-
-    /// Refuses values that no site can have; `name` is the table's.
-    pub fn check(&self, name: &str, file: &mut SettingsFile<'_>) {
-        let table = format!("sites.{name}");
-        if let Err(why) = parse_root(&self.root) {
-            file.refuse(&table, "root", why);
-        }
-        if let Some(wrong) = self.hosts.iter().find(|host| host.contains(['/', ':', '*'])) {
-            let why = format!("`{wrong}` is no plain host name: write files.example.org, without scheme, port or path");
-            file.refuse(&table, "hosts", why);
-        }
-        let seconds = [
-            ("interval", self.interval),
-            ("image_interval", self.image_interval),
-            ("jitter", self.jitter),
-        ];
-        for (key, _) in seconds.into_iter().filter(|(_, seconds)| duration(*seconds).is_none()) {
-            file.refuse(&table, key, "seconds are expected, 0 or more");
-        }
-        if !self.robots_exception.is_empty() && self.robots_exception.trim().chars().count() < 10 {
-            file.refuse(
-                &table,
-                "robots_exception",
-                "a reason is expected, in words: it is printed with each run",
-            );
-        }
-        let largest = self.dialect.largest_page();
-        if self.dialect == Dialect::Pixiv && self.page != largest {
-            file.refuse(
-                &table,
-                "page",
-                format!("pixiv gives {largest} works at once, no other number"),
-            );
-        } else if !(1..=largest).contains(&self.page) {
-            file.refuse(&table, "page", format!("1 to {largest} are expected"));
-        }
-        let counted = self.dialect.likes();
-        if self.likes.is_some_and(|likes| !counted.contains(&likes)) {
-            let known: Vec<&str> = counted.iter().map(|likes| likes.as_str()).collect();
-            file.refuse(
-                &table,
-                "likes",
-                format!("sites of this dialect count {}", known.join(", ")),
-            );
-        }
-        if self.listing == ListingForm::Html && self.dialect != Dialect::Moebooru {
-            file.refuse(&table, "listing", "only the pages of a moebooru site can be read");
-        }
-        if self.max_pages == 0 {
-            file.refuse(&table, "max_pages", "must be 1 or more");
-        }
-    }
-}
-
-/// Reads a site's root.
-///
-/// # Errors
-/// What is wrong with it, for people.
-pub fn parse_root(text: &str) -> Result<Url, String> {
-    let root = Url::parse(text).map_err(|error| format!("`{text}` is no URL ({error}): write https://HOST"))?;
-    if !matches!(root.scheme(), "http" | "https") || root.host_str().is_none() {
-        return Err(format!("`{text}` is no web address: write https://HOST"));
-    }
-    // It would be in every URL that is printed or recorded.
-    if !root.username().is_empty() || root.password().is_some() {
-        return Err(
-            "no name or password belongs into a root: logins come from the environment, HEADS_LOGIN_<SITE>".into(),
-        );
-    }
-    Ok(root)
-}
-
 /// A setting in seconds as a duration; `None` where it is negative or no number.
 pub fn duration(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-
-    #[test]
-    fn the_defaults_have_no_problem() {
-        let mut file = SettingsFile::parse(Path::new("stages.toml"), "");
-        CrawlSettings::default().check(&mut file);
-        file.finish().expect("has no problem");
-    }
-
-    #[test]
-    fn impossible_values_are_refused_with_their_lines() {
-        let text =
-            "[crawl]\nattempts = 0\nbackoff = -1\n[sites.a]\nroot = \"ftp://a\"\nhosts = [\"*.a\"]\npage = 1000\n";
-        let mut file = SettingsFile::parse(Path::new("stages.toml"), text);
-        let crawl: CrawlSettings = file.table("crawl");
-        crawl.check(&mut file);
-        for (name, site) in file.tables::<SiteSettings>("sites") {
-            site.check(&name, &mut file);
-        }
-        let error = file.finish().expect_err("has problems").to_string();
-        for expected in [
-            "line 2: [crawl] attempts",
-            "line 3: [crawl] backoff",
-            "line 5: [sites.a] root",
-            "line 6: [sites.a] hosts",
-            "line 7: [sites.a] page",
-        ] {
-            assert!(error.contains(expected), "{expected} is not in {error}");
-        }
-    }
-}
+mod tests;

@@ -15,9 +15,6 @@ use super::CurateSettings;
 use super::measure::read;
 use crate::catalog::{Catalog, looks};
 
-/// Side of the detector's input for a head, in pixels: a tenth of the work of a look at a picture.
-const SIDE: u32 = 128;
-
 /// Overlap (intersection over union) with the place of the face from which a box is that face.
 const OVERLAP: f32 = 0.3;
 
@@ -40,11 +37,7 @@ impl Looker {
     /// None where no second look is asked for, or there is no detector since all heads are imported.
     pub(super) fn new(detector: Option<Detector>, settings: &CurateSettings, rule: CropRule) -> Option<Self> {
         let detector = Arc::new(detector.filter(|_| settings.min_second_score > 0.0)?);
-        // A network of fixed size looks at that size.
-        let side = match detector.detect_at_side(&[], SIDE) {
-            Ok(_) => SIDE,
-            Err(_) => detector.input_side(),
-        };
+        let side = detector.side_for_heads();
         let network = format!(
             "{} side={side} overlap={OVERLAP} margin={} centre_y={}",
             detector.digest(),

@@ -37,7 +37,8 @@ pub async fn finish(catalog: &Catalog, store: &Store, data: &Path) -> anyhow::Re
 fn remove_sheets(folder: &Path) -> anyhow::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Ok(()) => {
-            println!(
+            // Any command that writes may come here, also one whose output is read by a machine.
+            eprintln!(
                 "removed the contact sheets in {}; `pipeline sheet` draws them anew",
                 folder.display()
             );

@@ -1,6 +1,8 @@
 //! A local board crawled as a site of one dialect.
 
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 
 use dataset::Store;
 use pipeline::catalog::Catalog;
@@ -38,7 +40,7 @@ pub fn tagged(tag: &str) -> Args {
 
 /// The site, and what is crawled from it.
 pub struct Site {
-    _folder: TempDir,
+    folder: TempDir,
     /// What was recorded.
     pub catalog: Catalog,
     /// What was stored.
@@ -61,7 +63,7 @@ impl Site {
         let (folder, catalog) = super::sqlite().await;
         Self {
             store: Store::create(&folder.path().join("store")).expect("makes a store"),
-            _folder: folder,
+            folder,
             catalog,
             server: Server::start(board, setup).expect("listens"),
             settings: CrawlSettings {
@@ -83,6 +85,20 @@ impl Site {
         let mut site = Self::of(Dialect::Pixiv, posts, Setup::default()).await;
         site.site.max_pages = max_pages;
         site
+    }
+
+    /// Where everything of it lies.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Writes the file of secrets that only its owner can read.
+    pub fn keep_secrets(&mut self, lines: &str) {
+        let path = self.folder().join("secrets.env");
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.create(true).truncate(true).write(true).mode(0o600).open(&path);
+        file.expect("opens").write_all(lines.as_bytes()).expect("writes");
+        self.settings.secrets = Some(path);
     }
 
     /// What a command line asks of the board.

@@ -59,7 +59,7 @@ pub fn features(pictures: Pictures, path: &Path, input: &FeatureInput, what: &st
 /// What the first detector that fails says.
 pub fn faces(pictures: Pictures, load: impl Fn() -> Result<Detector> + Sync, what: &str) -> Result<Tensor> {
     let rows = each(pictures, what, load, |detector, batch| {
-        let found = detector.detect_batch(batch)?;
+        let found = detector.detect_at_side(batch, detector.side_for_heads())?;
         let measured = batch.iter().zip(found).map(|(picture, faces)| match faces.first() {
             None => vec![0.0, f32::NAN],
             Some(face) => vec![face.score, faces::eye_distance(picture, &face.bbox).unwrap_or(f32::NAN)],

@@ -119,6 +119,7 @@ impl Judge {
             form: network.form().clone(),
             resize: RESIZE.into(),
             detector: detector.digest().to_owned(),
+            detector_side: detector.side_for_heads(),
             min_score: settings.min_score,
         };
         Ok(Self {

@@ -12,7 +12,7 @@ use super::faces::Faces;
 use super::neighbours::Memorisation;
 
 /// Version of the measures: a change of any makes earlier scores another measure.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What a score was measured under; scores of different conditions are never compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct Conditions {
     pub resize: String,
     /// SHA-256 of the detector.
     pub detector: String,
+    /// Side of the detector's input, pixels.
+    #[serde(default)]
+    pub detector_side: u32,
     /// Lowest score of a face that counts.
     pub min_score: f32,
 }

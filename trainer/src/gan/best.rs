@@ -12,9 +12,8 @@ use vision::FeatureInput;
 use super::folder::{RunFile, RunFolder};
 use super::grid;
 use super::network::Network;
-use super::players::noise;
-use super::players::{Draw, seed};
 use super::sample::draw;
+use super::trained::sample_noise;
 use crate::eval::judge::{Judge, Standing};
 use crate::eval::record;
 
@@ -66,9 +65,8 @@ impl Best {
         file: &RunFile,
         checkpoint: &Path,
     ) -> Result<String> {
-        seed(self.settings.seed, Draw::Sample, 0);
-        let device = generator.flat.device();
-        let fakes = grid::pictures(&draw(generator, &noise(self.settings.count as i64).to_device(device)));
+        let noise = sample_noise(self.settings.seed, self.settings.count);
+        let fakes = grid::pictures(&draw(generator, &noise.to_device(generator.flat.device())));
         let (score, _) = self.judge.score(&fakes, standing)?;
         let kid = score.kid.value;
         let best = self.lowest.is_none_or(|lowest| kid < lowest);

@@ -7,9 +7,10 @@ use dataset::failure::Usage;
 use dataset::manifest::{ManifestError, Tombstones, check_name, find_bundle, read_head};
 use dataset::pack::{self, Pack};
 use dataset::{Key, Manifest, ManifestRow, Split, Store};
-use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
+
+use crate::bar::bar;
 
 /// The training heads of one manifest that were not purged.
 #[derive(Debug)]
@@ -153,10 +154,7 @@ pub(crate) fn build(home: &Path, rows: &[&ManifestRow], path: &Path, side: u32) 
                 .context("the manifest's heads are not complete; `pipeline manifest verify` lists what is missing"));
         }
     }
-    let bar = ProgressBar::new(rows.len() as u64).with_message(format!("packing heads at {side} px"));
-    bar.set_style(
-        ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}").expect("the template is well-formed"),
-    );
+    let bar = bar(rows.len(), &format!("packing heads at {side} px"));
     let built = pack::build(
         path,
         side,

@@ -23,6 +23,7 @@ use super::recipe::Recipe;
 use super::schedule::Schedule;
 use super::stop::Stop;
 use super::train::{Limits, train};
+use crate::show::card;
 
 /// Heads that a `default` or `gan` run without limits is shown: `default` needs no more than that on
 /// 12,000 heads to draw heads worth showing.
@@ -73,7 +74,13 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         device,
         best,
         &stop,
-    )
+    )?;
+    // The run itself is whole without its card.
+    match card::write(data, folder.path()) {
+        Ok(path) => eprintln!("model card: {}", path.display()),
+        Err(error) => eprintln!("warning: there is no model card: {error:#}"),
+    }
+    Ok(())
 }
 
 /// Prints what a run would be, and measures a few of its steps; nothing is written.

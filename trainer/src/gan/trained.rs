@@ -72,8 +72,8 @@ impl Trained {
     }
 }
 
-/// See [`Trained::noise`].
-fn sample_noise(sample_seed: u64, count: usize) -> Tensor {
+/// Noise [count, 100, 1, 1] of a sample's seed: the first rows of more are those of fewer.
+pub fn sample_noise(sample_seed: u64, count: usize) -> Tensor {
     seed(sample_seed, Draw::Sample, 0);
     let count = count as i64;
     // libtorch draws 16 numbers at a time, and an incomplete end anew: whole blocks keep the others.

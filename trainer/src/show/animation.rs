@@ -11,6 +11,9 @@ use dataset::failure::Usage;
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::codecs::webp::WebPEncoder;
 use image::{Delay, DynamicImage, ExtendedColorType, Frame, RgbImage};
+use indicatif::ProgressBar;
+
+use crate::bar::bar;
 
 /// Speed of the choice of a GIF's colours, 1 (best) to 30: at 10 heads show no bands.
 const GIF_SPEED: i32 = 10;
@@ -44,14 +47,17 @@ fn kind(path: &Path) -> Result<Kind> {
 /// [`Usage`] for another extension than .gif and .webp; what encoding or the disk says.
 pub fn write(path: &Path, frames: &[(RgbImage, u32)]) -> Result<()> {
     ensure!(!frames.is_empty(), "an animation of no frame cannot be written");
+    let bar = bar(frames.len(), "writing frames");
     let bytes = match kind(path)? {
-        Kind::Gif => gif(frames)?,
-        Kind::Webp => webp(frames)?,
+        Kind::Gif => gif(frames, &bar),
+        Kind::Webp => webp(frames, &bar),
     };
+    bar.finish_and_clear();
+    let bytes = bytes?;
     dataset::files::write_durably(path, &bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn gif(frames: &[(RgbImage, u32)]) -> Result<Vec<u8>> {
+fn gif(frames: &[(RgbImage, u32)], bar: &ProgressBar) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut encoder = GifEncoder::new_with_speed(&mut bytes, GIF_SPEED);
     encoder.set_repeat(Repeat::Infinite)?;
@@ -59,12 +65,13 @@ fn gif(frames: &[(RgbImage, u32)]) -> Result<Vec<u8>> {
         let rgba = DynamicImage::ImageRgb8(picture.clone()).into_rgba8();
         let delay = Delay::from_numer_denom_ms(*milliseconds, 1);
         encoder.encode_frame(Frame::from_parts(rgba, 0, 0, delay))?;
+        bar.inc(1);
     }
     drop(encoder);
     Ok(bytes)
 }
 
-fn webp(frames: &[(RgbImage, u32)]) -> Result<Vec<u8>> {
+fn webp(frames: &[(RgbImage, u32)], bar: &ProgressBar) -> Result<Vec<u8>> {
     let (width, height) = frames[0].0.dimensions();
     let mut body = Vec::from(*b"WEBP");
     // Flags: bit 1 is animation. Then three bytes of nothing, and sides less one.
@@ -86,6 +93,7 @@ fn webp(frames: &[(RgbImage, u32)]) -> Result<Vec<u8>> {
         // A still picture is "RIFF", its length, "WEBP" and the chunk wanted here.
         frame.extend_from_slice(&still.get_ref()[12..]);
         chunk(&mut body, b"ANMF", &frame);
+        bar.inc(1);
     }
     let mut bytes = Vec::from(*b"RIFF");
     bytes.extend((body.len() as u32).to_le_bytes());

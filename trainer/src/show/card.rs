@@ -193,7 +193,7 @@ fn measured(card: &mut String, score: &Score) -> Result<()> {
     writeln!(
         card,
         "\nAt step {}: {} fakes (seed {}) against {} heads of the {} split (digest `{}`) at {} px; feature network \
-         `{}`, {} px, {}, resized {}; face detector `{}`, score {} or more. Figures of other settings, feature networks \
+         `{}`, {} px, {}, resized {}; face detector `{}`, {} px, score {} or more. Figures of other settings, feature networks \
          or counts cannot be compared with these.\n",
         score.step,
         conditions.fakes,
@@ -209,6 +209,7 @@ fn measured(card: &mut String, score: &Score) -> Result<()> {
             .unwrap_or_default(),
         conditions.resize,
         short(&conditions.detector),
+        conditions.detector_side,
         conditions.min_score,
     )?;
     Ok(())

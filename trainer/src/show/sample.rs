@@ -44,8 +44,8 @@ pub struct Args {
     /// Whose favourites are kept: the discriminator's, the face detector's, or by the sum of both ranks
     #[arg(long, value_enum, default_value_t = Rank::D)]
     rank: Rank,
-    /// Noise beyond so many standard deviations is drawn again: fewer odd heads, less variety (.7 is
-    /// strong, 2 is weak)
+    /// Cuts the noise's tails off at so many standard deviations: fewer odd heads, less variety (.7 is
+    /// strong, 2 is weak); each head stays recognisable
     #[arg(long, value_name = "STD")]
     truncation: Option<f64>,
     /// Writes each head's number and its ranks under it: d by the discriminator, f by the face detector

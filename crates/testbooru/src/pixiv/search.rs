@@ -28,7 +28,7 @@ struct Word {
 
 /// What is searched for.
 #[derive(Debug)]
-struct Search {
+pub(super) struct Search {
     words: Vec<Word>,
     /// Whole tags, not parts of them.
     whole: bool,
@@ -84,7 +84,7 @@ pub(super) async fn answer(Path(text): Path<String>, call: Call) -> Result<Respo
 
 impl Search {
     /// `None` for what cannot be searched for.
-    fn parse(text: &str, call: &Call) -> Option<Self> {
+    pub fn parse(text: &str, call: &Call) -> Option<Self> {
         let words = words(text);
         let day = |key| match call.text(key) {
             "" => Some(None),
@@ -114,7 +114,7 @@ impl Search {
     }
 
     /// The ids of what is found, newest first or oldest first.
-    fn walk<'a>(&'a self, posts: &'a Posts, oldest_first: bool) -> Box<dyn Iterator<Item = u64> + 'a> {
+    pub fn walk<'a>(&'a self, posts: &'a Posts, oldest_first: bool) -> Box<dyn Iterator<Item = u64> + 'a> {
         let id = |figures: Figures<'_>| self.matches(&figures).then_some(figures.id);
         let start = |day: i64| clock::start(day, JAPAN_OFFSET);
         let window = Window {

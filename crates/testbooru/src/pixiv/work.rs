@@ -54,7 +54,7 @@ pub(super) fn title(post: &Post) -> String {
 }
 
 /// How strict a reader may be and still see it.
-fn sanity_level(rating: Rating) -> u8 {
+pub(super) fn sanity_level(rating: Rating) -> u8 {
     match rating {
         Rating::Safe => 2,
         Rating::Sensitive | Rating::Questionable => 4,
@@ -62,7 +62,7 @@ fn sanity_level(rating: Rating) -> u8 {
     }
 }
 
-fn ai_type(post: &Post) -> u8 {
+pub(super) fn ai_type(post: &Post) -> u8 {
     match post.by_ai {
         true => 2,
         false => u8::from(post.created_at >= AI_ASKED_SINCE),

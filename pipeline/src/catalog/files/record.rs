@@ -155,3 +155,19 @@ async fn settle(write: &mut Write, source: &str, pages: i64, posts: &[&str]) -> 
     query.execute(write.connection()).await?;
     Ok(())
 }
+
+/// Has those works of a source wait again that could give more files than were fetched while fewer were
+/// allowed: now each may give `most`. A work that refused a file is left as it is.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn want_pages(write: &mut Write, source: &str, most: i64) -> anyhow::Result<()> {
+    const SQL: &str = "UPDATE posts SET waiting = 1 WHERE source = $1 AND waiting + 0 = 0 AND post IN \
+        (SELECT f.post FROM files AS f JOIN posts AS p ON p.source = f.source AND p.post = f.post \
+        WHERE f.source = $1 AND p.pages > 1 GROUP BY f.post, p.pages HAVING MIN(f.outcome) = 'stored' \
+        AND MAX(f.outcome) = 'stored' AND COUNT(*) < CASE WHEN p.pages < $2 THEN p.pages ELSE $2 END)";
+    let query = sqlx::query(SQL).bind(source).bind(most);
+    let done = query.execute(write.connection()).await;
+    done.with_context(|| format!("cannot look for works of {source} with more pictures"))?;
+    Ok(())
+}

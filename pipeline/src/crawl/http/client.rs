@@ -18,6 +18,7 @@ use super::{Answer, Ask, HttpError, Kind, Known, header, told};
 use crate::catalog::Write;
 use crate::crawl::request::CrawlRequest;
 use crate::crawl::settings::duration;
+use crate::crawl::source::Dialect;
 
 /// Longer ways are loops.
 pub(super) const MOST_REDIRECTS: usize = 5;
@@ -36,6 +37,7 @@ pub struct Client {
     pub(super) hosts: Hosts,
     pub(super) robots_exception: String,
     login: Option<Login>,
+    login_in_address: bool,
     interval: Duration,
     image_interval: Duration,
     jitter: Duration,
@@ -76,6 +78,7 @@ impl Client {
             hosts: request.hosts.clone(),
             robots_exception: request.site.robots_exception.trim().to_string(),
             login,
+            login_in_address: request.site.dialect == Dialect::Gelbooru,
             interval: seconds(interval),
             image_interval: seconds(image_interval),
             jitter: seconds(jitter),
@@ -268,7 +271,13 @@ impl Client {
     }
 
     fn request(&self, url: &Url, ask: &Ask<'_>) -> RequestBuilder {
-        let mut request = self.client.get(url.clone());
+        let private = url.scheme() == "https" || hosts::is_loopback(url);
+        let login = self.login.as_ref();
+        let login = login.filter(|_| ask.kind == Kind::Api && private && self.hosts.is_root(url));
+        let mut request = match login.filter(|_| self.login_in_address) {
+            Some(login) => self.client.get(login.sign_address(url.clone())),
+            None => self.client.get(url.clone()),
+        };
         if let Some(referer) = ask.referer {
             request = request.header(REFERER, referer);
         }
@@ -281,10 +290,9 @@ impl Client {
                 request = request.header(name, value);
             }
         }
-        let private = url.scheme() == "https" || hosts::is_loopback(url);
-        match &self.login {
-            Some(login) if ask.kind == Kind::Api && private && self.hosts.is_root(url) => login.sign(request),
-            _ => request,
+        match login.filter(|_| !self.login_in_address) {
+            Some(login) => login.sign(request),
+            None => request,
         }
     }
 

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use dataset::failure::Usage;
 use reqwest::RequestBuilder;
-use reqwest::header::{COOKIE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, COOKIE, HeaderValue};
+use url::Url;
 
 /// What a site is logged in with.
 #[derive(Clone, Default)]
@@ -17,35 +18,28 @@ pub struct Login {
     basic: Option<(String, String)>,
     /// The whole `Cookie` header.
     cookie: Option<HeaderValue>,
+    /// The whole `Authorization` header of an API that wants a token.
+    token: Option<HeaderValue>,
 }
 
 impl fmt::Debug for Login {
     /// Says what there is, not what it is.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.describe())
+        formatter.write_str(&self.describe())
     }
 }
 
 impl Login {
-    /// The login of a site: `HEADS_LOGIN_<SITE>` (NAME:API_KEY) and `HEADS_SESSION_<SITE>` (the
-    /// PHPSESSID cookie's value) of the environment, else of the secrets file.
+    /// The login of a site: `HEADS_LOGIN_<SITE>` (NAME:API_KEY), `HEADS_SESSION_<SITE>` (the PHPSESSID
+    /// cookie's value) and `HEADS_TOKEN_<SITE>` (an access token) of the environment, else of the secrets
+    /// file.
     ///
     /// # Errors
     /// [`Usage`] where the file cannot be read or can be read by others, or a value will not do.
     pub fn of_site(site: &str, secrets: Option<&Path>) -> Result<Self, Usage> {
         let kept = secrets.map(read).transpose()?.unwrap_or_default();
-        let site: String = site
-            .chars()
-            .map(|character| {
-                if character.is_ascii_alphanumeric() {
-                    character
-                } else {
-                    '_'
-                }
-            })
-            .collect();
         let value = |kind: &str| {
-            let name = format!("HEADS_{kind}_{}", site.to_uppercase());
+            let name = variable(kind, site);
             let value = std::env::var(&name).ok().or_else(|| kept.get(&name).cloned());
             value.filter(|value| !value.is_empty()).map(|value| (name, value))
         };
@@ -65,20 +59,46 @@ impl Login {
             cookie.set_sensitive(true);
             Ok(cookie)
         });
+        let token = value("TOKEN").map(|(name, value)| {
+            let plain = !value.contains(char::is_whitespace);
+            let header = HeaderValue::from_str(&format!("Bearer {value}")).ok().filter(|_| plain);
+            let mut token = header.ok_or_else(|| Usage(format!("{name} is no token: one word is expected")))?;
+            token.set_sensitive(true);
+            Ok(token)
+        });
         Ok(Self {
             basic: basic.transpose()?,
             cookie: cookie.transpose()?,
+            token: token.transpose()?,
         })
     }
 
     /// What there is, in words.
-    pub fn describe(&self) -> &'static str {
-        match (&self.basic, &self.cookie) {
-            (None, None) => "none",
-            (Some(_), None) => "API key",
-            (None, Some(_)) => "session",
-            (Some(_), Some(_)) => "API key and session",
+    pub fn describe(&self) -> String {
+        let kinds = [
+            ("API key", self.basic.is_some()),
+            ("session", self.cookie.is_some()),
+            ("token", self.token.is_some()),
+        ];
+        let there: Vec<&str> = kinds
+            .into_iter()
+            .filter(|(_, there)| *there)
+            .map(|(kind, _)| kind)
+            .collect();
+        match there.is_empty() {
+            true => "none".into(),
+            false => there.join(" and "),
         }
+    }
+
+    /// The address with the login, for sites that take it there only. It is not to be shown.
+    pub fn sign_address(&self, mut url: Url) -> Url {
+        if let Some((user, key)) = &self.basic {
+            url.query_pairs_mut()
+                .append_pair("api_key", key)
+                .append_pair("user_id", user);
+        }
+        url
     }
 
     /// The request with the login.
@@ -89,8 +109,18 @@ impl Login {
         if let Some(cookie) = &self.cookie {
             request = request.header(COOKIE, cookie.clone());
         }
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token.clone());
+        }
         request
     }
+}
+
+/// The variable that holds a site's secret of a kind: `LOGIN`, `SESSION` or `TOKEN`.
+pub fn variable(kind: &str, site: &str) -> String {
+    let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
+    let site: String = site.chars().map(letter).collect();
+    format!("HEADS_{kind}_{}", site.to_uppercase())
 }
 
 /// Reads `NAME=VALUE` lines; empty ones and those that begin with # are left out.
@@ -154,6 +184,7 @@ mod tests {
             ("HEADS_LOGIN_MY_BOARD=ada:k3y", 0o640, "chmod 600"),
             ("HEADS_LOGIN_MY_BOARD=k3y", 0o600, "USER:API_KEY"),
             ("HEADS_SESSION_MY_BOARD=k3y; other=1", 0o600, "PHPSESSID"),
+            ("HEADS_TOKEN_MY_BOARD=k3y k3y", 0o600, "one word"),
             ("k3y", 0o600, "line 1"),
         ] {
             let error = login(text, mode).expect_err("is refused").to_string();

@@ -25,6 +25,7 @@ pub use client::Client;
 pub use contact::placeholder;
 pub use hosts::{Hosts, is_loopback};
 pub use judge::may_pass;
+pub use login::variable;
 pub use network::Network;
 pub use robots::NO_TRAINING;
 pub use told::TOO_SLOW;

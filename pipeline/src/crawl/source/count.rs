@@ -4,7 +4,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::fields::{count, under};
-use super::{Dialect, Search, Span, pixiv};
+use super::{Dialect, Search, Span, gelbooru, pixiv};
 use crate::period::DAY;
 
 impl Search<'_> {
@@ -20,6 +20,7 @@ impl Search<'_> {
         match self.site.dialect {
             Dialect::Moebooru => tags("post.xml", &[("limit", "1")]),
             Dialect::Danbooru => tags("counts/posts.json", &[]),
+            Dialect::Gelbooru => gelbooru::count_url(self),
             Dialect::Pixiv => self.page_url(Span::default()),
         }
     }
@@ -30,7 +31,7 @@ impl Search<'_> {
     /// What is wrong with the answer, for people.
     pub fn parse_count(&self, bytes: &[u8], now: i64) -> Result<Count, String> {
         let (posts, rankings) = match (self.site.dialect, self.ranking) {
-            (Dialect::Moebooru, _) => (count_of_xml(bytes), None),
+            (Dialect::Moebooru | Dialect::Gelbooru, _) => (count_of_xml(bytes), None),
             (Dialect::Danbooru, _) => (number_at(bytes, "/counts/posts"), None),
             (Dialect::Pixiv, None) => (number_at(bytes, "/body/illustManga/total"), None),
             (Dialect::Pixiv, Some(mode)) => (number_at(bytes, "/rank_total"), Some(self.rankings(mode, now))),

@@ -16,6 +16,17 @@ const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
 /// 9999-12-31T23:59:59Z: later moments have no date.
 const LAST_SECOND: i64 = 253_402_300_799;
 
+/// An answer's JSON, also behind a byte order mark, and where a text in it is no UTF-8: that is one
+/// post's, and a page that cannot be read would be the end of its listing.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn json(bytes: &[u8]) -> Result<Value, String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = String::from_utf8_lossy(bytes);
+    serde_json::from_str(&text).map_err(|error| format!("the answer is no JSON: {error}"))
+}
+
 /// A count. What fits no integer is none.
 pub fn count(value: &Value) -> Option<i64> {
     match value {
@@ -83,6 +94,10 @@ fn dated(text: &str) -> Option<i64> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Some(moment.as_second());
     }
+    // As Ruby and gelbooru write it: Thu Nov 24 08:30:35 -0600 2022.
+    if let Ok(written) = jiff::fmt::strtime::parse("%a %b %d %H:%M:%S %z %Y", text) {
+        return Some(written.to_timestamp().ok()?.as_second());
+    }
     let local: DateTime = text.parse().ok()?;
     Some(local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
 }
@@ -148,9 +163,12 @@ pub fn extension_of_url(url: &str) -> Option<String> {
 
 /// Of what a site of any dialect says when it refuses: its own words, else what was seen.
 pub fn refusal(answer: &Value) -> String {
-    let words = ["message", "reason", "error"]
+    // pixiv's app wraps them, and leaves those empty that it does not use.
+    let within = answer.get("error").filter(|error| error.is_object()).unwrap_or(answer);
+    let words = ["message", "user_message", "reason", "error"]
         .iter()
-        .find_map(|key| answer.get(key)?.as_str());
+        .filter_map(|key| within.get(key)?.as_str())
+        .find(|words| !words.is_empty());
     // A stranger's text goes to a terminal and a log: one short line of it.
     let words: String = words
         .unwrap_or_default()
@@ -170,6 +188,14 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn an_answer_is_read_behind_a_byte_order_mark_and_round_a_broken_letter() {
+        assert_eq!(super::json(b"\xef\xbb\xbf[1]"), Ok(json!([1])));
+        let broken = super::json(b"[{\"id\": 5, \"tags\": \"a\xffb\"}]").expect("is JSON");
+        assert_eq!(broken[0]["id"], 5);
+        assert!(super::json(b"<html>").is_err() && super::json(b"").is_err());
+    }
+
+    #[test]
     fn a_moment_is_the_same_second_in_whatever_zone_it_is_written() {
         // One work as two of pixiv's answers show it.
         let utc = moment(&json!("2019-05-12T14:46:00+00:00"));
@@ -181,6 +207,7 @@ mod tests {
             "already 2023 in UTC"
         );
         assert_eq!(moment(&json!("2019-05-12T14:46:00")), utc);
+        assert_eq!(moment(&json!("Sun May 12 08:46:00 -0600 2019")), utc);
         assert_eq!(moment(&json!(1_557_672_360)), utc);
         assert_eq!(moment(&json!("1557672360")), utc);
         assert_eq!(moment(&json!({"json_class": "Time", "s": 9, "n": 0})), Some(9));
@@ -193,6 +220,8 @@ mod tests {
             json!("9999-12-31T23:59:59-12:00"),
             json!("99999-01-01"),
             json!("yesterday"),
+            json!("Thu Nov 44 08:30:35 -0600 2022"),
+            json!("Thu Nov 24 08:30:35 -0600 99999"),
             json!(-1),
             json!(i64::MAX),
             json!(1e300),

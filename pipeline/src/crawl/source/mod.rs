@@ -4,6 +4,7 @@
 mod count;
 pub mod danbooru;
 pub mod fields;
+pub mod gelbooru;
 pub mod moebooru;
 pub mod pixiv;
 mod terms;
@@ -15,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use super::settings::{Likes, SiteSettings};
+use super::settings::{Likes, ListingForm, SiteSettings};
 use crate::catalog::posts::Post;
 use crate::selection::Selection;
 
@@ -28,7 +29,9 @@ pub enum Dialect {
     Moebooru,
     /// `/posts.json`, as on danbooru.donmai.us and safebooru.donmai.us.
     Danbooru,
-    /// The web API of pixiv.
+    /// `/index.php?page=dapi`, as on gelbooru.com and safebooru.org.
+    Gelbooru,
+    /// The web API of pixiv, or that of its app.
     Pixiv,
 }
 
@@ -109,6 +112,7 @@ impl Dialect {
         match self {
             Self::Moebooru => moebooru::LARGEST_PAGE,
             Self::Danbooru => danbooru::LARGEST_PAGE,
+            Self::Gelbooru => gelbooru::LARGEST_PAGE,
             Self::Pixiv => pixiv::SEARCH_PAGE,
         }
     }
@@ -116,7 +120,7 @@ impl Dialect {
     /// What can count as likes there; the first is taken where a site's table names none.
     pub fn likes(self) -> &'static [Likes] {
         match self {
-            Self::Moebooru => &[Likes::Score],
+            Self::Moebooru | Self::Gelbooru => &[Likes::Score],
             Self::Danbooru => &[Likes::UpScore, Likes::Score, Likes::FavCount],
             Self::Pixiv => &[Likes::Likes, Likes::Bookmarks],
         }
@@ -125,28 +129,8 @@ impl Dialect {
     /// The `Referer` that picture hosts of such a site want to see.
     pub fn referer(self, root: &Url) -> Option<String> {
         match self {
-            Self::Moebooru | Self::Danbooru => None,
+            Self::Moebooru | Self::Danbooru | Self::Gelbooru => None,
             Self::Pixiv => Some(fields::under(root, "").to_string()),
-        }
-    }
-
-    /// Where the files of a work are listed that its row does not name: works of several pages, and
-    /// those known from a ranking only.
-    pub fn files_url(self, root: &Url, post: &Post) -> Option<Url> {
-        match self {
-            Self::Moebooru | Self::Danbooru => None,
-            Self::Pixiv => pixiv::files_url(root, post),
-        }
-    }
-
-    /// Reads what [`Self::files_url`] answers, one entry a page of the work.
-    ///
-    /// # Errors
-    /// What is wrong with the answer, for people.
-    pub fn parse_files(self, bytes: &[u8]) -> Result<Vec<FileUrls>, String> {
-        match self {
-            Self::Moebooru | Self::Danbooru => Err("this dialect lists no files".into()),
-            Self::Pixiv => pixiv::parse_files(bytes),
         }
     }
 }
@@ -175,6 +159,7 @@ impl Search<'_> {
         match self.site.dialect {
             Dialect::Moebooru => moebooru::check(self),
             Dialect::Danbooru => danbooru::check(self),
+            Dialect::Gelbooru => gelbooru::check(self),
             Dialect::Pixiv => pixiv::check(self),
         }
     }
@@ -200,6 +185,7 @@ impl Search<'_> {
         match self.site.dialect {
             Dialect::Moebooru => moebooru::query(self),
             Dialect::Danbooru => danbooru::query(self),
+            Dialect::Gelbooru => gelbooru::query(self),
             Dialect::Pixiv => pixiv::query(self),
         }
     }
@@ -209,6 +195,7 @@ impl Search<'_> {
         match self.site.dialect {
             Dialect::Moebooru => moebooru::page_url(self, span),
             Dialect::Danbooru => danbooru::page_url(self, span),
+            Dialect::Gelbooru => gelbooru::page_url(self, span),
             Dialect::Pixiv => pixiv::page_url(self, span),
         }
     }
@@ -221,6 +208,7 @@ impl Search<'_> {
         match self.site.dialect {
             Dialect::Moebooru => moebooru::parse(self, bytes, fetched_at),
             Dialect::Danbooru => danbooru::parse(self, bytes, fetched_at),
+            Dialect::Gelbooru => gelbooru::parse(self, bytes, fetched_at),
             Dialect::Pixiv => pixiv::parse(self, bytes, span, fetched_at),
         }
     }
@@ -274,14 +262,15 @@ impl Search<'_> {
     /// Whether rows of the listing can lack what another request tells of the post, or be older than
     /// what is known. `html`: posts are read from pages for people.
     pub fn rows_are_partial(&self, html: bool) -> bool {
-        html || self.site.dialect == Dialect::Pixiv
+        html || (self.site.dialect == Dialect::Pixiv && self.site.listing != ListingForm::App)
     }
 
-    /// Where the rest of a listed post is: a work's counters, the kinds of a post's tags.
+    /// Where a listed post alone is, or the rest of it: a work's counters, the kinds of a post's tags.
     pub fn detail_url(&self, post: &Post, html: bool) -> Option<Url> {
         match self.site.dialect {
             Dialect::Moebooru => (html && !post.kinds_known).then(|| moebooru::post_url(self, post)),
             Dialect::Danbooru => None,
+            Dialect::Gelbooru => Some(gelbooru::post_url(self, post)),
             Dialect::Pixiv => pixiv::detail_url(self, post),
         }
     }
@@ -293,12 +282,37 @@ impl Search<'_> {
     pub fn parse_detail(&self, bytes: &[u8], listed: &Post, fetched_at: i64) -> Result<Post, String> {
         match self.site.dialect {
             Dialect::Moebooru | Dialect::Danbooru => moebooru::web::parse_post(bytes, listed),
+            Dialect::Gelbooru => gelbooru::parse_post(self, bytes, listed, fetched_at),
             Dialect::Pixiv => pixiv::parse_detail(self, bytes, listed, fetched_at),
         }
     }
 
-    /// Whether works that are gone are just no longer listed; boards list deleted posts as such.
+    /// Whether posts that are gone are just no longer listed; other boards list deleted posts as such.
     pub fn hides_deleted(&self) -> bool {
-        self.site.dialect == Dialect::Pixiv && self.ranking.is_none()
+        match self.site.dialect {
+            Dialect::Moebooru | Dialect::Danbooru => false,
+            Dialect::Gelbooru => true,
+            Dialect::Pixiv => self.ranking.is_none(),
+        }
+    }
+
+    /// Where the files of a work are listed that its row does not name: works of several pages, and
+    /// those known from a ranking only.
+    pub fn files_url(&self, post: &Post) -> Option<Url> {
+        match self.site.dialect {
+            Dialect::Moebooru | Dialect::Danbooru | Dialect::Gelbooru => None,
+            Dialect::Pixiv => pixiv::files_url(self, post),
+        }
+    }
+
+    /// Reads what [`Self::files_url`] answers, one entry a page of the work.
+    ///
+    /// # Errors
+    /// What is wrong with the answer, for people.
+    pub fn parse_files(&self, bytes: &[u8]) -> Result<Vec<FileUrls>, String> {
+        match self.site.dialect {
+            Dialect::Moebooru | Dialect::Danbooru | Dialect::Gelbooru => Err("this dialect lists no files".into()),
+            Dialect::Pixiv => pixiv::parse_files_of(self, bytes),
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! The client against a local board, and against servers that send what no board would.
 
+mod forbidden;
+mod limits;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
@@ -129,106 +132,6 @@ fn asked(server: &Server, path: &str) -> usize {
 }
 
 #[tokio::test]
-async fn robots_txt_is_asked_once_a_day_over_runs() {
-    let (server, file) = board(&picture(4));
-    let place = Place::at(&server.root_url()).await;
-    for _ in 0..2 {
-        let client = place.client().await;
-        place.api(&client, "/post.json").await.expect("answers");
-        place.file(&client, &file).await.expect("answers");
-    }
-    assert_eq!((asked(&server, "/robots.txt"), asked(&server, "/post.json")), (1, 2));
-    let key = hosts::key(&place.root);
-    let saved = saved_robots::load(&place.catalog, &key)
-        .await
-        .expect("reads")
-        .expect("is kept");
-    assert!(saved.status == 200 && saved.body.contains("Disallow"), "{saved:?}");
-    let day_old = Robots {
-        fetched_at: saved.fetched_at - robots::HOLDS,
-        ..saved
-    };
-    place.network().save_robots(&key, &day_old).await.expect("writes");
-    place.client().await;
-    assert_eq!(asked(&server, "/robots.txt"), 2);
-}
-
-#[tokio::test]
-async fn what_robots_txt_forbids_is_not_asked_and_a_reasoned_exception_opens_the_api_alone() {
-    let (server, file) = board(&picture(4));
-    server.set_robots("User-agent: *\nDisallow: /*.json\nDisallow: /image/\n");
-    let mut place = Place::at(&server.root_url()).await;
-    let client = place.client().await;
-    let error = place.api(&client, "/post.json").await.expect_err("is forbidden");
-    assert!(
-        matches!(&error, HttpError::Blocked(why) if why.contains("robots_exception")),
-        "{error}"
-    );
-    place.site.robots_exception = "their help page documents /post.json".into();
-    let client = place.client().await;
-    let verdict = client.verdict(&place.root).await.expect("is read");
-    assert!(verdict.contains("documents /post.json"), "{verdict}");
-    place.api(&client, "/post.json").await.expect("is excepted");
-    let error = place.file(&client, &file).await.expect_err("is not");
-    assert!(matches!(error, HttpError::Refused { reason: "robots", .. }), "{error}");
-    assert_eq!((asked(&server, "/post.json"), asked(&server, &file)), (1, 0));
-}
-
-#[tokio::test]
-async fn a_host_whose_rules_cannot_be_read_is_not_asked_unless_they_were_read_before() {
-    let (server, _) = board(&picture(4));
-    let robots_txt = || Target::Path("/robots.txt".into());
-    let place = Place::at(&server.root_url()).await;
-    server.fault(robots_txt(), Fault::Status(500), 1);
-    let error = place.client_of(&place.network()).await.err().expect("is not asked");
-    assert!(
-        format!("{error:#}").contains("cannot be read (server-error"),
-        "{error:#}"
-    );
-    for fault in [
-        Fault::Status(404),
-        Fault::Status(403),
-        Fault::Redirect("http://localhost:9/".into()),
-    ] {
-        server.fault(robots_txt(), fault, 1);
-        let place = Place::at(&server.root_url()).await;
-        let client = place.client().await;
-        place.api(&client, "/post.json").await.expect("there are no rules");
-    }
-    let before = Robots {
-        fetched_at: now() - 2 * robots::HOLDS,
-        status: 200,
-        body: "User-agent: *\nDisallow: /post.json\n".into(),
-    };
-    place
-        .network()
-        .save_robots(&hosts::key(&place.root), &before)
-        .await
-        .expect("writes");
-    server.fault(robots_txt(), Fault::Status(503), 1);
-    let client = place.client().await;
-    let error = place.api(&client, "/post.json").await.expect_err("the old rules hold");
-    assert!(matches!(error, HttpError::Blocked(_)), "{error}");
-}
-
-#[tokio::test]
-async fn a_crawl_delay_and_a_large_robots_txt_are_heard() {
-    let (server, _) = board(&picture(4));
-    let filler = "# a line of no consequence, as some sites have many\n".repeat(20_000);
-    server.set_robots(&format!(
-        "User-agent: anime-heads\nCrawl-delay: 7\nDisallow: /a\n{filler}Disallow: /b\n"
-    ));
-    let place = Place::at(&server.root_url()).await;
-    let client = place.client().await;
-    let delay = client
-        .permitted(&place.url("/b"), Kind::Api)
-        .await
-        .expect("is beyond what is read");
-    assert_eq!(delay, Duration::from_secs(7));
-    assert!(client.permitted(&place.url("/a"), Kind::Api).await.is_err());
-}
-
-#[tokio::test]
 async fn a_file_that_is_known_is_sent_again_only_where_it_changed() {
     let (server, file) = board(&picture(4));
     let place = Place::at(&server.root_url()).await;
@@ -248,24 +151,6 @@ async fn a_file_that_is_known_is_sent_again_only_where_it_changed() {
     };
     let changed = client.get(&ask(Some(&other))).await.expect("answers");
     assert!(!changed.is_unchanged() && changed.bytes == first.bytes);
-}
-
-#[tokio::test]
-async fn a_file_that_must_not_train_is_refused_unread_and_other_tags_are_told() {
-    let (server, file) = board(&picture(4));
-    let place = Place::at(&server.root_url()).await;
-    let client = place.client().await;
-    let tagged = |tags: &str| server.fault(Target::AnyFile, Fault::Header("x-robots-tag", tags.into()), 1);
-    tagged("noindex, noimageai");
-    let error = place.file(&client, &file).await.expect_err("is refused");
-    let expected = HttpError::Refused {
-        reason: "noai",
-        detail: "noindex, noimageai".into(),
-    };
-    assert_eq!(error, expected);
-    tagged("otherbot: noai");
-    let answer = place.file(&client, &file).await.expect("is for another");
-    assert_eq!(answer.robots.as_deref(), Some("otherbot: noai"));
 }
 
 #[tokio::test]
@@ -291,74 +176,6 @@ async fn a_redirect_is_followed_within_the_site_and_no_further() {
             "{error}"
         );
     }
-}
-
-#[tokio::test]
-async fn a_pause_that_the_api_asks_for_holds_for_pictures_too() {
-    let (server, file) = board(&picture(4));
-    let mut place = Place::at(&server.root_url()).await;
-    place.settings.loopback_backoff = 0.2;
-    let client = place.client().await;
-    server.fault(
-        Target::Path("/post.json".into()),
-        Fault::Busy(429, RetryAfter::Silent),
-        1,
-    );
-    place.api(&client, "/post.json").await.expect_err("is busy");
-    place.file(&client, &file).await.expect("answers");
-    let requests = server.requests();
-    let [.., busy, later] = &requests[..] else {
-        panic!("{requests:?}");
-    };
-    assert!(
-        later.at - busy.at >= Duration::from_millis(200),
-        "{:?}",
-        later.at - busy.at
-    );
-}
-
-#[tokio::test]
-async fn a_drip_is_given_up() {
-    let (server, file) = board(&picture(4));
-    let mut place = Place::at(&server.root_url()).await;
-    let pause = || Fault::Trickle(Duration::from_millis(60));
-    place.settings.read_timeout = 0.2;
-    place.settings.min_rate = 1e9;
-    server.fault(Target::AnyFile, pause(), 1);
-    let client = place.client().await;
-    let error = place.file(&client, &file).await.expect_err("is given up");
-    assert!(matches!(error, HttpError::Failed { reason: "too-slow", .. }), "{error}");
-    place.settings.read_timeout = 60.0;
-    place.settings.page_timeout = 0.2;
-    server.fault(Target::Path("/post.json".into()), pause(), 1);
-    let client = place.client().await;
-    let error = place.api(&client, "/post.json").await.expect_err("is given up");
-    assert!(matches!(error, HttpError::Failed { reason: "too-slow", .. }), "{error}");
-}
-
-#[tokio::test]
-async fn what_unpacks_beyond_the_cap_is_not_read() {
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    packed.write_all(&vec![0; 20_000_000]).expect("packs");
-    let packed = packed.finish().expect("packs");
-    assert!((packed.len() as u64) < CAP / 10);
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        packed.len()
-    );
-    let place = Place::at(&raw([head.as_bytes(), &packed].concat())).await;
-    let client = place.client().await;
-    let error = place.file(&client, "/bomb.png").await.expect_err("is refused");
-    assert!(
-        matches!(
-            error,
-            HttpError::Refused {
-                reason: "too-many-bytes",
-                ..
-            }
-        ),
-        "{error}"
-    );
 }
 
 #[tokio::test]
@@ -391,52 +208,6 @@ async fn a_challenge_is_known_by_its_page_under_any_status() {
         matches!(error, HttpError::Refused { reason: "http-403", .. }),
         "{error}"
     );
-}
-
-#[tokio::test]
-async fn a_host_is_left_once_it_sent_its_daily_share_in_later_runs_too() {
-    let (server, file) = board(&picture(600));
-    let mut place = Place::at(&server.root_url()).await;
-    place.settings.daily_megabytes = 1;
-    let network = place.network();
-    let client = place.client_of(&network).await.expect("may be asked");
-    let cap = 10 * CAP;
-    let url = place.url(&file);
-    client.get(&Ask::file(&url, cap)).await.expect("is the first megabyte");
-    let error = client.get(&Ask::file(&url, cap)).await.expect_err("is left");
-    assert!(
-        matches!(&error, HttpError::Later { why, .. } if why.contains("tomorrow")),
-        "{error}"
-    );
-    network.save().await.expect("writes");
-    let client = place.client().await;
-    assert!(matches!(
-        place.api(&client, "/post.json").await,
-        Err(HttpError::Later { .. })
-    ));
-    let row = sqlx::query("SELECT SUM(requests) AS requests FROM traffic")
-        .fetch_one(place.catalog.pool())
-        .await;
-    assert_eq!(
-        row.expect("reads").get::<i64, _>("requests"),
-        2,
-        "robots.txt and one picture"
-    );
-    assert_eq!(server.requests().len(), 2);
-}
-
-#[tokio::test]
-async fn pictures_wait_for_memory_and_give_it_back() {
-    let mut place = Place::at("http://127.0.0.1:9").await;
-    place.settings.memory_megabytes = 1;
-    let network = place.network();
-    let first = network.memory(Some(600_000), CAP).await.expect("is there");
-    assert!(network.memory(Some(600_000), CAP).now_or_never().is_none(), "must wait");
-    drop(network.memory(Some(300_000), CAP).await.expect("fits beside"));
-    drop(first);
-    let whole = network.memory(None, 100 * CAP).await.expect("takes all there is");
-    assert!(network.memory(Some(1), CAP).now_or_never().is_none(), "must wait");
-    drop(whole);
 }
 
 #[tokio::test]

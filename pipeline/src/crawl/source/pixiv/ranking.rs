@@ -4,8 +4,8 @@ use dataset::failure::Usage;
 use serde_json::Value;
 use url::Url;
 
+use super::days::{JAPAN, PAGES_OF_DAY, day_and_page, day_of, position};
 use super::rows::Ranked;
-use super::{JAPAN, PAGES_OF_DAY, day_and_page, day_of, position};
 use crate::catalog::posts::Rating;
 use crate::crawl::source::fields::{self, under};
 use crate::crawl::source::{Page, Search, Span};
@@ -98,7 +98,7 @@ pub fn days_covered(mode: &str) -> i64 {
 /// # Errors
 /// What is wrong with the answer.
 pub fn parse(search: &Search<'_>, mode: &str, bytes: &[u8], span: Span, fetched_at: i64) -> Result<Page, String> {
-    let mut answer: Value = serde_json::from_slice(bytes).map_err(|error| format!("the answer is no JSON: {error}"))?;
+    let mut answer: Value = fields::json(bytes)?;
     let Some(Value::Array(rows)) = answer.get_mut("contents").map(Value::take) else {
         return Err(fields::refusal(&answer));
     };

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::fields::{self, to_count, to_id, to_moment, to_text, under};
 use super::super::{FileUrls, Search};
-use super::JAPAN;
+use super::days::JAPAN;
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
 use crate::crawl::settings::Likes;
 
@@ -211,7 +211,8 @@ pub fn files(urls: &Value) -> FileUrls {
     }
 }
 
-fn is_stand_in(url: &str) -> bool {
+/// Whether an address is that of a picture shown in the place of a withheld one.
+pub fn is_stand_in(url: &str) -> bool {
     STAND_INS.iter().any(|name| url.contains(name))
 }
 
@@ -219,7 +220,8 @@ fn page_url(search: &Search<'_>, id: i64) -> String {
     under(search.root, &format!("artworks/{id}")).to_string()
 }
 
-fn rating(x_restrict: Option<i64>, sanity: Option<i64>) -> Rating {
+/// The rating of a work by its age limit and how strict a reader may be.
+pub fn rating(x_restrict: Option<i64>, sanity: Option<i64>) -> Rating {
     match (x_restrict, sanity) {
         (Some(0), Some(SUGGESTIVE..)) => Rating::Sensitive,
         (Some(0), _) => Rating::Safe,
@@ -236,7 +238,7 @@ fn extension(illust_type: Option<i64>, original: Option<&str>) -> Option<String>
 }
 
 /// 0 stands for works from before the question was asked.
-fn ai_made(ai_type: i64) -> Option<bool> {
+pub fn ai_made(ai_type: i64) -> Option<bool> {
     match ai_type {
         1 => Some(false),
         2 => Some(true),
@@ -244,13 +246,14 @@ fn ai_made(ai_type: i64) -> Option<bool> {
     }
 }
 
-/// `["a", …]` in searches and rankings, `{"tags": [{"tag": "a"}, …]}` in a work's own answer.
-fn tags(value: &Value) -> String {
+/// `["a", …]` in searches and rankings, `{"tags": [{"tag": "a"}, …]}` in a work's own answer,
+/// `[{"name": "a"}, …]` in the app's.
+pub fn tags(value: &Value) -> String {
     let list = value.as_array().or_else(|| value.get("tags")?.as_array());
     let names = list
         .into_iter()
         .flatten()
-        .filter_map(|tag| fields::text(tag.get("tag").unwrap_or(tag)));
+        .filter_map(|tag| fields::text(tag.get("tag").or_else(|| tag.get("name")).unwrap_or(tag)));
     let tags: Vec<String> = names
         .map(|name| one_word(&name))
         .filter(|tag| !tag.is_empty())
@@ -259,7 +262,7 @@ fn tags(value: &Value) -> String {
 }
 
 /// The artist by name, and by the number that stays when the name changes.
-fn artists(name: Option<&str>, id: Option<&str>) -> String {
+pub fn artists(name: Option<&str>, id: Option<&str>) -> String {
     let number = id.map(|id| one_word(&format!("pixiv:{id}")));
     let words: Vec<String> = name
         .map(one_word)

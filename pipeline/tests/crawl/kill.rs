@@ -14,7 +14,7 @@ use testbooru::{Board, Fault, NewPost, Server, Setup, TagType, Target};
 
 const POSTS: u32 = 60;
 /// Moments of each dialect's story.
-const KILLS: u64 = 10;
+const KILLS: u64 = 20;
 
 /// How a dialect's site is set up, and what is asked of it.
 struct Story {

@@ -1,13 +1,12 @@
 //! Crawling a board that speaks Danbooru.
 
-mod common;
-
-use common::site::{Site, png};
 use pipeline::catalog::posts::{Rating as Rated, Status as Stands};
 use pipeline::crawl::Args;
 use pipeline::crawl::source::Dialect;
 use pipeline::selection::SelectionArgs;
 use testbooru::{Access, Fault, NewPost, Rating, Server, Setup, Status, TagType, Target};
+
+use crate::common::site::{Site, png};
 
 /// 2022-12-31T23:30:00-03:00: already 2023 in UTC.
 const NEW_YEAR: i64 = 1_672_540_200;

@@ -1,12 +1,11 @@
 //! Crawling a Moebooru site whose API is refused, by its pages for people.
 
-mod common;
-
-use common::site::{Site, png};
 use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{Args, ListingForm};
 use pipeline::selection::SelectionArgs;
 use testbooru::{Fault, NewPost, Setup, TagType, Target};
+
+use crate::common::site::{Site, png};
 
 fn post(number: u32) -> NewPost {
     NewPost {

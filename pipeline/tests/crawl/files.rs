@@ -1,15 +1,14 @@
 //! Which files of a post are fetched, and when again.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::site::{Site, png, tagged};
 use pipeline::catalog::failures::{self, Wanted};
 use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{Args, Form};
 use sqlx::Row;
 use testbooru::{Fault, Kind, NewPost, Setup, TagType, Target};
+
+use crate::common::site::{Site, png, tagged};
 
 fn post(number: u32) -> NewPost {
     NewPost {
@@ -215,4 +214,23 @@ async fn what_failed_for_good_is_tried_again_on_request() {
         assert_eq!(site.asked_for("/image/").len(), 1);
     }
     assert_eq!(files(&site, "outcome").await, ["stored", "stored"]);
+}
+
+#[tokio::test]
+async fn more_pictures_of_a_work_come_once_more_are_allowed() {
+    let mut site = works([album(), post(2)]).await;
+    site.site.max_pages = 2;
+    site.done(search()).await;
+    assert_eq!(site.stored().await.len(), 3);
+    site.site.max_pages = 3;
+    site.asked();
+    site.done(search()).await;
+    assert_eq!(site.stored().await.len(), 4);
+    assert_eq!(
+        site.asked_for("/img-original/").len(),
+        1,
+        "what is stored is not asked for again"
+    );
+    site.done(search()).await;
+    assert!(site.asked_for("/img-original/").is_empty());
 }

@@ -1,0 +1,124 @@
+//! What is asked of boards of this kind, and how both generations answer.
+
+use super::*;
+use crate::crawl::settings::SiteSettings;
+use crate::crawl::source::Dialect;
+use crate::selection::Selection;
+
+fn with<T>(selection: &Selection, then: impl FnOnce(&Search<'_>) -> T) -> T {
+    let root = Url::parse("https://gelbooru.example").expect("a URL");
+    let site = SiteSettings {
+        dialect: Dialect::Gelbooru,
+        ..SiteSettings::default()
+    };
+    then(&Search {
+        name: "gelbooru",
+        site: &site,
+        root: &root,
+        selection,
+        ranking: None,
+    })
+}
+
+fn read(text: &str) -> Result<Page, String> {
+    with(&Selection::default(), |search| parse(search, text.as_bytes(), 7))
+}
+
+#[test]
+fn the_query_leaves_ratings_out_and_names_what_the_search_does_not_know() {
+    let selection = Selection {
+        ratings: vec![Rating::Safe, Rating::Sensitive],
+        tags: vec!["1girl".into()],
+        without_tags: vec!["comic".into()],
+        min_likes: Some(5),
+        min_score: Some(9),
+        types: vec!["png".into()],
+        since: Some(86_400),
+        ..Selection::default()
+    };
+    let query = with(&selection, query);
+    let words = "1girl -comic -rating:questionable -rating:explicit score:>=9 sort:id:desc";
+    assert_eq!(query.words, words);
+    assert_eq!(query.residue.len(), 2, "{:?}", query.residue);
+    let span = Span {
+        below: Some(90),
+        from: None,
+    };
+    let url = with(&selection, |search| page_url(search, span));
+    assert!(url.as_str().contains("sort%3Aid%3Adesc+id%3A%3C90"), "{url}");
+    assert!(!url.as_str().contains("pid="), "{url}");
+}
+
+#[test]
+fn one_post_is_an_object_and_none_is_no_field_or_no_text() {
+    let one =
+        read(r#"{"@attributes": {"count": 1}, "post": {"id": "5", "created_at": "Thu Nov 24 08:30:35 -0600 2022"}}"#);
+    let one = one.expect("is a page");
+    assert_eq!(one.posts[0].created_at, 1_669_300_235, "UTC");
+    assert_eq!(one.next, Some(5));
+    for none in [r#"{"@attributes": {"limit": 100, "count": 0}}"#, "", " \n", "[]"] {
+        assert_eq!(read(none).expect("is a page"), Page::default(), "{none}");
+    }
+    for (refused, expected) in [
+        (
+            r#"{"success": "false", "message": "Search error: API limited due to abuse."}"#,
+            "due to abuse",
+        ),
+        ("\"Missing authentication\"", "refused"),
+        ("<html>", "no JSON"),
+    ] {
+        let error = read(refused).expect_err("is no page");
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn an_empty_page_that_owes_posts_is_doubtful() {
+    let page = read(r#"{"@attributes": {"count": 12}}"#).expect("is a page");
+    assert!(page.doubtful);
+}
+
+#[test]
+fn without_upload_times_a_post_is_no_younger_than_those_above_it() {
+    let rows = r#"[{"id": 9, "change": 500, "hash": "D41D8CD98F00B204E9800998ECF8427E", "directory": "3",
+        "image": "a.jpeg", "rating": "safe"}, {"id": 8, "change": 900}, {"id": 7, "change": 400}]"#;
+    let page = read(rows).expect("is a page");
+    let times: Vec<i64> = page.posts.iter().map(|post| post.created_at).collect();
+    assert_eq!(times, [500, 500, 400]);
+    let first = &page.posts[0];
+    assert_eq!(
+        first.file_url.as_deref(),
+        Some("https://gelbooru.example/images/3/a.jpeg")
+    );
+    assert_eq!(first.md5.as_deref(), Some("d41d8cd98f00b204e9800998ecf8427e"));
+    assert_eq!((first.rating, first.extension.as_deref()), (Rating::Safe, Some("jpg")));
+    let since = Selection {
+        since: Some(501),
+        ..Selection::default()
+    };
+    let page = with(&since, |search| parse(search, rows.as_bytes(), 7)).expect("is a page");
+    assert_eq!(page.next, None, "all below is older");
+}
+
+#[test]
+fn every_recorded_answer_parses() {
+    let path =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/api/gelbooru/dapi_post_index.json");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        println!("skipped: {} is not there", path.display());
+        return;
+    };
+    let page = read(&text).expect("parses");
+    let rows = serde_json::from_str::<Value>(&text).expect("is JSON")["post"]
+        .as_array()
+        .map_or(0, Vec::len);
+    assert_eq!((page.posts.len(), page.unreadable), (rows, 0));
+    assert_eq!(page.posts[0].created_at, 1_663_792_008);
+    for post in &page.posts {
+        assert_eq!(post.rating, Rating::Safe, "{post:?}");
+        assert!(
+            post.md5.is_some() && post.file_url.is_some() && post.width.is_some(),
+            "{post:?}"
+        );
+    }
+}

@@ -1,0 +1,250 @@
+//! The API of pixiv's app: `/v1/search/illust` lists works with their counters and files, thirty a page,
+//! and `/v1/illust/detail` has one. It wants a token, shows views and bookmarks but no likes, and each
+//! page names the next one (`next_url`); that only says whether there is one: the address is made here, so
+//! that the token never follows an answer to another host.
+
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use super::days::{after, day_and_page, day_of, go_on};
+use super::rows::{artists, is_stand_in, rating, tags};
+use super::without_artists;
+use crate::catalog::posts::{Post, Status};
+use crate::crawl::source::fields::{self, extension_of_url, to_count, to_id, to_moment, to_text, under};
+use crate::crawl::source::terms::words_of;
+use crate::crawl::source::{FileUrls, Page, Query, Search, Span};
+use crate::period::{self, DAY};
+
+/// Works a page, whatever is asked for.
+pub const PAGE: u32 = 30;
+
+/// Pages of a day that can be asked for: offsets end at 5000.
+const LAST_PAGE: i64 = 5000 / PAGE as i64;
+
+/// Where people look at a work.
+const WORKS: &str = "https://www.pixiv.net/artworks";
+
+/// See [`Search::query`].
+pub fn query(search: &Search<'_>) -> Query {
+    let selection = search.selection;
+    let mut residue: Vec<String> = Vec::new();
+    let least = [
+        ("likes", selection.min_likes),
+        ("views", selection.min_views),
+        ("favourites", selection.min_favourites),
+        ("width", selection.min_width),
+        ("height", selection.min_height),
+    ];
+    residue.extend(
+        least
+            .iter()
+            .filter_map(|(name, least)| Some(format!("{name} of {} or more", (*least)?))),
+    );
+    if !selection.ratings.is_empty() {
+        residue.push(format!("ratings {}", words_of(&selection.ratings)));
+    }
+    residue.extend(selection.artists.iter().map(|artist| format!("artist {artist}")));
+    if !selection.types.is_empty() {
+        residue.push(format!("types {}", selection.types.join(", ")));
+    }
+    if selection.since.is_some() || selection.before.is_some() {
+        residue.push("dates to the second (the site counts days of Japan)".into());
+    }
+    let words: Vec<String> = parameters(search, selection.before.map(|before| day_of(before - 1)))
+        .into_iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    Query {
+        words: words.join(" "),
+        residue,
+    }
+}
+
+/// What a search is made of, up to a day in Japan.
+fn parameters(search: &Search<'_>, day: Option<i64>) -> Vec<(&'static str, String)> {
+    let shown = |day: i64| period::show(day * DAY);
+    let mut parameters = vec![
+        ("word", without_artists(search).join(" ")),
+        ("search_target", "exact_match_for_tags".into()),
+        ("sort", "date_desc".into()),
+    ];
+    let since = search.selection.since.map(day_of);
+    parameters.extend(since.map(|day| ("start_date", shown(day))));
+    parameters.extend(day.map(|day| ("end_date", shown(day))));
+    parameters
+}
+
+/// See [`Search::page_url`].
+pub fn page_url(search: &Search<'_>, span: Span) -> Url {
+    let (day, page) = match span.below.map(day_and_page) {
+        Some((day, page)) => (Some(day), page),
+        None => (search.selection.before.map(|before| day_of(before - 1)), 1),
+    };
+    let mut url = under(search.root, "v1/search/illust");
+    let offset = (page - 1) * i64::from(PAGE);
+    url.query_pairs_mut()
+        .extend_pairs(parameters(search, day))
+        .append_pair("offset", &offset.to_string());
+    url
+}
+
+/// Where a work alone is.
+pub fn detail_url(root: &Url, post: &Post) -> Url {
+    let mut url = under(root, "v1/illust/detail");
+    url.query_pairs_mut().append_pair("illust_id", &post.post);
+    url
+}
+
+/// A work, in a list and alone.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Work {
+    #[serde(deserialize_with = "to_id")]
+    id: Option<i64>,
+    #[serde(rename = "type", deserialize_with = "to_text")]
+    kind: Option<String>,
+    #[serde(deserialize_with = "to_moment")]
+    create_date: Option<i64>,
+    #[serde(deserialize_with = "to_count")]
+    x_restrict: Option<i64>,
+    #[serde(deserialize_with = "to_count")]
+    sanity_level: Option<i64>,
+    #[serde(deserialize_with = "to_count")]
+    illust_ai_type: Option<i64>,
+    #[serde(deserialize_with = "to_count")]
+    page_count: Option<i64>,
+    #[serde(deserialize_with = "to_count")]
+    width: Option<i64>,
+    #[serde(deserialize_with = "to_count")]
+    height: Option<i64>,
+    #[serde(deserialize_with = "to_count")]
+    total_view: Option<i64>,
+    #[serde(deserialize_with = "to_count")]
+    total_bookmarks: Option<i64>,
+    visible: Value,
+    user: Value,
+    tags: Value,
+    image_urls: Value,
+    meta_single_page: Value,
+    meta_pages: Value,
+}
+
+impl Work {
+    fn post(self, search: &Search<'_>, fetched_at: i64) -> Option<Post> {
+        let id = self.id?;
+        let first = self.files().into_iter().next().unwrap_or_default();
+        let withheld = first.original.is_none() || fields::flag(&self.visible) == Some(false);
+        let user = |key: &str| self.user.get(key).and_then(fields::text);
+        let page_url = format!("{WORKS}/{id}");
+        Some(Post {
+            source: search.name.into(),
+            post: id.to_string(),
+            number: id,
+            status: if withheld { Status::Held } else { Status::Active },
+            created_at: self.create_date?,
+            fetched_at,
+            likes: self.total_bookmarks,
+            views: self.total_view,
+            favourites: self.total_bookmarks,
+            rating: rating(self.x_restrict, self.sanity_level),
+            tags: tags(&self.tags),
+            artists: artists(user("name").as_deref(), user("id").as_deref()),
+            artist: user("name"),
+            source_url: Some(page_url.clone()),
+            page_url: Some(page_url),
+            extension: match self.kind.as_deref() {
+                Some("ugoira") => Some("zip".into()),
+                _ => first.original.as_deref().and_then(extension_of_url),
+            },
+            file_url: first.original,
+            sample_url: first.sample,
+            width: self.width,
+            height: self.height,
+            pages: self.page_count.unwrap_or(1).max(1),
+            ai_made: self.illust_ai_type.and_then(super::rows::ai_made),
+            ..Post::default()
+        })
+    }
+
+    /// Its files, one a page.
+    fn files(&self) -> Vec<FileUrls> {
+        let named = |value: Option<&Value>| value.and_then(fields::text).filter(|url| !is_stand_in(url));
+        match self.meta_pages.as_array().filter(|pages| !pages.is_empty()) {
+            None => vec![FileUrls {
+                original: named(self.meta_single_page.get("original_image_url")),
+                sample: named(self.image_urls.get("large")),
+            }],
+            Some(pages) => {
+                let urls = pages.iter().map(|page| page.get("image_urls").unwrap_or(&Value::Null));
+                let files = urls.map(|urls| FileUrls {
+                    original: named(urls.get("original")),
+                    sample: named(urls.get("large")),
+                });
+                files.collect()
+            }
+        }
+    }
+}
+
+/// See [`Search::parse`].
+///
+/// # Errors
+/// What is wrong with the answer.
+pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> Result<Page, String> {
+    let mut answer: Value = fields::json(bytes)?;
+    let Some(Value::Array(rows)) = answer.get_mut("illusts").map(Value::take) else {
+        return Err(fields::refusal(&answer));
+    };
+    let mut page = Page::default();
+    for row in rows {
+        match serde_json::from_value::<Work>(row)
+            .ok()
+            .and_then(|work| work.post(search, fetched_at))
+        {
+            Some(post) => page.posts.push(post),
+            None => page.unreadable += 1,
+        }
+    }
+    page.reached = page.posts.iter().map(|post| post.created_at).max();
+    go_on(&mut page, span, None);
+    let ends = answer.get("next_url").is_none_or(Value::is_null);
+    page.next = page.next.filter(|_| !ends).map(|next| match day_and_page(next) {
+        // A tag of so many works a day is beyond the API: on with the day before.
+        (day, number) if number > LAST_PAGE => after(day, i64::MAX - 1),
+        _ => next,
+    });
+    Ok(page)
+}
+
+fn work(bytes: &[u8]) -> Result<Work, String> {
+    let mut answer: Value = fields::json(bytes)?;
+    match answer.get_mut("illust").map(Value::take) {
+        Some(work) if work.is_object() => {
+            serde_json::from_value(work).map_err(|error| format!("the work cannot be read: {error}"))
+        }
+        _ => Err(fields::refusal(&answer)),
+    }
+}
+
+/// Reads what [`detail_url`] answers.
+///
+/// # Errors
+/// What is wrong with the answer.
+pub fn parse_detail(search: &Search<'_>, bytes: &[u8], listed: &Post, fetched_at: i64) -> Result<Post, String> {
+    match work(bytes)?.post(search, fetched_at) {
+        Some(post) if post.number == listed.number => Ok(post),
+        _ => Err(format!("the answer is not about work {}", listed.number)),
+    }
+}
+
+/// The files of a work, from what [`detail_url`] answers.
+///
+/// # Errors
+/// What is wrong with the answer.
+pub fn parse_files(bytes: &[u8]) -> Result<Vec<FileUrls>, String> {
+    Ok(work(bytes)?.files())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! Positions in pixiv's listings: a day of the site's clock, which is Japan's, and a page within it.
+
+use super::SEARCH_PAGE;
+use crate::crawl::source::{Page, Span};
+use crate::period::DAY;
+
+/// Seconds by which the site's clock is ahead of UTC.
+pub const JAPAN: i64 = 9 * 3600;
+
+/// Pages within one day that a position can name.
+pub const PAGES_OF_DAY: i64 = 1000;
+
+/// The day in Japan, in days since 1970.
+pub fn day_of(second: i64) -> i64 {
+    second.saturating_add(JAPAN).div_euclid(DAY)
+}
+
+/// Falls from page to page of a day, and from day to day.
+pub fn position(day: i64, page: i64) -> i64 {
+    day * PAGES_OF_DAY + (PAGES_OF_DAY - 1 - page)
+}
+
+/// The day and the page of a position.
+pub fn day_and_page(position: i64) -> (i64, i64) {
+    let page = PAGES_OF_DAY - 1 - position.rem_euclid(PAGES_OF_DAY);
+    (position.div_euclid(PAGES_OF_DAY), page)
+}
+
+/// The position after a page; a day that has more pages than a position can name is left.
+pub fn after(day: i64, page: i64) -> i64 {
+    match page + 1 < PAGES_OF_DAY {
+        true => position(day, page + 1),
+        false => position(day - 1, 1),
+    }
+}
+
+/// Says where a search goes on after a page; `total` works are found up to the bounding day.
+pub fn go_on(page: &mut Page, span: Span, total: Option<i64>) {
+    let days = || page.posts.iter().map(|post| day_of(post.created_at));
+    let (Some(oldest), Some(newest)) = (days().min(), days().max()) else {
+        return;
+    };
+    let (day, number) = span.below.map_or((newest, 1), day_and_page);
+    let before = (number - 1) * i64::from(SEARCH_PAGE);
+    let given = page.posts.len() as i64 + page.unreadable as i64;
+    if total.is_some_and(|total| before + given >= total) {
+        return;
+    }
+    // A first page without works of the bounding day is the first page of a later one, too.
+    let day = if number == 1 { day.min(newest) } else { day };
+    if oldest < day {
+        page.next = Some(position(oldest, 1));
+    } else {
+        // The whole page is of the bounding day.
+        page.next = Some(after(day, number));
+        page.doubtful = total.is_some_and(|total| given < i64::from(SEARCH_PAGE).min(total - before));
+    }
+}

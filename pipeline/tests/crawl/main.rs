@@ -1,0 +1,24 @@
+//! The crawl over real HTTP against local boards, into a real database and a real store; and the
+//! program itself, as its users, cron and the sites see it.
+
+mod app;
+mod board;
+#[path = "../common/mod.rs"]
+mod common;
+mod danbooru;
+mod faults;
+mod files;
+mod filters;
+mod gelbooru;
+mod html;
+mod kill;
+mod listing;
+mod manners;
+mod pixiv;
+mod place;
+mod program;
+mod rankings;
+mod recordings;
+mod refused;
+mod sessions;
+mod shares;
