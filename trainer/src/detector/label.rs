@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use rayon::prelude::*;
 use vision::{Detection, Detector, DetectorSettings};
 
-use super::data::{decoded, files};
+use super::annotated::files;
+use super::data::decoded;
 
 /// Pictures detected at a time.
 const BATCH: usize = 16;

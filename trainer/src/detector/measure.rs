@@ -8,8 +8,9 @@ use dataset::failure::Usage;
 use image::RgbImage;
 use vision::{BBox, Detection, Detector, DetectorSettings};
 
+use super::annotated::{Annotated, Part, split};
 use super::curve;
-use super::data::{Annotated, Part, Sources, decoded, heads, split};
+use super::data::{Sources, decoded, heads};
 use super::errors;
 use super::judge::{self, Judged};
 use super::report::{self, Report};

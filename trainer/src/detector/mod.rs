@@ -1,12 +1,14 @@
 //! `trainer detector`: trains, measures and exports the YOLOv3 that finds faces.
 
 pub mod anchors;
+pub mod annotated;
 pub mod assign;
 pub mod augment;
 pub mod checkpoint;
 pub mod curve;
 pub mod data;
 pub mod dice;
+mod draws;
 pub mod errors;
 pub mod evaluate;
 pub mod export;

@@ -1,0 +1,60 @@
+//! How a picture is placed and coloured in a training picture, drawn.
+
+use vision::BBox;
+
+use super::dice::Dice;
+use super::raster::{Look, Placement, Pyramid};
+
+/// A placement that is mirrored half the time, and turned half the time: mostly by up to 20 degrees,
+/// now and then by up to 50, as of those who lie or lean.
+pub(super) fn turned(dice: &mut Dice) -> Placement {
+    let mirrored = dice.chance(0.5);
+    let angle = match dice.weighted(&[0.5, 0.36, 0.14]) {
+        0 => 0.0,
+        1 => dice.between(-0.35, 0.35),
+        _ => dice.between(-0.9, 0.9),
+    };
+    Placement {
+        source: (0.0, 0.0),
+        target: (0.0, 0.0),
+        scale: (1.0, 1.0),
+        mirrored,
+        angle,
+    }
+}
+
+/// A square picture in the middle of a region, `side` pixels wide, turned very little.
+pub(super) fn centred(picture: &Pyramid, clip: &BBox, side: f32, dice: &mut Dice) -> Placement {
+    let (width, height) = picture.size();
+    let placement = turned(dice);
+    Placement {
+        source: (width / 2.0, height / 2.0),
+        target: clip.centre(),
+        scale: (side / width, side / width),
+        angle: placement.angle * 0.4,
+        ..placement
+    }
+}
+
+/// The scale, with an aspect that varies by up to a tenth.
+pub(super) fn stretched(scale: f32, dice: &mut Dice) -> (f32, f32) {
+    (scale * dice.scale(0.93, 1.075), scale * dice.scale(0.93, 1.075))
+}
+
+/// Random colours: light, contrast, tint, greyness, blur; now and then night or fog.
+pub(super) fn look(dice: &mut Dice) -> Look {
+    let tint = if dice.chance(0.5) { 0.12 } else { 0.0 };
+    let (light, contrast, brightness) = match dice.weighted(&[0.8, 0.12, 0.08]) {
+        0 => (1.0, dice.between(0.7, 1.3), dice.between(-30.0, 30.0)),
+        1 => (dice.between(0.2, 0.65), dice.between(0.9, 1.2), 0.0),
+        _ => (1.0, dice.between(0.3, 0.6), dice.between(30.0, 75.0)),
+    };
+    let gain = std::array::from_fn(|_| light * dice.between(1.0 - tint, 1.0 + tint));
+    let saturation = if dice.chance(0.12) { 0.0 } else { dice.between(0.6, 1.4) };
+    let mut look = Look::new(gain, contrast, brightness, saturation);
+    // A stronger blur leaves a skin-coloured blob, which is to be no face.
+    if dice.chance(0.12) {
+        look.blur = dice.between(0.5, 1.5);
+    }
+    look
+}
