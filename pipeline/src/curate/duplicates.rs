@@ -15,13 +15,13 @@ use vision::perceptual::{from_text, mirrored};
 
 /// New heads of one search: it holds them in memory, some 250 bytes each, while those that are known
 /// pass by.
-const AT_ONCE: i64 = 250_000;
+const AT_ONCE: i64 = 500_000;
 
 /// Known heads read at once.
 const PAGE: i64 = 20_000;
 
 /// New heads of one transaction, a group's never apart.
-const COMMIT: usize = 2_000;
+const COMMIT: usize = 10_000;
 
 /// Finds the group of every head that has none, and chooses anew the best of each group that changed.
 /// Says how many.
@@ -33,11 +33,12 @@ pub async fn group(catalog: &Catalog, reach: u32, stop: &Stop) -> anyhow::Result
     prints::forget_others(&mut write, reach).await?;
     write.commit().await?;
     let bar = progress::bar(prints::count_pending(catalog).await?, "duplicates");
-    let mut done = 0;
-    loop {
-        let new = prints::pending(catalog, AT_ONCE).await?;
+    let (mut done, mut more) = (0, Some(String::new()));
+    while let Some(looked_at) = more {
+        let new;
+        (new, more) = prints::pending(catalog, &looked_at, AT_ONCE).await?;
         if new.is_empty() {
-            break;
+            continue;
         }
         let mut search = Search::new(new, reach)?;
         search = blocking(search, |search| search.among_themselves()).await?;
