@@ -4,6 +4,10 @@
 //! its values. Hashes that differ in `reach` bits cannot differ in more than its share of them in every
 //! part, so only hashes that share a part, or nearly, are compared.
 
+use std::ops::Range;
+
+use rayon::prelude::*;
+
 /// Bits of a part, for few hashes and for many. Long parts leave fewer hashes to compare and ask for more
 /// values: of 100,000 heads, eight parts of 15 bits leave 996 for each and ask for 128 values, six of 20
 /// leave 199 and ask for 696.
@@ -70,6 +74,43 @@ impl Index {
         }
     }
 
+    /// Sets of the hashes that are joined by steps of at most `reach` bits, each taken as it is or as
+    /// `turned` has it (which turned twice is the same again).
+    ///
+    /// All pairs at once are found in the order in which the tables lie in memory: searching for one hash
+    /// after the other would wait for the memory a thousand times each.
+    pub fn sets(&self, turned: impl Fn(u128) -> u128) -> Sets {
+        let other = self.hashes.iter().map(|hash| turned(*hash)).collect();
+        let other = Self::with_parts(
+            other,
+            self.reach,
+            self.parts.first().map_or(FEW, |part| part.mask.count_ones()),
+        );
+        let mut steps = Vec::new();
+        for (part, twin) in self.parts.iter().zip(&other.parts) {
+            steps.extend(part.differences.iter().map(|difference| (part, part, *difference)));
+            steps.extend(part.differences.iter().map(|difference| (part, twin, *difference)));
+        }
+        // A table of sets for each of a few rows of steps: that is all the memory it takes, whatever is found.
+        let row = steps.len().div_ceil(rayon::current_num_threads() * 4).max(1);
+        let joined = steps.par_chunks(row).map(|steps| {
+            let mut sets = Sets::new(self.hashes.len());
+            for (part, twin, difference) in steps {
+                part.each_pair(twin, *difference, self.reach, |own, its| {
+                    let hash = match std::ptr::eq(*part, *twin) {
+                        true => self.hashes[its],
+                        false => other.hashes[its],
+                    };
+                    if (self.hashes[own] ^ hash).count_ones() <= self.reach {
+                        sets.join(own, its);
+                    }
+                });
+            }
+            sets
+        });
+        joined.reduce(|| Sets::new(self.hashes.len()), Sets::with)
+    }
+
     /// The hashes, in the order given.
     pub fn hashes(&self) -> &[u128] {
         &self.hashes
@@ -104,9 +145,53 @@ impl Part {
         part
     }
 
+    /// Tells the places of hashes whose values differ by `difference` and whose lower halves are within
+    /// reach; of a part and itself each pair once.
+    fn each_pair(&self, twin: &Self, difference: u32, reach: u32, found: impl FnMut(usize, usize)) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            /// As [`each_near`] has it.
+            #[target_feature(enable = "popcnt")]
+            fn counted(own: &Part, twin: &Part, difference: u32, reach: u32, found: impl FnMut(usize, usize)) {
+                pairs(own, twin, difference, reach, found);
+            }
+            if std::arch::is_x86_feature_detected!("popcnt") {
+                // SAFETY: the processor has the instruction.
+                unsafe { counted(self, twin, difference, reach, found) };
+                return;
+            }
+        }
+        pairs(self, twin, difference, reach, found);
+    }
+
+    /// Where the hashes of a value lie.
+    fn range(&self, value: u32) -> Range<usize> {
+        self.starts[value as usize] as usize..self.starts[value as usize + 1] as usize
+    }
+
     /// The part's value in a hash.
     fn of(&self, hash: u128) -> u32 {
         (hash >> self.shift) as u32 & self.mask
+    }
+}
+
+#[inline(always)]
+fn pairs(own: &Part, twin: &Part, difference: u32, reach: u32, mut found: impl FnMut(usize, usize)) {
+    let itself = std::ptr::eq(own, twin);
+    for value in 0..=own.mask {
+        let mut its = twin.range(value ^ difference);
+        if its.is_empty() || itself && value ^ difference < value {
+            continue;
+        }
+        for at in own.range(value) {
+            if itself && difference == 0 {
+                its.start = at + 1;
+            }
+            let half = own.halves[at];
+            scan(&twin.halves[its.clone()], half, reach, |other| {
+                found(own.places[at] as usize, twin.places[its.start + other] as usize);
+            });
+        }
     }
 }
 
@@ -167,6 +252,15 @@ impl Sets {
         member
     }
 
+    /// Joins what either has joined.
+    fn with(mut self, mut other: Self) -> Self {
+        for member in 0..self.0.len() {
+            let first = other.first(member);
+            self.join(member, first);
+        }
+        self
+    }
+
     /// Joins two sets.
     pub fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.first(a), self.first(b));
@@ -210,6 +304,31 @@ mod tests {
                 pairs += expected.len();
             }
             assert!(reach < 6 || pairs > 200, "reach {reach} has {pairs} pairs to find");
+        }
+    }
+
+    #[test]
+    fn the_sets_are_those_of_comparing_all_with_all() {
+        // Turned by every second bit, as a mirror turns a head.
+        let turned = |hash: u128| hash ^ (u128::MAX / 3 & ((1 << 119) - 1));
+        let mut hashes = clustered(600);
+        let mirrored: Vec<u128> = clustered(900).into_iter().skip(600).map(turned).collect();
+        hashes.extend(mirrored);
+        for (reach, length) in [0, 6, 14].into_iter().flat_map(|reach| [(reach, FEW), (reach, MANY)]) {
+            let mut expected = Sets::new(hashes.len());
+            for a in 0..hashes.len() {
+                for b in 0..a {
+                    let far = (hashes[a] ^ hashes[b])
+                        .count_ones()
+                        .min((hashes[a] ^ turned(hashes[b])).count_ones());
+                    if far <= reach {
+                        expected.join(a, b);
+                    }
+                }
+            }
+            let mut found = Index::with_parts(hashes.clone(), reach, length).sets(turned);
+            let firsts = |sets: &mut Sets| (0..hashes.len()).map(|at| sets.first(at)).collect::<Vec<_>>();
+            assert_eq!(firsts(&mut found), firsts(&mut expected), "reach {reach}");
         }
     }
 

@@ -41,7 +41,7 @@ const JOIN_VERDICTS: &str = "JOIN verdicts AS v ON v.image = h.image AND v.detec
 
 /// That verdict is of a policy. Without statistics SQLite would begin with all verdicts of the policy,
 /// for each question about a few heads; joined to an empty text, the column has no index to begin with.
-fn of_policy(placeholder: &str) -> String {
+pub(super) fn of_policy(placeholder: &str) -> String {
     format!("v.policy || '' = {placeholder}")
 }
 
