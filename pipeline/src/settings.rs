@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use dataset::eval_settings::EvalSettings;
 use dataset::settings::{SettingsFile, read};
 use dataset::train_settings::{SampleSettings, TrainSettings};
 use serde::Deserialize;
@@ -114,6 +115,8 @@ impl Settings {
         train.check(&mut file);
         let sample: SampleSettings = file.table("sample");
         sample.check(&mut file);
+        let eval: EvalSettings = file.table("eval");
+        eval.check(&mut file);
         settings.crop.resolve(&file);
         file.finish()?;
         Ok(settings)
@@ -172,6 +175,7 @@ mod tests {
         let mut file = SettingsFile::parse(&path, &text);
         assert_eq!(file.table::<TrainSettings>("train"), TrainSettings::default());
         assert_eq!(file.table::<SampleSettings>("sample"), SampleSettings::default());
+        assert_eq!(file.table::<EvalSettings>("eval"), EvalSettings::default());
     }
 
     /// The shipped file with its `[[run.crawl]]` examples made real.
@@ -197,7 +201,7 @@ mod tests {
         };
         let sites = file.tables("sites");
         let run: RunSettings = file.table("run");
-        for table in ["store", "crop", "curate", "manifest", "train", "sample"] {
+        for table in ["store", "crop", "curate", "manifest", "train", "sample", "eval"] {
             let _: toml::Table = file.table(table);
         }
         file.finish().expect("has no problem");

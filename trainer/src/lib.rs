@@ -1,7 +1,13 @@
 //! Trains the DCGAN on a frozen manifest, and the YOLOv3 that finds the faces it is made of.
 
+pub mod bar;
+pub mod compare;
 pub mod detector;
+pub mod eval;
+pub mod export;
 pub mod gan;
+pub mod named;
 pub mod onnx;
 pub mod settings;
 pub mod shim;
+pub mod show;

@@ -8,10 +8,7 @@ use trainer::settings::Settings;
 
 /// Trains the GAN and the face detector.
 #[derive(Parser)]
-#[command(
-    version,
-    after_help = "Example:\n  trainer run --manifest v3 --preset quick --side 64 --minutes 30"
-)]
+#[command(version, after_help = "Example:\n  trainer run --manifest v3 --side 64 --minutes 30")]
 struct Cli {
     /// Settings file
     #[arg(long, global = true, value_name = "FILE", default_value = "stages.toml")]
@@ -29,8 +26,29 @@ enum Command {
     #[command(after_help = "Example:\n  trainer run --manifest v3 --minutes 30")]
     Run(trainer::gan::run::Args),
     /// Draws heads with a trained generator and keeps the best
-    #[command(after_help = "Example:\n  trainer sample --run v3-report --count 512 --keep 64 --out best")]
-    Sample(trainer::gan::sample::Args),
+    #[command(after_help = "Example:\n  trainer sample v3-default --count 512 --keep 64 --out best")]
+    Sample(trainer::show::sample::Args),
+    /// Measures a trained generator against heads it never saw
+    #[command(after_help = "Example:\n  trainer eval v3-default --features features.onnx")]
+    Eval(trainer::eval::Args),
+    /// Puts runs side by side: charts, heads, settings, scores
+    #[command(after_help = "Example:\n  trainer compare v3-report v3-default --out compare.png")]
+    Compare(trainer::compare::Args),
+    /// Animates a run's fixed noise over its epochs
+    #[command(after_help = "Example:\n  trainer progress v3-default --out progress.webp")]
+    Progress(trainer::show::progress::Args),
+    /// Walks from head to head, as an animation that closes
+    #[command(after_help = "Example:\n  trainer walk v3-default --heads 17,3,250 --out walk.gif")]
+    Walk(trainer::show::walk::Args),
+    /// Completes heads of which a part is missing
+    #[command(after_help = "Example:\n  trainer complete v3-default --unseen 6 --mask left --out completed")]
+    Complete(trainer::show::complete::Args),
+    /// Writes a run's networks as ONNX, TorchScript and safetensors
+    #[command(after_help = "Example:\n  trainer export v3-default --formats onnx --out exported")]
+    Export(trainer::export::Args),
+    /// Writes a run's model card: settings, scores, pictures
+    #[command(after_help = "Example:\n  trainer card v3-default")]
+    Card(trainer::show::card::Args),
     /// Trains, measures and exports the face detector
     #[command(
         subcommand,
@@ -43,11 +61,18 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let answer = match &cli.command {
         Command::Run(args) => with_settings(&cli, |settings, data| {
-            trainer::gan::run::run(args, &settings.train, data)
+            trainer::gan::run::run(args, &settings.train, &settings.eval, data)
         }),
         Command::Sample(args) => with_settings(&cli, |settings, data| {
-            trainer::gan::sample::run(args, &settings.sample, data)
+            trainer::show::sample::run(args, &settings.sample, &settings.eval, data)
         }),
+        Command::Eval(args) => with_settings(&cli, |settings, data| trainer::eval::run(args, &settings.eval, data)),
+        Command::Compare(args) => with_settings(&cli, |_, data| trainer::compare::run(args, data)),
+        Command::Progress(args) => with_settings(&cli, |_, data| trainer::show::progress::run(args, data)),
+        Command::Walk(args) => with_settings(&cli, |_, data| trainer::show::walk::run(args, data)),
+        Command::Complete(args) => with_settings(&cli, |_, data| trainer::show::complete::run(args, data)),
+        Command::Export(args) => with_settings(&cli, |_, data| trainer::export::run(args, data)),
+        Command::Card(args) => with_settings(&cli, |_, data| trainer::show::card::run(args, data)),
         Command::Detector(args) => trainer::detector::run(args.clone()),
     };
     match answer {
@@ -63,4 +88,25 @@ fn main() -> ExitCode {
 fn with_settings(cli: &Cli, command: impl FnOnce(&Settings, &Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let settings = Settings::load(&cli.config)?;
     command(&settings, cli.data.as_deref().unwrap_or(&settings.default_data))
+}
+
+#[cfg(test)]
+#[path = "../../pipeline/tests/common/readme.rs"]
+mod readme;
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, readme};
+    use clap::Parser;
+
+    #[test]
+    fn every_command_of_the_readme_is_understood() {
+        let commands = readme::commands("trainer");
+        assert!(commands.len() > 1, "{commands:?}");
+        for words in commands {
+            if let Err(error) = Cli::try_parse_from(&words) {
+                panic!("{}: {error}", words.join(" "));
+            }
+        }
+    }
 }

@@ -1,28 +1,52 @@
-//! The two things of libtorch that tch does not reach, through `shim.cpp`.
+//! The few things of libtorch that tch does not reach, through `shim.cpp`.
 
-use tch::Tensor;
+use std::ffi::{CStr, CString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use tch::{Device, Tensor};
 
 unsafe extern "C" {
-    fn trainer_autocast_cpu(enabled: std::ffi::c_int);
+    fn trainer_autocast(cuda: std::ffi::c_int, enabled: std::ffi::c_int);
+    fn trainer_load(path: *const std::ffi::c_char) -> *const std::ffi::c_char;
     fn trainer_leaky_relu(input: *const torch_sys::C_tensor, slope: std::ffi::c_double) -> *mut torch_sys::C_tensor;
 }
 
-/// bfloat16 autocast on the CPU, for this thread, while the value lives. Autocasts do not nest.
-pub struct Autocast(());
+/// bfloat16 autocast on a device, for this thread, while the value lives. Autocasts do not nest.
+pub struct Autocast {
+    cuda: bool,
+}
 
 impl Autocast {
     /// Switches it on.
-    pub fn enter() -> Self {
+    pub fn enter(device: Device) -> Self {
+        let cuda = device.is_cuda();
         // SAFETY: sets two thread-local flags of libtorch.
-        unsafe { trainer_autocast_cpu(1) };
-        Self(())
+        unsafe { trainer_autocast(i32::from(cuda), 1) };
+        Self { cuda }
     }
 }
 
 impl Drop for Autocast {
     fn drop(&mut self) {
         // SAFETY: as above.
-        unsafe { trainer_autocast_cpu(0) };
+        unsafe { trainer_autocast(i32::from(self.cuda), 0) };
+    }
+}
+
+/// Loads a shared library of libtorch into the process, whose back ends register themselves.
+///
+/// # Errors
+/// What the system's loader says.
+pub fn load(library: &Path) -> Result<(), String> {
+    let path = CString::new(library.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
+    // SAFETY: the path is a C string; the answer is null or a C string of the loader's.
+    unsafe {
+        let why = trainer_load(path.as_ptr());
+        match why.is_null() {
+            true => Ok(()),
+            false => Err(CStr::from_ptr(why).to_string_lossy().into_owned()),
+        }
     }
 }
 

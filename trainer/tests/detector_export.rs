@@ -45,11 +45,12 @@ fn network() -> Network {
     network
 }
 
-/// The largest difference of any logit, and the largest logit.
-fn difference(storage: Storage) -> (f64, f64) {
+/// The largest difference of any logit, and the largest logit, of pictures of that height and width.
+fn difference(storage: Storage, [height, width]: [usize; 2]) -> (f64, f64) {
     let network = network();
     let bytes = to_onnx(&network, &state(), storage, "nothing: random weights");
-    let images = Tensor::rand([2, 3, 96, 96], (Kind::Float, tch::Device::Cpu));
+    let size = [2, 3, height as i64, width as i64];
+    let images = Tensor::rand(size, (Kind::Float, tch::Device::Cpu));
     let expected = tch::no_grad(|| network.forward(&images, false, Precision::F32));
     let environment = vision::runtime::environment().unwrap();
     let mut session = Session::builder(environment)
@@ -57,7 +58,7 @@ fn difference(storage: Storage) -> (f64, f64) {
         .commit_from_memory(&bytes)
         .unwrap();
     let input: Vec<f32> = Vec::try_from(images.flatten(0, -1)).unwrap();
-    let tensor = TensorRef::from_array_view(([2_usize, 3, 96, 96], input.as_slice())).unwrap();
+    let tensor = TensorRef::from_array_view(([2_usize, 3, height, width], input.as_slice())).unwrap();
     let outputs = session.run(ort::inputs!["images" => tensor]).unwrap();
     let (mut worst, mut largest) = (0.0_f64, 0.0_f64);
     for (expected, stride) in expected.iter().zip(STRIDES) {
@@ -73,15 +74,23 @@ fn difference(storage: Storage) -> (f64, f64) {
 
 #[test]
 fn exported_logits_are_those_of_the_network_to_a_ten_thousandth() {
-    let (worst, largest) = difference(Storage::F32);
+    let (worst, largest) = difference(Storage::F32, [96, 96]);
     println!("f32 storage: {worst:.2e} of {largest:.2}");
     assert!(worst <= 1e-4, "{worst}");
     assert!(largest > 0.1, "the outputs are all but constant: {largest}");
 }
 
 #[test]
+fn one_file_serves_every_height_and_width_of_whole_cells() {
+    for sides in [[128, 128], [64, 160]] {
+        let (worst, _) = difference(Storage::F32, sides);
+        assert!(worst <= 1e-4, "{worst} at {sides:?}");
+    }
+}
+
+#[test]
 fn half_precision_storage_moves_logits_by_less_than_a_hundredth() {
-    let (worst, _) = difference(Storage::F16);
+    let (worst, _) = difference(Storage::F16, [96, 96]);
     println!("f16 storage: {worst:.2e}");
     assert!(worst > 0.0 && worst <= 1e-2, "{worst}");
 }

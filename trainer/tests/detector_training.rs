@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use clap::Parser;
 use image::{Rgb, RgbImage};
@@ -75,6 +77,7 @@ fn a_run_goes_on_from_its_checkpoint_and_its_export_can_be_measured() {
 
     let onnx = out.path().join("face.onnx");
     let onnx = onnx.to_str().unwrap();
+    let (chart, sheet) = (out.path().join("chart.png"), out.path().join("errors.png"));
     call(&["export", "--run", run, "--out", onnx]).unwrap();
     call(&[
         "eval",
@@ -84,11 +87,72 @@ fn a_run_goes_on_from_its_checkpoint_and_its_export_can_be_measured() {
         pictures,
         "--part",
         "all",
+        "--view",
+        "plain,small",
+        "--chart",
+        chart.to_str().unwrap(),
+        "--errors",
+        sheet.to_str().unwrap(),
         "--json",
     ])
     .unwrap();
+    assert_eq!(image::open(&chart).unwrap().width(), 660);
+    assert!(sheet.exists());
     let nothing = call(&["eval", "--onnx", onnx, "--pictures", pictures, "--hold-out", "0"]).unwrap_err();
     assert!(nothing.to_string().contains("--part all"), "{nothing:#}");
+}
+
+/// `trainer detector train` as a process of its own: 50 small steps.
+fn fifty_steps(pictures: &Path, run: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trainer"));
+    command.args(["detector", "train", "--side", "128", "--batch", "2", "--steps", "50"]);
+    command.args([
+        "--precision",
+        "f32",
+        "--threads",
+        "1",
+        "--hold-out",
+        "2",
+        "--validation",
+        "2",
+    ]);
+    // A checkpoint after every step: the one that is found after the kill may be any of them.
+    command.args(["--checkpoint-minutes", "0", "--resume"]);
+    command.arg("--pictures").arg(pictures).arg("--out").arg(run);
+    command
+}
+
+#[test]
+fn fifty_steps_make_the_same_file_again_killed_half_way_or_not() {
+    let (data, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    pictures(data.path(), 8);
+    let made = |name: &str, killed: bool| {
+        let run = out.path().join(name);
+        if killed {
+            let mut child = fifty_steps(data.path(), &run).stdout(Stdio::piped()).spawn().unwrap();
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            assert!(lines.any(|line| line.unwrap().starts_with("step     20")));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let (_, _, state) = load(&run.join(LAST), 0.0).unwrap();
+            assert!((19..50).contains(&state.step), "{}", state.step);
+        }
+        let ended = fifty_steps(data.path(), &run).stdout(Stdio::null()).status().unwrap();
+        assert!(ended.success());
+        let file = out.path().join(format!("{name}.onnx"));
+        call(&[
+            "export",
+            "--run",
+            run.to_str().unwrap(),
+            "--out",
+            file.to_str().unwrap(),
+        ])
+        .unwrap();
+        std::fs::read(file).unwrap()
+    };
+    let undisturbed = made("undisturbed", false);
+    assert!(undisturbed == made("again", false), "a second run made another file");
+    assert!(undisturbed == made("killed", true), "the resumed run made another file");
 }
 
 #[test]

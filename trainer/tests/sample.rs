@@ -18,7 +18,7 @@ fn trained() -> tempfile::TempDir {
             "--name",
             "a",
             "--preset",
-            "quick",
+            "default",
             "--side",
             "16",
             "--width",

@@ -3,6 +3,7 @@
 //!
 //! Architecture invariant: no database, no HTTP, no torch, no ONNX.
 
+pub mod eval_settings;
 pub mod failure;
 pub mod files;
 pub mod keys;
@@ -10,6 +11,7 @@ pub mod manifest;
 pub mod pack;
 pub mod settings;
 pub mod store;
+pub mod train_choices;
 pub mod train_settings;
 
 pub use keys::Key;

@@ -9,8 +9,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 /// Every table that stages.toml may hold; the two programs each read their own.
-pub const TABLES: [&str; 9] = [
-    "store", "crawl", "sites", "crop", "curate", "manifest", "run", "train", "sample",
+pub const TABLES: [&str; 10] = [
+    "store", "crawl", "sites", "crop", "curate", "manifest", "run", "train", "sample", "eval",
 ];
 
 /// All that is wrong with a settings file.

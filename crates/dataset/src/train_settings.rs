@@ -4,32 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::settings::SettingsFile;
 
+pub use crate::train_choices::*;
+
 /// Ten years: longer times are typing errors.
 const MOST_MINUTES: f64 = 5_256_000.0;
-
-/// A recipe of networks, loss and rates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Preset {
-    /// The DCGAN of the report, to the letter; 96 px.
-    #[default]
-    Report,
-    /// A small network that shows heads after minutes.
-    Quick,
-}
-
-/// Number format of the convolutions in training.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// bfloat16 where the processor multiplies it in hardware, else f32.
-    #[default]
-    Auto,
-    /// 32-bit floats.
-    F32,
-    /// bfloat16 products, 32-bit sums and weights.
-    Bf16,
-}
 
 /// The `[train]` table; a setting left out is the preset's own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +25,42 @@ pub struct TrainSettings {
     pub g_every: Option<u64>,
     /// Channels of the layers nearest to the picture, in both networks.
     pub width: Option<i64>,
+    /// What the players are told.
+    pub loss: Option<Loss>,
+    /// What holds the discriminator back.
+    pub regulariser: Option<Regulariser>,
+    /// Weight of a penalty on gradients.
+    pub penalty: Option<f64>,
+    /// Discriminator steps between two penalties.
+    pub penalty_every: Option<u64>,
+    /// Normalisation of the discriminator's maps.
+    pub d_norm: Option<Norm>,
+    /// How the generator doubles its maps.
+    pub upsampling: Option<Upsampling>,
+    /// Side of the maps with self-attention; 0 is none.
+    pub attention: Option<u32>,
+    /// Weight of the old average of the generator; 0 keeps no average.
+    pub average: Option<f64>,
+    /// Where the averaged generator's statistics come from.
+    pub statistics: Option<Statistics>,
+    /// What is changed of the heads that the discriminator sees.
+    pub augment: Option<Vec<Augment>>,
+    /// How strongly, 0 (not at all) to 1; left out, it follows the number of heads.
+    pub augment_strength: Option<f64>,
+    /// Whether heads are mirrored at random.
+    pub mirror: Option<bool>,
+    /// How the rates change over the run.
+    pub schedule: Option<Schedule>,
+    /// Heads shown at which the cosine ends; left out, the run's limit.
+    pub horizon: Option<u64>,
+    /// The generator's learning rate, at the start.
+    pub rate_g: Option<f64>,
+    /// The discriminator's learning rate, at the start.
+    pub rate_d: Option<f64>,
+    /// Adam's first beta.
+    pub beta1: Option<f64>,
+    /// Whether one batch of fakes serves both players' steps.
+    pub share_fakes: Option<bool>,
     /// Ends the run after so many epochs.
     pub epochs: Option<u64>,
     /// Ends the run after so many minutes of training, resumed ones counted.
@@ -55,10 +69,14 @@ pub struct TrainSettings {
     pub max_images: Option<u64>,
     /// Epochs between two grids of the fixed noise.
     pub grid_epochs: Option<u64>,
+    /// Epochs between two scores, the best of which is kept; none measures nothing.
+    pub eval_epochs: Option<u64>,
     /// Fixes every random choice.
     pub seed: u64,
     /// Number format.
     pub precision: Precision,
+    /// Where the tensors are.
+    pub device: Device,
     /// Threads; 0 is one a core.
     pub threads: usize,
     /// Minutes between two checkpoints.
@@ -76,12 +94,32 @@ impl Default for TrainSettings {
             d_every: None,
             g_every: None,
             width: None,
+            loss: None,
+            regulariser: None,
+            penalty: None,
+            penalty_every: None,
+            d_norm: None,
+            upsampling: None,
+            attention: None,
+            average: None,
+            statistics: None,
+            augment: None,
+            augment_strength: None,
+            mirror: None,
+            schedule: None,
+            horizon: None,
+            rate_g: None,
+            rate_d: None,
+            beta1: None,
+            share_fakes: None,
             epochs: None,
             minutes: None,
             max_images: None,
             grid_epochs: None,
+            eval_epochs: None,
             seed: 1,
             precision: Precision::default(),
+            device: Device::default(),
             threads: 0,
             checkpoint_minutes: 2.0,
             keep_checkpoints: 2,
@@ -105,9 +143,12 @@ impl TrainSettings {
             ("d_every", self.d_every),
             ("g_every", self.g_every),
             ("width", self.width.map(|width| width.max(0).unsigned_abs())),
+            ("penalty_every", self.penalty_every),
             ("epochs", self.epochs),
             ("max_images", self.max_images),
+            ("horizon", self.horizon),
             ("grid_epochs", self.grid_epochs),
+            ("eval_epochs", self.eval_epochs),
             ("keep_checkpoints", Some(self.keep_checkpoints as u64)),
         ];
         let zeros = counts.into_iter().filter(|(_, value)| *value == Some(0));
@@ -115,6 +156,30 @@ impl TrainSettings {
         if self.batch == Some(1) {
             problems.push(("batch", "must be 2 or more: batch norm needs a batch".into()));
         }
+        problems.extend(self.shares());
+        problems.extend(self.times());
+        problems
+    }
+
+    /// Numbers that lie between two bounds.
+    fn shares(&self) -> Vec<(&'static str, String)> {
+        let spans = [
+            ("penalty", self.penalty, 0.0, 1e6),
+            ("average", self.average, 0.0, 0.999_999),
+            ("augment_strength", self.augment_strength, 0.0, 1.0),
+            ("rate_g", self.rate_g, 0.0, 1.0),
+            ("rate_d", self.rate_d, 0.0, 1.0),
+            ("beta1", self.beta1, 0.0, 0.999),
+        ];
+        let outside = |(key, value, low, high): (&'static str, Option<f64>, f64, f64)| {
+            let wrong = value.is_some_and(|value| !(low..=high).contains(&value));
+            wrong.then(|| (key, format!("must be {low} to {high}")))
+        };
+        spans.into_iter().filter_map(outside).collect()
+    }
+
+    fn times(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
         if self
             .minutes
             .is_some_and(|minutes| minutes <= 0.0 || !(0.0..=MOST_MINUTES).contains(&minutes))

@@ -5,6 +5,7 @@
 
 pub mod crop;
 pub mod detector;
+pub mod features;
 pub mod geometry;
 mod lbp;
 pub mod letterbox;
@@ -16,6 +17,7 @@ pub mod runtime;
 pub mod yolo;
 
 pub use detector::{Detector, DetectorError, DetectorSettings};
+pub use features::{FeatureError, FeatureInput, FeatureNet};
 pub use geometry::{BBox, Detection, iou, nms};
 pub use lbp::LbpSettings;
 pub use letterbox::{Fit, Letterbox};

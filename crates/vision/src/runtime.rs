@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use ort::environment::Environment;
+use ort::session::Session;
+use ort::value::TensorRef;
 
 use crate::detector::DetectorError;
 
@@ -17,6 +19,23 @@ pub fn environment() -> Result<&'static Environment, DetectorError> {
         .get_or_init(load)
         .as_ref()
         .map_err(|reason| DetectorError::Runtime(reason.clone()))
+}
+
+/// What a model of one input and one output answers to an f32 input: shape and values. For checks
+/// of exported files; the session lives for one call.
+///
+/// # Errors
+/// [`DetectorError::Runtime`] without the library; [`DetectorError::Inference`] where the model cannot
+/// be loaded or run.
+pub fn answer(model: &[u8], shape: &[usize], values: &[f32]) -> Result<(Vec<i64>, Vec<f32>), DetectorError> {
+    let failed = |error: ort::Error| DetectorError::Inference(error.to_string());
+    let builder = Session::builder(environment()?).map_err(failed)?;
+    let mut session = builder.clone().commit_from_memory(model).map_err(failed)?;
+    let input = session.inputs()[0].name().to_owned();
+    let tensor = TensorRef::from_array_view((shape.to_vec(), values)).map_err(failed)?;
+    let outputs = session.run(ort::inputs![input => tensor]).map_err(failed)?;
+    let (shape, values) = outputs[0].try_extract_tensor::<f32>().map_err(failed)?;
+    Ok((shape.to_vec(), values.to_vec()))
 }
 
 fn load() -> Result<Environment, String> {

@@ -7,7 +7,7 @@ use vision::letterbox::GREY;
 use super::data::{Head, Material, Sample};
 use super::dice::Dice;
 use super::raster::{Look, Mask, Placement, Pyramid, paint};
-use super::ruin::ruined;
+use super::ruin::{Ruin, ruined};
 
 /// A face in a training picture.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ const SEEN: f32 = 0.6;
 /// … and below this share it counts as no face.
 const HINTED: f32 = 0.25;
 /// Chances of the four kinds of picture: view, mosaic, sheet of heads, collage.
-const KINDS: [f32; 4] = [0.4, 0.18, 0.2, 0.22];
+const KINDS: [f32; 4] = [0.4, 0.2, 0.2, 0.2];
 /// Chance of a folder: the root of its size, which this bounds, so that the many drawn pictures do
 /// not crowd out the few real ones.
 const FOLDER_BOUND: usize = 60;
@@ -97,16 +97,16 @@ impl<'a> Studio<'a> {
         let fit = room / width.max(height);
         let mut placement = turned(dice);
         if sample.faces.is_empty() || dice.chance(0.5) {
-            let scale = fit * dice.scale(0.7, 1.6);
+            let scale = fit * dice.scale(0.4, 1.6);
             let slack = (room - scale * width.max(height)).abs() * 0.5;
             placement.source = (width / 2.0, height / 2.0);
             placement.target = (x + dice.between(-slack, slack), y + dice.between(-slack, slack));
             placement.scale = stretched(scale, dice);
         } else {
             let face = &sample.faces[dice.below(sample.faces.len())];
-            let wanted = dice.scale(12.0, 0.65 * room);
+            let wanted = dice.scale(10.0, 0.8 * room);
             // More than twofold enlargement shows no new detail, only blur.
-            let scale = (wanted / face.width().max(face.height())).clamp(fit * 0.4, 2.2_f32.max(fit));
+            let scale = (wanted / face.width().max(face.height())).clamp(fit * 0.3, 2.2_f32.max(fit));
             placement.source = face.centre();
             placement.target = (
                 x + dice.between(-0.4, 0.4) * clip.width(),
@@ -164,17 +164,23 @@ impl<'a> Studio<'a> {
         }
     }
 
-    /// Head crops side by side, one to seven a row, as the grids that a generator fills; one a row
-    /// is a head that fills the picture. Some sheets have tiles that are no heads.
+    /// Head crops side by side, one to eight a row, as the grids that a generator fills; one a row
+    /// is a head that fills the picture. Some sheets have tiles that are no heads, and some have no
+    /// other: all ruined in one way, as the tiles of a generator that has just begun.
     fn sheet(&self, scene: &mut Scene, dice: &mut Dice) {
         let side = scene.canvas.width() as f32;
-        let rows = [1, 1, 2, 3, 4, 5, 7][dice.below(7)];
+        let rows = [1, 1, 2, 3, 4, 5, 7, 8][dice.below(8)];
         let gap = if dice.chance(0.5) { 0.0 } else { dice.between(0.0, 4.0) };
         let shade = [0, 255, GREY][dice.below(3)];
         scene.canvas.pixels_mut().for_each(|pixel| *pixel = Rgb([shade; 3]));
         let cell = side / rows as f32;
         let common = look(dice);
-        let ruins = if dice.chance(0.4) { dice.between(0.1, 0.8) } else { 0.0 };
+        let common_ruin = dice.chance(0.6).then(|| Ruin::any(dice));
+        let ruins = match dice.weighted(&[0.5, 0.3, 0.2]) {
+            0 => 0.0,
+            1 => dice.between(0.1, 0.8),
+            _ => 1.0,
+        };
         for row in 0..rows {
             for column in 0..rows {
                 if rows > 1 && dice.chance(0.05) {
@@ -187,9 +193,9 @@ impl<'a> Studio<'a> {
                     ..at
                 };
                 let zoom = dice.scale(0.9, 1.25);
-                if dice.chance(ruins)
-                    && let Some(patch) = self.faceless(dice)
-                {
+                if dice.chance(ruins) {
+                    let ruin = common_ruin.unwrap_or_else(|| Ruin::any(dice));
+                    let patch = Pyramid::new(ruined(&self.material.heads, ruin, dice));
                     let placement = centred(&patch, &clip, cell * zoom, dice);
                     paint(&mut scene.canvas, &clip, &patch, &placement, &common, None);
                     continue;
@@ -244,9 +250,8 @@ impl<'a> Studio<'a> {
     /// only faces.
     fn faceless(&self, dice: &mut Dice) -> Option<Pyramid> {
         if dice.chance(0.5) {
-            let heads = &self.material.heads;
-            let pick = |dice: &mut Dice| heads[dice.below(heads.len())].picture.full();
-            return Some(Pyramid::new(ruined(&pick, dice)));
+            let ruin = Ruin::any(dice);
+            return Some(Pyramid::new(ruined(&self.material.heads, ruin, dice)));
         }
         for _ in 0..6 {
             let sample = self.sample(dice);
@@ -314,13 +319,14 @@ fn square(x0: f32, y0: f32, side: f32) -> BBox {
     }
 }
 
-/// A placement that is mirrored half the time and turned a little half the time.
+/// A placement that is mirrored half the time, and turned half the time: mostly by up to 20 degrees,
+/// now and then by up to 50, as of those who lie or lean.
 fn turned(dice: &mut Dice) -> Placement {
     let mirrored = dice.chance(0.5);
-    let angle = if dice.chance(0.5) {
-        dice.between(-0.35, 0.35)
-    } else {
-        0.0
+    let angle = match dice.weighted(&[0.5, 0.36, 0.14]) {
+        0 => 0.0,
+        1 => dice.between(-0.35, 0.35),
+        _ => dice.between(-0.9, 0.9),
     };
     Placement {
         source: (0.0, 0.0),
@@ -349,14 +355,20 @@ fn stretched(scale: f32, dice: &mut Dice) -> (f32, f32) {
     (scale * dice.scale(0.93, 1.075), scale * dice.scale(0.93, 1.075))
 }
 
-/// Random colours: light, contrast, tint, greyness, blur.
+/// Random colours: light, contrast, tint, greyness, blur; now and then night or fog.
 fn look(dice: &mut Dice) -> Look {
     let tint = if dice.chance(0.5) { 0.12 } else { 0.0 };
-    let gain = std::array::from_fn(|_| dice.between(1.0 - tint, 1.0 + tint));
+    let (light, contrast, brightness) = match dice.weighted(&[0.8, 0.12, 0.08]) {
+        0 => (1.0, dice.between(0.7, 1.3), dice.between(-30.0, 30.0)),
+        1 => (dice.between(0.2, 0.65), dice.between(0.9, 1.2), 0.0),
+        _ => (1.0, dice.between(0.3, 0.6), dice.between(30.0, 75.0)),
+    };
+    let gain = std::array::from_fn(|_| light * dice.between(1.0 - tint, 1.0 + tint));
     let saturation = if dice.chance(0.12) { 0.0 } else { dice.between(0.6, 1.4) };
-    let mut look = Look::new(gain, dice.between(0.7, 1.3), dice.between(-30.0, 30.0), saturation);
+    let mut look = Look::new(gain, contrast, brightness, saturation);
+    // A stronger blur leaves a skin-coloured blob, which is to be no face.
     if dice.chance(0.12) {
-        look.blur = dice.between(1.0, 2.2);
+        look.blur = dice.between(0.5, 1.5);
     }
     look
 }

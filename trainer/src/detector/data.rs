@@ -15,7 +15,7 @@ use super::raster::Pyramid;
 
 /// Longest side kept in memory: half as much again as the network's input, so that a face can be
 /// cut out somewhat enlarged.
-const KEPT_SIDE: u32 = 640;
+const KEPT_SIDE: u32 = 960;
 
 /// Where training pictures come from.
 #[derive(Clone, Debug, clap::Args, serde::Serialize, serde::Deserialize)]
@@ -36,7 +36,7 @@ pub struct Sources {
     #[arg(long, default_value_t = 24)]
     pub hold_out: usize,
     /// Pictures of each folder set aside to choose the score threshold: the next smallest digests
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 8)]
     pub validation: usize,
 }
 
@@ -277,7 +277,8 @@ fn reduced(path: &Path) -> Result<(RgbImage, f32)> {
     Ok((vision::letterbox::resize(&picture, side(width), side(height)), scale))
 }
 
-fn heads(folder: &Path, [x0, y0, x1, y1]: [f32; 4]) -> Result<Vec<Head>> {
+/// The head crops of a folder; where it has no boxes.csv, with the face at that share of the side.
+pub fn heads(folder: &Path, [x0, y0, x1, y1]: [f32; 4]) -> Result<Vec<Head>> {
     if folder.join("boxes.csv").exists() {
         let mut named = annotations(folder)?;
         named.retain(|annotated| annotated.faces.len() == 1);

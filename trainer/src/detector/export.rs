@@ -1,9 +1,10 @@
 //! The trained network as an ONNX file that the pipeline's detector reads.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use dataset::failure::Usage;
+use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
 use super::anchors;
@@ -44,43 +45,40 @@ pub fn export(settings: &Export) -> Result<()> {
     }
     let averaged = optimiser.averaged_network(&network);
     let bytes = to_onnx(&averaged, &state, settings.storage, &settings.training_data);
-    write(&settings.out, &bytes)?;
+    let out = settings.out.display();
+    dataset::files::write_durably(&settings.out, &bytes).with_context(|| format!("cannot write {out}"))?;
     println!(
-        "{}: {:.1} MB, step {}, score threshold {:.2}",
-        settings.out.display(),
+        "{out}: {:.1} MB, step {}, score threshold {:.2}, SHA-256 {}",
         bytes.len() as f64 / 1e6,
         state.step,
-        state.threshold.unwrap_or(0.5)
+        state.threshold.unwrap_or(0.5),
+        hex::encode(Sha256::digest(&bytes))
     );
     Ok(())
-}
-
-/// Under a temporary name first: a reader never sees half a file.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temporary = path.with_extension("part");
-    let written = || -> std::io::Result<()> {
-        std::fs::write(&temporary, bytes)?;
-        std::fs::File::open(&temporary)?.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    written().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The file's bytes: normalisations folded into the convolutions, raw logits as outputs, and in the
 /// metadata what a reader must know to decode them.
 pub fn to_onnx(network: &Network, state: &State, storage: Storage, training_data: &str) -> Vec<u8> {
     let mut graph = Graph::default();
-    let side = |stride: i64| Dimension::Fixed(i64::from(state.side) / stride);
-    let batch = || Dimension::Named("N".to_owned());
-    let mut values = vec![graph.input("images", &[batch(), Dimension::Fixed(3), side(1), side(1)])];
-    let twice = graph.floats("twice", &[4], &[1.0, 1.0, 2.0, 2.0], Storage::F32);
+    let named = |name: &str| Dimension::Named(name.to_owned());
+    // No layer depends on the picture's sides: any multiple of 32 will do, `input_side` is the best.
+    let sides = |stride: i64| match stride {
+        1 => [named("H"), named("W")],
+        _ => [named(&format!("H/{stride}")), named(&format!("W/{stride}"))],
+    };
+    let shape = |channels: i64, stride: i64| {
+        let [height, width] = sides(stride);
+        [named("N"), Dimension::Fixed(channels), height, width]
+    };
+    let mut values = vec![graph.input("images", &shape(3, 1))];
     let mut tensors = network.convolutions.iter();
     for (index, layer) in network.graph.layers.iter().enumerate().skip(1) {
         let value = match layer {
             Layer::Input => values[0].clone(),
             Layer::Add(a, b) => graph.node("Add", &[&values[*a], &values[*b]], &[]),
             Layer::Concat(a, b) => graph.node("Concat", &[&values[*a], &values[*b]], &[("axis", Attribute::Int(1))]),
-            Layer::Upsample(from) => upsampled(&mut graph, &values[*from], &twice),
+            Layer::Upsample(from) => graph.doubled(&values[*from], &format!("twice{index}")),
             Layer::Convolution(from, convolution) => {
                 let tensors = tensors.next().expect("every convolution has its tensors");
                 let name = format!("layer{index}");
@@ -90,11 +88,10 @@ pub fn to_onnx(network: &Network, state: &State, storage: Storage, training_data
         values.push(value);
     }
     for (head, stride) in network.graph.heads.iter().zip(STRIDES) {
-        let channels = Dimension::Fixed(ANCHORS_PER_SCALE * FIELDS);
         graph.output(
             &format!("stride{stride}"),
             &values[*head],
-            &[batch(), channels, side(stride), side(stride)],
+            &shape(ANCHORS_PER_SCALE * FIELDS, stride),
         );
     }
     graph.metadata("anchors", &anchors::to_text(&state.anchors));
@@ -104,20 +101,6 @@ pub fn to_onnx(network: &Network, state: &State, storage: Storage, training_data
     graph.metadata("score_threshold", &format!("{:.2}", state.threshold.unwrap_or(0.5)));
     graph.metadata("training_data", training_data);
     graph.into_bytes("yolov3_face")
-}
-
-/// Twice the side by repeating pixels.
-fn upsampled(graph: &mut Graph, from: &str, twice: &str) -> String {
-    let text = |word: &str| Attribute::Text(word.to_owned());
-    graph.node(
-        "Resize",
-        &[from, "", twice],
-        &[
-            ("mode", text("nearest")),
-            ("coordinate_transformation_mode", text("asymmetric")),
-            ("nearest_mode", text("floor")),
-        ],
-    )
 }
 
 fn convolved(

@@ -1,16 +1,21 @@
-//! `trainer detector eval`: a detector's figures on annotated pictures.
+//! `trainer detector eval`: a detector's figures on annotated pictures, or on sheets of what is no head.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use dataset::failure::Usage;
 use image::RgbImage;
-use serde::Serialize;
 use vision::{BBox, Detection, Detector, DetectorSettings};
 
-use super::data::{Annotated, Part, Sources, decoded, split};
-use super::evaluate::{self, Figures, Judged};
-use super::raster::outline;
+use super::curve;
+use super::data::{Annotated, Part, Sources, decoded, heads, split};
+use super::errors;
+use super::judge::{self, Judged};
+use super::report::{self, Report};
+use super::ruin;
+use super::view::View;
+use crate::gan::grid::{grid, save_png};
 
 /// Settings of `trainer detector eval`.
 #[derive(Clone, Debug, clap::Args)]
@@ -19,25 +24,41 @@ pub struct Eval {
     #[arg(long, value_name = "FILE")]
     onnx: PathBuf,
     /// Folder of pictures with boxes.csv
-    #[arg(long, value_name = "DIR")]
-    pictures: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "ruined")]
+    pictures: Option<PathBuf>,
+    /// Measures on sheets of 64 ruined heads in place of pictures: crops of this folder blurred,
+    /// averaged, smeared or shuffled until nothing is to be found
+    #[arg(long, value_name = "DIR", conflicts_with = "pictures")]
+    ruined: Option<PathBuf>,
+    /// Sheets of ruined heads
+    #[arg(long, default_value_t = 16)]
+    sheets: u64,
     /// Measures on the pictures that training with the same numbers held out, on those that chose
     /// its threshold, or on all
     #[arg(long, value_enum, default_value_t = Which::HeldOut)]
     part: Which,
+    /// How the pictures are shown; several, with commas, are measured one after the other
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "plain")]
+    view: Vec<View>,
     /// Pictures held out in training
     #[arg(long, default_value_t = 24)]
     hold_out: usize,
     /// Pictures of the folder that chose the threshold
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 8)]
     validation: usize,
     /// Least score counted
     #[arg(long, default_value_t = 0.5)]
     threshold: f32,
+    /// Writes a chart of precision over recall
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
     /// Writes each picture with its faces (green) and what was found (magenta) into a folder
     #[arg(long, value_name = "DIR")]
     draw: Option<PathBuf>,
-    /// Prints one JSON object in place of the table
+    /// Writes a sheet of missed faces (green) and false detections (magenta)
+    #[arg(long, value_name = "FILE")]
+    errors: Option<PathBuf>,
+    /// Prints one JSON object a view in place of the tables
     #[arg(long)]
     json: bool,
 }
@@ -53,51 +74,117 @@ pub enum Which {
     All,
 }
 
-/// What `--json` prints.
-#[derive(Debug, Serialize)]
-struct Report {
-    pictures: usize,
-    average_precision: f64,
-    figures: Figures,
-    precision_interval: (f64, f64),
-    recall_interval: (f64, f64),
-    best_f1: Figures,
-    files: Vec<String>,
+/// A picture to measure on.
+struct Case {
+    name: String,
+    picture: RgbImage,
+    faces: Vec<BBox>,
 }
 
 /// Measures and prints.
 pub fn eval(settings: &Eval) -> Result<()> {
     let detector = Detector::load(&settings.onnx, DetectorSettings::default())?;
-    let chosen = chosen(settings)?;
-    if chosen.is_empty() {
-        let message = "no picture is left to measure on: raise --hold-out, or give --part all";
-        return Err(Usage(message.to_owned()).into());
+    let (mut curves, mut tiles) = (Vec::new(), Vec::new());
+    if let Some(folder) = &settings.ruined {
+        let heads = heads(folder, [0.0, 0.0, 1.0, 1.0])?;
+        if heads.is_empty() {
+            return Err(Usage(format!("{} holds no crops to ruin", folder.display())).into());
+        }
+        let cases = (0..settings.sheets).map(|number| {
+            Ok(Case {
+                name: format!("sheet{number:03}.png"),
+                picture: grid(&ruin::sheet(&heads, number)),
+                faces: Vec::new(),
+            })
+        });
+        let judged = measure(settings, &detector, "ruined", cases, &mut tiles)?;
+        let tiles = settings.sheets as usize * ruin::TILES;
+        report::nothing_to_find(&judged, tiles, settings.threshold, settings.json)?;
     }
-    let mut judged = Vec::new();
-    for annotated in &chosen {
-        let picture = decoded(&annotated.path)?;
-        let found = detector.detect(&picture)?;
-        judged.push(evaluate::judge(&found, &annotated.faces));
+    if let Some(folder) = &settings.pictures {
+        let chosen = chosen(settings, folder.clone())?;
+        if chosen.is_empty() {
+            let message = "no picture is left to measure on: raise --hold-out, or give --part all";
+            return Err(Usage(message.to_owned()).into());
+        }
+        for view in &settings.view {
+            let cases = (0..)
+                .zip(&chosen)
+                .map(|(number, annotated)| case(annotated, *view, number));
+            let judged = measure(settings, &detector, view.name(), cases, &mut tiles)?;
+            let report = Report::new(*view, &judged, settings.threshold);
+            report.print(settings.json)?;
+            curves.push(curve::Curve {
+                name: format!("{:6} AP {:.3}", view.name(), report.average_precision),
+                points: judge::curve(&judged),
+                chosen: (report.figures.recall, report.figures.precision),
+            });
+        }
+    }
+    if let Some(path) = &settings.chart {
+        let title = format!("hits at IoU {}, x at score {:.2}", judge::HIT, settings.threshold);
+        save_png(&curve::draw(&title, &curves), path)?;
+    }
+    if let Some(path) = &settings.errors {
+        save_png(&grid(&tiles), path)?;
+    }
+    Ok(())
+}
+
+fn case(annotated: &Annotated, view: View, number: u64) -> Result<Case> {
+    let name = annotated.path.file_name().unwrap_or_default();
+    let (picture, faces) = view.show(decoded(&annotated.path)?, &annotated.faces, number);
+    Ok(Case {
+        name: name.to_string_lossy().into_owned(),
+        picture,
+        faces,
+    })
+}
+
+/// Detects and judges one picture after the other; tells the median time of a detection.
+fn measure(
+    settings: &Eval,
+    detector: &Detector,
+    what: &str,
+    cases: impl Iterator<Item = Result<Case>>,
+    tiles: &mut Vec<RgbImage>,
+) -> Result<Vec<Judged>> {
+    let (mut judged, mut times) = (Vec::new(), Vec::new());
+    for case in cases {
+        let Case { name, picture, faces } = case?;
+        let begun = Instant::now();
+        let found = detector
+            .detect(&picture)
+            .with_context(|| format!("cannot look at {name}"))?;
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+        let longer = picture.width().max(picture.height());
+        let one = judge::judge(&found, &faces, longer);
+        if settings.errors.is_some() {
+            tiles.extend(errors::tiles(&picture, &faces, &found, &one, settings.threshold));
+        }
         if let Some(folder) = &settings.draw {
             let counted: Vec<Detection> = found
                 .into_iter()
                 .filter(|detection| detection.score >= settings.threshold)
                 .collect();
-            draw(folder, annotated, picture, &counted)?;
+            errors::draw(&folder.join(what), &name, &picture, &faces, &counted)?;
         }
+        judged.push(one);
     }
-    let report = report(settings, &chosen, &judged);
-    if settings.json {
-        println!("{}", serde_json::to_string(&report)?);
-    } else {
-        print(&report);
+    if !settings.json {
+        times.sort_by(f64::total_cmp);
+        let median = times.get(times.len() / 2).copied().unwrap_or_default();
+        println!(
+            "{what}: {} pictures, {median:.0} ms each (median; letterbox to suppression)",
+            judged.len()
+        );
     }
-    Ok(())
+    Ok(judged)
 }
 
-fn chosen(settings: &Eval) -> Result<Vec<Annotated>> {
+fn chosen(settings: &Eval, folder: PathBuf) -> Result<Vec<Annotated>> {
     let sources = Sources {
-        pictures: vec![settings.pictures.clone()],
+        pictures: vec![folder],
         heads: Vec::new(),
         head_box: [0.0, 0.0, 1.0, 1.0],
         hold_out: settings.hold_out,
@@ -110,78 +197,4 @@ fn chosen(settings: &Eval) -> Result<Vec<Annotated>> {
         Which::All => true,
     });
     Ok(all)
-}
-
-fn report(settings: &Eval, chosen: &[Annotated], judged: &[Judged]) -> Report {
-    let [precision_interval, recall_interval] = evaluate::intervals(judged, settings.threshold, 1);
-    let name = |annotated: &Annotated| {
-        let name = annotated.path.file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
-    };
-    Report {
-        pictures: judged.len(),
-        average_precision: evaluate::average_precision(judged),
-        figures: evaluate::figures(judged, settings.threshold),
-        precision_interval,
-        recall_interval,
-        best_f1: evaluate::figures(judged, evaluate::best_threshold(judged)),
-        files: chosen.iter().map(name).collect(),
-    }
-}
-
-fn print(report: &Report) {
-    let figures = &report.figures;
-    println!(
-        "{} pictures, {} faces, hits at IoU {}",
-        report.pictures,
-        figures.faces,
-        evaluate::HIT
-    );
-    println!("AP         {:.3}", report.average_precision);
-    let interval = |(low, high): (f64, f64)| format!("[{low:.3}, {high:.3}]");
-    println!(
-        "precision  {:.3} {} at score {:.2} ({} of {})",
-        figures.precision,
-        interval(report.precision_interval),
-        figures.threshold,
-        figures.hits,
-        figures.detections
-    );
-    println!(
-        "recall     {:.3} {} ({} of {})",
-        figures.recall,
-        interval(report.recall_interval),
-        figures.hits,
-        figures.faces
-    );
-    println!("F1         {:.3}", figures.f1);
-    println!(
-        "best F1 on these pictures: {:.3} at score {:.2}",
-        report.best_f1.f1, report.best_f1.threshold
-    );
-}
-
-/// The picture at a side of at most 800 with both kinds of boxes.
-fn draw(folder: &Path, annotated: &Annotated, picture: RgbImage, found: &[Detection]) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let scale = (800.0 / picture.width().max(picture.height()) as f32).min(1.0);
-    let side = |length: u32| ((length as f32 * scale) as u32).max(1);
-    let mut canvas = vision::letterbox::resize(&picture, side(picture.width()), side(picture.height()));
-    let scaled = |bbox: &BBox| BBox {
-        x0: bbox.x0 * scale,
-        y0: bbox.y0 * scale,
-        x1: bbox.x1 * scale,
-        y1: bbox.y1 * scale,
-    };
-    for face in &annotated.faces {
-        outline(&mut canvas, &scaled(face), [0, 255, 0], 3.0);
-    }
-    for detection in found {
-        outline(&mut canvas, &scaled(&detection.bbox), [255, 0, 255], 2.0);
-    }
-    let stem = annotated.path.file_stem().unwrap_or_default();
-    let path = folder.join(stem).with_extension("png");
-    canvas
-        .save(&path)
-        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -4,12 +4,15 @@ pub mod anchors;
 pub mod assign;
 pub mod augment;
 pub mod checkpoint;
+pub mod curve;
 pub mod data;
 pub mod dice;
+pub mod errors;
 pub mod evaluate;
 pub mod export;
 pub mod feed;
 pub mod graph;
+pub mod judge;
 pub mod label;
 pub mod loss;
 pub mod measure;
@@ -17,8 +20,10 @@ pub mod network;
 pub mod optimiser;
 pub mod preview;
 pub mod raster;
+pub mod report;
 pub mod ruin;
 pub mod train;
+pub mod view;
 
 use anyhow::Result;
 
@@ -27,7 +32,7 @@ use anyhow::Result;
 pub enum Args {
     /// Trains a detector on annotated pictures and head crops
     #[command(
-        after_help = "Example:\n  trainer detector train --pictures drawn --pictures photos --heads crops --out runs/detector --minutes 75"
+        after_help = "Example:\n  trainer detector train --pictures drawn --pictures photos --heads crops --out runs/detector --steps 3000"
     )]
     Train(train::Train),
     /// Writes sheets of training pictures with their boxes
@@ -35,7 +40,7 @@ pub enum Args {
     Preview(preview::Preview),
     /// Measures a detector file on annotated pictures
     #[command(
-        after_help = "Example:\n  trainer detector eval --onnx data/face_yolov3.onnx --pictures photos --threshold 0.5"
+        after_help = "Example:\n  trainer detector eval --onnx data/face_yolov3.onnx --pictures photos --threshold 0.6 --view plain,small,turned,dark,pale"
     )]
     Eval(measure::Eval),
     /// Writes what a detector finds in a folder as a table to train on

@@ -131,7 +131,7 @@ impl Network {
     /// [N, 3, S, S] in 0..1. With `training` the batch's own statistics normalise and the running
     /// ones follow.
     pub fn forward(&self, images: &Tensor, training: bool, precision: Precision) -> [Tensor; 3] {
-        let _autocast = (precision == Precision::Bf16).then(crate::shim::Autocast::enter);
+        let _autocast = (precision == Precision::Bf16).then(|| crate::shim::Autocast::enter(tch::Device::Cpu));
         let mut tensors = self.convolutions.iter();
         let mut outputs: Vec<Tensor> = Vec::with_capacity(self.graph.layers.len());
         for layer in &self.graph.layers {

@@ -5,24 +5,74 @@
 use image::{Rgb, RgbImage};
 use vision::letterbox::resize;
 
+use super::data::Head;
 use super::dice::Dice;
 
 /// Side of the ruined crops in pixels.
 const SIDE: u32 = 96;
 
-/// The colours of heads without a face: shuffled blocks, a blob, or many heads in one; often under
-/// a pattern or noise. `pick` draws a head.
-pub fn ruined<'a>(pick: &dyn Fn(&mut Dice) -> &'a RgbImage, dice: &mut Dice) -> RgbImage {
-    let ruin = match dice.below(4) {
-        0 => {
+/// A way to make a head no face.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruin {
+    /// Blocks in another order.
+    Shuffled,
+    /// So few pixels, enlarged, that eyes and mouth are gone.
+    Blob,
+    /// The mean of many heads.
+    Merged,
+    /// A head whose face is its own blur: hair round skin.
+    Erased,
+    /// Pixels drawn along waves.
+    Smeared,
+    /// Clouds of a head's colours.
+    Clouds,
+}
+
+impl Ruin {
+    const ALL: [Self; 6] = [
+        Self::Shuffled,
+        Self::Blob,
+        Self::Merged,
+        Self::Erased,
+        Self::Smeared,
+        Self::Clouds,
+    ];
+
+    /// One of them; the mean, with which every generator begins, most often.
+    pub fn any(dice: &mut Dice) -> Self {
+        let shares = [0.1, 0.14, 0.3, 0.18, 0.14, 0.14];
+        Self::ALL[dice.weighted(&shares)]
+    }
+}
+
+/// Ruined heads of a sheet to measure on.
+pub const TILES: usize = 64;
+/// Seed of those sheets: no training run draws from it.
+const MEASURED: u64 = u64::MAX;
+
+/// The heads of one sheet to measure on, ruined in one way, as a generator's grid is.
+pub fn sheet(heads: &[Head], number: u64) -> Vec<RgbImage> {
+    let kind = Ruin::ALL[number as usize % Ruin::ALL.len()];
+    let draw = |place| ruined(heads, kind, &mut Dice::new(MEASURED, number, place));
+    (0..TILES as u64).map(draw).collect()
+}
+
+/// The colours of heads (at least one) without a face, often under a pattern or noise.
+pub fn ruined(heads: &[Head], ruin: Ruin, dice: &mut Dice) -> RgbImage {
+    let pick = |dice: &mut Dice| &heads[dice.below(heads.len())];
+    let ruin = match ruin {
+        Ruin::Shuffled => {
             let count = 4 + dice.below(3) as u32;
-            shuffled(&resize(pick(dice), SIDE, SIDE), count, dice)
+            shuffled(&square(pick(dice)), count, dice)
         }
-        1 => blob(pick(dice), dice),
-        _ => {
+        Ruin::Blob => blob(&square(pick(dice)), 3 + dice.below(3) as u32),
+        Ruin::Merged => {
             let count = 9 + dice.below(12);
-            merged(pick, count, dice)
+            merged(&|dice| square(pick(dice)), count, dice)
         }
+        Ruin::Erased => erased(pick(dice), dice),
+        Ruin::Smeared => smeared(&square(pick(dice)), dice),
+        Ruin::Clouds => clouds(&square(pick(dice)), dice),
     };
     match dice.below(4) {
         0 => ruin,
@@ -41,13 +91,71 @@ pub fn ruined<'a>(pick: &dyn Fn(&mut Dice) -> &'a RgbImage, dice: &mut Dice) -> 
     }
 }
 
+fn square(head: &Head) -> RgbImage {
+    resize(head.picture.full(), SIDE, SIDE)
+}
+
+/// The face, somewhat enlarged, gives way to a blur of four to six pixels a side.
+fn erased(head: &Head, dice: &mut Dice) -> RgbImage {
+    let scale = SIDE as f32 / head.picture.size().0;
+    let (x, y) = head.face.centre();
+    let (x, y) = (x * scale, y * scale);
+    let across = head.face.width() * scale * dice.between(0.5, 0.6);
+    let down = head.face.height() * scale * dice.between(0.5, 0.6);
+    let whole = square(head);
+    let blur = blob(&whole, 4 + dice.below(3) as u32);
+    RgbImage::from_fn(SIDE, SIDE, |column, row| {
+        let distance = ((column as f32 - x) / across).hypot((row as f32 - y) / down);
+        let share = ((1.0 - distance) * 5.0).clamp(0.0, 1.0);
+        let (sharp, soft) = (whole.get_pixel(column, row), blur.get_pixel(column, row));
+        Rgb(std::array::from_fn(|channel| {
+            (f32::from(sharp[channel]) * (1.0 - share) + f32::from(soft[channel]) * share) as u8
+        }))
+    })
+}
+
+/// Each pixel comes from up to a fifth of the side away, by two waves.
+fn smeared(head: &RgbImage, dice: &mut Dice) -> RgbImage {
+    let turn = std::f32::consts::TAU / SIDE as f32;
+    let mut wave = || {
+        let angle = dice.between(0.0, std::f32::consts::TAU);
+        let waves = dice.between(2.0, 6.0) * turn;
+        let reach = SIDE as f32 * dice.between(0.1, 0.2);
+        let (x, y, phase) = (angle.cos() * waves, angle.sin() * waves, dice.between(0.0, 6.0));
+        move |column: u32, row: u32| (reach * (column as f32 * x + row as f32 * y + phase).sin()) as i32
+    };
+    let (across, down) = (wave(), wave());
+    let place = |at: u32, by: i32| (at as i32 + by).clamp(0, SIDE as i32 - 1) as u32;
+    RgbImage::from_fn(SIDE, SIDE, |column, row| {
+        *head.get_pixel(place(column, across(column, row)), place(row, down(column, row)))
+    })
+}
+
+/// Few and many pixels of the head's colours, drawn at random, enlarged and laid over each other.
+fn clouds(head: &RgbImage, dice: &mut Dice) -> RgbImage {
+    let mut layer = |few: u32| {
+        let mut cloud = RgbImage::new(few, few);
+        for pixel in cloud.pixels_mut() {
+            *pixel = *head.get_pixel(dice.below(SIDE as usize) as u32, dice.below(SIDE as usize) as u32);
+        }
+        resize(&cloud, SIDE, SIDE)
+    };
+    let layers = [layer(3), layer(6), layer(14)];
+    RgbImage::from_fn(SIDE, SIDE, |column, row| {
+        Rgb(std::array::from_fn(|channel| {
+            let level = |layer: usize| f32::from(layers[layer].get_pixel(column, row)[channel]);
+            (0.5 * level(0) + 0.3 * level(1) + 0.2 * level(2)) as u8
+        }))
+    })
+}
+
 /// The mean of `count` heads, each moved by up to an eighth of the side so that no eyes meet, with
 /// more contrast: where a generator begins.
-fn merged<'a>(pick: &dyn Fn(&mut Dice) -> &'a RgbImage, count: usize, dice: &mut Dice) -> RgbImage {
+fn merged(pick: &dyn Fn(&mut Dice) -> RgbImage, count: usize, dice: &mut Dice) -> RgbImage {
     let reach = SIDE as f32 / 8.0;
     let mut sums = vec![0.0_f32; (SIDE * SIDE * 3) as usize];
     for _ in 0..count {
-        let head = resize(pick(dice), SIDE, SIDE);
+        let head = pick(dice);
         let (x, y) = (dice.between(-reach, reach) as i32, dice.between(-reach, reach) as i32);
         let moved = |place: u32, by: i32| (place as i32 + by).clamp(0, SIDE as i32 - 1) as u32;
         for (index, sum) in sums.chunks_exact_mut(3).enumerate() {
@@ -67,9 +175,8 @@ fn merged<'a>(pick: &dyn Fn(&mut Dice) -> &'a RgbImage, count: usize, dice: &mut
     })
 }
 
-/// So few pixels, enlarged, that eyes and mouth are gone.
-fn blob(head: &RgbImage, dice: &mut Dice) -> RgbImage {
-    let few = 3 + dice.below(3) as u32;
+/// The head of `few` pixels a side, enlarged.
+fn blob(head: &RgbImage, few: u32) -> RgbImage {
     resize(&resize(head, few, few), SIDE, SIDE)
 }
 
@@ -103,23 +210,35 @@ fn textured(picture: &RgbImage, mut level: impl FnMut(u32, u32) -> f32) -> RgbIm
 
 #[cfg(test)]
 mod tests {
+    use vision::BBox;
+
+    use super::super::raster::Pyramid;
     use super::*;
 
     #[test]
     fn what_is_ruined_is_not_what_it_was() {
-        let head = RgbImage::from_fn(SIDE, SIDE, |column, row| {
+        let pattern = RgbImage::from_fn(SIDE, SIDE, |column, row| {
             Rgb([
                 (column * 2) as u8,
                 (row * 2) as u8,
                 ((column / 12 + row / 12) % 2 * 200) as u8,
             ])
         });
-        let other = image::imageops::flip_horizontal(&head);
-        let pick = |dice: &mut Dice| if dice.chance(0.5) { &head } else { &other };
-        for index in 0..20 {
-            let ruin = ruined(&pick, &mut Dice::new(1, 0, index));
+        let head = |picture: RgbImage| Head {
+            picture: Pyramid::new(picture),
+            face: BBox::from_centre(48.0, 50.0, 60.0, 56.0),
+        };
+        let heads = [head(pattern.clone()), head(image::imageops::flip_horizontal(&pattern))];
+        for index in 0..60 {
+            let mut dice = Dice::new(1, 0, index);
+            let kind = Ruin::any(&mut dice);
+            let ruin = ruined(&heads, kind, &mut dice);
             assert_eq!(ruin.dimensions(), (SIDE, SIDE));
-            assert!(ruin != head && ruin != other, "draw {index}");
+            let kept = |head: &Head| {
+                let same = ruin.pixels().zip(head.picture.full().pixels()).filter(|(a, b)| a == b);
+                same.count() as f32 / (SIDE * SIDE) as f32
+            };
+            assert!(heads.iter().all(|head| kept(head) < 0.8), "draw {index}, {kind:?}");
         }
     }
 }

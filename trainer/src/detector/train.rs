@@ -16,6 +16,7 @@ use super::data::{Material, Sample, Sources};
 use super::evaluate;
 use super::feed::{Batch, Feed, Order};
 use super::graph::Graph;
+use super::judge;
 use super::loss::{Loss, loss};
 use super::network::{Network, Precision};
 use super::optimiser::{Optimiser, rate};
@@ -27,8 +28,6 @@ const WARM_UP: u64 = 150;
 const DECAY: f64 = 0.02;
 /// Steps between two lines of the log.
 const LOG_EVERY: u64 = 20;
-/// Seconds between two checkpoints.
-const SAVE_EVERY: f64 = 120.0;
 /// Pictures made to fit the anchors.
 const ANCHOR_SCENES: u64 = 800;
 /// Threads that make pictures; one keeps up with two cores of torch.
@@ -42,17 +41,15 @@ pub struct Train {
     /// Folder of the run: checkpoint and metrics.jsonl
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Ends the run after so many minutes of training; the learning rate ends with it
-    #[arg(long, default_value_t = 75.0)]
-    minutes: f64,
-    /// Ends the run after so many steps, whatever the minutes
-    #[arg(long)]
-    steps: Option<u64>,
+    /// Steps of the whole run: sides and learning rate follow the share that is done, so that equal
+    /// numbers make equal detectors on one machine
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u64).range(1..))]
+    steps: u64,
     /// Pictures a step
     #[arg(long, default_value_t = 16)]
     batch: usize,
-    /// Side of the input at the end of the run, a multiple of 32; it begins at about half of it
-    #[arg(long, default_value_t = 416)]
+    /// Side of the input at the end of the run, a multiple of 32; it begins at less than half of it
+    #[arg(long, default_value_t = 640)]
     side: u32,
     /// Highest learning rate
     #[arg(long, default_value_t = 1.5e-3)]
@@ -63,10 +60,17 @@ pub struct Train {
     /// Seed of weights and pictures
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Minutes between two measurements
-    #[arg(long, default_value_t = 10.0)]
-    measure_every: f64,
-    /// Goes on from the checkpoint in --out, with the folders and the budget given now
+    /// Steps between two measurements on the pictures set aside
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
+    measure_every: u64,
+    /// Minutes between two checkpoints
+    #[arg(long, default_value_t = 2.0)]
+    checkpoint_minutes: f64,
+    /// Threads of torch; 0 is one a core. Another number gives other bits
+    #[arg(long, default_value_t = 0)]
+    threads: i32,
+    /// Goes on from the checkpoint in --out where there is one, with the folders and the number of steps given now; with those of
+    /// its beginning it ends in the same bits as an undisturbed run
     #[arg(long)]
     resume: bool,
 }
@@ -83,10 +87,13 @@ pub fn train(settings: &Train) -> Result<()> {
     }
     std::fs::create_dir_all(&settings.out)
         .with_context(|| format!("cannot make the folder {}", settings.out.display()))?;
+    if settings.threads > 0 {
+        tch::set_num_threads(settings.threads);
+    }
     let material = Material::load(&settings.sources)?;
     describe(&material);
     let studio = Studio::new(&material);
-    let (network, optimiser, state) = if settings.resume {
+    let (network, optimiser, state) = if last.exists() {
         let (network, optimiser, mut state) = checkpoint::load(&last, DECAY)?;
         // More material may have come; anchors and weights stay.
         state.sources = settings.sources.clone();
@@ -166,11 +173,11 @@ impl Run<'_> {
     fn work(mut self, mut feed: Feed, stop: &Stop) -> Result<()> {
         let mut ordered = self.state.step;
         let mut window = Window::new();
-        let (mut measured, mut saved) = (self.state.seconds, self.state.seconds);
+        let mut saved = self.state.seconds;
         let mut clock = Instant::now();
-        while self.progress() < 1.0 {
+        while self.state.step < self.settings.steps {
             while feed.open() < feed.capacity() {
-                let side = side_at(self.progress(), self.settings.side, ordered);
+                let side = side_at(ordered, self.settings.steps, self.settings.side);
                 feed.order(Order { step: ordered, side });
                 ordered += 1;
             }
@@ -185,12 +192,11 @@ impl Run<'_> {
                 self.log(&window, batch.order.side, learning)?;
                 window = Window::new();
             }
-            if self.state.seconds - measured >= self.settings.measure_every * 60.0 {
-                measured = self.state.seconds;
+            if self.state.step.is_multiple_of(self.settings.measure_every) {
                 self.measure()?;
                 clock = Instant::now();
             }
-            if self.state.seconds - saved >= SAVE_EVERY || stop.requested() {
+            if self.state.seconds - saved >= self.settings.checkpoint_minutes * 60.0 || stop.requested() {
                 saved = self.state.seconds;
                 self.save()?;
                 clock = Instant::now();
@@ -222,12 +228,9 @@ impl Run<'_> {
         Ok((losses, learning))
     }
 
-    /// Share of the budget used.
+    /// Share of the run that is done.
     fn progress(&self) -> f64 {
-        match self.settings.steps {
-            Some(steps) => self.state.step as f64 / steps.max(1) as f64,
-            None => self.state.seconds / (self.settings.minutes * 60.0),
-        }
+        self.state.step as f64 / self.settings.steps as f64
     }
 
     fn log(&self, window: &Window, side: u32, learning: f64) -> Result<()> {
@@ -262,11 +265,11 @@ impl Run<'_> {
             evaluate::judge_all(&found, samples)
         };
         let validation = judged(&self.material.validation);
-        let threshold = evaluate::best_threshold(&validation);
+        let threshold = judge::best_threshold(&validation);
         let held_out = judged(&self.material.held_out);
         for (name, judged) in [("validation", &validation), ("held out", &held_out)] {
-            let figures = evaluate::figures(judged, threshold);
-            let average = evaluate::average_precision(judged);
+            let figures = judge::figures(judged, threshold);
+            let average = judge::average_precision(judged);
             println!(
                 "measured {name}: AP {average:.3}  precision {:.3}  recall {:.3}  F1 {:.3} at {threshold:.2}",
                 figures.precision, figures.recall, figures.f1
@@ -294,13 +297,14 @@ fn append(path: &Path, line: &serde_json::Value) -> Result<()> {
     writeln!(file, "{line}").with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The side of a step's pictures: small ones first, which cost a quarter, the full side for the
-/// last fifth; among neighbours drawn by the step, so that the network sees several scales.
-fn side_at(progress: f64, side: u32, step: u64) -> u32 {
-    let shares: &[f64] = match progress {
-        p if p < 0.35 => &[0.54, 0.62, 0.54],
-        p if p < 0.65 => &[0.62, 0.77, 0.69],
-        p if p < 0.85 => &[0.77, 1.0, 0.85],
+/// The side of a step's pictures: small ones first, which cost a fifth, the full side for the last
+/// eighth; among neighbours drawn by the step, so that the network sees several scales. It follows
+/// from the step alone: a resumed run orders what an undisturbed one would.
+fn side_at(step: u64, steps: u64, side: u32) -> u32 {
+    let shares: &[f64] = match step as f64 / steps as f64 {
+        p if p < 0.35 => &[0.4, 0.5, 0.45],
+        p if p < 0.65 => &[0.5, 0.65, 0.55, 0.4],
+        p if p < 0.875 => &[0.65, 0.8, 0.5, 1.0, 0.55],
         _ => &[1.0],
     };
     let share = shares[(step % shares.len() as u64) as usize];

@@ -2,32 +2,52 @@
 //! generated heads through the same random changes, so it cannot learn a small set by heart, and
 //! gradients flow back through them to the generator. Its three kinds: colour, shift, hole.
 
-use tch::{Kind, Tensor};
+use dataset::train_settings::Augment;
+use tch::{Device, Kind, Tensor};
 
 /// Largest shift, as a share of the side (the paper's).
 const SHIFT: f64 = 0.125;
 /// Side of the hole, as a share of the side (the paper's).
 const HOLE: f64 = 0.5;
 
-/// A batch [n, 3, side, side] in -1..1, changed; libtorch's generator gives the draws.
-pub fn augment(batch: &Tensor) -> Tensor {
-    holed(&shifted(&coloured(batch)))
+/// A batch [n, 3, side, side] in -1..1, changed in these ways as strongly as said (0 is not at all,
+/// 1 as in the paper); libtorch's generator on the CPU gives the draws.
+pub fn augment(batch: &Tensor, kinds: &[Augment], strength: f64) -> Tensor {
+    if strength <= 0.0 {
+        return batch.shallow_clone();
+    }
+    kinds.iter().fold(batch.shallow_clone(), |batch, kind| match kind {
+        Augment::Colour => coloured(&batch, strength),
+        Augment::Translation => shifted(&batch, strength),
+        Augment::Cutout => holed(&batch, strength),
+    })
 }
 
-/// Brightness by -.5 to .5, saturation by a factor 0 to 2, contrast by a factor .5 to 1.5.
-fn coloured(batch: &Tensor) -> Tensor {
-    let draw = || Tensor::rand([batch.size()[0], 1, 1, 1], (Kind::Float, batch.device()));
-    let bright = batch + (draw() - 0.5);
+/// Every head mirrored or not, by a draw each.
+pub fn mirrored(batch: &Tensor) -> Tensor {
+    let turned = draw(batch).lt(0.5);
+    batch.flip([3]).where_self(&turned, batch)
+}
+
+/// A number from 0 to 1 for each picture, [n, 1, 1, 1], on the batch's device.
+fn draw(batch: &Tensor) -> Tensor {
+    Tensor::rand([batch.size()[0], 1, 1, 1], (Kind::Float, Device::Cpu)).to_device(batch.device())
+}
+
+/// At full strength brightness by -.5 to .5, saturation by a factor 0 to 2, contrast by .5 to 1.5.
+fn coloured(batch: &Tensor, strength: f64) -> Tensor {
+    let round_one = |reach: f64| (draw(batch) - 0.5) * (2.0 * reach * strength) + 1.0;
+    let bright = batch + (draw(batch) - 0.5) * strength;
     let grey = bright.mean_dim([1i64].as_slice(), true, Kind::Float);
-    let saturated = (bright - &grey) * (draw() * 2) + &grey;
+    let saturated = (bright - &grey) * round_one(1.0) + &grey;
     let level = saturated.mean_dim([1i64, 2, 3].as_slice(), true, Kind::Float);
-    (saturated - &level) * (draw() + 0.5) + level
+    (saturated - &level) * round_one(0.5) + level
 }
 
-/// Moved by whole pixels in both directions; black (0) comes in.
-fn shifted(batch: &Tensor) -> Tensor {
+/// Moved by whole pixels in both directions; grey (0) comes in.
+fn shifted(batch: &Tensor, strength: f64) -> Tensor {
     let (count, side) = (batch.size()[0], batch.size()[3]);
-    let reach = (side as f64 * SHIFT + 0.5) as i64;
+    let reach = (side as f64 * SHIFT * strength + 0.5) as i64;
     let offsets = whole_numbers(2 * reach + 1, 2 * count);
     let padded = batch.constant_pad_nd([reach; 4]);
     let moved: Vec<Tensor> = padded
@@ -40,11 +60,11 @@ fn shifted(batch: &Tensor) -> Tensor {
 }
 
 /// A square set to 0, its centre anywhere.
-fn holed(batch: &Tensor) -> Tensor {
+fn holed(batch: &Tensor, strength: f64) -> Tensor {
     let (count, side) = (batch.size()[0], batch.size()[3]);
-    let half = (side as f64 * HOLE / 2.0) as i64;
+    let half = (side as f64 * HOLE * strength / 2.0) as i64;
     let centres = whole_numbers(side + 1, 2 * count);
-    let mask = Tensor::ones([count, 1, side, side], (Kind::Float, batch.device()));
+    let mask = Tensor::ones([count, 1, side, side], (Kind::Float, Device::Cpu));
     for (index, centre) in (0..).zip(centres.chunks_exact(2)) {
         let span = |centre: i64| {
             let start = (centre - half).max(0);
@@ -53,12 +73,12 @@ fn holed(batch: &Tensor) -> Tensor {
         let ((y, height), (x, width)) = (span(centre[0]), span(centre[1]));
         let _ = mask.select(0, index).narrow(1, y, height).narrow(2, x, width).zero_();
     }
-    batch * mask
+    batch * mask.to_device(batch.device())
 }
 
 /// `count` draws of 0 to below `end`.
 fn whole_numbers(end: i64, count: i64) -> Vec<i64> {
-    let drawn = Tensor::randint(end, [count], (Kind::Int64, tch::Device::Cpu));
+    let drawn = Tensor::randint(end, [count], (Kind::Int64, Device::Cpu));
     Vec::try_from(&drawn).expect("a flat tensor of i64 is a vector of i64")
 }
 
@@ -70,7 +90,7 @@ mod tests {
     fn heads_keep_their_shape_and_gradients_reach_them() {
         tch::manual_seed(1);
         let heads = Tensor::rand([4, 3, 16, 16], (Kind::Float, tch::Device::Cpu)).set_requires_grad(true);
-        let changed = augment(&heads);
+        let changed = augment(&heads, &[Augment::Colour, Augment::Translation, Augment::Cutout], 1.0);
         assert_eq!(changed.size(), [4, 3, 16, 16]);
         let gradient = Tensor::run_backward(&[changed.square().sum(Kind::Float)], &[&heads], false, false);
         assert!(gradient[0].abs().sum(Kind::Float).double_value(&[]) > 0.0);
@@ -81,7 +101,7 @@ mod tests {
         tch::manual_seed(3);
         let mut heads = Tensor::zeros([32, 1, 16, 16], (Kind::Float, tch::Device::Cpu));
         let _ = heads.narrow(2, 8, 1).narrow(3, 8, 1).fill_(1.0);
-        let moved = shifted(&heads);
+        let moved = shifted(&heads, 1.0);
         let places: Vec<i64> = Vec::try_from(moved.flatten(1, -1).argmax(1, false)).expect("a vector");
         assert_eq!(moved.sum(Kind::Float).double_value(&[]), 32.0);
         assert!(places.iter().any(|place| *place != places[0]));
@@ -95,11 +115,40 @@ mod tests {
     fn a_hole_is_at_most_half_a_side_wide() {
         tch::manual_seed(2);
         let heads = Tensor::ones([64, 1, 16, 16], (Kind::Float, tch::Device::Cpu));
-        let left: Vec<f64> = Vec::try_from(holed(&heads).sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Double))
-            .expect("a vector");
+        let left: Vec<f64> =
+            Vec::try_from(holed(&heads, 1.0).sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Double))
+                .expect("a vector");
         assert!(
             left.iter().all(|left| (256.0 - 64.0..256.0 - 15.0).contains(left)),
             "{left:?}"
         );
+    }
+
+    #[test]
+    fn no_strength_changes_nothing_and_half_changes_less() {
+        tch::manual_seed(6);
+        let heads = Tensor::rand([16, 3, 16, 16], (Kind::Float, Device::Cpu));
+        let apart = |strength: f64| {
+            tch::manual_seed(7);
+            let changed = augment(&heads, &[Augment::Colour], strength);
+            (changed - &heads).abs().mean(Kind::Float).double_value(&[])
+        };
+        assert_eq!(apart(0.0), 0.0);
+        assert!(apart(0.3) > 0.0 && apart(0.3) < apart(1.0) / 2.0);
+    }
+
+    #[test]
+    fn about_half_of_the_heads_are_mirrored_whole() {
+        tch::manual_seed(8);
+        let ramp = Tensor::arange(8, (Kind::Float, Device::Cpu)).view([1, 1, 1, 8]);
+        let heads = ramp.expand([100, 3, 8, 8], false).contiguous();
+        let first: Vec<f64> = Vec::try_from(mirrored(&heads).select(3, 0).flatten(1, -1).mean_dim(
+            [1i64].as_slice(),
+            false,
+            Kind::Double,
+        ))
+        .expect("a vector");
+        assert!(first.iter().all(|value| *value == 0.0 || *value == 7.0));
+        assert!((30..70).contains(&first.iter().filter(|value| **value == 7.0).count()));
     }
 }

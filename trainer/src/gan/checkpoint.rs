@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
 use super::players::Players;
+use super::watch::Watch;
 
 /// What the vectors do not tell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct State {
     pub generator_steps: u64,
     /// Steps of the discriminator's optimiser.
     pub discriminator_steps: u64,
+    /// By how much the rates were lowered.
+    #[serde(default)]
+    pub watch: Watch,
     /// SHA-256 of the recipe and the manifest's id: a checkpoint of another run does not fit.
     pub run: String,
 }
@@ -180,7 +184,7 @@ fn tensors(players: &Players) -> Vec<(&'static str, &Tensor)> {
         ("discriminator.kept", &players.discriminator.kept),
         ("discriminator.adam.first", &players.discriminator_adam.first),
         ("discriminator.adam.second", &players.discriminator_adam.second),
-        ("sums", &players.sums),
+        ("tally", players.tally.tensor()),
     ];
     if let Some(average) = &players.average {
         tensors.push(("generator.average", average));
@@ -199,6 +203,7 @@ fn dtype(kind: Kind) -> &'static str {
 
 fn bytes(tensor: &Tensor) -> Vec<u8> {
     let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
+    let tensor = tensor.to_device(tch::Device::Cpu).contiguous();
     tensor.copy_data_u8(&mut bytes, tensor.numel());
     bytes
 }

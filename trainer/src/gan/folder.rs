@@ -29,6 +29,9 @@ pub struct RunFile {
     pub heads: usize,
     /// The settings.
     pub recipe: Recipe,
+    /// The trained run that this one began from: its digest and its steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 impl RunFile {
@@ -41,6 +44,7 @@ impl RunFile {
             heads_digest: heads.digest.clone(),
             heads: heads.len(),
             recipe,
+            from: None,
         }
     }
 
@@ -80,6 +84,16 @@ impl RunFolder {
     /// One line a window of steps.
     pub fn metrics(&self) -> PathBuf {
         self.path.join("metrics.jsonl")
+    }
+
+    /// TensorBoard's event files.
+    pub fn events(&self) -> PathBuf {
+        self.path.join("events")
+    }
+
+    /// The best checkpoint by its score, as a run folder of its own.
+    pub fn best(&self) -> PathBuf {
+        self.path.join("best")
     }
 
     /// The chart of losses.

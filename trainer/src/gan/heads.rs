@@ -9,7 +9,7 @@ use dataset::pack::{self, Pack};
 use dataset::{Key, Manifest, ManifestRow, Split, Store};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// The training heads of one manifest that were not purged.
 #[derive(Debug)]
@@ -20,6 +20,10 @@ pub struct Heads {
     pub id: String,
     /// SHA-256 over the hashes of the heads, in order.
     pub digest: String,
+    /// Side that half of them have at least, as they are stored, pixels.
+    pub native: i64,
+    /// How many are smaller than the side they are packed at.
+    pub smaller: usize,
     pack: Pack,
 }
 
@@ -49,6 +53,8 @@ impl Heads {
             hash.update(&row.head);
         }
         let (id, digest) = (manifest.id(), hex::encode(hash.finalize()));
+        let mut sides: Vec<i64> = rows.iter().map(|row| row.side).collect();
+        sides.sort_unstable();
         let path = data.join("packs").join(Pack::name(&id, &tombstones, side));
         if !path.exists() {
             build(&home, &rows, &path, side)?;
@@ -57,6 +63,8 @@ impl Heads {
         Ok(Self {
             manifest: called,
             pack: Pack::open(&path)?,
+            native: sides[(sides.len() - 1) / 2],
+            smaller: sides.partition_point(|native| *native < i64::from(side)),
             id,
             digest,
         })
@@ -72,15 +80,15 @@ impl Heads {
         self.pack.is_empty()
     }
 
-    /// A batch [n, 3, side, side] in -1..1.
-    pub fn batch(&self, indices: &[usize]) -> Tensor {
+    /// A batch [n, 3, side, side] in -1..1 on a device; bytes are what travels there.
+    pub fn batch(&self, indices: &[usize], device: Device) -> Tensor {
         let side = i64::from(self.pack.side());
         let mut bytes = Vec::with_capacity(indices.len() * 3 * (side * side) as usize);
         for index in indices {
             bytes.extend_from_slice(self.pack.picture(*index));
         }
         let batch = Tensor::from_data_size(&bytes, &[indices.len() as i64, 3, side, side], Kind::Uint8);
-        batch.to_kind(Kind::Float) / 127.5 - 1
+        batch.to_device(device).to_kind(Kind::Float) / 127.5 - 1
     }
 }
 
@@ -127,7 +135,7 @@ fn nothing_left(name: &str, rows: usize) -> Usage {
 }
 
 /// A purge that ran beside the packing may have missed the new pack: it goes.
-fn refuse_purged_meanwhile(folder: &Path, tombstones: &Tombstones, pack: &Path) -> Result<()> {
+pub(crate) fn refuse_purged_meanwhile(folder: &Path, tombstones: &Tombstones, pack: &Path) -> Result<()> {
     if Tombstones::load(folder)? == *tombstones {
         return Ok(());
     }
@@ -135,7 +143,7 @@ fn refuse_purged_meanwhile(folder: &Path, tombstones: &Tombstones, pack: &Path) 
     bail!("heads were purged while they were packed; the same command packs those that are left")
 }
 
-fn build(home: &Path, rows: &[&ManifestRow], path: &Path, side: u32) -> Result<()> {
+pub(crate) fn build(home: &Path, rows: &[&ManifestRow], path: &Path, side: u32) -> Result<()> {
     let store = Store::open(&home.join("store"))?;
     // Looked for before anything is written, so that a manifest with holes is told at once.
     for row in rows {

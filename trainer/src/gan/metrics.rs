@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+
+use super::tally::{Place, Tally};
 
 /// The means of a window of steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,29 +26,73 @@ pub struct Metrics {
     pub d_real: Option<f64>,
     /// The same on generated heads, in the discriminator's steps.
     pub d_fake: Option<f64>,
+    /// Length of the discriminator's gradient.
+    #[serde(default)]
+    pub gradient_d: Option<f64>,
+    /// Length of the generator's gradient.
+    #[serde(default)]
+    pub gradient_g: Option<f64>,
+    /// Deviation of a pixel between the heads of a generated batch, of -1..1.
+    #[serde(default)]
+    pub spread: Option<f64>,
+    /// The same of real heads.
+    #[serde(default)]
+    pub spread_real: Option<f64>,
+    /// The penalty on gradients, weighted.
+    #[serde(default)]
+    pub penalty: Option<f64>,
     /// Learning rate of the generator.
     pub rate_g: f64,
     /// Learning rate of the discriminator.
     pub rate_d: f64,
     /// Seconds of training so far, over all sittings.
     pub seconds: f64,
+    /// What happened in the window: a rate lowered, a sign of collapse, a way back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl Metrics {
-    /// Fills in the means out of the players' sums (see [`super::players::SUMS`]); none where a
-    /// player took no step.
-    pub fn fill(&mut self, sums: &Tensor) {
-        let values: Vec<f64> = Vec::try_from(sums).expect("a flat tensor of f64 is a vector of f64");
-        let mean = |place: usize, count: usize| (values[count] > 0.0).then(|| values[place] / values[count]);
-        self.loss_d = mean(0, 4);
-        self.loss_g = mean(1, 5);
-        self.d_real = mean(2, 4);
-        self.d_fake = mean(3, 4);
+    /// A line without values.
+    pub fn at(step: u64, epoch: u64, images: u64) -> Self {
+        Self {
+            step,
+            epoch,
+            images,
+            loss_d: None,
+            loss_g: None,
+            d_real: None,
+            d_fake: None,
+            gradient_d: None,
+            gradient_g: None,
+            spread: None,
+            spread_real: None,
+            penalty: None,
+            rate_g: 0.0,
+            rate_d: 0.0,
+            seconds: 0.0,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Fills in the means of a window; none where a player took no step.
+    pub fn fill(&mut self, tally: &Tally) {
+        let means = tally.means();
+        let mean = |place: Place| means[place as usize];
+        self.loss_d = mean(Place::LossD);
+        self.loss_g = mean(Place::LossG);
+        self.d_real = mean(Place::Real);
+        self.d_fake = mean(Place::Fake);
+        self.gradient_d = mean(Place::GradientD);
+        self.gradient_g = mean(Place::GradientG);
+        self.spread = mean(Place::Spread);
+        self.spread_real = mean(Place::SpreadReal);
+        self.penalty = mean(Place::Penalty);
     }
 
     /// Whether every mean is a number.
     pub fn is_finite(&self) -> bool {
-        let means = [self.loss_d, self.loss_g, self.d_real, self.d_fake];
+        let means = [self.loss_d, self.loss_g, self.gradient_d, self.gradient_g];
         means.into_iter().flatten().all(f64::is_finite)
     }
 }
@@ -68,14 +113,9 @@ impl Log {
     /// What the disk says.
     pub fn open(path: &Path, steps: u64) -> Result<Self> {
         let cannot = || format!("cannot write {}", path.display());
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-        };
-        // A killed run may leave half a line at the end.
-        let parsed = text.lines().map_while(|line| serde_json::from_str(line).ok());
-        let lines: Vec<Metrics> = parsed.filter(|line: &Metrics| line.step <= steps).collect();
+        let text = text_of(path)?;
+        let mut lines = parsed(&text);
+        lines.retain(|line| line.step <= steps);
         let kept: String = lines.iter().map(line_of).collect();
         if kept != text {
             dataset::files::write_durably(path, kept.as_bytes()).with_context(cannot)?;
@@ -101,6 +141,27 @@ impl Log {
     }
 }
 
+/// Every line of a run's file; none where it is missing.
+///
+/// # Errors
+/// What the disk says.
+pub fn read(path: &Path) -> Result<Vec<Metrics>> {
+    Ok(parsed(&text_of(path)?))
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// The lines up to the first that is none: a killed run may leave half a line at the end.
+fn parsed(text: &str) -> Vec<Metrics> {
+    text.lines().map_while(|line| serde_json::from_str(line).ok()).collect()
+}
+
 fn line_of(metrics: &Metrics) -> String {
     let mut line = serde_json::to_string(metrics).expect("plain numbers are always JSON");
     line.push('\n');
@@ -112,18 +173,10 @@ mod tests {
     use super::*;
 
     fn metrics(step: u64) -> Metrics {
-        Metrics {
-            step,
-            epoch: 1,
-            images: step * 64,
-            loss_d: Some(0.7),
-            loss_g: None,
-            d_real: Some(0.5),
-            d_fake: Some(0.25),
-            rate_g: 1e-3,
-            rate_d: 1e-3,
-            seconds: 1.5,
-        }
+        let mut line = Metrics::at(step, 1, step * 64);
+        line.loss_d = Some(0.7);
+        line.seconds = 1.5;
+        line
     }
 
     #[test]
@@ -141,16 +194,5 @@ mod tests {
         assert_eq!(log.lines, [metrics(50), metrics(100)]);
         log.push(metrics(150)).expect("writes");
         assert_eq!(Log::open(&path, 150).expect("opens").lines.len(), 3);
-    }
-
-    #[test]
-    fn means_are_over_each_players_own_steps() {
-        let sums = Tensor::from_slice(&[10.0f64, 6.0, 2.0, 1.0, 4.0, 2.0]);
-        let mut line = metrics(4);
-        line.fill(&sums);
-        let found = [line.loss_d, line.loss_g, line.d_real, line.d_fake];
-        assert_eq!(found, [Some(2.5), Some(3.0), Some(0.5), Some(0.25)]);
-        line.fill(&sums.zeros_like());
-        assert_eq!(line.loss_d, None);
     }
 }

@@ -5,6 +5,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::plan::{Init, Layer, Plan, Slot};
+use super::spectral;
 use crate::shim::leaky_relu;
 
 /// What a forward pass does with batch norm.
@@ -21,9 +22,9 @@ pub enum Mode {
 /// Share by which training moves running statistics (torch's default).
 const MOMENTUM: f64 = 0.1;
 /// Added to variances before the root (torch's default).
-const EPSILON: f64 = 1e-5;
+pub(crate) const EPSILON: f64 = 1e-5;
 /// Slope of the leaky ReLU below zero (the DCGAN paper).
-const SLOPE: f64 = 0.2;
+pub(crate) const SLOPE: f64 = 0.2;
 
 /// A network: its table and its values.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub struct Network {
     pub kept: Tensor,
     parameters: Vec<Tensor>,
     buffers: Vec<Tensor>,
+    /// The estimates of each weight's first singular direction, where it is normalised by it.
+    directions: Vec<Tensor>,
 }
 
 impl Network {
@@ -53,13 +56,23 @@ impl Network {
         let parameters = plan.parameters.iter();
         let parameters = parameters.map(|slot| view(slot, &flat).detach().set_requires_grad(true));
         let parameters = parameters.collect();
-        let buffers = plan.buffers.iter().map(|slot| view(slot, &kept)).collect();
+        let mut buffers: Vec<Tensor> = plan.buffers.iter().map(|slot| view(slot, &kept)).collect();
+        let directions = buffers.split_off(buffers.len() - plan.directions);
         Self {
             plan,
             flat,
             kept,
             parameters,
             buffers,
+            directions,
+        }
+    }
+
+    /// The same network on another device.
+    pub fn to(self, device: Device) -> Self {
+        match self.flat.device() == device {
+            true => self,
+            false => Self::with_values(self.plan, &self.flat.to_device(device), &self.kept.to_device(device)),
         }
     }
 
@@ -70,50 +83,15 @@ impl Network {
 
     /// One pass over a batch [n, channels, side, side].
     pub fn forward(&self, input: &Tensor, mode: Mode) -> Tensor {
-        let mut x = input.shallow_clone();
-        let mut parameters = self.parameters.iter();
-        let mut buffers = self.buffers.iter();
-        let mut parameter = || parameters.next().expect("the plan counted every parameter");
-        let mut buffer = || buffers.next().expect("the plan counted every buffer");
-        for layer in &self.plan.layers {
-            x = match *layer {
-                Layer::Conv { stride, padding, .. } => {
-                    x.conv2d(parameter(), None::<&Tensor>, [stride; 2], [padding; 2], [1, 1], 1)
-                }
-                Layer::ConvTransposed { stride, padding, .. } => x.conv_transpose2d(
-                    parameter(),
-                    None::<&Tensor>,
-                    [stride; 2],
-                    [padding; 2],
-                    [0, 0],
-                    1,
-                    [1, 1],
-                ),
-                Layer::BatchNorm => {
-                    let (scale, shift) = (parameter(), parameter());
-                    let (mean, variance) = (buffer(), buffer());
-                    let (train, momentum) = match mode {
-                        Mode::Train => (true, MOMENTUM),
-                        Mode::Estimate(share) => (true, share),
-                        Mode::Use => (false, 0.0),
-                    };
-                    x.batch_norm(
-                        Some(scale),
-                        Some(shift),
-                        Some(mean),
-                        Some(variance),
-                        train,
-                        momentum,
-                        EPSILON,
-                        false,
-                    )
-                }
-                Layer::Relu => x.relu(),
-                Layer::LeakyRelu => leaky_relu(&x, SLOPE),
-                Layer::Tanh => x.tanh(),
-            };
-        }
-        x
+        let mut values = Values {
+            parameters: self.parameters.iter(),
+            buffers: self.buffers.iter(),
+            directions: self.directions.iter(),
+            spectral: self.plan.directions > 0,
+            mode,
+        };
+        let layers = self.plan.layers.iter();
+        layers.fold(input.shallow_clone(), |x, layer| values.apply(*layer, &x))
     }
 
     /// Whether every trained and kept value is a number.
@@ -121,6 +99,100 @@ impl Network {
         let finite = |values: &Tensor| values.isfinite().all().int64_value(&[]) == 1;
         finite(&self.flat) && finite(&self.kept)
     }
+}
+
+/// What a forward pass has not used yet of a network's values.
+struct Values<'a> {
+    parameters: std::slice::Iter<'a, Tensor>,
+    buffers: std::slice::Iter<'a, Tensor>,
+    directions: std::slice::Iter<'a, Tensor>,
+    spectral: bool,
+    mode: Mode,
+}
+
+impl<'a> Values<'a> {
+    fn parameter(&mut self) -> &'a Tensor {
+        self.parameters.next().expect("the plan counted every parameter")
+    }
+
+    fn buffer(&mut self) -> &'a Tensor {
+        self.buffers.next().expect("the plan counted every buffer")
+    }
+
+    /// A weight as the layer uses it.
+    fn weight(&mut self) -> Tensor {
+        let weight = self.parameter();
+        if !self.spectral {
+            return weight.shallow_clone();
+        }
+        let direction = self.directions.next().expect("the plan counted every direction");
+        spectral::normalised(weight, direction, self.mode == Mode::Train)
+    }
+
+    fn apply(&mut self, layer: Layer, x: &Tensor) -> Tensor {
+        match layer {
+            Layer::Conv { stride, padding, .. } => convolved(x, &self.weight(), stride, padding),
+            Layer::ConvTransposed { stride, padding, .. } => x.conv_transpose2d(
+                &self.weight(),
+                None::<&Tensor>,
+                [stride; 2],
+                [padding; 2],
+                [0, 0],
+                1,
+                [1, 1],
+            ),
+            Layer::Linear { out } => {
+                let (weight, bias) = (self.weight(), self.parameter());
+                let flat = x.flatten(1, -1).linear(&weight, Some(bias));
+                flat.view([-1, out.channels, out.side, out.side])
+            }
+            Layer::Bias => x + self.parameter().to_kind(x.kind()).view([1, -1, 1, 1]),
+            Layer::BatchNorm => self.batch_norm(x),
+            Layer::InstanceNorm => {
+                let (scale, shift) = (self.parameter(), self.parameter());
+                x.group_norm(x.size()[1], Some(scale), Some(shift), EPSILON, false)
+            }
+            Layer::Double => {
+                let side = 2 * x.size()[3];
+                x.upsample_nearest2d([side, side], None, None)
+            }
+            Layer::PixelShuffle => x.pixel_shuffle(2),
+            Layer::Attention => self.attention(x),
+            Layer::Relu => x.relu(),
+            Layer::LeakyRelu => leaky_relu(x, SLOPE),
+            Layer::Tanh => x.tanh(),
+        }
+    }
+
+    fn batch_norm(&mut self, x: &Tensor) -> Tensor {
+        let (scale, shift) = (self.parameter(), self.parameter());
+        let (mean, variance) = (self.buffer(), self.buffer());
+        let (train, momentum) = match self.mode {
+            Mode::Train => (true, MOMENTUM),
+            Mode::Estimate(share) => (true, share),
+            Mode::Use => (false, 0.0),
+        };
+        let (scale, shift, mean, variance) = (Some(scale), Some(shift), Some(mean), Some(variance));
+        x.batch_norm(scale, shift, mean, variance, train, momentum, EPSILON, false)
+    }
+
+    fn attention(&mut self, x: &Tensor) -> Tensor {
+        let halved = |map: Tensor| map.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
+        let query = convolved(x, &self.weight(), 1, 0).flatten(2, -1);
+        let key = halved(convolved(x, &self.weight(), 1, 0)).flatten(2, -1);
+        let value = halved(convolved(x, &self.weight(), 1, 0)).flatten(2, -1);
+        // [n, pixels, a quarter of the pixels]: how much each pixel takes from each other.
+        let share = query.transpose(1, 2).bmm(&key).softmax(-1, None::<Kind>);
+        let share = share.to_kind(value.kind());
+        let found = value.bmm(&share.transpose(1, 2));
+        let found = found.reshape([x.size()[0], -1, x.size()[2], x.size()[3]]);
+        let found = convolved(&found, &self.weight(), 1, 0);
+        x + found * self.parameter().to_kind(x.kind())
+    }
+}
+
+fn convolved(x: &Tensor, weight: &Tensor, stride: i64, padding: i64) -> Tensor {
+    x.conv2d(weight, None::<&Tensor>, [stride; 2], [padding; 2], [1, 1], 1)
 }
 
 fn filled(slots: &[Slot], count: i64) -> Tensor {

@@ -28,8 +28,24 @@ pub enum Layer {
         /// Pixels cut off at each edge.
         padding: i64,
     },
+    /// Fully connected, with biases: from all values of the map to all of another.
+    Linear {
+        /// The map that comes out.
+        out: Shape,
+    },
+    /// One value added to each channel.
+    Bias,
     /// Batch normalisation with scale and shift.
     BatchNorm,
+    /// Normalisation of each channel of each picture, with scale and shift.
+    InstanceNorm,
+    /// Every pixel four times.
+    Double,
+    /// Four channels become the four pixels of one at twice the side.
+    PixelShuffle,
+    /// Self-attention (arXiv:1805.08318): each pixel adds what it finds at others like it. Keys and
+    /// values are halved in side by their maximum.
+    Attention,
     /// max(x, 0).
     Relu,
     /// x above zero, .2 x below.
@@ -81,6 +97,13 @@ pub struct Shape {
     pub side: i64,
 }
 
+impl Shape {
+    /// Number of values.
+    pub fn values(self) -> i64 {
+        self.channels * self.side * self.side
+    }
+}
+
 /// A network's table with all that follows from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -96,6 +119,9 @@ pub struct Plan {
     pub buffers: Vec<Slot>,
     /// Multiply-accumulates of the convolutions for one picture, forward.
     pub macs: i64,
+    /// How many weights are divided by their largest singular value; the last so many buffers hold
+    /// the direction of each.
+    pub directions: usize,
 }
 
 /// Standard deviation of convolution weights, and of batch norm scales round 1 (the DCGAN paper).
@@ -111,6 +137,7 @@ impl Plan {
             parameters: Vec::new(),
             buffers: Vec::new(),
             macs: 0,
+            directions: 0,
         };
         for (number, layer) in plan.layers.clone().into_iter().enumerate() {
             let before = plan.output();
@@ -118,6 +145,33 @@ impl Plan {
             plan.shapes.push(after);
         }
         plan
+    }
+
+    /// The same network with spectral normalisation of every weight. Its weights begin at the size
+    /// that keeps a map's: their scale is divided away, and the DCGAN paper's small one would only
+    /// make every learning rate a larger one, layer by layer differently.
+    pub fn spectral(mut self) -> Self {
+        let weights: Vec<(String, i64)> = self
+            .parameters
+            .iter()
+            .filter(|slot| slot.shape.len() > 1)
+            .map(|slot| (slot.name.replace("weight", "direction"), slot.shape[0]))
+            .collect();
+        self.directions = weights.len();
+        for slot in self.parameters.iter_mut().filter(|slot| slot.shape.len() > 1) {
+            let inputs: i64 = slot.shape[1..].iter().product();
+            slot.init = Init::Normal(0.0, 1.0 / (inputs as f64).sqrt());
+        }
+        for (name, length) in weights {
+            let offset = self.buffer_count();
+            self.buffers.push(Slot {
+                name,
+                shape: vec![length],
+                offset,
+                init: Init::Normal(0.0, 1.0),
+            });
+        }
+        self
     }
 
     /// What comes out of the last row.
@@ -169,15 +223,61 @@ impl Plan {
                 );
                 Shape { channels: out, side }
             }
-            Layer::BatchNorm => {
-                self.parameter(number, "weight", &[before.channels], Init::Normal(1.0, DEVIATION));
+            Layer::Linear { out } => {
+                let (from, to) = (before.values(), out.values());
+                self.macs += from * to;
+                self.parameter(number, "weight", &[to, from], Init::Normal(0.0, DEVIATION));
+                self.parameter(number, "bias", &[to], Init::Constant(0.0));
+                out
+            }
+            Layer::Bias => {
                 self.parameter(number, "bias", &[before.channels], Init::Constant(0.0));
+                before
+            }
+            Layer::BatchNorm => {
+                self.scale_and_shift(number, before.channels);
                 self.buffer(number, "running_mean", &[before.channels], Init::Constant(0.0));
                 self.buffer(number, "running_var", &[before.channels], Init::Constant(1.0));
                 before
             }
+            Layer::InstanceNorm => {
+                self.scale_and_shift(number, before.channels);
+                before
+            }
+            Layer::Double => Shape {
+                channels: before.channels,
+                side: 2 * before.side,
+            },
+            Layer::PixelShuffle => Shape {
+                channels: before.channels / 4,
+                side: 2 * before.side,
+            },
+            Layer::Attention => self.attention(number, before),
             Layer::Relu | Layer::LeakyRelu | Layer::Tanh => before,
         }
+    }
+
+    fn scale_and_shift(&mut self, number: usize, channels: i64) {
+        self.parameter(number, "weight", &[channels], Init::Normal(1.0, DEVIATION));
+        self.parameter(number, "bias", &[channels], Init::Constant(0.0));
+    }
+
+    /// Queries and keys of an eighth of the channels, values of a half, and a gain that begins at 0.
+    fn attention(&mut self, number: usize, before: Shape) -> Shape {
+        let (channels, pixels) = (before.channels, before.side * before.side);
+        let (eighth, half) = ((channels / 8).max(1), (channels / 2).max(1));
+        for (what, out, from) in [
+            ("query.weight", eighth, channels),
+            ("key.weight", eighth, channels),
+            ("value.weight", half, channels),
+            ("output.weight", channels, half),
+        ] {
+            self.parameter(number, what, &[out, from, 1, 1], Init::Normal(0.0, DEVIATION));
+            self.macs += pixels * out * from;
+        }
+        self.parameter(number, "gain", &[1], Init::Constant(0.0));
+        self.macs += pixels * pixels / 4 * (eighth + half);
+        before
     }
 
     fn parameter(&mut self, number: usize, what: &str, shape: &[i64], init: Init) {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::metrics::Metrics;
+use super::spark::spark;
 
 /// Time between two updates on a terminal.
 const TICK: Duration = Duration::from_millis(500);
@@ -14,6 +15,8 @@ const TICK: Duration = Duration::from_millis(500);
 const LINE: Duration = Duration::from_secs(15);
 /// Updates that the rate is measured over.
 const MEMORY: usize = 20;
+/// Letters of a curve of losses.
+const CURVE: usize = 32;
 /// Units of the bar: it counts shares of the budget, whatever the budget counts.
 const UNITS: u64 = 1000;
 
@@ -34,8 +37,8 @@ pub struct Standing<'a> {
     pub images: u64,
     /// Share of the budget that is spent, 0 to 1; none where the run has no end.
     pub share: Option<f64>,
-    /// The last line of metrics.
-    pub last: Option<&'a Metrics>,
+    /// The lines of metrics.
+    pub lines: &'a [Metrics],
 }
 
 impl Progress {
@@ -66,6 +69,7 @@ impl Progress {
         let text = self.text(standing);
         match &self.bar {
             Some(bar) => {
+                let text = text + &curves(standing.lines);
                 bar.set_position((standing.share.unwrap_or(0.0) * UNITS as f64) as u64);
                 bar.set_message(text);
             }
@@ -96,7 +100,7 @@ impl Progress {
         if let Some(left) = self.left(standing.share) {
             text.push_str(&format!(" | {} left", duration(left)));
         }
-        if let Some(last) = standing.last {
+        if let Some(last) = standing.lines.last() {
             for (name, value) in [
                 ("loss D", last.loss_d),
                 ("G", last.loss_g),
@@ -131,6 +135,14 @@ impl Default for Progress {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Both losses over the whole run, on a line of their own.
+fn curves(lines: &[Metrics]) -> String {
+    let of = |value: fn(&Metrics) -> Option<f64>| -> String {
+        spark(&lines.iter().filter_map(value).collect::<Vec<f64>>(), CURVE)
+    };
+    format!("\nloss D {}  G {}", of(|line| line.loss_d), of(|line| line.loss_g))
 }
 
 /// 12345 as "12 k".

@@ -2,11 +2,14 @@
 
 use anyhow::Result;
 use dataset::failure::Usage;
-use dataset::train_settings::{Precision, Preset, TrainSettings};
+use dataset::train_settings::{
+    Augment, Loss, Norm, Precision, Preset, Regulariser, Schedule, Statistics, TrainSettings, Upsampling,
+};
 use serde::{Deserialize, Serialize};
 
 use super::adam;
-use super::plan::{Layer, Plan, Shape};
+use super::architecture;
+use super::plan::Plan;
 
 /// Length of the noise vector.
 pub const NOISE: i64 = 100;
@@ -14,13 +17,19 @@ pub const NOISE: i64 = 100;
 /// Learning rates that hold up to an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
-    /// Last epoch (from 1) that they hold for.
-    pub until: u64,
     /// The generator's.
     pub generator: f64,
     /// The discriminator's.
     pub discriminator: f64,
 }
+
+/// The report's table: last epoch (from 1) that each rate holds for; the last holds to the end.
+const REPORT_RATES: [(u64, f64); 5] = [(10, 1e-3), (30, 5e-4), (50, 3e-4), (160, 2e-4), (290, 1e-4)];
+/// Where a cosine ends, as a share of where it begins.
+const COSINE_END: f64 = 0.05;
+/// Up to so many heads are augmented in full, and from so many on not at all (a set of 12,000 got
+/// half of what one of 120 gets; DiffAugment's paper found nothing to gain on full sets).
+const AUGMENTED: (f64, f64) = (1_000.0, 100_000.0);
 
 /// All that decides a run's bits, but for the heads and the number of threads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,16 +47,40 @@ pub struct Recipe {
     pub g_every: u64,
     /// Channels of the layers nearest to the picture.
     pub width: i64,
-    /// Learning rates by epoch; the last row holds to the end.
-    pub rates: Vec<Rate>,
-    /// Adam's first beta.
-    pub beta1: f64,
+    /// What the players are told.
+    pub loss: Loss,
+    /// What holds the discriminator back.
+    pub regulariser: Regulariser,
+    /// Weight of a penalty on gradients.
+    pub penalty: f64,
+    /// Discriminator steps between two penalties.
+    pub penalty_every: u64,
+    /// Normalisation of the discriminator's maps.
+    pub d_norm: Norm,
+    /// How the generator doubles its maps.
+    pub upsampling: Upsampling,
+    /// Side of the maps with self-attention; 0 is none.
+    pub attention: u32,
     /// Weight of the old average of the generator at each of its steps; 0 keeps no average.
     pub average: f64,
-    /// Whether the discriminator sees everything through random shifts, colours and holes.
-    pub augment: bool,
+    /// Where the averaged generator's statistics come from.
+    pub statistics: Statistics,
+    /// What is changed of the heads that the discriminator sees.
+    pub augment: Vec<Augment>,
+    /// How strongly, 0 to 1.
+    pub augment_strength: f64,
     /// Whether heads are mirrored at random.
     pub mirror: bool,
+    /// How the rates change over the run.
+    pub schedule: Schedule,
+    /// Heads shown at which a cosine ends; 0 where there is none.
+    pub horizon: u64,
+    /// The rates at the start.
+    pub rate: Rate,
+    /// Adam's first beta.
+    pub beta1: f64,
+    /// Whether one batch of fakes serves both players' steps.
+    pub share_fakes: bool,
     /// Epochs between two grids.
     pub grid_epochs: u64,
     /// Fixes every random choice.
@@ -57,7 +90,8 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The recipe that settings ask for on this machine.
+    /// The recipe that settings ask for on this machine. Two values follow from more than the
+    /// settings: see [`Self::follow`].
     ///
     /// # Errors
     /// [`Usage`] where they contradict each other or the preset.
@@ -65,16 +99,12 @@ impl Recipe {
         if let Some((key, why)) = settings.problems().first() {
             return Err(Usage(format!("--{} {why}", key.replace('_', "-"))).into());
         }
-        let mut recipe = match settings.preset {
+        let preset = match settings.preset {
             Preset::Report => report(),
-            Preset::Quick => quick(),
+            Preset::Gan => gan(),
+            Preset::Default => default(settings.side),
         };
-        recipe.side = settings.side.unwrap_or(recipe.side);
-        recipe.batch = settings.batch.unwrap_or(recipe.batch);
-        recipe.d_every = settings.d_every.unwrap_or(recipe.d_every);
-        recipe.g_every = settings.g_every.unwrap_or(recipe.g_every);
-        recipe.width = settings.width.unwrap_or(recipe.width);
-        recipe.grid_epochs = settings.grid_epochs.unwrap_or(recipe.grid_epochs);
+        let mut recipe = preset.with(settings);
         recipe.seed = settings.seed;
         recipe.precision = match settings.precision {
             Precision::Auto if multiplies_bf16() => Precision::Bf16,
@@ -82,58 +112,151 @@ impl Recipe {
             chosen => chosen,
         };
         recipe.check_side()?;
+        recipe.check_network(settings)?;
         Ok(recipe)
+    }
+
+    /// Fills in what follows from the number of heads and from the run's end (in heads shown).
+    ///
+    /// # Errors
+    /// [`Usage`] where a cosine has no end.
+    pub fn follow(&mut self, settings: &TrainSettings, heads: usize, end: Option<u64>) -> Result<()> {
+        self.augment_strength = settings.augment_strength.unwrap_or_else(|| strength(heads));
+        if self.schedule == Schedule::Cosine {
+            self.horizon = settings.horizon.or(end).ok_or_else(|| {
+                Usage("a cosine of the learning rate needs an end: give --horizon, --max-images or --epochs".into())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The recipe with every setting that is given in place of its own.
+    #[must_use]
+    pub fn with(mut self, settings: &TrainSettings) -> Self {
+        fn set<T: Clone>(place: &mut T, value: &Option<T>) {
+            if let Some(value) = value {
+                *place = value.clone();
+            }
+        }
+        set(&mut self.side, &settings.side);
+        set(&mut self.batch, &settings.batch);
+        set(&mut self.d_every, &settings.d_every);
+        set(&mut self.g_every, &settings.g_every);
+        set(&mut self.width, &settings.width);
+        set(&mut self.loss, &settings.loss);
+        if let Some(regulariser) = settings.regulariser {
+            (self.penalty, self.penalty_every) = usual_penalty(regulariser);
+            self.regulariser = regulariser;
+        }
+        set(&mut self.penalty, &settings.penalty);
+        set(&mut self.penalty_every, &settings.penalty_every);
+        set(&mut self.d_norm, &settings.d_norm);
+        set(&mut self.upsampling, &settings.upsampling);
+        set(&mut self.attention, &settings.attention);
+        set(&mut self.average, &settings.average);
+        set(&mut self.statistics, &settings.statistics);
+        set(&mut self.augment, &settings.augment);
+        set(&mut self.augment_strength, &settings.augment_strength);
+        set(&mut self.mirror, &settings.mirror);
+        set(&mut self.schedule, &settings.schedule);
+        set(&mut self.horizon, &settings.horizon);
+        set(&mut self.rate.generator, &settings.rate_g);
+        set(&mut self.rate.discriminator, &settings.rate_d);
+        set(&mut self.beta1, &settings.beta1);
+        set(&mut self.share_fakes, &settings.share_fakes);
+        set(&mut self.grid_epochs, &settings.grid_epochs);
+        self
     }
 
     fn check_side(&self) -> Result<()> {
         let side = self.side;
         let wrong = match self.preset {
             Preset::Report if side != 96 => {
-                "the preset `report` is the report's network, which draws 96 px: leave --side away, or use --preset quick"
+                "the preset `report` is the report's network, which draws 96 px: leave --side away, or use --preset default"
             }
-            Preset::Quick if !side.is_power_of_two() || !(16..=256).contains(&side) => {
-                "the preset `quick` draws sides of 16, 32, 64, 128 or 256 px"
+            Preset::Default if side > 256 || architecture::smallest(side).is_none() => {
+                "the preset `default` draws sides of 64, 96, 128 or 256 px (and smaller ones that halve to 4 to 7 px)"
             }
+            Preset::Gan if !(8..=256).contains(&side) => "the preset `gan` draws sides of 8 to 256 px",
             _ => return Ok(()),
         };
         Err(Usage(format!("no side of {side} px: {wrong}")).into())
     }
 
-    /// The rates of an epoch, counted from 1.
-    pub fn rate(&self, epoch: u64) -> Rate {
-        let row = self.rates.iter().find(|rate| epoch <= rate.until);
-        *row.or(self.rates.last()).expect("every preset has a rate")
+    /// Settings that the networks cannot follow, or that cancel each other.
+    fn check_network(&self, settings: &TrainSettings) -> Result<()> {
+        let shaped = settings.d_norm.is_some() || settings.upsampling.is_some() || settings.attention.is_some();
+        let penalised = matches!(self.regulariser, Regulariser::R1 | Regulariser::R1r2 | Regulariser::Gp);
+        let sides = architecture::sides(self.side);
+        let wrong = if self.preset != Preset::Default && shaped {
+            "--d-norm, --upsampling and --attention shape the preset `default` alone".to_string()
+        } else if self.attention != 0 && self.preset == Preset::Default && !sides[1..].contains(&self.attention) {
+            let sides: Vec<String> = sides[1..].iter().map(u32::to_string).collect();
+            format!("--attention is the side of a map: 0 (none), {}", sides.join(", "))
+        } else if penalised && self.preset == Preset::Default && self.d_norm == Norm::Batch {
+            "a penalty on gradients is meant for each head by itself, and batch norm mixes them: give --d-norm none"
+                .into()
+        } else if self.schedule == Schedule::Table && (settings.rate_g.is_some() || settings.rate_d.is_some()) {
+            "the report's table sets the rates: give --schedule constant (or cosine, watch) with --rate-g and --rate-d"
+                .into()
+        } else {
+            return Ok(());
+        };
+        Err(Usage(wrong).into())
+    }
+
+    /// The rates at an epoch (from 1) after so many heads.
+    pub fn rate(&self, epoch: u64, images: u64) -> Rate {
+        let factor = match self.schedule {
+            Schedule::Table => {
+                let row = REPORT_RATES.iter().find(|(until, _)| epoch <= *until);
+                let rate = row.or(REPORT_RATES.last()).map_or(0.0, |(_, rate)| *rate);
+                return Rate {
+                    generator: rate,
+                    discriminator: rate,
+                };
+            }
+            // What was lowered by watching is the loop's to know.
+            Schedule::Constant | Schedule::Watch => 1.0,
+            Schedule::Cosine => {
+                let share = (images as f64 / self.horizon.max(1) as f64).min(1.0);
+                COSINE_END + (1.0 - COSINE_END) * (1.0 + (std::f64::consts::PI * share).cos()) / 2.0
+            }
+        };
+        self.rate.times(factor)
+    }
+
+    /// Epochs of the report's table.
+    pub fn table_epochs() -> u64 {
+        REPORT_RATES[REPORT_RATES.len() - 1].0
     }
 
     /// The generator's table.
     pub fn generator(&self) -> Plan {
-        let noise = Shape {
-            channels: NOISE,
-            side: 1,
-        };
-        Plan::new(
-            noise,
-            match self.preset {
-                Preset::Report => report_generator(self.width),
-                Preset::Quick => quick_generator(self.width, self.side),
-            },
-        )
+        architecture::generator(self)
     }
 
     /// The discriminator's table; its last row gives one logit.
     pub fn discriminator(&self) -> Plan {
-        let picture = Shape {
-            channels: 3,
-            side: i64::from(self.side),
-        };
-        Plan::new(
-            picture,
-            match self.preset {
-                Preset::Report => report_discriminator(self.width),
-                Preset::Quick => quick_discriminator(self.width, self.side),
-            },
-        )
+        architecture::discriminator(self)
     }
+}
+
+impl Rate {
+    /// Both rates by a factor.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self {
+            generator: self.generator * factor,
+            discriminator: self.discriminator * factor,
+        }
+    }
+}
+
+/// How strongly a set of that size is augmented: less, the more heads there are.
+pub fn strength(heads: usize) -> f64 {
+    let (full, none) = AUGMENTED;
+    (1.0 - (heads as f64 / full).ln() / (none / full).ln()).clamp(0.0, 1.0)
 }
 
 /// Whether the processor has instructions for products of bfloat16 (those with AMX have these too).
@@ -147,11 +270,6 @@ pub fn multiplies_bf16() -> bool {
 /// The report: its rate table, batch, cross entropy, five discriminator steps to one of the
 /// generator.
 fn report() -> Recipe {
-    let rate = |until, rate| Rate {
-        until,
-        generator: rate,
-        discriminator: rate,
-    };
     Recipe {
         preset: Preset::Report,
         side: 96,
@@ -159,145 +277,92 @@ fn report() -> Recipe {
         d_every: 1,
         g_every: 5,
         width: 64,
-        rates: vec![
-            rate(10, 1e-3),
-            rate(30, 5e-4),
-            rate(50, 3e-4),
-            rate(160, 2e-4),
-            rate(290, 1e-4),
-        ],
-        beta1: adam::BETA1,
+        loss: Loss::Bce,
+        regulariser: Regulariser::None,
+        penalty: 0.0,
+        penalty_every: 1,
+        d_norm: Norm::Batch,
+        upsampling: Upsampling::Transposed,
+        attention: 0,
         average: 0.0,
-        augment: false,
+        statistics: Statistics::Estimate,
+        augment: Vec::new(),
+        augment_strength: 0.0,
         mirror: false,
+        schedule: Schedule::Table,
+        horizon: 0,
+        rate: Rate {
+            generator: 1e-3,
+            discriminator: 1e-3,
+        },
+        beta1: adam::BETA1,
+        share_fakes: false,
         grid_epochs: 1,
         seed: 1,
         precision: Precision::Auto,
     }
 }
 
-/// Small batches give many steps in little time, the average steadies their swings, and
-/// augmentation keeps hundreds of heads from being learned by heart. Chosen by opening grids after
-/// 24,000 heads: the discriminator's batch norm showed faces where spectral norm still showed
-/// blotches, and without augmentation colours stayed away.
-fn quick() -> Recipe {
+/// The plain GAN of 2014, trained as its many copies are: Adam at 2e-4 (the DCGAN paper's), cross
+/// entropy, both players at every batch.
+fn gan() -> Recipe {
     Recipe {
-        preset: Preset::Quick,
-        side: 64,
-        batch: 32,
-        d_every: 1,
+        preset: Preset::Gan,
         g_every: 1,
-        width: 24,
-        rates: vec![Rate {
-            until: u64::MAX,
-            generator: 5e-4,
-            discriminator: 3e-4,
-        }],
-        beta1: adam::BETA1,
+        d_norm: Norm::None,
+        schedule: Schedule::Constant,
+        rate: Rate {
+            generator: 2e-4,
+            discriminator: 2e-4,
+        },
+        ..report()
+    }
+}
+
+/// Ours: see docs/ablation.md for what was measured.
+fn default(side: Option<u32>) -> Recipe {
+    let side = side.unwrap_or(96);
+    Recipe {
+        preset: Preset::Default,
+        side,
+        batch: 32,
+        g_every: 1,
+        width: 32,
+        loss: Loss::Hinge,
+        regulariser: Regulariser::Spectral,
+        d_norm: Norm::None,
+        upsampling: Upsampling::Resize,
+        attention: attention(side),
         average: 0.995,
-        augment: true,
+        augment: vec![Augment::Colour, Augment::Translation, Augment::Cutout],
+        augment_strength: 1.0,
         mirror: true,
-        grid_epochs: 10,
-        seed: 1,
-        precision: Precision::Auto,
+        schedule: Schedule::Constant,
+        rate: Rate {
+            generator: 1e-3,
+            discriminator: 1e-3,
+        },
+        beta1: 0.0,
+        share_fakes: true,
+        ..report()
     }
 }
 
-fn transposed(out: i64, kernel: i64, stride: i64, padding: i64) -> Layer {
-    Layer::ConvTransposed {
-        out,
-        kernel,
-        stride,
-        padding,
+/// Weight of a penalty and discriminator steps between two: R1's with the lazy 16 of StyleGAN2
+/// (arXiv:1912.04958), R1 and R2 at every step as in R3GAN (arXiv:2501.05441), WGAN-GP's own.
+fn usual_penalty(regulariser: Regulariser) -> (f64, u64) {
+    match regulariser {
+        Regulariser::None | Regulariser::Spectral => (0.0, 1),
+        Regulariser::R1 => (0.2, 16),
+        Regulariser::R1r2 => (0.2, 1),
+        Regulariser::Gp => (10.0, 1),
     }
 }
 
-fn convolution(out: i64, kernel: i64, stride: i64, padding: i64) -> Layer {
-    Layer::Conv {
-        out,
-        kernel,
-        stride,
-        padding,
-    }
-}
-
-fn report_generator(width: i64) -> Vec<Layer> {
-    use Layer::{BatchNorm, Relu, Tanh};
-    vec![
-        transposed(8 * width, 4, 1, 0), // 4
-        BatchNorm,
-        Relu,
-        transposed(4 * width, 4, 2, 1), // 8
-        BatchNorm,
-        Relu,
-        transposed(2 * width, 4, 2, 1), // 16
-        BatchNorm,
-        Relu,
-        transposed(width, 4, 2, 1), // 32
-        BatchNorm,
-        Relu,
-        transposed(3, 5, 3, 1), // 96
-        Tanh,
-    ]
-}
-
-fn report_discriminator(width: i64) -> Vec<Layer> {
-    use Layer::{BatchNorm, LeakyRelu};
-    vec![
-        convolution(width, 5, 3, 1), // 32
-        LeakyRelu,
-        convolution(2 * width, 4, 2, 1), // 16
-        BatchNorm,
-        LeakyRelu,
-        convolution(4 * width, 4, 2, 1), // 8
-        BatchNorm,
-        LeakyRelu,
-        convolution(8 * width, 4, 2, 1), // 4
-        BatchNorm,
-        LeakyRelu,
-        convolution(1, 4, 1, 0), // one logit
-    ]
-}
-
-/// Channels at a resolution: `width` at half the picture's side, doubled at each halving, at most
-/// eight times.
-fn channels(width: i64, side: u32, at: u32) -> i64 {
-    width * i64::from(side / 2 / at).min(8)
-}
-
-fn quick_generator(width: i64, side: u32) -> Vec<Layer> {
-    let mut layers = vec![
-        transposed(channels(width, side, 4), 4, 1, 0),
-        Layer::BatchNorm,
-        Layer::Relu,
-    ];
-    let mut at = 8;
-    while at < side {
-        layers.extend([
-            transposed(channels(width, side, at), 4, 2, 1),
-            Layer::BatchNorm,
-            Layer::Relu,
-        ]);
-        at *= 2;
-    }
-    // Kernel 4 at stride 2 covers every pixel equally often: no chequerboard.
-    layers.extend([transposed(3, 4, 2, 1), Layer::Tanh]);
-    layers
-}
-
-fn quick_discriminator(width: i64, side: u32) -> Vec<Layer> {
-    let mut layers = Vec::new();
-    let mut at = side / 2;
-    while at >= 4 {
-        layers.push(convolution(channels(width, side, at), 4, 2, 1));
-        if at < side / 2 {
-            layers.push(Layer::BatchNorm);
-        }
-        layers.push(Layer::LeakyRelu);
-        at /= 2;
-    }
-    layers.push(convolution(1, 4, 1, 0));
-    layers
+/// The largest side of maps up to 16 px: attention's cost grows with the fourth power of it.
+fn attention(side: u32) -> u32 {
+    let sides = architecture::sides(side);
+    sides.into_iter().skip(1).rfind(|at| *at <= 16).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -309,26 +374,6 @@ mod tests {
             preset,
             ..TrainSettings::default()
         }
-    }
-
-    #[test]
-    fn the_report_has_its_layers_and_arithmetic() {
-        let recipe = Recipe::resolve(&settings(Preset::Report)).expect("resolves");
-        let (generator, discriminator) = (recipe.generator(), recipe.discriminator());
-        let sides = |plan: &Plan| -> Vec<i64> {
-            let rows = plan.layers.iter().zip(&plan.shapes);
-            let convolutions =
-                rows.filter(|(layer, _)| matches!(layer, Layer::Conv { .. } | Layer::ConvTransposed { .. }));
-            convolutions.map(|(_, shape)| shape.side).collect()
-        };
-        assert_eq!(sides(&generator), [4, 8, 16, 32, 96]);
-        assert_eq!(sides(&discriminator), [32, 16, 8, 4, 1]);
-        // By hand: 100*512*16 + 512*256*16 + 256*128*16 + 128*64*16 + 64*3*25, and BN 2*(512+256+128+64).
-        assert_eq!(generator.parameter_count(), 3_576_512 + 1_920);
-        // 3*64*25 + 64*128*16 + 128*256*16 + 256*512*16 + 512*16, and BN 2*(128+256+512).
-        assert_eq!(discriminator.parameter_count(), 2_765_504 + 1_792);
-        assert_eq!((generator.macs as f64 / 1e5).round() / 10.0, 106.4);
-        assert_eq!((discriminator.macs as f64 / 1e5).round() / 10.0, 105.6);
     }
 
     #[test]
@@ -348,29 +393,80 @@ mod tests {
             (1000, 1e-4),
         ];
         for (epoch, rate) in expected {
-            assert_eq!(recipe.rate(epoch).generator, rate, "epoch {epoch}");
+            assert_eq!(recipe.rate(epoch, 0).generator, rate, "epoch {epoch}");
         }
     }
 
     #[test]
-    fn the_quick_networks_follow_from_the_side() {
-        for side in [16, 32, 64, 128, 256] {
-            let mut asked = settings(Preset::Quick);
-            asked.side = Some(side);
-            let recipe = Recipe::resolve(&asked).expect("resolves");
-            assert_eq!(recipe.generator().output().side, i64::from(side));
-            let logit = recipe.discriminator().output();
-            assert_eq!((logit.channels, logit.side), (1, 1), "{side}");
-        }
+    fn a_cosine_falls_to_a_twentieth_at_its_end() {
+        let mut asked = settings(Preset::Default);
+        asked.schedule = Some(Schedule::Cosine);
+        let mut recipe = Recipe::resolve(&asked).expect("resolves");
+        assert!(recipe.follow(&asked, 100, None).is_err());
+        recipe.follow(&asked, 100, Some(1000)).expect("has an end");
+        let start = recipe.rate.generator;
+        let share = |images| recipe.rate(1, images).generator / start;
+        assert!(
+            (share(0) - 1.0).abs() < 1e-9 && (share(1000) - 0.05).abs() < 1e-9 && (share(9999) - 0.05).abs() < 1e-9
+        );
+        assert!((share(500) - 0.525).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_small_set_is_augmented_in_full_and_a_large_one_not_at_all() {
+        assert_eq!(strength(60), 1.0);
+        assert_eq!(strength(1_000), 1.0);
+        assert!((0.4..0.6).contains(&strength(12_000)));
+        assert_eq!(strength(140_000), 0.0);
     }
 
     #[test]
     fn sides_that_a_preset_cannot_draw_are_refused() {
-        for (preset, side) in [(Preset::Report, 64), (Preset::Quick, 96), (Preset::Quick, 8)] {
+        for (preset, side) in [
+            (Preset::Report, 64),
+            (Preset::Default, 100),
+            (Preset::Default, 8),
+            (Preset::Gan, 512),
+        ] {
             let mut asked = settings(preset);
             asked.side = Some(side);
             let error = Recipe::resolve(&asked).expect_err("is refused");
             assert!(error.to_string().contains(&format!("no side of {side} px")), "{error}");
         }
+    }
+
+    #[test]
+    fn settings_that_cancel_each_other_are_refused() {
+        let refused = |change: fn(&mut TrainSettings), expected: &str| {
+            let mut asked = settings(Preset::Default);
+            change(&mut asked);
+            let error = Recipe::resolve(&asked).expect_err("is refused").to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        refused(
+            |asked| asked.attention = Some(16),
+            "--attention is the side of a map: 0 (none), 12, 24, 48",
+        );
+        refused(
+            |asked| {
+                asked.regulariser = Some(Regulariser::R1);
+                asked.d_norm = Some(Norm::Batch);
+            },
+            "--d-norm none",
+        );
+        refused(
+            |asked| {
+                asked.preset = Preset::Report;
+                asked.rate_g = Some(1e-4);
+            },
+            "--schedule constant",
+        );
+        refused(
+            |asked| {
+                asked.preset = Preset::Gan;
+                asked.upsampling = Some(Upsampling::Resize);
+            },
+            "shape the preset `default` alone",
+        );
     }
 }

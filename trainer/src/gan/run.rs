@@ -1,103 +1,49 @@
 //! `trainer run`: settings, manifest and folder of a run, then its training.
 
-use std::fmt::Debug;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use anyhow::{Context, Result, bail};
+use dataset::Manifest;
+use dataset::eval_settings::EvalSettings;
 use dataset::failure::Usage;
 use dataset::manifest::check_name;
 use dataset::train_settings::{Precision, Preset, TrainSettings};
+use serde_json::Value;
 
-use super::folder::{RunFile, RunFolder, known};
+use super::best::Best;
+use super::checkpoint;
+use super::device;
+pub use super::flags::Args;
+use super::folder::{self, RunFile, RunFolder, known};
 use super::heads::{Heads, find};
-use super::plan::Plan;
+use super::outline;
+use super::players::Players;
 use super::recipe::Recipe;
+use super::schedule::Schedule;
 use super::stop::Stop;
 use super::train::{Limits, train};
 
-/// Heads that a `quick` run without limits is shown: about four minutes on two cores.
-const QUICK_IMAGES: u64 = 80_000;
-
-/// Trains a generator of heads on a manifest. What is not given here is as in stages.toml, [train].
-#[derive(Clone, Debug, clap::Args)]
-pub struct Args {
-    /// Manifest to train on: its name, or the folder of a bundle (pipeline manifest bundle)
-    #[arg(long, value_name = "NAME")]
-    manifest: Option<String>,
-    /// Name of the run, a folder under data/runs [default: MANIFEST-PRESET]
-    #[arg(long, value_name = "RUN")]
-    name: Option<String>,
-    /// Goes on with a run of that name where there is one
-    #[arg(long)]
-    resume: bool,
-    /// Recipe: the report's DCGAN (96 px), or a small one that shows heads after minutes
-    #[arg(long, value_parser = words::<Preset>(&["report", "quick"]))]
-    preset: Option<Preset>,
-    /// Side of the pictures in pixels
-    #[arg(long)]
-    side: Option<u32>,
-    /// Heads a step
-    #[arg(long)]
-    batch: Option<usize>,
-    /// Trains the discriminator at every Nth batch of an epoch
-    #[arg(long, value_name = "N")]
-    d_every: Option<u64>,
-    /// Trains the generator at every Nth batch of an epoch
-    #[arg(long, value_name = "N")]
-    g_every: Option<u64>,
-    /// Channels of the layers nearest to the picture
-    #[arg(long)]
-    width: Option<i64>,
-    /// Ends the run after so many epochs
-    #[arg(long)]
-    epochs: Option<u64>,
-    /// Ends the run after so many minutes of training, resumed ones counted
-    #[arg(long)]
-    minutes: Option<f64>,
-    /// Ends the run after so many heads shown to the discriminator
-    #[arg(long, value_name = "N")]
-    max_images: Option<u64>,
-    /// Epochs between two grids of the fixed noise
-    #[arg(long, value_name = "N")]
-    grid_epochs: Option<u64>,
-    /// Seed of everything drawn at random
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Number format of the convolutions
-    #[arg(long, value_parser = words::<Precision>(&["auto", "f32", "bf16"]))]
-    precision: Option<Precision>,
-    /// Threads; 0 is one a core. Another number gives other bits. Beside other busy programs 1 is
-    /// several times quicker than 2: libtorch's threads wait for each other at every layer
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Minutes between two checkpoints
-    #[arg(long, value_name = "MINUTES")]
-    checkpoint_minutes: Option<f64>,
-    /// Checkpoints kept
-    #[arg(long, value_name = "N")]
-    keep_checkpoints: Option<usize>,
-}
-
-/// A parser of one of the words that a setting has in stages.toml.
-fn words<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
-where
-    T: serde::de::DeserializeOwned + Clone + Send + Sync + 'static,
-{
-    PossibleValuesParser::new(words.iter().copied()).try_map(|word| serde_json::from_value(word.into()))
-}
+/// Heads that a `default` or `gan` run without limits is shown: `default` needs no more than that on
+/// 12,000 heads to draw heads worth showing.
+const IMAGES: u64 = 1_000_000;
 
 /// Trains.
 ///
 /// # Errors
 /// [`Usage`] where manifest, name and settings do not go together; else as [`train`].
-pub fn run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
+pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Path) -> Result<()> {
     let settings = args.over(settings);
+    if args.dry_run {
+        return dry_run(args, &settings, data);
+    }
     let stop = Stop::listen()?;
     set_threads(settings.threads);
+    let device = device::resolve(settings.device)?;
     let name = args.run_name(&settings, data)?;
-    let (folder, file, heads) = match existing(&name, args.resume, data)? {
+    let there = existing(&name, args.resume, data)?;
+    let is_new = there.is_none();
+    let (folder, mut file, heads) = match there {
         Some((folder, file)) => {
             refuse_changes(&name, args, &file, data)?;
             let heads = Heads::open(data, &file.manifest, file.recipe.side)?;
@@ -105,62 +51,57 @@ pub fn run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
             warn_of_purged(&file, &heads);
             (folder, file, heads)
         }
-        None => begin(&name, args, &settings, data)?,
+        None => prepare(&name, args, &settings, data, device)?,
     };
-    announce(&folder, &file, heads.len());
-    train(&folder, &file, &heads, &limits(&settings, &file.recipe), &stop)
+    // Before a new run is written: what cannot be measured is told while there is nothing to tidy up.
+    let best = match settings.eval_epochs {
+        Some(every) => Some(Best::open(data, &folder, &file, eval, every)?),
+        None => None,
+    };
+    if is_new {
+        if let Some(from) = &args.from {
+            begin_from(from, &mut file, &folder, data)?;
+        }
+        folder.begin(&file)?;
+    }
+    outline::announce(&folder, &file, heads.len(), device);
+    train(
+        &folder,
+        &file,
+        &heads,
+        &limits(&settings, &file.recipe),
+        device,
+        best,
+        &stop,
+    )
+}
+
+/// Prints what a run would be, and measures a few of its steps; nothing is written.
+fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
+    set_threads(settings.threads);
+    let device = device::resolve(settings.device)?;
+    let mut recipe = Recipe::resolve(settings)?;
+    recipe.precision = device::precision(settings.precision, device, recipe.precision);
+    let heads = match &args.manifest {
+        Some(name) => Some(count(data, name)?),
+        None => None,
+    };
+    follow(&mut recipe, settings, heads.unwrap_or(0))?;
+    outline::print(&recipe, heads, &limits(settings, &recipe), device)
+}
+
+/// Heads that a manifest trains on, purged ones counted.
+fn count(data: &Path, name: &str) -> Result<usize> {
+    let found = find(data, name);
+    let manifest =
+        Manifest::load(&found.home.join("manifests").join(&found.name)).map_err(|error| Usage(error.to_string()))?;
+    Ok(manifest.split(dataset::Split::Train).count())
 }
 
 /// Uses so many threads for tensors; 0 leaves it to libtorch, one a core.
 pub fn set_threads(threads: usize) {
     if threads > 0 {
         tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
-    }
-}
-
-impl Args {
-    fn run_name(&self, settings: &TrainSettings, data: &Path) -> Result<String> {
-        match (&self.name, &self.manifest) {
-            (Some(name), _) => Ok(name.clone()),
-            (None, Some(manifest)) => {
-                let manifest = find(data, manifest).name;
-                Ok(format!("{manifest}-{:?}", settings.preset).to_lowercase())
-            }
-            (None, None) => {
-                Err(Usage("give --manifest NAME for a new run, or --name RUN --resume to go on with one".into()).into())
-            }
-        }
-    }
-
-    /// The flags over the settings of the file.
-    fn over(&self, settings: &TrainSettings) -> TrainSettings {
-        TrainSettings {
-            preset: self.preset.unwrap_or(settings.preset),
-            side: self.side.or(settings.side),
-            batch: self.batch.or(settings.batch),
-            d_every: self.d_every.or(settings.d_every),
-            g_every: self.g_every.or(settings.g_every),
-            width: self.width.or(settings.width),
-            grid_epochs: self.grid_epochs.or(settings.grid_epochs),
-            seed: self.seed.unwrap_or(settings.seed),
-            precision: self.precision.unwrap_or(settings.precision),
-            threads: self.threads.unwrap_or(settings.threads),
-            checkpoint_minutes: self.checkpoint_minutes.unwrap_or(settings.checkpoint_minutes),
-            keep_checkpoints: self.keep_checkpoints.unwrap_or(settings.keep_checkpoints),
-            ..self.limits_over(settings)
-        }
-    }
-
-    /// A limit on the command line stands alone: `--minutes 3` must not end early by the file's
-    /// epochs.
-    fn limits_over(&self, settings: &TrainSettings) -> TrainSettings {
-        let mut settings = settings.clone();
-        if self.epochs.is_some() || self.minutes.is_some() || self.max_images.is_some() {
-            settings.epochs = self.epochs;
-            settings.minutes = self.minutes;
-            settings.max_images = self.max_images;
-        }
-        settings
     }
 }
 
@@ -181,8 +122,14 @@ fn existing(name: &str, resume: bool, data: &Path) -> Result<Option<(RunFolder, 
     }
 }
 
-/// A new run under the name.
-fn begin(name: &str, args: &Args, settings: &TrainSettings, data: &Path) -> Result<(RunFolder, RunFile, Heads)> {
+/// A new run under the name; nothing of it is written yet.
+fn prepare(
+    name: &str,
+    args: &Args,
+    settings: &TrainSettings,
+    data: &Path,
+    device: tch::Device,
+) -> Result<(RunFolder, RunFile, Heads)> {
     let Some(manifest) = &args.manifest else {
         return Err(Usage(format!(
             "there is no run `{name}`{}; a new one needs --manifest NAME",
@@ -190,32 +137,91 @@ fn begin(name: &str, args: &Args, settings: &TrainSettings, data: &Path) -> Resu
         ))
         .into());
     };
-    let recipe = Recipe::resolve(settings)?;
+    let mut recipe = Recipe::resolve(settings)?;
+    recipe.precision = device::precision(settings.precision, device, recipe.precision);
     let heads = Heads::open(data, manifest, recipe.side)?;
+    refuse_small(&heads, recipe.side, args.enlarge)?;
+    follow(&mut recipe, settings, heads.len())?;
     let file = RunFile::new(&heads, recipe);
-    let folder = RunFolder::new(data.join("runs").join(name));
-    folder.begin(&file)?;
-    Ok((folder, file, heads))
+    Ok((RunFolder::new(data.join("runs").join(name)), file, heads))
+}
+
+/// Heads that are smaller than the run's side hold no more than they did when they are enlarged, and
+/// the generator would learn to blur.
+fn refuse_small(heads: &Heads, side: u32, enlarge: bool) -> Result<()> {
+    let (smaller, all) = (heads.smaller, heads.len());
+    if smaller == 0 {
+        return Ok(());
+    }
+    if heads.native < i64::from(side) && !enlarge {
+        return Err(Usage(format!(
+            "the manifest `{}` cannot give {side} px: {smaller} of its {all} heads are smaller, and half of them have \
+             {} px at most; choose a --side up to that, or --enlarge them",
+            heads.manifest, heads.native
+        ))
+        .into());
+    }
+    eprintln!("warning: {smaller} of {all} heads are smaller than {side} px; they are enlarged");
+    Ok(())
+}
+
+/// Fills in what follows from the number of heads and the limits.
+fn follow(recipe: &mut Recipe, settings: &TrainSettings, heads: usize) -> Result<()> {
+    let schedule = Schedule::new(heads.max(1), recipe.batch, recipe.seed);
+    let limits = limits(settings, recipe);
+    let by_epochs = limits.epochs.map(|epochs| schedule.steps(epochs) * recipe.batch as u64);
+    let end = [by_epochs, limits.images].into_iter().flatten().min();
+    recipe.follow(settings, heads, end)
+}
+
+/// Copies a trained run's networks into the first checkpoint of a new one. It stands before
+/// run.json does, so that a run that is there has it.
+fn begin_from(from: &str, file: &mut RunFile, folder: &RunFolder, data: &Path) -> Result<()> {
+    let (theirs, trained) = folder::find(data, Path::new(from))?;
+    let (ours, other) = (&file.recipe, &trained.recipe);
+    let fits = ours.generator() == other.generator() && ours.discriminator() == other.discriminator();
+    if !fits {
+        return Err(Usage(format!(
+            "the run `{from}` has other networks (preset {:?}, {} px, width {}); give the new one the same",
+            other.preset, other.side, other.width
+        ))
+        .into());
+    }
+    let mut players = Players::new(other);
+    let state = checkpoint::load_newest(&theirs.checkpoints(), &mut players, &trained.digest())?
+        .with_context(|| format!("the run `{from}` has no checkpoint yet; train it on with --resume"))?;
+    file.from = Some(format!("{}@{}", trained.digest(), state.step));
+    let begun = Players::from_trained(ours, &players);
+    checkpoint::save(
+        &folder.checkpoints(),
+        &begun,
+        &begun.state(0, 0.0, Default::default(), file),
+        1,
+    )?;
+    Ok(())
 }
 
 /// A resumed run keeps its settings; flags that say otherwise are refused, all at once.
 fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Result<()> {
-    let recipe = &file.recipe;
+    let mut asked = file.recipe.clone().with(&args.over(&TrainSettings::default()));
+    asked.preset = args.preset.unwrap_or(asked.preset);
+    asked.seed = args.seed.unwrap_or(asked.seed);
+    match args.precision {
+        None | Some(Precision::Auto) => (),
+        Some(precision) => asked.precision = precision,
+    }
+    let mut changes = Vec::new();
     let manifest = args.manifest.as_ref().map(|manifest| find(data, manifest).called);
-    let precision = args.precision.filter(|asked| *asked != Precision::Auto);
-    let changes = [
-        change("manifest", manifest.as_ref(), &file.manifest),
-        change("preset", args.preset.as_ref(), &recipe.preset),
-        change("side", args.side.as_ref(), &recipe.side),
-        change("batch", args.batch.as_ref(), &recipe.batch),
-        change("d-every", args.d_every.as_ref(), &recipe.d_every),
-        change("g-every", args.g_every.as_ref(), &recipe.g_every),
-        change("width", args.width.as_ref(), &recipe.width),
-        change("grid-epochs", args.grid_epochs.as_ref(), &recipe.grid_epochs),
-        change("seed", args.seed.as_ref(), &recipe.seed),
-        change("precision", precision.as_ref(), &recipe.precision),
-    ];
-    let changes: Vec<String> = changes.into_iter().flatten().collect();
+    if let Some(manifest) = manifest.filter(|manifest| *manifest != file.manifest) {
+        changes.push(format!("--manifest {} (not {manifest})", file.manifest));
+    }
+    changes.extend(differences(
+        &serde_json::to_value(&file.recipe)?,
+        &serde_json::to_value(&asked)?,
+    ));
+    if args.from.is_some() {
+        changes.push("its own beginning (--from is for new runs)".into());
+    }
     if changes.is_empty() {
         return Ok(());
     }
@@ -226,11 +232,19 @@ fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Resul
     .into())
 }
 
-/// What a flag would change, in words; none where it is not given or says what is.
-fn change<T: PartialEq + Debug>(flag: &str, asked: Option<&T>, kept: &T) -> Option<String> {
-    let asked = asked.filter(|asked| *asked != kept)?;
-    let word = |value: &T| format!("{value:?}").to_lowercase().replace('"', "");
-    Some(format!("--{flag} {} (not {})", word(kept), word(asked)))
+/// The settings that differ, as flags: "--g-every 1 (not 2)".
+fn differences(kept: &Value, asked: &Value) -> Vec<String> {
+    let (Some(kept), Some(asked)) = (kept.as_object(), asked.as_object()) else {
+        return Vec::new();
+    };
+    let word = |value: &Value| value.to_string().replace(['"', '[', ']'], "");
+    let changed = kept.iter().filter(|(key, value)| asked.get(*key) != Some(value));
+    changed
+        .map(|(key, value)| {
+            let flag = key.replace('_', "-");
+            format!("--{flag} {} (not {})", word(value), word(&asked[key]))
+        })
+        .collect()
 }
 
 /// Bits go on only over the same manifest.
@@ -269,29 +283,9 @@ fn limits(settings: &TrainSettings, recipe: &Recipe) -> Limits {
     if limits.epochs.is_none() && limits.time.is_none() && limits.images.is_none() {
         match recipe.preset {
             // The last row of the report's table ends there.
-            Preset::Report => limits.epochs = recipe.rates.last().map(|rate| rate.until),
-            Preset::Quick => limits.images = Some(QUICK_IMAGES),
+            Preset::Report => limits.epochs = Some(Recipe::table_epochs()),
+            Preset::Default | Preset::Gan => limits.images = Some(IMAGES),
         }
     }
     limits
-}
-
-fn announce(folder: &RunFolder, file: &RunFile, heads: usize) {
-    let recipe = &file.recipe;
-    let network = |plan: Plan| {
-        let (values, macs) = (plan.parameter_count() as f64 / 1e6, plan.macs as f64 / 1e6);
-        format!("{values:.2} M values, {macs:.1} M multiply-adds a head")
-    };
-    eprintln!(
-        "{} heads of `{}` at {} px, preset {:?}, {:?}, {} threads; run in {}",
-        heads,
-        file.manifest,
-        recipe.side,
-        recipe.preset,
-        recipe.precision,
-        tch::get_num_threads(),
-        folder.path().display()
-    );
-    eprintln!("generator: {}", network(recipe.generator()));
-    eprintln!("discriminator: {}", network(recipe.discriminator()));
 }

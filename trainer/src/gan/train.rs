@@ -4,25 +4,31 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use dataset::failure::Interrupted;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
+use super::best::Best;
 use super::chart;
-use super::checkpoint::{self, State};
+use super::checkpoint;
+use super::events::Events;
 use super::folder::{RunFile, RunFolder};
 use super::grid;
 use super::heads::Heads;
 use super::metrics::{Log, Metrics};
 use super::players::{Draw, Players, noise, seed};
 use super::progress::{Progress, Standing};
-use super::recipe::Recipe;
+use super::recipe::{Rate, Recipe};
 use super::sample::{draw, final_generator};
 use super::schedule::Schedule;
 use super::stop::Stop;
+use super::watch::Watch;
+use crate::eval::judge;
 
 /// Steps between two lines of metrics: ten of the report's generator steps.
 const WINDOW: u64 = 50;
 /// Heads of a grid of the fixed noise.
 const GRID: i64 = 64;
+/// Times that a game which broke down is rolled back and played on at half the rates.
+const ROLLBACKS: u32 = 3;
 /// Time between two drawings of the chart.
 const CHART: Duration = Duration::from_secs(30);
 
@@ -51,6 +57,11 @@ struct Run<'a> {
     schedule: Schedule,
     players: Players,
     log: Log,
+    events: Events,
+    best: Option<Best>,
+    watch: Watch,
+    /// What the next line of metrics tells.
+    notes: Vec<String>,
     progress: Progress,
     step: u64,
     /// Training time of earlier sittings.
@@ -65,8 +76,19 @@ struct Run<'a> {
 /// # Errors
 /// [`Interrupted`] after Ctrl-C, once all is saved; else what the disk says, or that the game broke
 /// down (values that are no numbers).
-pub fn train(folder: &RunFolder, file: &RunFile, heads: &Heads, limits: &Limits, stop: &Stop) -> Result<()> {
-    let mut run = Run::open(folder, file, heads, limits)?;
+pub fn train(
+    folder: &RunFolder,
+    file: &RunFile,
+    heads: &Heads,
+    limits: &Limits,
+    device: Device,
+    best: Option<Best>,
+    stop: &Stop,
+) -> Result<()> {
+    let mut run = Run::open(folder, file, heads, limits, device)?;
+    run.best = best;
+    // A kill while the run was measured left that undone.
+    run.score()?;
     let mut saved = Instant::now();
     while !run.is_over() {
         run.advance()?;
@@ -84,11 +106,19 @@ pub fn train(folder: &RunFolder, file: &RunFile, heads: &Heads, limits: &Limits,
 }
 
 impl<'a> Run<'a> {
-    fn open(folder: &'a RunFolder, file: &'a RunFile, heads: &'a Heads, limits: &'a Limits) -> Result<Self> {
+    fn open(
+        folder: &'a RunFolder,
+        file: &'a RunFile,
+        heads: &'a Heads,
+        limits: &'a Limits,
+        device: Device,
+    ) -> Result<Self> {
         let recipe = &file.recipe;
-        let mut players = Players::new(recipe);
+        let mut players = Players::on(recipe, device);
         let state = checkpoint::load_newest(&folder.checkpoints(), &mut players, &file.digest())?;
-        let (step, seconds) = state.map_or((0, 0.0), |state| (state.step, state.seconds));
+        let (step, seconds, watch) = state.map_or((0, 0.0, Watch::default()), |state| {
+            (state.step, state.seconds, state.watch)
+        });
         seed(recipe.seed, Draw::Grid, 0);
         Ok(Self {
             folder,
@@ -98,12 +128,16 @@ impl<'a> Run<'a> {
             schedule: Schedule::new(heads.len(), recipe.batch, recipe.seed),
             players,
             log: Log::open(&folder.metrics(), step)?,
+            events: Events::begin(&folder.events(), step)?,
+            best: None,
+            watch,
+            notes: Vec::new(),
             progress: Progress::new(),
             step,
             earlier: Duration::from_secs_f64(seconds),
             started: Instant::now(),
             charted: Instant::now(),
-            fixed_noise: noise(GRID),
+            fixed_noise: noise(GRID).to_device(device),
         })
     }
 
@@ -142,82 +176,136 @@ impl<'a> Run<'a> {
     /// One step, and what falls due after it.
     fn advance(&mut self) -> Result<()> {
         let position = self.schedule.position(self.step);
-        let heads = self.heads.batch(&self.schedule.heads(self.step));
-        let rate = self.recipe().rate(position.epoch);
+        let heads = self.heads.batch(&self.schedule.heads(self.step), self.players.device);
+        let rate = self.rate(position.epoch);
         self.players.step(&heads, self.step, position.number, rate);
         let ends_epoch = self.schedule.ends_epoch(self.step);
         self.step += 1;
-        if self.step.is_multiple_of(WINDOW) {
-            self.note(position.epoch)?;
+        if self.step.is_multiple_of(WINDOW) && !self.note(position.epoch)? {
+            return Ok(());
         }
         if ends_epoch && position.epoch.is_multiple_of(self.recipe().grid_epochs) {
             self.draw_grid(position.epoch)?;
         }
+        self.score()?;
         self.progress.show(Standing {
             epoch: position.epoch,
             images: self.step * self.recipe().batch as u64,
             share: self.shares().reduce(f64::max),
-            last: self.log.lines.last(),
+            lines: &self.log.lines,
         });
         Ok(())
     }
 
+    /// The rates that the next step takes.
+    fn rate(&self, epoch: u64) -> Rate {
+        self.watch.lowered(self.recipe().rate(epoch, self.images()))
+    }
+
     /// The means since the last line.
     fn metrics(&self, epoch: u64) -> Metrics {
-        let rate = self.recipe().rate(epoch);
-        let mut metrics = Metrics {
-            step: self.step,
-            epoch,
-            images: self.images(),
-            loss_d: None,
-            loss_g: None,
-            d_real: None,
-            d_fake: None,
-            rate_g: rate.generator,
-            rate_d: rate.discriminator,
-            seconds: self.time().as_secs_f64(),
-        };
-        metrics.fill(&self.players.sums);
+        let rate = self.rate(epoch);
+        let mut metrics = Metrics::at(self.step, epoch, self.images());
+        metrics.fill(&self.players.tally);
+        (metrics.rate_g, metrics.rate_d) = (rate.generator, rate.discriminator);
+        metrics.seconds = self.time().as_secs_f64();
         metrics
     }
 
-    /// A line of metrics; stops where the game broke down.
-    fn note(&mut self, epoch: u64) -> Result<()> {
-        let metrics = self.metrics(epoch);
-        let _ = self.players.sums.zero_();
+    /// A line of metrics. Where the game broke down, it is rolled back instead: the answer is false.
+    fn note(&mut self, epoch: u64) -> Result<bool> {
+        let mut metrics = self.metrics(epoch);
+        self.players.tally.clear();
         if !metrics.is_finite() {
-            return self.broke_down();
+            self.roll_back()?;
+            return Ok(false);
         }
+        metrics.notes.append(&mut self.notes);
+        self.log.lines.push(metrics);
+        let recipe = self.recipe();
+        let notes = self.watch.look(&self.log.lines, recipe.schedule, recipe.loss);
+        let mut metrics = self.log.lines.pop().expect("was just pushed");
+        for note in &notes {
+            self.progress.say(&format!("step {}: {note}", self.step));
+        }
+        metrics.notes.extend(notes);
+        self.events.push(&metrics)?;
         self.log.push(metrics)?;
         if self.charted.elapsed() >= CHART {
             self.charted = Instant::now();
             self.draw_chart(&self.log.lines)?;
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn broke_down(&self) -> Result<()> {
-        self.progress.finish();
-        bail!(
-            "losses or weights are no numbers any more at step {}; the checkpoints in {} are from before. \
-             Try another --seed or --precision f32, or a smaller learning rate",
-            self.step,
-            self.folder.checkpoints().display()
-        )
+    /// Goes back to the newest checkpoint, or to the start, with half the rates.
+    fn roll_back(&mut self) -> Result<()> {
+        let broken = self.step;
+        let why = format!("losses or weights are no numbers any more at step {broken}");
+        if self.watch.rollbacks >= ROLLBACKS {
+            self.progress.finish();
+            bail!(
+                "{why}, after {ROLLBACKS} ways back at half the rates each; the checkpoints in {} are from before. Try \
+                 another --seed, --precision f32, or smaller --rate-g and --rate-d",
+                self.folder.checkpoints().display()
+            );
+        }
+        self.players = Players::on(self.recipe(), self.players.device);
+        let state = checkpoint::load_newest(&self.folder.checkpoints(), &mut self.players, &self.file.digest())?;
+        self.step = state.map_or(0, |state| state.step);
+        self.watch.roll_back();
+        self.log = Log::open(&self.folder.metrics(), self.step)?;
+        self.events = Events::begin(&self.folder.events(), self.step)?;
+        let note = format!("{why}: back to step {}, both rates halved", self.step);
+        self.progress.say(&format!("warning: {note}"));
+        self.notes.push(note);
+        self.write_checkpoint()
     }
 
     fn save(&mut self) -> Result<()> {
         if !(self.players.generator.is_finite() && self.players.discriminator.is_finite()) {
-            return self.broke_down();
+            return self.roll_back();
         }
-        let state = State {
-            step: self.step,
-            seconds: self.time().as_secs_f64(),
-            generator_steps: self.players.generator_adam.steps,
-            discriminator_steps: self.players.discriminator_adam.steps,
-            run: self.file.digest(),
-        };
+        self.write_checkpoint()
+    }
+
+    fn write_checkpoint(&self) -> Result<()> {
+        let seconds = self.time().as_secs_f64();
+        let state = self.players.state(self.step, seconds, self.watch.clone(), self.file);
         checkpoint::save(&self.folder.checkpoints(), &self.players, &state, self.limits.keep)?;
+        Ok(())
+    }
+
+    /// Measures the run where an epoch has just ended and that is due; the time that it takes is not
+    /// training time.
+    fn score(&mut self) -> Result<()> {
+        let Some(last) = self.step.checked_sub(1).filter(|last| self.schedule.ends_epoch(*last)) else {
+            return Ok(());
+        };
+        let epoch = self.schedule.position(last).epoch;
+        if !self.best.as_ref().is_some_and(|best| best.is_due(epoch, self.step)) {
+            return Ok(());
+        }
+        let ended = self.step;
+        self.save()?;
+        if self.step != ended {
+            // It was rolled back.
+            return Ok(());
+        }
+        let began = Instant::now();
+        let standing = judge::Standing {
+            step: self.step,
+            images: self.images(),
+            seconds: self.time().as_secs_f64(),
+        };
+        let generator = final_generator(&self.players, self.recipe());
+        let newest = checkpoint::list(&self.folder.checkpoints())?;
+        if let Some((best, checkpoint)) = self.best.as_mut().zip(newest.first()) {
+            let told = best.look(&generator, standing, self.folder, self.file, checkpoint)?;
+            self.progress.say(&told);
+            self.notes.push(told);
+        }
+        self.started += began.elapsed();
         Ok(())
     }
 

@@ -103,6 +103,22 @@ impl Graph {
         self.named_node(&name, operator, inputs, attributes)
     }
 
+    /// Adds twice the side of a map [n, channels, side, side] by repeating pixels. `twice`
+    /// names the factors, a constant that no other value may be called.
+    pub fn doubled(&mut self, from: &str, twice: &str) -> String {
+        self.floats(twice, &[4], &[1.0, 1.0, 2.0, 2.0], Storage::F32);
+        let text = |word: &str| Attribute::Text(word.to_owned());
+        self.node(
+            "Resize",
+            &[from, "", twice],
+            &[
+                ("mode", text("nearest")),
+                ("coordinate_transformation_mode", text("asymmetric")),
+                ("nearest_mode", text("floor")),
+            ],
+        )
+    }
+
     /// Adds an entry to the file's metadata.
     pub fn metadata(&mut self, key: &str, value: &str) {
         self.metadata.push((key.to_owned(), value.to_owned()));

@@ -10,8 +10,13 @@ use sha2::{Digest, Sha256};
 
 /// Freezes heads as the manifest `name` under `data`, every one for training.
 pub fn freeze(data: &Path, name: &str, heads: impl Iterator<Item = RgbImage>) {
+    freeze_splits(data, name, heads.map(|head| (head, Split::Train)));
+}
+
+/// Freezes heads of both splits.
+pub fn freeze_splits(data: &Path, name: &str, heads: impl Iterator<Item = (RgbImage, Split)>) {
     let store = Store::create(&data.join("store")).expect("a store");
-    let rows = heads.enumerate().map(|(number, head)| {
+    let rows = heads.enumerate().map(|(number, (head, split))| {
         let mut png = std::io::Cursor::new(Vec::new());
         head.write_to(&mut png, ImageFormat::Png).expect("encodes");
         let png = png.into_inner();
@@ -21,6 +26,7 @@ pub fn freeze(data: &Path, name: &str, heads: impl Iterator<Item = RgbImage>) {
             .expect("writes");
         ManifestRow {
             pixels: dataset::manifest::pixel_hash(&head),
+            split,
             ..row(&format!("{number:06}"), &hash, i64::from(head.width()))
         }
     });

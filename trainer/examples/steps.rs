@@ -1,0 +1,71 @@
+//! Times one step of each player of the `report` preset and plain products of matrices, for
+//! bench/train: seconds and GFLOP/s as one line of JSON.
+//!
+//! cargo run --release --example steps -- bf16 2
+
+use std::time::Instant;
+
+use dataset::train_settings::{Precision, Preset, TrainSettings};
+use tch::{Device, Kind, Tensor};
+use trainer::gan::players::Players;
+use trainer::gan::recipe::Recipe;
+
+/// Steps of each player that are timed, after two to warm up.
+const STEPS: u64 = 6;
+/// Side of the matrices: large enough that caches and threads are at work as in a convolution.
+const MATRIX: i64 = 2048;
+const PRODUCTS: usize = 8;
+
+fn main() -> anyhow::Result<()> {
+    let mut words = std::env::args().skip(1);
+    let precision = match words.next().as_deref() {
+        Some("bf16") => Precision::Bf16,
+        _ => Precision::F32,
+    };
+    let threads = words.next().map_or(Ok(2), |threads| threads.parse())?;
+    tch::set_num_threads(threads);
+    let settings = TrainSettings {
+        preset: Preset::Report,
+        precision,
+        ..TrainSettings::default()
+    };
+    // Number 2 trains the discriminator alone, number 3 the generator.
+    let recipe = Recipe {
+        d_every: 2,
+        g_every: 3,
+        ..Recipe::resolve(&settings)?
+    };
+    let before = products(precision);
+    let mut players = Players::new(&recipe);
+    let heads = Tensor::rand([recipe.batch as i64, 3, 96, 96], (Kind::Float, Device::Cpu)) * 2 - 1;
+    let mut seconds = |number: u64| {
+        for step in 0..2 {
+            players.step(&heads, step, number, recipe.rate);
+        }
+        let began = Instant::now();
+        for step in 0..STEPS {
+            players.step(&heads, step, number, recipe.rate);
+        }
+        began.elapsed().as_secs_f64() / STEPS as f64
+    };
+    let (discriminator, generator) = (seconds(2), seconds(3));
+    let after = products(precision);
+    println!("{{\"discriminator\": {discriminator}, \"generator\": {generator}, \"matmul\": [{before}, {after}]}}");
+    Ok(())
+}
+
+/// GFLOP/s of products of square matrices.
+fn products(precision: Precision) -> f64 {
+    let kind = match precision {
+        Precision::Bf16 => Kind::BFloat16,
+        _ => Kind::Float,
+    };
+    let matrix = Tensor::rand([MATRIX, MATRIX], (Kind::Float, Device::Cpu)).to_kind(kind);
+    let _ = matrix.matmul(&matrix);
+    let began = Instant::now();
+    for _ in 0..PRODUCTS {
+        let _ = matrix.matmul(&matrix);
+    }
+    let flop = 2.0 * (MATRIX as f64).powi(3) * PRODUCTS as f64;
+    flop / began.elapsed().as_secs_f64() / 1e9
+}

@@ -1,0 +1,123 @@
+//! Networks over many pictures: one session a core, each fed batch by batch.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use anyhow::{Context, Result};
+use image::RgbImage;
+use tch::{Kind, Tensor};
+use vision::{Detector, FeatureInput, FeatureNet};
+
+use super::faces;
+use super::reals::Reals;
+use crate::bar::bar;
+
+/// Pictures a call of a network.
+const BATCH: usize = 16;
+
+/// Pictures in memory, or heads in a pack, which are taken out as they are needed.
+#[derive(Clone, Copy)]
+pub enum Pictures<'a> {
+    /// In memory.
+    Held(&'a [RgbImage]),
+    /// In a pack.
+    Packed(&'a Reals),
+}
+
+impl Pictures<'_> {
+    fn len(self) -> usize {
+        match self {
+            Self::Held(pictures) => pictures.len(),
+            Self::Packed(reals) => reals.len(),
+        }
+    }
+
+    fn batch(self, start: usize) -> Vec<RgbImage> {
+        let range = start..self.len().min(start + BATCH);
+        match self {
+            Self::Held(pictures) => pictures[range].to_vec(),
+            Self::Packed(reals) => range.map(|index| reals.picture(index)).collect(),
+        }
+    }
+}
+
+/// Features [n, d] of pictures.
+///
+/// # Errors
+/// What the first network that fails says.
+pub fn features(pictures: Pictures, path: &Path, input: &FeatureInput, what: &str) -> Result<Tensor> {
+    let load = || Ok(FeatureNet::load(path, input, 1)?);
+    let rows = each(pictures, what, load, |network, batch| Ok(network.features(batch)?))?;
+    matrix(rows)
+}
+
+/// For each picture the score of its best face (0 where none is found) and the distance of the
+/// colours of its eyes (NaN where they cannot be told): [n, 2].
+///
+/// # Errors
+/// What the first detector that fails says.
+pub fn faces(pictures: Pictures, load: impl Fn() -> Result<Detector> + Sync, what: &str) -> Result<Tensor> {
+    let rows = each(pictures, what, load, |detector, batch| {
+        let found = detector.detect_batch(batch)?;
+        let measured = batch.iter().zip(found).map(|(picture, faces)| match faces.first() {
+            None => vec![0.0, f32::NAN],
+            Some(face) => vec![face.score, faces::eye_distance(picture, &face.bbox).unwrap_or(f32::NAN)],
+        });
+        Ok(measured.collect())
+    })?;
+    matrix(rows)
+}
+
+fn matrix(rows: Vec<Vec<f32>>) -> Result<Tensor> {
+    let width = rows.first().map_or(0, Vec::len);
+    let flat: Vec<f32> = rows.into_iter().flatten().collect();
+    let matrix = Tensor::from_slice(&flat).view([-1, width.max(1) as i64]);
+    anyhow::ensure!(
+        matrix.isfinite().any_dim(1, false).all().int64_value(&[]) == 1,
+        "the feature network gave no numbers for a picture"
+    );
+    Ok(matrix.to_kind(Kind::Float))
+}
+
+/// Work over batches on every core, each thread with a tool of its own; answers keep their order.
+fn each<Tool>(
+    pictures: Pictures,
+    what: &str,
+    load: impl Fn() -> Result<Tool> + Sync,
+    work: impl Fn(&Tool, &[RgbImage]) -> Result<Vec<Vec<f32>>> + Sync,
+) -> Result<Vec<Vec<f32>>> {
+    let bar = bar(pictures.len(), what);
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let done = Mutex::new(Vec::with_capacity(pictures.len()));
+    let worker = || -> Result<()> {
+        let tool = load()?;
+        loop {
+            let start = next.fetch_add(BATCH, Ordering::Relaxed);
+            if start >= pictures.len() || failed.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let batch = pictures.batch(start);
+            let rows = work(&tool, &batch)?;
+            bar.inc(batch.len() as u64);
+            let mut done = done.lock().map_err(|_| anyhow::anyhow!("another thread failed"))?;
+            done.push((start, rows));
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let outcome = std::thread::scope(|scope| {
+        let guarded = || worker().inspect_err(|_| failed.store(true, Ordering::Relaxed));
+        let handles: Vec<_> = (0..threads.min(pictures.len().div_ceil(BATCH)))
+            .map(|_| scope.spawn(guarded))
+            .collect();
+        let joined = handles.into_iter().map(|handle| handle.join());
+        joined
+            .map(|outcome| outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("a thread stopped"))))
+            .collect::<Result<Vec<()>>>()
+    });
+    bar.finish_and_clear();
+    outcome?;
+    let mut done = done.into_inner().ok().context("another thread failed")?;
+    done.sort_by_key(|(start, _)| *start);
+    Ok(done.into_iter().flat_map(|(_, rows)| rows).collect())
+}

@@ -1,0 +1,206 @@
+//! Everything fakes are measured against, opened once: reals, their features and faces, networks.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use dataset::Split;
+use dataset::eval_settings::{EvalSettings, FEWEST};
+use dataset::failure::Usage;
+use image::RgbImage;
+use tch::{Kind, Tensor};
+use vision::{Detector, DetectorSettings, FeatureInput, FeatureNet};
+
+use super::extract::Pictures;
+use super::neighbours::{self, Look};
+use super::reals::Reals;
+use super::record::{Conditions, FORMAT, Score};
+use super::{distance, extract, faces};
+
+/// What pictures are resized with on their way into the feature network.
+const RESIZE: &str = "bilinear, antialiased";
+/// Most training heads that fakes are compared with one by one.
+const MOST_TRAINING: usize = 100_000;
+
+/// Where a checkpoint stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// Steps done.
+    pub step: u64,
+    /// Heads shown.
+    pub images: u64,
+    /// Seconds trained.
+    pub seconds: f64,
+}
+
+/// What came out.
+pub struct Measured {
+    /// The score.
+    pub score: Score,
+    /// Fakes beside their closest training heads, where these are at hand.
+    pub sheet: Option<RgbImage>,
+    /// The fakes' features [n, d], f64.
+    pub features: Tensor,
+}
+
+/// What fakes of one side and count are measured against.
+pub struct Judge {
+    network: PathBuf,
+    input: FeatureInput,
+    detector: PathBuf,
+    conditions: Conditions,
+    reals: Reals,
+    real_features: Tensor,
+    real_faces: Tensor,
+    /// Training heads with their features, f32; none where nobody asked for them.
+    training: Option<(Reals, Tensor)>,
+    seed: u64,
+}
+
+impl Judge {
+    /// Opens the manifest's heads, and measures those that were not measured yet. `neighbours` asks
+    /// for the training heads as well.
+    ///
+    /// # Errors
+    /// [`Usage`] where settings cannot be; else what the manifest or a network has against it.
+    pub fn open(
+        data: &Path,
+        manifest: &str,
+        side: u32,
+        settings: &EvalSettings,
+        input: &FeatureInput,
+        split: Split,
+        neighbours: bool,
+    ) -> Result<Self> {
+        if settings.features.as_os_str().is_empty() {
+            return Err(Usage(
+                "name a feature network by --features FILE.onnx, or in stages.toml, [eval] features".into(),
+            )
+            .into());
+        }
+        // Both are loaded before anything is measured, so that a wrong file is told at once.
+        let network = FeatureNet::load(&settings.features, input, 1)?;
+        let detector = load_detector(&settings.detector)?;
+        let reals = Reals::open(data, manifest, side, split, settings.reals)?;
+        if reals.len() < FEWEST {
+            return Err(Usage(format!(
+                "the manifest `{manifest}` has {} heads of its {} split, and scores want {FEWEST} or more; a \
+                 manifest with a larger validation_share has them (or --against train measures against heads that \
+                 were trained on)",
+                reals.len(),
+                split.as_str()
+            ))
+            .into());
+        }
+        let digest = network.digest();
+        let measure = |pictures: Pictures| extract::features(pictures, &settings.features, input, "features of reals");
+        let real_features = reals.kept(digest, measure)?;
+        let find =
+            |pictures: Pictures| extract::faces(pictures, || load_detector(&settings.detector), "faces of reals");
+        let real_faces = reals.kept(detector.digest(), find)?;
+        let training = match neighbours {
+            false => None,
+            true => {
+                let training = Reals::open(data, manifest, side, Split::Train, MOST_TRAINING)?;
+                let measure = |pictures: Pictures| {
+                    extract::features(pictures, &settings.features, input, "features of training heads")
+                };
+                let features = training.kept(digest, measure)?;
+                Some((training, features))
+            }
+        };
+        let conditions = Conditions {
+            format: FORMAT,
+            reals_digest: reals.digest.clone(),
+            split: split.as_str().into(),
+            reals: reals.len(),
+            fakes: settings.count,
+            side,
+            network: digest.to_owned(),
+            form: network.form().clone(),
+            resize: RESIZE.into(),
+            detector: detector.digest().to_owned(),
+            min_score: settings.min_score,
+        };
+        Ok(Self {
+            network: settings.features.clone(),
+            input: input.clone(),
+            detector: settings.detector.clone(),
+            conditions,
+            reals,
+            real_features: real_features.to_kind(Kind::Double),
+            real_faces,
+            training,
+            seed: settings.seed,
+        })
+    }
+
+    /// The heads that fakes are measured against.
+    pub fn reals(&self) -> &Reals {
+        &self.reals
+    }
+
+    /// Their features [n, d], f64.
+    pub fn real_features(&self) -> &Tensor {
+        &self.real_features
+    }
+
+    /// [`Self::measure`] without the features.
+    ///
+    /// # Errors
+    /// What a network says.
+    pub fn score(&self, fakes: &[RgbImage], standing: Standing) -> Result<(Score, Option<RgbImage>)> {
+        let measured = self.measure(fakes, standing)?;
+        Ok((measured.score, measured.sheet))
+    }
+
+    /// Measures fakes of the judge's side.
+    ///
+    /// # Errors
+    /// What a network says.
+    pub fn measure(&self, fakes: &[RgbImage], standing: Standing) -> Result<Measured> {
+        let held = Pictures::Held(fakes);
+        let features = extract::features(held, &self.network, &self.input, "features of fakes")?;
+        let features = features.to_kind(Kind::Double);
+        let detector = &self.detector;
+        let found = extract::faces(held, || load_detector(detector), "faces of fakes")?;
+        let reals = &self.real_features;
+        let near = self.neighbours(&features);
+        let score = Score {
+            step: standing.step,
+            images: standing.images,
+            seconds: standing.seconds,
+            seed: self.seed,
+            conditions: Conditions {
+                fakes: fakes.len(),
+                ..self.conditions.clone()
+            },
+            kid: distance::kid(reals, &features, self.seed),
+            kid_of_training: self.training.as_ref().map(|(_, training)| {
+                let count = training.size()[0].min(fakes.len() as i64);
+                distance::kid(reals, &training.narrow(0, 0, count).to_kind(Kind::Double), self.seed)
+            }),
+            fid: distance::fid(reals, &features),
+            neighbourhoods: distance::neighbourhoods(reals, &features),
+            faces: faces::sum_up(&found, self.conditions.min_score),
+            faces_of_reals: faces::sum_up(&self.real_faces, self.conditions.min_score),
+            memorisation: near.as_ref().map(|(look, _)| look.figure),
+        };
+        let sheet = near.map(|(look, training)| {
+            neighbours::sheet(&look, |fake| fakes[fake].clone(), |head| training.picture(head))
+        });
+        Ok(Measured { score, sheet, features })
+    }
+
+    fn neighbours(&self, features: &Tensor) -> Option<(Look, &Reals)> {
+        let (training, of_training) = self.training.as_ref()?;
+        Some((neighbours::look(features, &self.real_features, of_training), training))
+    }
+}
+
+fn load_detector(path: &Path) -> Result<Detector> {
+    let settings = DetectorSettings {
+        threads: 1,
+        ..DetectorSettings::default()
+    };
+    Ok(Detector::load(path, settings)?)
+}

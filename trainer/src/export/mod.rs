@@ -1,0 +1,200 @@
+//! `trainer export`: a run's networks for programs that know nothing of it.
+//!
+//! Every file is read back and compared with libtorch before it gets its name: a file that is there
+//! is one that draws the same heads.
+
+pub mod graph;
+pub mod program;
+pub mod script;
+pub mod weights;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use dataset::files::write_durably;
+use tch::{Kind, Tensor};
+
+use crate::gan::network::{Mode, Network};
+use crate::gan::players::{Draw, noise, seed};
+use crate::gan::recipe::NOISE;
+use crate::gan::trained::Trained;
+use crate::named::Named;
+use program::Program;
+
+/// Largest difference from libtorch's own output that is let through, of heads in -1..1 (a step of
+/// a byte is .0078).
+const TOLERANCE: f64 = 1e-3;
+/// Pictures of the two batches that every file is checked with: it must take any number.
+const BATCHES: [i64; 2] = [3, 1];
+
+/// A file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For ONNX Runtime and whatever else reads ONNX (opset 17).
+    Onnx,
+    /// For PyTorch and libtorch.
+    Torchscript,
+    /// Both networks' values by name.
+    Safetensors,
+}
+
+/// Writes a run's networks as ONNX, TorchScript and safetensors, each checked against libtorch.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: Named,
+    /// Formats, between commas
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["onnx", "torchscript", "safetensors"])]
+    formats: Vec<Format>,
+    /// Also writes the discriminator, as ONNX and TorchScript: heads [n, 3, side, side] in -1..1 to
+    /// one logit each
+    #[arg(long)]
+    discriminator: bool,
+    /// Folder for the files, made where it is missing [default: export in the run's folder]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// One network on its way out.
+struct Part<'a> {
+    name: &'a str,
+    input: &'a str,
+    output: &'a str,
+    program: Program,
+    /// What goes in and what libtorch makes of it.
+    examples: Vec<(Tensor, Tensor)>,
+}
+
+/// Writes the files.
+///
+/// # Errors
+/// [`dataset::failure::Usage`] where the run is unknown or has no checkpoint; else what writing met,
+/// or that a file draws something else than libtorch.
+pub fn run(args: &Args, data: &Path) -> Result<()> {
+    let trained = Trained::load(data, args.run.path()?)?;
+    let out = args.out.clone().unwrap_or_else(|| trained.folder.path().join("export"));
+    std::fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    let facts = weights::facts(&trained)?;
+    let mut parts = vec![generator(&trained)];
+    if args.discriminator {
+        parts.push(discriminator(&trained));
+    }
+    for format in &args.formats {
+        match format {
+            Format::Onnx => parts.iter().try_for_each(|part| onnx(part, &out, &facts))?,
+            Format::Torchscript => parts.iter().try_for_each(|part| torchscript(part, &out))?,
+            Format::Safetensors => {
+                let path = out.join("weights.safetensors");
+                let bytes = weights::bytes(&trained, &facts)?;
+                write_durably(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
+                tell(&path, bytes.len(), "every value, as trained")
+            }
+        }
+    }
+    Ok(())
+}
+
+fn generator(trained: &Trained) -> Part<'static> {
+    seed(1, Draw::Sample, 0);
+    let inputs = BATCHES.map(noise);
+    part("generator", "noise", "heads", &trained.generator, inputs)
+}
+
+fn discriminator(trained: &Trained) -> Part<'static> {
+    seed(1, Draw::Sample, 0);
+    let heads = BATCHES.map(|count| tch::no_grad(|| trained.generator.forward(&noise(count), Mode::Use)));
+    part(
+        "discriminator",
+        "heads",
+        "logits",
+        &trained.players.discriminator,
+        heads,
+    )
+}
+
+fn part(
+    name: &'static str,
+    input: &'static str,
+    output: &'static str,
+    network: &Network,
+    inputs: [Tensor; 2],
+) -> Part<'static> {
+    let answer = |x: Tensor| {
+        let y = tch::no_grad(|| network.forward(&x, Mode::Use)).to_kind(Kind::Float);
+        (x, y)
+    };
+    Part {
+        name,
+        input,
+        output,
+        program: Program::of(network),
+        examples: inputs.into_iter().map(answer).collect(),
+    }
+}
+
+fn onnx(part: &Part, out: &Path, facts: &[(String, String)]) -> Result<()> {
+    let path = out.join(format!("{}.onnx", part.name));
+    let bytes = graph::onnx(&part.program, part.input, part.output, facts).into_bytes(part.name);
+    let worst = worst(part, |x| {
+        let shape: Vec<usize> = x.size().iter().map(|length| *length as usize).collect();
+        let (shape, values) = vision::runtime::answer(&bytes, &shape, &program::numbers(x))?;
+        Ok(Tensor::from_slice(&values).view(shape.as_slice()))
+    })
+    .with_context(|| format!("ONNX Runtime does not run the {}", part.name))?;
+    check(&path, worst)?;
+    write_durably(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    tell(
+        &path,
+        bytes.len(),
+        &format!("ONNX Runtime differs from libtorch by {worst:.1e} at most"),
+    );
+    Ok(())
+}
+
+fn torchscript(part: &Part, out: &Path) -> Result<()> {
+    let path = out.join(format!("{}.pt", part.name));
+    let bytes = script::bytes(&part.program, &part.examples[0].0, &path)?;
+    let module = tch::CModule::load_data(&mut bytes.as_slice())?;
+    let worst = worst(part, |x| Ok(tch::no_grad(|| module.forward_ts(&[x]))?))?;
+    check(&path, worst)?;
+    write_durably(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    tell(
+        &path,
+        bytes.len(),
+        &format!("read back, it differs by {worst:.1e} at most"),
+    );
+    Ok(())
+}
+
+/// The largest difference between libtorch's answers and another's.
+fn worst(part: &Part, answer: impl Fn(&Tensor) -> Result<Tensor>) -> Result<f64> {
+    let mut worst: f64 = 0.0;
+    for (x, expected) in &part.examples {
+        let found = answer(x)?;
+        ensure!(
+            found.size() == expected.size(),
+            "an output of shape {:?} came, and {:?} was expected",
+            found.size(),
+            expected.size()
+        );
+        worst = worst.max((found - expected).abs().max().double_value(&[]));
+    }
+    Ok(worst)
+}
+
+fn check(path: &Path, worst: f64) -> Result<()> {
+    // Written so that what is no number does not pass.
+    ensure!(
+        worst <= TOLERANCE,
+        "{} would differ from libtorch by {worst:.1e}, more than {TOLERANCE:.0e}: it was not written",
+        path.display()
+    );
+    Ok(())
+}
+
+fn tell(path: &Path, length: usize, what: &str) {
+    println!("{}: {:.1} MB; {what}", path.display(), length as f64 / 1e6);
+}
+
+/// Length of the noise, for the facts in a file.
+pub(crate) const NOISE_LENGTH: i64 = NOISE;

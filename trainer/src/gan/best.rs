@@ -1,0 +1,113 @@
+//! Scores while training, and the best checkpoint by them: a run folder of its own beside the
+//! checkpoints, `RUN/best`, that every command takes for a run.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use dataset::Split;
+use dataset::eval_settings::EvalSettings;
+use vision::FeatureInput;
+
+use super::folder::{RunFile, RunFolder};
+use super::grid;
+use super::network::Network;
+use super::players::noise;
+use super::players::{Draw, seed};
+use super::sample::draw;
+use crate::eval::judge::{Judge, Standing};
+use crate::eval::record;
+
+/// Measures a run every so many epochs.
+pub struct Best {
+    judge: Judge,
+    settings: EvalSettings,
+    every: u64,
+    /// Steps that were measured, by this sitting or an earlier one.
+    measured: BTreeSet<u64>,
+    /// The lowest KID so far.
+    lowest: Option<f64>,
+}
+
+impl Best {
+    /// Opens what the run's heads are measured against.
+    ///
+    /// # Errors
+    /// As [`Judge::open`].
+    pub fn open(data: &Path, folder: &RunFolder, file: &RunFile, settings: &EvalSettings, every: u64) -> Result<Self> {
+        let (side, input) = (file.recipe.side, FeatureInput::default());
+        let judge = Judge::open(data, &file.manifest, side, settings, &input, Split::Validation, false)?;
+        let kept = record::read(&folder.best())?;
+        let measured = record::read(folder.path())?;
+        Ok(Self {
+            judge,
+            settings: settings.clone(),
+            every,
+            measured: measured.iter().map(|score| score.step).collect(),
+            lowest: kept.last().map(|score| score.kid.value),
+        })
+    }
+
+    /// Whether the state after a step, the last of its epoch, is to be measured and was not yet.
+    pub fn is_due(&self, epoch: u64, step: u64) -> bool {
+        epoch.is_multiple_of(self.every) && !self.measured.contains(&step)
+    }
+
+    /// Measures a generator whose state was just written to `checkpoint`, and keeps that as the best
+    /// where it is. Says what came out.
+    ///
+    /// # Errors
+    /// What a network or the disk says.
+    pub fn look(
+        &mut self,
+        generator: &Network,
+        standing: Standing,
+        folder: &RunFolder,
+        file: &RunFile,
+        checkpoint: &Path,
+    ) -> Result<String> {
+        seed(self.settings.seed, Draw::Sample, 0);
+        let device = generator.flat.device();
+        let fakes = grid::pictures(&draw(generator, &noise(self.settings.count as i64).to_device(device)));
+        let (score, _) = self.judge.score(&fakes, standing)?;
+        let kid = score.kid.value;
+        let best = self.lowest.is_none_or(|lowest| kid < lowest);
+        if best {
+            let place = RunFolder::new(folder.best());
+            keep(&place, file, checkpoint)?;
+            record::add(place.path(), score.clone())?;
+            self.lowest = Some(kid);
+        }
+        // Last, so that a run that was killed before measures again.
+        record::add(folder.path(), score)?;
+        self.measured.insert(standing.step);
+        let praise = if best { ", the best so far" } else { "" };
+        Ok(format!(
+            "KID x 1000 is {:.1} at step {}{praise}",
+            1000.0 * kid,
+            standing.step
+        ))
+    }
+}
+
+/// Makes a run folder of one checkpoint; the one before goes when the new one is there.
+fn keep(place: &RunFolder, file: &RunFile, checkpoint: &Path) -> Result<()> {
+    let cannot = || format!("cannot keep the best checkpoint in {}", place.path().display());
+    let checkpoints = place.checkpoints();
+    std::fs::create_dir_all(&checkpoints).with_context(cannot)?;
+    let name = checkpoint.file_name().unwrap_or_default();
+    let kept = checkpoints.join(name);
+    let part = kept.with_extension("part");
+    std::fs::copy(checkpoint, &part).with_context(cannot)?;
+    std::fs::File::open(&part)
+        .and_then(|copy| copy.sync_all())
+        .with_context(cannot)?;
+    std::fs::rename(&part, &kept).with_context(cannot)?;
+    place.begin(file)?;
+    for old in dataset::files::sorted_entries(&checkpoints).with_context(cannot)? {
+        if old != kept {
+            std::fs::remove_file(&old).with_context(cannot)?;
+        }
+    }
+    Ok(())
+}

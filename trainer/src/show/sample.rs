@@ -1,0 +1,246 @@
+//! `trainer sample`: many heads are drawn, the best are kept.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use dataset::eval_settings::EvalSettings;
+use dataset::failure::Usage;
+use dataset::train_settings::SampleSettings;
+use image::RgbImage;
+use vision::{Detector, DetectorSettings};
+
+use super::gallery::{Layout, gallery};
+use crate::eval::extract;
+use crate::gan::grid;
+use crate::gan::sample::{draw, rate, truncated};
+use crate::gan::trained::Trained;
+use crate::named::Named;
+
+/// Whose favourites are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Rank {
+    /// The discriminator's, as in the report. It is known to praise smeared heads.
+    D,
+    /// Those whose face the detector is surest of.
+    Detector,
+    /// By the sum of both ranks: what neither finds poor.
+    Both,
+}
+
+/// Draws heads with a trained generator and keeps the best.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: Named,
+    /// Heads drawn [default: of stages.toml, 512]
+    #[arg(long, value_name = "N")]
+    count: Option<usize>,
+    /// Heads kept [default: of stages.toml, 64]
+    #[arg(long, value_name = "K")]
+    keep: Option<usize>,
+    /// Seed of the noise [default: of stages.toml, 1]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Whose favourites are kept: the discriminator's, the face detector's, or by the sum of both ranks
+    #[arg(long, value_enum, default_value_t = Rank::D)]
+    rank: Rank,
+    /// Noise beyond so many standard deviations is drawn again: fewer odd heads, less variety (.7 is
+    /// strong, 2 is weak)
+    #[arg(long, value_name = "STD")]
+    truncation: Option<f64>,
+    /// Writes each head's number and its ranks under it: d by the discriminator, f by the face detector
+    #[arg(long)]
+    labels: bool,
+    /// Pixels between heads
+    #[arg(long, default_value_t = 2)]
+    gap: u32,
+    /// Heads a row [default: as square as their number allows]
+    #[arg(long)]
+    columns: Option<u32>,
+    /// Repeats each pixel so many times each way
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    enlarge: u32,
+    /// Folder for the pictures, made where it is missing
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Also writes one picture a head
+    #[arg(long)]
+    each: bool,
+    /// Threads; 0 is one a core
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+}
+
+/// Draws, keeps and writes.
+///
+/// # Errors
+/// [`Usage`] where the run is unknown or the numbers cannot be; else what reading or writing met.
+pub fn run(args: &Args, settings: &SampleSettings, eval: &EvalSettings, data: &Path) -> Result<()> {
+    let settings = SampleSettings {
+        count: args.count.unwrap_or(settings.count),
+        keep: args.keep.unwrap_or(settings.keep),
+        seed: args.seed.unwrap_or(settings.seed),
+    };
+    if let Some((key, why)) = settings.problems().first() {
+        return Err(Usage(format!("--{key} {why}")).into());
+    }
+    if args.truncation.is_some_and(|limit| !(0.05..=10.0).contains(&limit)) {
+        return Err(Usage("--truncation must be .05 to 10 standard deviations".into()).into());
+    }
+    crate::gan::run::set_threads(args.threads);
+    let trained = Trained::load(data, args.run.path()?)?;
+    let noise = match args.truncation {
+        None => trained.noise(settings.seed, settings.count),
+        Some(limit) => truncated(&trained.noise(settings.seed, settings.count), limit),
+    };
+    let heads = draw(&trained.generator, &noise);
+    let opinions = Opinions {
+        discriminator: rate(&trained.players.discriminator, &heads),
+        pictures: grid::pictures(&heads),
+        faces: None,
+    };
+    let opinions = opinions.with_faces(args, eval)?;
+    let kept = opinions.best(args.rank, settings.keep);
+    write(args, &opinions, &kept)?;
+    opinions.tell(&kept, &trained, args, eval.min_score);
+    Ok(())
+}
+
+/// Heads drawn, and what is thought of each.
+struct Opinions {
+    /// The discriminator's sigmoid, 0 to 1.
+    discriminator: Vec<f64>,
+    /// Scores of the best face; none where nobody asked.
+    faces: Option<Vec<f64>>,
+    pictures: Vec<RgbImage>,
+}
+
+impl Opinions {
+    /// With the detector's opinion, where rank or labels ask for it.
+    fn with_faces(mut self, args: &Args, eval: &EvalSettings) -> Result<Self> {
+        if args.rank == Rank::D && !args.labels {
+            return Ok(self);
+        }
+        let settings = DetectorSettings {
+            threads: 1,
+            ..DetectorSettings::default()
+        };
+        let load = || Ok(Detector::load(&eval.detector, settings)?);
+        let found = extract::faces(extract::Pictures::Held(&self.pictures), load, "faces")?.select(1, 0);
+        let found = Vec::<f32>::try_from(found).expect("a column of f32 is a vector of f32");
+        self.faces = Some(found.into_iter().map(f64::from).collect());
+        Ok(self)
+    }
+
+    /// The places of the best heads, best first; the earlier wins a tie.
+    fn best(&self, rank: Rank, keep: usize) -> Vec<usize> {
+        let by_d = ranks(&self.discriminator);
+        let by_faces = self.faces.as_deref().map(ranks).unwrap_or_else(|| by_d.clone());
+        let place = |index: usize| match rank {
+            Rank::D => by_d[index],
+            Rank::Detector => by_faces[index],
+            Rank::Both => by_d[index] + by_faces[index],
+        };
+        let mut places: Vec<usize> = (0..by_d.len()).collect();
+        places.sort_by_key(|index| (place(*index), by_d[*index]));
+        places.truncate(keep);
+        places
+    }
+
+    /// "17 d3 f120": the head's number, its rank by the discriminator and by its face.
+    fn labels(&self, kept: &[usize]) -> Vec<String> {
+        let by_d = ranks(&self.discriminator);
+        let by_faces = self.faces.as_deref().map(ranks);
+        let label = |index: &usize| match &by_faces {
+            Some(by_faces) => format!("{index} d{} f{}", by_d[*index] + 1, by_faces[*index] + 1),
+            None => format!("{index} d{}", by_d[*index] + 1),
+        };
+        kept.iter().map(label).collect()
+    }
+
+    fn tell(&self, kept: &[usize], trained: &Trained, args: &Args, min_score: f32) {
+        println!(
+            "kept {} of {} heads of step {} (D(head) {:.3} to {:.3}): {}",
+            kept.len(),
+            self.pictures.len(),
+            trained.state.step,
+            self.discriminator[kept[kept.len() - 1]],
+            self.discriminator[kept[0]],
+            args.out.join("grid.png").display()
+        );
+        let Some(faces) = &self.faces else {
+            return;
+        };
+        let share = |places: &[usize]| {
+            let found = places.iter().filter(|place| faces[**place] >= f64::from(min_score));
+            100.0 * found.count() as f64 / places.len() as f64
+        };
+        let all: Vec<usize> = (0..faces.len()).collect();
+        let favourites = self.best(Rank::D, kept.len());
+        println!(
+            "a face is found in {:.0} % of the kept, {:.0} % of the discriminator's favourites, {:.0} % of all",
+            share(kept),
+            share(&favourites),
+            share(&all)
+        );
+    }
+}
+
+/// The rank of each value: 0 for the highest; the earlier wins a tie.
+fn ranks(values: &[f64]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..values.len()).collect();
+    places.sort_by(|a, b| values[*b].total_cmp(&values[*a]).then(a.cmp(b)));
+    let mut ranks = vec![0; values.len()];
+    for (rank, place) in places.into_iter().enumerate() {
+        ranks[place] = rank;
+    }
+    ranks
+}
+
+fn write(args: &Args, opinions: &Opinions, kept: &[usize]) -> Result<()> {
+    let out = &args.out;
+    std::fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    let pictures: Vec<RgbImage> = kept.iter().map(|index| opinions.pictures[*index].clone()).collect();
+    let labels = match args.labels {
+        true => opinions.labels(kept),
+        false => Vec::new(),
+    };
+    let layout = Layout {
+        gap: args.gap,
+        columns: args.columns,
+        enlarge: args.enlarge,
+    };
+    grid::save_png(&gallery(&pictures, &labels, layout), &out.join("grid.png"))?;
+    if args.each {
+        for (rank, picture) in (1..).zip(&pictures) {
+            grid::save_png(picture, &out.join(format!("head-{rank:04}.png")))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opinions() -> Opinions {
+        Opinions {
+            discriminator: vec![0.1, 0.9, 0.5, 0.9, 0.7],
+            faces: Some(vec![0.8, 0.0, 0.9, 0.2, 0.7]),
+            pictures: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_best_come_first_and_ties_keep_their_order() {
+        assert_eq!(opinions().best(Rank::D, 3), [1, 3, 4]);
+        assert_eq!(opinions().best(Rank::Detector, 3), [2, 0, 4]);
+    }
+
+    #[test]
+    fn both_ranks_together_leave_out_what_one_finds_poor() {
+        // Sums of ranks: 4+1, 0+4, 3+0, 1+3, 2+2.
+        assert_eq!(opinions().best(Rank::Both, 5), [2, 1, 3, 4, 0]);
+        assert_eq!(opinions().labels(&[2, 1]), ["2 d4 f1", "1 d1 f5"]);
+    }
+}

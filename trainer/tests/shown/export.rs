@@ -1,0 +1,175 @@
+//! `trainer export`: every network that a preset makes, in every format.
+
+use std::process::{Command, Stdio};
+
+use dataset::train_settings::{Norm, Preset, Regulariser, TrainSettings, Upsampling};
+use tch::{CModule, Kind, Tensor};
+use trainer::export::program::{Program, numbers};
+use trainer::export::{graph, script};
+use trainer::gan::network::{Mode, Network};
+use trainer::gan::plan::Plan;
+use trainer::gan::recipe::Recipe;
+
+use super::common::trainer;
+use super::fixture::{done, trained};
+
+/// A network whose batch norms and directions have seen a few batches.
+fn used(plan: Plan) -> Network {
+    let network = Network::new(plan);
+    // Attention's gain begins at 0, which would hide the rest of it.
+    let _ = tch::no_grad(|| network.flat.shallow_clone().g_add_(&(network.flat.randn_like() * 0.05)));
+    for _ in 0..3 {
+        let _ = tch::no_grad(|| network.forward(&input(&network, 4), Mode::Train));
+    }
+    network
+}
+
+fn input(network: &Network, count: i64) -> Tensor {
+    let shape = network.plan.input;
+    Tensor::randn(
+        [count, shape.channels, shape.side, shape.side],
+        (Kind::Float, tch::Device::Cpu),
+    )
+}
+
+/// The largest differences of the folded operations, of ONNX Runtime and of TorchScript.
+fn differences(plan: Plan) -> [f64; 3] {
+    let network = used(plan);
+    let program = Program::of(&network);
+    let onnx = graph::onnx(&program, "x", "y", &[]).into_bytes("network");
+    let folder = tempfile::tempdir().expect("a folder");
+    let traced = script::bytes(&program, &input(&network, 2), &folder.path().join("network.pt")).expect("traces");
+    let module = CModule::load_data(&mut traced.as_slice()).expect("loads");
+    let mut worst = [0.0; 3];
+    for count in [3, 1] {
+        let x = input(&network, count);
+        let expected = tch::no_grad(|| network.forward(&x, Mode::Use));
+        let shape: Vec<usize> = x.size().iter().map(|length| *length as usize).collect();
+        let (shape, values) = vision::runtime::answer(&onnx, &shape, &numbers(&x)).expect("runs");
+        let found = [
+            tch::no_grad(|| program.forward(&x)),
+            Tensor::from_slice(&values).view(shape.as_slice()),
+            tch::no_grad(|| module.forward_ts(&[&x])).expect("runs"),
+        ];
+        for (worst, found) in worst.iter_mut().zip(found) {
+            assert_eq!(found.size(), expected.size());
+            *worst = f64::max(*worst, (found - &expected).abs().max().double_value(&[]));
+        }
+    }
+    worst
+}
+
+fn recipe(preset: Preset, side: u32, change: impl Fn(&mut TrainSettings)) -> Recipe {
+    let mut settings = TrainSettings {
+        preset,
+        side: Some(side),
+        width: Some(4),
+        ..TrainSettings::default()
+    };
+    change(&mut settings);
+    Recipe::resolve(&settings).expect("resolves")
+}
+
+#[test]
+fn every_preset_side_and_head_comes_out_the_same() {
+    tch::manual_seed(1);
+    let mut recipes = vec![recipe(Preset::Report, 96, |_| ())];
+    for side in [64, 96, 128, 256] {
+        recipes.push(recipe(Preset::Gan, side, |_| ()));
+        for upsampling in [Upsampling::Transposed, Upsampling::Resize, Upsampling::Pixelshuffle] {
+            recipes.push(recipe(Preset::Default, side, |settings| {
+                settings.upsampling = Some(upsampling)
+            }));
+        }
+    }
+    for recipe in recipes {
+        let worst = differences(recipe.generator());
+        assert!(worst.iter().all(|worst| *worst < 1e-3), "{worst:?}: {recipe:?}");
+    }
+}
+
+#[test]
+fn spectral_and_instance_norms_of_discriminators_come_out_the_same() {
+    tch::manual_seed(2);
+    for (regulariser, norm) in [
+        (Regulariser::Spectral, Norm::None),
+        (Regulariser::Spectral, Norm::Instance),
+        (Regulariser::None, Norm::Batch),
+    ] {
+        let recipe = recipe(Preset::Default, 64, |settings| {
+            settings.regulariser = Some(regulariser);
+            settings.d_norm = Some(norm);
+        });
+        let worst = differences(recipe.discriminator());
+        assert!(worst.iter().all(|worst| *worst < 1e-3), "{worst:?}: {recipe:?}");
+    }
+}
+
+#[test]
+fn a_run_leaves_as_files_that_other_programs_read() {
+    let data = trained();
+    let said = done(data.path(), &["export", "a", "--discriminator"]);
+    assert!(said.contains("differs from libtorch by"), "{said}");
+    let folder = data.path().join("runs/a/export");
+    let noise = Tensor::randn([5, 100, 1, 1], (Kind::Float, tch::Device::Cpu));
+    let generator = CModule::load(folder.join("generator.pt")).expect("loads");
+    let heads = tch::no_grad(|| generator.forward_ts(&[&noise])).expect("runs");
+    assert_eq!(heads.size(), [5, 3, 64, 64]);
+    let judge = CModule::load(folder.join("discriminator.pt")).expect("loads");
+    assert_eq!(
+        tch::no_grad(|| judge.forward_ts(&[&heads])).expect("runs").size(),
+        [5, 1, 1, 1]
+    );
+    let onnx = std::fs::read(folder.join("generator.onnx")).expect("reads");
+    let (shape, values) = vision::runtime::answer(&onnx, &[5, 100, 1, 1], &numbers(&noise)).expect("runs");
+    let found = Tensor::from_slice(&values).view(shape.as_slice());
+    assert!((found - heads).abs().max().double_value(&[]) < 1e-3);
+    let weights = std::fs::read(folder.join("weights.safetensors")).expect("reads");
+    let (_, header) = safetensors::SafeTensors::read_metadata(&weights).expect("is one");
+    let facts = header.metadata().clone().expect("has metadata");
+    assert_eq!((facts["side"].as_str(), facts["run"].as_str()), ("64", "a"));
+    let names = header.tensors();
+    let first = names.get("generator.0.weight").expect("is there");
+    assert_eq!(first.shape, [100, 64, 4, 4]);
+    assert!(names.contains_key("discriminator.0.direction"));
+}
+
+#[test]
+fn killed_exports_and_walks_leave_whole_files_or_none() {
+    let data = trained();
+    let out = data.path().join("out");
+    std::fs::create_dir(&out).expect("makes");
+    let (folder, walk) = (out.to_string_lossy(), out.join("walk.webp"));
+    let walk_name = walk.to_string_lossy();
+    let export = ["export", "a", "--discriminator", "--out", &folder];
+    let walked = ["walk", "a", "--stations", "3", "--out", &walk_name];
+    for args in [&export[..], &walked[..], &export[..]] {
+        let mut child = command(data.path(), args).spawn().expect("starts");
+        // Killed at the first sign of a file.
+        while child.try_wait().expect("is ours").is_none() {
+            if std::fs::read_dir(&out).expect("lists").next().is_some() {
+                child.kill().expect("is killed");
+                break;
+            }
+            std::thread::yield_now();
+        }
+        child.wait().expect("is ours");
+        for path in dataset::files::sorted_entries(&out).expect("lists") {
+            let name = path.file_name().expect("has one").to_string_lossy().into_owned();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("pt") => drop(CModule::load(&path).unwrap_or_else(|error| panic!("{name}: {error}"))),
+                Some("webp") => drop(image::open(&path).unwrap_or_else(|error| panic!("{name}: {error}"))),
+                Some("onnx") => assert!(std::fs::metadata(&path).expect("reads").len() > 10_000, "{name}"),
+                Some("part" | "traced") => (),
+                other => panic!("{name} ({other:?}) has no business here"),
+            }
+            std::fs::remove_file(&path).expect("removes");
+        }
+    }
+}
+
+fn command(data: &std::path::Path, args: &[&str]) -> Command {
+    let mut command = trainer(data);
+    command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
