@@ -245,7 +245,7 @@ impl Desk {
             None => manifest::refresh(catalog, &folder, settings, &origin).await?,
         };
         let manifest = &creation.manifest;
-        journal.manifest(&manifest.name, creation.created, manifest.rows.len(), &manifest.id());
+        journal.manifest(&manifest.name, creation.created, manifest.rows, &manifest.id);
         Ok(creation)
     }
 }

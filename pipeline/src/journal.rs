@@ -96,7 +96,7 @@ pub enum Event<'a> {
         /// Whether it is new.
         created: bool,
         /// Its heads.
-        heads: usize,
+        heads: u64,
         /// Its id.
         id: &'a str,
     },
@@ -204,7 +204,7 @@ impl Journal {
     }
 
     /// A frozen version: a line on standard output, or an event in its place.
-    pub fn manifest(&self, name: &str, created: bool, heads: usize, id: &str) {
+    pub fn manifest(&self, name: &str, created: bool, heads: u64, id: &str) {
         let word = if created { "created" } else { "unchanged" };
         let text = format!("manifest {name}: {word}, {heads} heads, id {id}");
         self.note(&text);

@@ -11,11 +11,9 @@ const SIDE: usize = 32;
 const LUMA: usize = 10;
 const CHROMA: usize = 6;
 
-/// Bands of the bits for an index, each of [`BAND_BITS`]; neighbouring frequencies lie in different
-/// bands.
-pub const BANDS: usize = 8;
-/// Bits of a band.
-pub const BAND_BITS: usize = 15;
+/// Neighbouring frequencies lie in different bands of the bits, each of [`BAND_BITS`].
+const BANDS: usize = 8;
+const BAND_BITS: usize = 15;
 
 /// Root mean square of a colour plane, in levels of 0 to 255, below which it says nothing: the noise
 /// that JPEG leaves on grey.

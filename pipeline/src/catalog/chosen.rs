@@ -1,16 +1,21 @@
 //! The heads a manifest is made of, and how many were left on the way to them.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use dataset::manifest::FunnelStep;
 use dataset::{ManifestRow, Split};
-use sqlx::Row;
+use futures::TryStreamExt;
 use sqlx::any::AnyRow;
+use sqlx::{AnyPool, Row};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::Catalog;
 use super::binds::Binds;
 use super::detections::GIVEN;
 use super::splits::Groups;
-use super::verdicts::DUPLICATE;
+use super::verdicts::{DUPLICATE, of_policy};
 use crate::digests::Digests;
 use crate::selection::Selection;
 
@@ -26,6 +31,8 @@ pub struct Chosen {
     pub kept: bool,
     /// Whether an earlier version has it in another split than its group's oldest head.
     pub straddles: bool,
+    /// Whether its split is recorded.
+    pub fixed: bool,
 }
 
 /// Current heads: of the current detector and crop rule, and imported ones. A picture that was
@@ -42,23 +49,100 @@ pub(super) fn current(digests: &Digests, binds: &mut Binds) -> String {
 const JOINS: &str = "JOIN verdicts AS v ON v.image = h.image AND v.detector = h.detector AND v.ordinal = h.ordinal \
                      AND v.crop = h.crop";
 
-/// Every selected head that passed, with its group's split: that of the oldest head which has one,
-/// else what `draw` says for the group.
+/// Parts of the table of heads that are read one by one, by the first digit of the picture's hash.
+const PARTS: usize = 16;
+
+/// Rows handed on at once.
+const ROWS_AT_ONCE: usize = 1024;
+
+/// What the reading of a part needs.
+struct Question<Draw> {
+    pool: AnyPool,
+    selection: Selection,
+    digests: Digests,
+    groups: Groups,
+    draw: Draw,
+}
+
+/// Tells every selected head that passed, some at a time and in no order, with its group's split: that of
+/// the oldest head which has one, else what `draw` says for the group. Half as many connections read as
+/// there are cores, since each keeps two busy: SQLite's own thread and the one that takes its rows.
 ///
 /// # Errors
-/// Where the database refuses.
-pub async fn load(
+/// Where the database refuses, or `take` does.
+pub async fn each(
     catalog: &Catalog,
     selection: &Selection,
     digests: &Digests,
-    draw: impl Fn(&str) -> Split,
-) -> anyhow::Result<Vec<Chosen>> {
-    let groups = Groups::load(catalog).await?;
+    draw: impl Fn(&str) -> Split + Send + Sync + 'static,
+    mut take: impl FnMut(Vec<Chosen>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let question = Arc::new(Question {
+        pool: catalog.pool().clone(),
+        selection: selection.clone(),
+        digests: digests.clone(),
+        groups: Groups::load(catalog).await?,
+        draw,
+    });
+    let readers = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2).min(4));
+    let (sender, mut receiver) = mpsc::channel(readers * 2);
+    let mut tasks = JoinSet::new();
+    for reader in 0..readers {
+        let (question, sender) = (Arc::clone(&question), sender.clone());
+        tasks.spawn(async move {
+            for part in (reader..PARTS).step_by(readers) {
+                read_part(&question, part, &sender).await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    drop(sender);
+    while let Some(some) = receiver.recv().await {
+        take(some)?;
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.context("cannot read the accepted heads")??;
+    }
+    Ok(())
+}
+
+async fn read_part<Draw: Fn(&str) -> Split>(
+    question: &Question<Draw>,
+    part: usize,
+    sender: &mpsc::Sender<Vec<Chosen>>,
+) -> anyhow::Result<()> {
+    const CANNOT: &str = "cannot read the accepted heads";
     let mut binds = Binds::default();
-    let current = current(digests, &mut binds);
-    let (policy, duplicate) = (binds.text(&digests.policy), binds.text(DUPLICATE));
-    let posts = binds.posts(selection);
-    let sql = format!(
+    let sql = accepted(question, part, &mut binds);
+    let mut rows = binds.stream(sql, &question.pool);
+    let mut some = Vec::with_capacity(ROWS_AT_ONCE);
+    while let Some(row) = rows.try_next().await.context(CANNOT)? {
+        some.push(from_row(&row, &question.groups, &question.draw).context(CANNOT)?);
+        if some.len() == ROWS_AT_ONCE {
+            let full = std::mem::replace(&mut some, Vec::with_capacity(ROWS_AT_ONCE));
+            // Whoever took them has met an error, and tells it.
+            if sender.send(full).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    let _ = sender.send(some).await;
+    Ok(())
+}
+
+/// The query of a part. It goes along the heads in the order of their pictures, as the tables about
+/// pictures lie; the verdict's policy is compared as `verdicts::of_policy` does, so that SQLite does not
+/// begin there and meet the pictures in no order.
+fn accepted<Draw>(question: &Question<Draw>, part: usize, binds: &mut Binds) -> String {
+    // The letter after the last digit ends the last part.
+    let digits = "0123456789abcdefg".as_bytes();
+    let bound = |at: usize| char::from(digits[at]).to_string();
+    let (from, to) = (binds.text(&bound(part)), binds.text(&bound(part + 1)));
+    let current = current(&question.digests, binds);
+    let (policy, duplicate) = (binds.text(&question.digests.policy), binds.text(DUPLICATE));
+    let posts = binds.posts(&question.selection);
+    let of_policy = of_policy(&policy);
+    format!(
         "SELECT p.source, p.post, p.number, f.page, h.ordinal, p.artist, p.page_url, p.source_url, p.rating, p.tags, \
          p.likes, p.views, p.created_at, h.image, i.width AS image_width, i.height AS image_height, h.detector, \
          a.x0, a.y0, a.x1, a.y1, a.score, h.head, h.pixels, h.side, h.sharpness, h.perceptual, v.kept, s.split FROM heads AS h {JOINS} \
@@ -67,13 +151,9 @@ pub async fn load(
          JOIN files AS f ON f.image = h.image AND f.outcome = 'stored' \
          JOIN posts AS p ON p.source = f.source AND p.post = f.post \
          LEFT JOIN splits AS s ON s.duplicate_group = h.pixels \
-         WHERE v.policy = {policy} AND (v.accepted = 1 OR v.reason = {duplicate}) AND {current} AND {posts}"
-    );
-    let rows = binds.fetch_rows(sql, catalog.pool()).await;
-    let rows = rows.context("cannot read the accepted heads")?;
-    rows.iter()
-        .map(|row| from_row(row, &groups, &draw).context("cannot read an accepted head"))
-        .collect()
+         WHERE h.image >= {from} AND h.image < {to} AND {of_policy} \
+         AND (v.accepted = 1 OR v.reason = {duplicate}) AND {current} AND {posts}"
+    )
 }
 
 fn from_row(row: &AnyRow, groups: &Groups, draw: impl Fn(&str) -> Split) -> Result<Chosen, sqlx::Error> {
@@ -118,6 +198,7 @@ fn from_row(row: &AnyRow, groups: &Groups, draw: impl Fn(&str) -> Split) -> Resu
         number: row.try_get("number")?,
         kept: row.try_get::<i64, _>("kept")? == 1,
         straddles: stored.is_some_and(|stored| stored != split),
+        fixed: stored.is_some(),
     })
 }
 

@@ -27,25 +27,36 @@ pub struct Print {
     pub duplicate_group: String,
 }
 
-/// Different heads whose group is not known, by pixel hash.
+/// Different heads whose group is not known, by pixel hash, after `last`; and the pixel hash up to which
+/// was looked, where more may follow. Heads that are not measured are passed over.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn pending(catalog: &Catalog, limit: i64) -> anyhow::Result<Vec<Print>> {
-    let sql = "SELECT h.pixels, MIN(h.perceptual) AS perceptual, '' AS duplicate_group FROM heads AS h \
-               WHERE h.measures > 0 AND NOT EXISTS (SELECT 1 FROM prints AS p WHERE p.pixels = h.pixels) \
-               GROUP BY h.pixels ORDER BY h.pixels LIMIT $1";
-    let rows = sqlx::query_as(sql).bind(limit).fetch_all(catalog.pool()).await;
-    rows.context("cannot read which heads are in no group")
+pub async fn pending(catalog: &Catalog, last: &str, limit: i64) -> anyhow::Result<(Vec<Print>, Option<String>)> {
+    // Which they are is asked of indexes alone: of a million heads, a refresh brings a few.
+    let sql = "SELECT h.pixels, MAX(CASE WHEN h.measures > 0 THEN h.perceptual ELSE '' END) AS perceptual, \
+               '' AS duplicate_group FROM (SELECT DISTINCT x.pixels FROM heads AS x WHERE x.pixels > $1 \
+               AND NOT EXISTS (SELECT 1 FROM prints AS p WHERE p.pixels = x.pixels) ORDER BY x.pixels LIMIT $2) AS fresh \
+               JOIN heads AS h ON h.pixels = fresh.pixels GROUP BY h.pixels ORDER BY h.pixels";
+    let rows = sqlx::query_as(sql)
+        .bind(last)
+        .bind(limit)
+        .fetch_all(catalog.pool())
+        .await;
+    let mut rows: Vec<Print> = rows.context("cannot read which heads are in no group")?;
+    let more = (rows.len() as i64 == limit).then(|| rows.last().map(|print| print.pixels.clone()));
+    rows.retain(|print| !print.perceptual.is_empty());
+    Ok((rows, more.flatten()))
 }
 
-/// How many different heads are in no group.
+/// How many different heads are in no group, those that are not measured among them.
 ///
 /// # Errors
 /// Where the database refuses.
 pub async fn count_pending(catalog: &Catalog) -> anyhow::Result<u64> {
-    let sql = "SELECT COUNT(DISTINCT h.pixels) FROM heads AS h WHERE h.measures > 0 \
-               AND NOT EXISTS (SELECT 1 FROM prints AS p WHERE p.pixels = h.pixels)";
+    // Each in the index is a head's.
+    let sql = "SELECT (SELECT COUNT(*) FROM (SELECT DISTINCT pixels FROM heads) AS all_heads) \
+               - (SELECT COUNT(*) FROM prints) AS pending";
     let count = Binds::default().count(sql.into(), catalog.pool()).await;
     count.context("cannot count the heads in no group")
 }

@@ -13,15 +13,15 @@ use crate::stop::Stop;
 use vision::near::{Index, Sets};
 use vision::perceptual::{from_text, mirrored};
 
-/// New heads of one search: it holds them in memory, some 250 bytes each, while those that are known
+/// New heads of one search: it holds them in memory, some 400 bytes each, while those that are known
 /// pass by.
-const AT_ONCE: i64 = 250_000;
+const AT_ONCE: i64 = 1_000_000;
 
 /// Known heads read at once.
 const PAGE: i64 = 20_000;
 
 /// New heads of one transaction, a group's never apart.
-const COMMIT: usize = 2_000;
+const COMMIT: usize = 10_000;
 
 /// Finds the group of every head that has none, and chooses anew the best of each group that changed.
 /// Says how many.
@@ -33,11 +33,12 @@ pub async fn group(catalog: &Catalog, reach: u32, stop: &Stop) -> anyhow::Result
     prints::forget_others(&mut write, reach).await?;
     write.commit().await?;
     let bar = progress::bar(prints::count_pending(catalog).await?, "duplicates");
-    let mut done = 0;
-    loop {
-        let new = prints::pending(catalog, AT_ONCE).await?;
+    let (mut done, mut more) = (0, Some(String::new()));
+    while let Some(looked_at) = more {
+        let new;
+        (new, more) = prints::pending(catalog, &looked_at, AT_ONCE).await?;
         if new.is_empty() {
-            break;
+            continue;
         }
         let mut search = Search::new(new, reach)?;
         search = blocking(search, |search| search.among_themselves()).await?;
@@ -147,21 +148,13 @@ impl Search {
 
     /// Joins new heads that are near one another.
     fn among_themselves(&mut self) -> anyhow::Result<()> {
-        let (index, same) = (&self.index, &self.same);
-        let near = |(at, hash): (usize, &u128)| {
-            let mut pairs = Vec::new();
-            for hash in [*hash, mirrored(*hash)] {
-                index.each_within(hash, |other| {
-                    if other < at {
-                        pairs.push((same[at][0], same[other][0]));
-                    }
-                });
+        let mut sets = self.index.sets(mirrored);
+        for at in 0..self.same.len() {
+            let first = sets.first(at);
+            if first != at {
+                self.pairs.push((self.same[at][0], self.same[first][0]));
             }
-            pairs
-        };
-        let pairs: Vec<(u32, u32)> = index.hashes().par_iter().enumerate().flat_map_iter(near).collect();
-        self.pairs.extend(pairs);
-        self.condense();
+        }
         Ok(())
     }
 
@@ -183,16 +176,6 @@ impl Search {
             self.pairs.extend(found.into_iter().map(|new| (new, group)));
         }
         Ok(())
-    }
-
-    /// Leaves of the pairs what joins the same sets.
-    fn condense(&mut self) {
-        let mut sets = Sets::new(self.new.len());
-        for (a, b) in self.pairs.drain(..) {
-            sets.join(a as usize, b as usize);
-        }
-        let firsts = (0..self.new.len()).map(|at| (at as u32, sets.first(at) as u32));
-        self.pairs = firsts.filter(|(at, first)| at != first).collect();
     }
 
     /// The groups that come of it.

@@ -1,8 +1,11 @@
 //! From candidates to rows: one post a head, one head a duplicate group; and the draw of splits.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::sync::Arc;
 
-use dataset::{ManifestRow, Split};
+use dataset::Split;
+use dataset::manifest::Laid;
 use sha2::{Digest, Sha256};
 
 use crate::catalog::chosen::Chosen;
@@ -25,160 +28,241 @@ pub(super) fn draw_split(seed: u64, validation: f64, group: &str) -> Split {
 /// Side of a head, in pixels, from which more pixels make no better copy.
 const ENOUGH: i64 = 256;
 
+/// What a row is chosen by: some 250 bytes of it. The row itself waits on the disk.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Candidate {
+    /// Where the row waits.
+    pub(super) laid: Laid,
+    source: Arc<str>,
+    post: Box<str>,
+    page: i64,
+    ordinal: i64,
+    number: i64,
+    created_at: i64,
+    quality: f64,
+    detector: Arc<str>,
+    image: Hash,
+    head: Hash,
+    /// The hash of its pixels.
+    pub(super) pixels: Hash,
+    group: Hash,
+    kept: bool,
+    straddles: bool,
+    /// Whether its split is recorded.
+    pub(super) fixed: bool,
+    /// Its split.
+    pub(super) split: Split,
+}
+
+/// A SHA-256.
+type Hash = [u8; 32];
+
+/// Candidates of one dataset, which share the few names there are of sources and detectors.
+#[derive(Default)]
+pub(super) struct Candidates {
+    pub(super) all: Vec<Candidate>,
+    names: HashSet<Arc<str>>,
+}
+
+impl Candidates {
+    /// Takes one whose row waits at `laid`.
+    pub(super) fn push(&mut self, chosen: &Chosen, laid: Laid) {
+        let row = &chosen.row;
+        let candidate = Candidate {
+            laid,
+            source: self.name(&row.source),
+            post: row.post.as_str().into(),
+            page: row.page,
+            ordinal: row.ordinal,
+            number: chosen.number,
+            created_at: row.created_at,
+            quality: row.score * row.side.min(ENOUGH) as f64,
+            detector: self.name(&row.detector),
+            image: hash_of(&row.image),
+            head: hash_of(&row.head),
+            pixels: hash_of(&row.pixels),
+            group: hash_of(&row.duplicate_group),
+            kept: chosen.kept,
+            straddles: chosen.straddles,
+            fixed: chosen.fixed,
+            split: row.split,
+        };
+        self.all.push(candidate);
+    }
+
+    fn name(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.names.get(name) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = name.into();
+        self.names.insert(Arc::clone(&new));
+        new
+    }
+}
+
+/// The bytes of a hash in hex.
+fn hash_of(hex: &str) -> Hash {
+    let mut hash = Hash::default();
+    match hex::decode_to_slice(hex, &mut hash) {
+        Ok(()) => hash,
+        // No hash, but a name all the same.
+        Err(_) => Sha256::digest(hex).into(),
+    }
+}
+
 /// Takes out the heads of groups that a refresh has joined across the splits: those that an earlier
 /// version has on the other side than the group's oldest head. Says how many.
-pub(super) fn leave_straddling(candidates: Vec<Chosen>) -> (Vec<Chosen>, u64) {
-    let (straddling, stays): (Vec<Chosen>, Vec<Chosen>) = candidates.into_iter().partition(|chosen| chosen.straddles);
-    let heads: HashSet<&str> = straddling.iter().map(|chosen| chosen.row.pixels.as_str()).collect();
-    let count = heads.len() as u64;
-    (stays, count)
+pub(super) fn leave_straddling(candidates: &mut Vec<Candidate>) -> u64 {
+    let straddling = candidates.iter().filter(|candidate| candidate.straddles);
+    let heads: HashSet<Hash> = straddling.map(|candidate| candidate.pixels).collect();
+    candidates.retain(|candidate| !candidate.straddles);
+    heads.len() as u64
 }
 
-/// Each head once, named by its oldest post, and of each duplicate group the best head alone. The
-/// order of the candidates does not matter.
-pub(super) fn settle(candidates: Vec<Chosen>) -> Vec<ManifestRow> {
-    let mut heads: HashMap<(String, String, i64), Chosen> = HashMap::new();
-    for candidate in candidates {
-        let row = &candidate.row;
-        let key = (row.image.clone(), row.detector.clone(), row.ordinal);
-        keep(&mut heads, key, candidate, |a, b| age(a) < age(b));
-    }
-    // What was kept by hand stays, even several heads of one group.
-    let group = |head: &Chosen| head.row.duplicate_group.clone();
-    let kept: HashSet<String> = heads.values().filter(|head| head.kept).map(group).collect();
-    let mut groups: HashMap<(String, Option<String>), Chosen> = HashMap::new();
-    for head in heads.into_values() {
-        if head.kept || !kept.contains(&head.row.duplicate_group) {
-            let key = (group(&head), head.kept.then(|| head.row.head.clone()));
-            keep(&mut groups, key, head, better);
+/// Leaves each head once, named by its oldest post, and of each duplicate group the best head alone; in
+/// the order of a manifest's rows. The order of the candidates does not matter.
+pub(super) fn settle(candidates: &mut Vec<Candidate>) {
+    candidates.sort_unstable_by(|a, b| face(a).cmp(&face(b)).then_with(|| age(a).cmp(&age(b))));
+    candidates.dedup_by(|later, first| face(later) == face(first));
+    // What was kept by hand comes first and stays, even several heads of one group.
+    let rank = |a: &Candidate, b: &Candidate| {
+        let by_group = a.group.cmp(&b.group).then_with(|| b.kept.cmp(&a.kept));
+        by_group.then_with(|| better(a, b))
+    };
+    candidates.sort_unstable_by(rank);
+    let mut best: Option<(Hash, bool)> = None;
+    let mut kept: HashSet<Hash> = HashSet::new();
+    candidates.retain(|candidate| {
+        let first = best.is_none_or(|(group, _)| group != candidate.group);
+        if first {
+            best = Some((candidate.group, candidate.kept));
+            kept.clear();
         }
-    }
-    groups.into_values().map(|chosen| chosen.row).collect()
+        first && !candidate.kept || candidate.kept && kept.insert(candidate.head)
+    });
+    candidates.sort_unstable_by(|a, b| canonical(a).cmp(&canonical(b)));
 }
 
-fn keep<K: std::hash::Hash + Eq>(
-    kept: &mut HashMap<K, Chosen>,
-    key: K,
-    candidate: Chosen,
-    wins: impl Fn(&Chosen, &Chosen) -> bool,
-) {
-    match kept.entry(key) {
-        std::collections::hash_map::Entry::Vacant(place) => {
-            place.insert(candidate);
-        }
-        std::collections::hash_map::Entry::Occupied(mut place) => {
-            if wins(&candidate, place.get()) {
-                place.insert(candidate);
-            }
-        }
-    }
+/// The natural key of a head.
+fn face(candidate: &Candidate) -> (Hash, &str, i64) {
+    (candidate.image, &candidate.detector, candidate.ordinal)
 }
 
 /// Smaller is older; the post's names settle what the second leaves open.
-fn age(chosen: &Chosen) -> (i64, &str, i64, &str, i64) {
-    let row = &chosen.row;
-    (row.created_at, &row.source, chosen.number, &row.post, row.page)
+fn age(candidate: &Candidate) -> (i64, &str, i64, &str, i64) {
+    (
+        candidate.created_at,
+        &candidate.source,
+        candidate.number,
+        &candidate.post,
+        candidate.page,
+    )
 }
 
-/// Quality first, then hash, never arrival; `catalog::verdicts` orders by the same.
-fn better(a: &Chosen, b: &Chosen) -> bool {
-    let quality = |chosen: &Chosen| chosen.row.score * chosen.row.side.min(ENOUGH) as f64;
-    let quality = quality(a).total_cmp(&quality(b));
-    let by_hash =
-        || (&b.row.image, &b.row.detector, b.row.ordinal).cmp(&(&a.row.image, &a.row.detector, a.row.ordinal));
-    quality.then_with(by_hash).is_gt()
+/// The better first: quality, then hash, never arrival; `catalog::verdicts` orders by the same.
+fn better(a: &Candidate, b: &Candidate) -> Ordering {
+    b.quality.total_cmp(&a.quality).then_with(|| face(a).cmp(&face(b)))
+}
+
+/// As [`dataset::ManifestRow::canonical_order`].
+fn canonical(candidate: &Candidate) -> (&str, &str, i64, i64, Hash) {
+    (
+        &candidate.source,
+        &candidate.post,
+        candidate.page,
+        candidate.ordinal,
+        candidate.head,
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn chosen(post: &str, image: &str, group: &str, score: f64, created_at: i64) -> Chosen {
-        Chosen {
+    fn candidate(post: &str, image: &str, group: &str, score: f64, created_at: i64) -> Candidate {
+        Candidate {
+            laid: Laid::default(),
+            source: "board".into(),
+            post: post.into(),
+            page: 0,
+            ordinal: 0,
             number: post.parse().unwrap_or(0),
+            created_at,
+            quality: score,
+            detector: "d".into(),
+            image: hash_of(image),
+            head: hash_of(image),
+            pixels: hash_of(image),
+            group: hash_of(group),
             kept: false,
             straddles: false,
-            row: ManifestRow {
-                source: "board".into(),
-                post: post.into(),
-                page: 0,
-                ordinal: 0,
-                artist: None,
-                page_url: None,
-                source_url: None,
-                rating: "safe".into(),
-                tags: String::new(),
-                likes: None,
-                views: None,
-                created_at,
-                image: image.into(),
-                image_width: 100,
-                image_height: 100,
-                detector: "d".into(),
-                x0: 0.0,
-                y0: 0.0,
-                x1: 1.0,
-                y1: 1.0,
-                score,
-                head: group.into(),
-                pixels: group.into(),
-                side: 64,
-                sharpness: 1.0,
-                duplicate_group: group.into(),
-                split: Split::Train,
-                perceptual: None,
-            },
+            fixed: false,
+            split: Split::Train,
         }
     }
 
-    #[test]
-    fn the_best_head_of_a_group_is_named_by_its_oldest_post_in_any_order() {
-        let candidates = vec![
-            chosen("3", "aa", "g", 0.8, 300),
-            chosen("2", "bb", "g", 0.9, 200),
-            chosen("1", "bb", "g", 0.9, 100),
-            chosen("9", "bb", "g", 0.9, 100),
-            chosen("4", "cc", "g", 0.9, 50),
-            chosen("5", "dd", "h", 0.6, 400),
-        ];
-        for turn in 0..candidates.len() {
-            let mut turned = candidates.clone();
+    /// The posts that are left, whatever the order in which the candidates came.
+    fn settled(candidates: &[Candidate]) -> Vec<String> {
+        let turns = (0..candidates.len()).map(|turn| {
+            let mut turned = candidates.to_vec();
             turned.rotate_left(turn);
-            let mut rows = settle(turned);
-            rows.sort_by(ManifestRow::canonical_order);
-            let posts: Vec<(&str, &str)> = rows.iter().map(|row| (row.post.as_str(), row.image.as_str())).collect();
-            assert_eq!(posts, [("1", "bb"), ("5", "dd")], "turned by {turn}");
-        }
+            settle(&mut turned);
+            turned.iter().map(|left| left.post.to_string()).collect::<Vec<_>>()
+        });
+        let mut turns: Vec<Vec<String>> = turns.collect();
+        turns.dedup();
+        assert_eq!(turns.len(), 1, "{turns:?}");
+        turns.remove(0)
     }
 
     #[test]
-    fn what_is_kept_by_hand_stays_and_what_straddles_leaves() {
-        let mut candidates = vec![
-            chosen("1", "aa", "g", 0.9, 100),
-            chosen("2", "bb", "g", 0.5, 200),
-            chosen("3", "cc", "g", 0.4, 300),
-            chosen("4", "dd", "h", 0.9, 400),
+    fn the_best_head_of_a_group_is_named_by_its_oldest_post() {
+        let candidates = [
+            candidate("3", "aa", "g", 0.8, 300),
+            candidate("2", "bb", "g", 0.9, 200),
+            candidate("1", "bb", "g", 0.9, 100),
+            candidate("9", "bb", "g", 0.9, 100),
+            candidate("4", "cc", "g", 0.7, 50),
+            candidate("5", "dd", "h", 0.6, 400),
         ];
-        candidates[1].kept = true;
-        candidates[2].kept = true;
-        candidates[2].row.head = "another".into();
-        candidates[3].straddles = true;
-        let (candidates, straddling) = leave_straddling(candidates);
-        let mut posts: Vec<String> = settle(candidates).into_iter().map(|row| row.post).collect();
-        posts.sort();
-        assert_eq!((posts, straddling), (vec!["2".to_string(), "3".to_string()], 1));
+        assert_eq!(settled(&candidates), ["1", "5"]);
     }
 
     #[test]
-    fn the_draw_keeps_its_share() {
-        let groups: Vec<String> = (0..2000).map(|group| format!("{group:064x}")).collect();
-        let count = |seed: u64, share: f64| {
-            let drawn = groups.iter().map(|group| draw_split(seed, share, group));
-            drawn.filter(|split| *split == Split::Validation).count()
+    fn what_is_kept_stays_beside_the_best_but_not_twice() {
+        let kept = |post: &str, image: &str, score: f64| Candidate {
+            kept: true,
+            ..candidate(post, image, "g", score, 100)
         };
-        assert!((60..=140).contains(&count(0, 0.05)), "{}", count(0, 0.05));
-        assert_eq!(count(0, 0.0), 0);
-        assert_eq!(count(0, 1.0), groups.len());
-        assert_ne!(count(0, 0.5), count(1, 0.5));
+        let mut copy = kept("4", "ee", 0.1);
+        copy.head = hash_of("bb");
+        let candidates = [
+            candidate("1", "aa", "g", 0.9, 100),
+            kept("2", "bb", 0.5),
+            kept("3", "cc", 0.4),
+            copy,
+        ];
+        assert_eq!(settled(&candidates), ["2", "3"]);
+    }
+
+    #[test]
+    fn heads_that_straddle_are_counted_once() {
+        let mut candidates = vec![candidate("1", "aa", "g", 0.8, 300), candidate("2", "bb", "g", 0.8, 300)];
+        candidates[1].straddles = true;
+        candidates.push(candidates[1].clone());
+        assert_eq!(leave_straddling(&mut candidates), 1);
+        assert_eq!(candidates.len(), 1);
+    }
+
+    #[test]
+    fn draws_follow_the_share_and_the_seed_alone() {
+        let share = |seed: u64| {
+            let drawn = (0..10_000).filter(|group| draw_split(seed, 0.05, &group.to_string()) == Split::Validation);
+            drawn.count()
+        };
+        assert!((400..600).contains(&share(0)), "{}", share(0));
+        assert_ne!(share(0), share(1));
+        assert_eq!(draw_split(3, 0.0, "g"), Split::Train);
+        assert_eq!(draw_split(3, 1.0, "g"), Split::Validation);
     }
 }

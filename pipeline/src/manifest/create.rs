@@ -1,18 +1,27 @@
 //! Freezing the accepted heads of a selection under a name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use anyhow::Context;
+use dataset::Split;
 use dataset::failure::Usage;
-use dataset::manifest::{FunnelStep, ManifestBody, ManifestError, Parent, SplitRule, Written, check_name, list};
-use dataset::{Manifest, Split};
+use dataset::manifest::{
+    FunnelStep, ManifestBody, ManifestError, Opened, Parent, Spill, Spilled, SplitRule, Writer, Written, check_name,
+    list,
+};
 use vision::crop::CropRule;
 
-use super::choose::{draw_split, leave_straddling, settle};
-use super::{ManifestSettings, statistics};
+use super::ManifestSettings;
+use super::choose::{Candidate, Candidates, draw_split, leave_straddling, settle};
+use super::statistics::Figures;
 use crate::catalog::{Catalog, chosen, splits};
 use crate::digests::Digests;
+use crate::progress;
 use crate::selection::Selection;
+
+/// Splits named at once.
+const SPLITS_AT_ONCE: usize = 10_000;
 
 /// What a manifest is made from.
 #[derive(Clone, Debug)]
@@ -33,7 +42,7 @@ pub struct Origin<'run> {
 #[derive(Clone, Debug)]
 pub struct Creation {
     /// The manifest, whether new or there before.
-    pub manifest: Manifest,
+    pub manifest: Opened,
     /// Whether it is new.
     pub created: bool,
 }
@@ -51,21 +60,12 @@ pub async fn create(
     name: &str,
 ) -> anyhow::Result<Creation> {
     check_name(name).map_err(usage)?;
-    let mut manifest = gather(catalog, settings, origin, name).await?;
-    manifest.body.parent = parent(folder, name)?;
-    let place = folder.join(name);
-    match manifest.write(folder) {
-        Ok(Written::Created) => Ok(Creation {
-            manifest,
-            created: true,
-        }),
-        Ok(Written::Unchanged) => Ok(Creation {
-            manifest: Manifest::load(&place)?,
-            created: false,
-        }),
-        Err(error @ ManifestError::Exists(_)) => Err(usage(error)),
-        Err(error) => Err(error.into()),
-    }
+    let parent = parent(folder, name)?;
+    let gathered = gather(catalog, folder, settings, origin).await?;
+    let written = write(gathered, folder, origin, settings, name, |_| Ok(Some(parent))).await?;
+    let created = written.is_some_and(|written| written == Written::Created);
+    let manifest = Opened::open(&folder.join(name))?;
+    Ok(Creation { manifest, created })
 }
 
 /// Freezes a selection under the next free `vN`, unless the newest `vN` has the same rows.
@@ -80,80 +80,148 @@ pub async fn refresh(
 ) -> anyhow::Result<Creation> {
     let newest = versions(folder)?.last().copied();
     let name = format!("v{}", newest.map_or(1, |version| version + 1));
-    let mut manifest = gather(catalog, settings, origin, &name).await?;
-    if let Some(newest) = newest {
-        let before = Manifest::load(&folder.join(format!("v{newest}")))?;
-        if before.rows_digest() == manifest.rows_digest() {
-            return Ok(Creation {
-                manifest: before,
-                created: false,
-            });
+    let gathered = gather(catalog, folder, settings, origin).await?;
+    let before = newest.map(|newest| Opened::open(&folder.join(format!("v{newest}"))));
+    let before = before.transpose()?;
+    let (digest, parent) = match &before {
+        Some(before) => (Some(before.rows_digest.clone()), Some(parent_of(before))),
+        None => (None, None),
+    };
+    let decide = move |rows: &str| Ok((digest.as_deref() != Some(rows)).then_some(parent));
+    let created = write(gathered, folder, origin, settings, &name, decide)
+        .await?
+        .is_some();
+    let manifest = match before.filter(|_| !created) {
+        Some(before) => before,
+        None => Opened::open(&folder.join(&name))?,
+    };
+    Ok(Creation { manifest, created })
+}
+
+/// What a version will be made of.
+struct Gathered {
+    /// In the order of the rows.
+    candidates: Vec<Candidate>,
+    /// The rows.
+    spilled: Spilled,
+    funnel: Vec<FunnelStep>,
+}
+
+/// The rows, laid aside until their order is known, the new heads' splits recorded.
+async fn gather(
+    catalog: &Catalog,
+    folder: &Path,
+    settings: &ManifestSettings,
+    origin: &Origin<'_>,
+) -> anyhow::Result<Gathered> {
+    let mut funnel = chosen::funnel(catalog, origin.selection, origin.digests).await?;
+    let (seed, share) = (settings.split_seed, settings.validation_share);
+    let draw = move |group: &str| draw_split(seed, share, group);
+    let (mut spill, mut candidates) = (Spill::create(folder)?, Candidates::default());
+    let passed = funnel.iter().find(|step| step.step == "passed every filter");
+    let bar = progress::bar(passed.map_or(0, |step| step.count), "read");
+    chosen::each(catalog, origin.selection, origin.digests, draw, |some| {
+        for chosen in &some {
+            let laid = spill.push(&chosen.row)?;
+            candidates.push(chosen, laid);
         }
-        manifest.body.parent = Some(Parent {
-            id: before.id(),
-            name: before.name,
-        });
+        bar.inc(some.len() as u64);
+        Ok(())
+    })
+    .await?;
+    bar.finish_and_clear();
+    let spilled = spill.finish()?;
+    let mut candidates = candidates.all;
+    let straddling = leave_straddling(&mut candidates);
+    settle(&mut candidates);
+    if straddling > 0 {
+        funnel.push(step("refused: straddles", straddling));
     }
-    manifest.write(folder)?;
-    Ok(Creation {
-        manifest,
-        created: true,
+    if candidates.is_empty() {
+        return Err(nothing(&funnel, origin.selection).into());
+    }
+    funnel.push(step("different heads", candidates.len() as u64));
+    fix_splits(catalog, &candidates).await?;
+    Ok(Gathered {
+        candidates,
+        spilled,
+        funnel,
     })
 }
 
-/// Rows and header, the new groups' splits recorded.
-async fn gather(
-    catalog: &Catalog,
-    settings: &ManifestSettings,
+fn step(step: &str, count: u64) -> FunnelStep {
+    let step = step.into();
+    FunnelStep { step, count }
+}
+
+/// Records the splits of heads that have none, in the order of the table.
+async fn fix_splits(catalog: &Catalog, candidates: &[Candidate]) -> anyhow::Result<()> {
+    let new = candidates.iter().filter(|candidate| !candidate.fixed);
+    let mut new: Vec<(&[u8; 32], Split)> = new.map(|candidate| (&candidate.pixels, candidate.split)).collect();
+    new.sort_unstable_by_key(|(pixels, _)| *pixels);
+    let mut write = catalog.write().await?;
+    for some in new.chunks(SPLITS_AT_ONCE) {
+        let named: Vec<(String, Split)> = some
+            .iter()
+            .map(|(pixels, split)| (hex::encode(pixels), *split))
+            .collect();
+        let named: Vec<(&str, Split)> = named.iter().map(|(pixels, split)| (pixels.as_str(), *split)).collect();
+        splits::record(&mut write, &named).await?;
+    }
+    write.commit().await
+}
+
+/// Writes a version, unless `decide`, which is told the rows' digest, gives nothing; else it gives the
+/// parent.
+async fn write(
+    gathered: Gathered,
+    folder: &Path,
     origin: &Origin<'_>,
+    settings: &ManifestSettings,
     name: &str,
-) -> anyhow::Result<Manifest> {
-    let draw = |group: &str| draw_split(settings.split_seed, settings.validation_share, group);
-    let mut funnel = chosen::funnel(catalog, origin.selection, origin.digests).await?;
-    let candidates = chosen::load(catalog, origin.selection, origin.digests, draw).await?;
-    let (candidates, straddling) = leave_straddling(candidates);
-    if straddling > 0 {
-        funnel.push(FunnelStep {
-            step: "refused: straddles".into(),
-            count: straddling,
-        });
-    }
-    let rows = settle(candidates);
-    if rows.is_empty() {
-        return Err(nothing(&funnel, origin.selection).into());
-    }
-    funnel.push(FunnelStep {
-        step: "different heads".into(),
-        count: rows.len() as u64,
-    });
-    let distinct = |values: Vec<&str>| -> Vec<String> {
-        let sorted: BTreeSet<&str> = values.into_iter().collect();
-        sorted.into_iter().map(String::from).collect()
-    };
-    let sources = distinct(rows.iter().map(|row| row.source.as_str()).collect());
-    let detectors = distinct(rows.iter().map(|row| row.detector.as_str()).collect());
-    let known = |source: &String| Some((source.clone(), origin.popularity.get(source)?.clone()));
+    decide: impl FnOnce(&str) -> anyhow::Result<Option<Option<Parent>>> + Send + 'static,
+) -> anyhow::Result<Option<Written>> {
+    let (folder, name, rule) = (folder.to_path_buf(), name.to_string(), origin.rule);
     let body = ManifestBody {
-        parent: None,
-        popularity: sources.iter().filter_map(known).collect(),
-        sources,
         filters: origin.selection.describe(),
-        funnel,
-        detectors,
+        funnel: gathered.funnel,
         crop: origin.digests.crop.clone(),
         policy: origin.digests.policy.clone(),
         settings: origin.settings.clone(),
+        popularity: origin.popularity.clone(),
         split: SplitRule {
             seed: settings.split_seed,
             validation: settings.validation_share,
         },
-        statistics: statistics::of(&rows, &origin.rule),
+        ..ManifestBody::default()
     };
-    let mut write = catalog.write().await?;
-    let fixed: Vec<(&str, Split)> = rows.iter().map(|row| (row.pixels.as_str(), row.split)).collect();
-    splits::record(&mut write, &fixed).await?;
-    write.commit().await?;
-    Ok(Manifest::new(name, body, rows)?)
+    let (candidates, spilled) = (gathered.candidates, gathered.spilled);
+    let written = tokio::task::spawn_blocking(move || {
+        let mut writer = Writer::begin(&folder, &name)?;
+        let mut figures = Figures::new(rule);
+        let bar = progress::bar(candidates.len() as u64, "manifest");
+        for candidate in &candidates {
+            let row = spilled.get(candidate.laid)?;
+            figures.push(&row);
+            writer.push(row)?;
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let Some(parent) = decide(&writer.rows_digest()?)? else {
+            writer.discard()?;
+            return Ok(None);
+        };
+        let mut body = ManifestBody { parent, ..body };
+        body.detectors = figures.detectors.iter().cloned().collect();
+        body.sources = figures.sources.keys().cloned().collect();
+        body.popularity.retain(|source, _| figures.sources.contains_key(source));
+        body.statistics = figures.finish();
+        match writer.finish(body) {
+            Err(error @ ManifestError::Exists(_)) => Err(usage(error)),
+            other => Ok(Some(other?)),
+        }
+    });
+    written.await.context("writing the manifest failed")?
 }
 
 /// Why there is nothing to freeze, and the way out: the first step of the funnel that is empty.
@@ -207,11 +275,14 @@ fn parent(folder: &Path, name: &str) -> anyhow::Result<Option<Parent>> {
     let Some(before) = versions(folder)?.into_iter().filter(|older| *older < version).max() else {
         return Ok(None);
     };
-    let before = Manifest::load(&folder.join(format!("v{before}")))?;
-    Ok(Some(Parent {
-        id: before.id(),
-        name: before.name,
-    }))
+    Ok(Some(parent_of(&Opened::open(&folder.join(format!("v{before}")))?)))
+}
+
+fn parent_of(before: &Opened) -> Parent {
+    Parent {
+        id: before.id.clone(),
+        name: before.name.clone(),
+    }
 }
 
 /// The N of the manifests named vN, ascending.

@@ -7,6 +7,7 @@ pub mod diff;
 pub mod export;
 mod show;
 mod statistics;
+mod target;
 
 use std::path::{Path, PathBuf};
 
@@ -156,6 +157,7 @@ pub fn verify(folder: &Path, store: &Store, name: &str, quick: bool) -> Result<V
 /// met.
 pub fn bundle(folder: &Path, store: &Store, name: &str, target: &Path) -> Result<()> {
     let opened = open(folder, name)?;
+    target::check(target, folder, store)?;
     let bar = progress::bar(opened.rows, "bundle");
     let made = dataset::manifest::bundle(opened.folder(), store, target, |done| bar.set_position(done))?;
     bar.finish_and_clear();

@@ -1,51 +1,99 @@
 //! The figures of a manifest's body.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use dataset::manifest::Statistics;
 use dataset::{ManifestRow, Split};
+use sha2::{Digest, Sha256};
 use vision::BBox;
 use vision::crop::CropRule;
 
 use crate::catalog::detections::GIVEN;
 use crate::period;
 
-/// Figures over the rows; face places are of the heads that `rule` cut, imported ones left out.
-pub(super) fn of(rows: &[ManifestRow], rule: &CropRule) -> Statistics {
-    let train = rows.iter().filter(|row| row.split == Split::Train).count();
-    let places: Vec<(f64, f64)> = rows
-        .iter()
-        .filter(|row| row.detector != GIVEN)
-        .map(|row| place(row, rule))
-        .collect();
-    let (centre, centre_deviation) = mean_and_deviation(places.iter().map(|place| place.0));
-    let (_, scale_deviation) = mean_and_deviation(places.iter().map(|place| place.1));
-    let mut years = BTreeMap::new();
-    for row in rows {
-        *years.entry(period::show(row.created_at)[..4].to_string()).or_insert(0) += 1;
+/// Figures over rows that come one by one; face places are of the heads that `rule` cut, imported ones
+/// left out.
+#[derive(Default)]
+pub(super) struct Figures {
+    rule: CropRule,
+    heads: u64,
+    train: u64,
+    places: Vec<(f64, f64)>,
+    scores: Vec<f64>,
+    sides: Vec<i64>,
+    likes: Vec<i64>,
+    views: Vec<i64>,
+    years: BTreeMap<String, u64>,
+    ratings: BTreeMap<String, u64>,
+    pictures: HashSet<[u8; 32]>,
+    artists: HashSet<String>,
+    /// Rows by source.
+    pub(super) sources: BTreeMap<String, u64>,
+    /// The detectors that found them.
+    pub(super) detectors: BTreeSet<String>,
+}
+
+impl Figures {
+    /// Of no rows yet.
+    pub(super) fn new(rule: CropRule) -> Self {
+        Self {
+            rule,
+            ..Self::default()
+        }
     }
-    let mut scores: Vec<f64> = rows
-        .iter()
-        .filter(|row| row.detector != GIVEN)
-        .map(|row| rounded(row.score))
-        .collect();
-    scores.sort_unstable_by(f64::total_cmp);
-    Statistics {
-        heads: rows.len() as u64,
-        train: train as u64,
-        validation: (rows.len() - train) as u64,
-        pictures: different(rows.iter().map(|row| &row.image)),
-        artists: different(rows.iter().filter_map(|row| row.artist.as_ref())),
-        side: quantiles(rows.iter().map(|row| row.side)),
-        likes: quantiles(rows.iter().filter_map(|row| row.likes)),
-        face_centre_y_mean: centre,
-        face_centre_y_deviation: centre_deviation,
-        face_scale_deviation: scale_deviation,
-        years,
-        views: quantiles(rows.iter().filter_map(|row| row.views)),
-        score: fifths(&scores),
-        sources: counted(rows.iter().map(|row| &row.source)),
-        ratings: counted(rows.iter().map(|row| &row.rating)),
+
+    /// Takes a row in.
+    pub(super) fn push(&mut self, row: &ManifestRow) {
+        self.heads += 1;
+        self.train += u64::from(row.split == Split::Train);
+        if row.detector != GIVEN {
+            self.places.push(place(row, &self.rule));
+            self.scores.push(rounded(row.score));
+        }
+        self.sides.push(row.side);
+        self.likes.extend(row.likes);
+        self.views.extend(row.views);
+        count(&mut self.years, &period::show(row.created_at)[..4]);
+        count(&mut self.ratings, &row.rating);
+        count(&mut self.sources, &row.source);
+        self.pictures.insert(Sha256::digest(&row.image).into());
+        if let Some(artist) = row.artist.as_ref().filter(|artist| !self.artists.contains(*artist)) {
+            self.artists.insert(artist.clone());
+        }
+        if !self.detectors.contains(&row.detector) {
+            self.detectors.insert(row.detector.clone());
+        }
+    }
+
+    /// The figures.
+    pub(super) fn finish(mut self) -> Statistics {
+        let (centre, centre_deviation) = mean_and_deviation(self.places.iter().map(|place| place.0));
+        let (_, scale_deviation) = mean_and_deviation(self.places.iter().map(|place| place.1));
+        self.scores.sort_unstable_by(f64::total_cmp);
+        Statistics {
+            heads: self.heads,
+            train: self.train,
+            validation: self.heads - self.train,
+            pictures: self.pictures.len() as u64,
+            artists: self.artists.len() as u64,
+            side: quantiles(self.sides),
+            likes: quantiles(self.likes),
+            face_centre_y_mean: centre,
+            face_centre_y_deviation: centre_deviation,
+            face_scale_deviation: scale_deviation,
+            years: self.years,
+            views: quantiles(self.views),
+            score: fifths(&self.scores),
+            sources: self.sources,
+            ratings: self.ratings,
+        }
+    }
+}
+
+fn count(counts: &mut BTreeMap<String, u64>, value: &str) {
+    match counts.get_mut(value) {
+        Some(count) => *count += 1,
+        None => drop(counts.insert(value.into(), 1)),
     }
 }
 
@@ -64,15 +112,10 @@ fn place(row: &ManifestRow, rule: &CropRule) -> (f64, f64) {
     (centre, f64::from(face.area().sqrt()) / side)
 }
 
-fn different<'row>(values: impl Iterator<Item = &'row String>) -> u64 {
-    values.collect::<BTreeSet<_>>().len() as u64
-}
-
 /// The values at 0, a quarter, a half, three quarters and the end; none of nothing.
-fn quantiles(values: impl Iterator<Item = i64>) -> Vec<i64> {
-    let mut sorted: Vec<i64> = values.collect();
-    sorted.sort_unstable();
-    fifths(&sorted)
+fn quantiles(mut values: Vec<i64>) -> Vec<i64> {
+    values.sort_unstable();
+    fifths(&values)
 }
 
 fn fifths<T: Copy>(sorted: &[T]) -> Vec<T> {
@@ -80,14 +123,6 @@ fn fifths<T: Copy>(sorted: &[T]) -> Vec<T> {
         0 => Vec::new(),
         length => (0..=4).map(|quarter| sorted[(length - 1) * quarter / 4]).collect(),
     }
-}
-
-fn counted<'row>(values: impl Iterator<Item = &'row String>) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for value in values {
-        *counts.entry(value.clone()).or_insert(0) += 1;
-    }
-    counts
 }
 
 /// Rounded to a millionth, so that the body is the same text on every machine.
@@ -110,9 +145,9 @@ mod tests {
 
     #[test]
     fn quantiles_are_values_that_occur() {
-        assert_eq!(quantiles([40, 10, 30, 20, 50].into_iter()), [10, 20, 30, 40, 50]);
-        assert_eq!(quantiles([7].into_iter()), [7; 5]);
-        assert!(quantiles(std::iter::empty()).is_empty());
+        assert_eq!(quantiles(vec![40, 10, 30, 20, 50]), [10, 20, 30, 40, 50]);
+        assert_eq!(quantiles(vec![7]), [7; 5]);
+        assert!(quantiles(Vec::new()).is_empty());
     }
 
     #[test]

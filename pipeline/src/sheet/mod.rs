@@ -114,6 +114,7 @@ pub async fn run(
             "accepted" => ("accepted".into(), "heads accepted".into()),
             reason => (format!("rejected-{reason}"), format!("rejected {reason}")),
         };
+        let mut sheets = Vec::new();
         for (page, some) in (1..).zip(heads.chunks(usize::from(args.count))) {
             let file = match page {
                 1 => format!("{name}.png"),
@@ -121,10 +122,11 @@ pub async fn run(
             };
             let title = format!("{word}: {} of {total}", some.len());
             draw_heads(store, title, some, &out.join(&file)).await?;
-            tally.line(file, some.len() as u64);
+            tally.line(&*file, some.len() as u64);
             tally.done += 1;
+            sheets.push(file);
         }
-        galleries.push(gallery(verdict, *total, heads));
+        galleries.push(gallery(verdict, *total, sheets, heads));
     }
     galleries.sort_by_key(|gallery| gallery.title != "Accepted");
     let bound = origin.min_score;
@@ -150,7 +152,7 @@ pub async fn run(
     Ok(tally)
 }
 
-fn gallery(verdict: &str, total: u64, mut heads: Vec<SampleHead>) -> Gallery {
+fn gallery(verdict: &str, total: u64, sheets: Vec<String>, mut heads: Vec<SampleHead>) -> Gallery {
     heads.truncate(GALLERY);
     let (title, about) = match verdict {
         "accepted" => (
@@ -165,6 +167,7 @@ fn gallery(verdict: &str, total: u64, mut heads: Vec<SampleHead>) -> Gallery {
     Gallery {
         about: format!("{} of {total}. {about}", heads.len()),
         title,
+        sheets,
         heads,
     }
 }
@@ -177,6 +180,7 @@ fn borderline(bound: f64, mut heads: Vec<SampleHead>) -> Gallery {
     heads.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.head.cmp(&b.head)));
     Gallery {
         title: "Borderline by score".into(),
+        sheets: vec!["borderline.png".into()],
         about: format!("The heads nearest to the bound of the score, {bound}, on both sides; by falling score."),
         heads,
     }

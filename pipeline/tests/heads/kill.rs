@@ -154,6 +154,42 @@ async fn a_killed_crop_ends_as_an_undisturbed_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_killed_curate_ends_as_an_undisturbed_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let template = template(folder.path()).await;
+    finish(&template, &["crop"]);
+    // All of it is to do: measures, groups, second looks and verdicts.
+    let catalog = Catalog::open(&Catalog::sqlite_url(&template.join("catalog.sqlite"))).await;
+    let catalog = catalog.expect("opens");
+    for sql in [
+        "UPDATE heads SET measures = 0, perceptual = '', colour = 0, contrast = 0, crossings = 0",
+        "DELETE FROM prints",
+        "DELETE FROM verdicts",
+    ] {
+        rows_of(&catalog, sql).await;
+    }
+    catalog.close().await;
+    let settings = SETTINGS.replace("min_second_score = 0.0", "min_second_score = 0.2\nmax_per_picture = 1");
+    std::fs::write(folder.path().join("stages.toml"), settings).expect("writes");
+    let calm = folder.path().join("calm");
+    copy(&template, &calm);
+    let begun = Instant::now();
+    finish(&calm, &["curate"]);
+    let whole = begun.elapsed();
+    let expected = state(&calm).await;
+    assert!(expected.iter().any(|line| line.contains("duplicate")));
+    for round in 0..KILLS / 5 {
+        let data = folder.path().join(format!("killed{round}"));
+        copy(&template, &data);
+        for seed in round * 5..round * 5 + 5 {
+            kill(&data, &["curate"], whole, seed + 500);
+        }
+        finish(&data, &["curate"]);
+        assert_eq!(state(&data).await, expected, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_manifest_is_whole_or_absent_and_made_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let template = template(folder.path()).await;

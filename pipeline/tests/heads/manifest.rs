@@ -2,12 +2,19 @@ use std::collections::BTreeMap;
 
 use dataset::failure::{USAGE, exit_code};
 use dataset::{Manifest, Split};
-use pipeline::manifest::{self, Creation, ManifestSettings, Origin};
+use pipeline::manifest::{self, ManifestSettings, Origin};
 use pipeline::selection::Selection;
 
 use crate::fixture::{House, picture, png};
 
-pub async fn freeze(house: &House, name: Option<&str>, selection: &Selection) -> anyhow::Result<Creation> {
+/// A version with its rows.
+#[derive(Debug)]
+pub struct Frozen {
+    pub manifest: Manifest,
+    pub created: bool,
+}
+
+pub async fn freeze(house: &House, name: Option<&str>, selection: &Selection) -> anyhow::Result<Frozen> {
     let digests = house.digests().await;
     let popularity = BTreeMap::from([("board".to_string(), "likes = score".to_string())]);
     let described = pipeline::digests::described(&house.crop, &house.curate);
@@ -23,10 +30,14 @@ pub async fn freeze(house: &House, name: Option<&str>, selection: &Selection) ->
         ..ManifestSettings::default()
     };
     let folder = house.path("manifests");
-    match name {
-        Some(name) => manifest::create(&house.catalog, &folder, &settings, &origin, name).await,
-        None => manifest::refresh(&house.catalog, &folder, &settings, &origin).await,
-    }
+    let creation = match name {
+        Some(name) => manifest::create(&house.catalog, &folder, &settings, &origin, name).await?,
+        None => manifest::refresh(&house.catalog, &folder, &settings, &origin).await?,
+    };
+    Ok(Frozen {
+        manifest: Manifest::load(creation.manifest.folder())?,
+        created: creation.created,
+    })
 }
 
 fn likes(least: i64) -> Selection {

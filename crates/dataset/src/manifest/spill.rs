@@ -11,7 +11,7 @@ use super::row::{absorb, emerge};
 use super::{FORMAT, ManifestError, ManifestRow};
 
 /// Where a row lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Laid {
     offset: u64,
     length: u32,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 use sqlx::AssertSqlSafe;
 
-use super::{AT_ONCE, DUPLICATE, HeadKey, JOIN_FACES, JOIN_VERDICTS, QUALITY, SET_REASONS};
+use super::{AT_ONCE, DUPLICATE, HeadKey, JOIN_FACES, JOIN_VERDICTS, QUALITY, SET_REASONS, of_policy};
 use crate::catalog::Write;
 use crate::catalog::binds::Binds;
 
@@ -25,10 +25,10 @@ struct Member {
 /// Those groups of some heads (by pixel hash) in which several heads have a verdict under the policy.
 pub(super) async fn shared(write: &mut Write, pixels: &[&str], policy: &str) -> Result<Vec<String>, sqlx::Error> {
     let mut binds = Binds::default();
-    let (list, policy) = (binds.texts(pixels), binds.text(policy));
+    let (list, of_policy) = (binds.texts(pixels), of_policy(&binds.text(policy)));
     let sql = format!(
         "SELECT p.duplicate_group FROM prints AS p JOIN heads AS h ON h.pixels = p.pixels {JOIN_VERDICTS} \
-         AND v.policy = {policy} WHERE p.duplicate_group IN (SELECT duplicate_group FROM prints WHERE pixels IN ({list})) \
+         AND {of_policy} WHERE p.duplicate_group IN (SELECT duplicate_group FROM prints WHERE pixels IN ({list})) \
          GROUP BY p.duplicate_group HAVING COUNT(*) > 1 ORDER BY p.duplicate_group"
     );
     let rows: Vec<(String,)> = binds.fetch(sql, write.connection()).await?;
@@ -40,20 +40,32 @@ pub(super) async fn shared(write: &mut Write, pixels: &[&str], policy: &str) -> 
 /// # Errors
 /// Where the database refuses.
 pub async fn duplicates_among(write: &mut Write, groups: &[&str]) -> anyhow::Result<Vec<String>> {
+    const CANNOT: &str = "cannot look for duplicates";
     let mut found = Vec::new();
+    if !any_duplicate(write).await.context(CANNOT)? {
+        return Ok(found);
+    }
     for some in groups.chunks(AT_ONCE) {
         let mut binds = Binds::default();
         let (list, duplicate) = (binds.texts(some), binds.text(DUPLICATE));
         let sql = format!(
             "SELECT DISTINCT h.pixels FROM heads AS h {JOIN_VERDICTS} WHERE h.pixels IN ({list}) AND v.reason = {duplicate}"
         );
-        let rows: Vec<(String,)> = binds
-            .fetch(sql, write.connection())
-            .await
-            .context("cannot look for duplicates")?;
+        let rows: Vec<(String,)> = binds.fetch(sql, write.connection()).await.context(CANNOT)?;
         found.extend(rows.into_iter().map(|(group,)| group));
     }
     Ok(found)
+}
+
+async fn any_duplicate(write: &mut Write) -> Result<bool, sqlx::Error> {
+    for policy in policies(write).await? {
+        let sql = "SELECT policy FROM verdicts WHERE policy = $1 AND reason = $2 LIMIT 1";
+        let query = sqlx::query(sql).bind(policy).bind(DUPLICATE);
+        if query.fetch_optional(write.connection()).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Chooses anew the best of groups that gained or lost a member, under every policy.
@@ -65,15 +77,26 @@ pub async fn settle_groups(write: &mut Write, groups: &BTreeSet<String>) -> anyh
         return Ok(());
     }
     const CANNOT: &str = "cannot settle duplicates";
-    let policies: Vec<(String,)> = sqlx::query_as("SELECT DISTINCT policy FROM verdicts ORDER BY policy")
-        .fetch_all(write.connection())
-        .await
-        .context(CANNOT)?;
     let groups: Vec<String> = groups.iter().cloned().collect();
-    for (policy,) in &policies {
-        choose(write, &groups, policy).await.context(CANNOT)?;
+    for policy in policies(write).await.context(CANNOT)? {
+        choose(write, &groups, &policy).await.context(CANNOT)?;
     }
     Ok(())
+}
+
+/// Every policy that has a verdict. Asked one after the other: each is one step in an index, where
+/// `DISTINCT` walks over all verdicts.
+async fn policies(write: &mut Write) -> Result<Vec<String>, sqlx::Error> {
+    let mut policies: Vec<String> = Vec::new();
+    loop {
+        let sql = "SELECT MIN(policy) AS next FROM verdicts WHERE policy > $1";
+        let last = policies.last().map(String::as_str).unwrap_or_default();
+        let next: (Option<String>,) = sqlx::query_as(sql).bind(last).fetch_one(write.connection()).await?;
+        match next.0 {
+            Some(policy) => policies.push(policy),
+            None => return Ok(policies),
+        }
+    }
 }
 
 /// Accepts the best head of each group that no filter of single heads refused, and refuses the rest:
@@ -83,12 +106,12 @@ pub(super) async fn choose(write: &mut Write, groups: &[String], policy: &str) -
     for some in groups.chunks(AT_ONCE) {
         let mut binds = Binds::default();
         let some: Vec<&str> = some.iter().map(String::as_str).collect();
-        let (list, policy_is) = (binds.texts(&some), binds.text(policy));
+        let (list, of_policy) = (binds.texts(&some), of_policy(&binds.text(policy)));
         let reasons = binds.texts(&SET_REASONS);
         let sql = format!(
             "SELECT p.duplicate_group, h.image, h.detector, h.ordinal, h.crop, h.head, v.accepted, v.kept, v.reason, \
              v.detail FROM prints AS p JOIN heads AS h ON h.pixels = p.pixels {JOIN_FACES} {JOIN_VERDICTS} \
-             AND v.policy = {policy_is} WHERE p.duplicate_group IN ({list}) \
+             AND {of_policy} WHERE p.duplicate_group IN ({list}) \
              AND (v.accepted = 1 OR v.reason IN ({reasons})) \
              ORDER BY p.duplicate_group, h.detector, h.crop, v.kept DESC, {QUALITY} DESC, h.image, h.ordinal"
         );

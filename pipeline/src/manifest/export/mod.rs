@@ -107,6 +107,7 @@ pub(super) struct Contents<'manifest> {
 /// `Usage` where the target is something else; `Interrupted`; else what the store or the disk met.
 pub fn run(folder: &Path, store: &Store, args: &Args, stop: &Stop) -> anyhow::Result<()> {
     let opened = super::open(folder, &args.name)?;
+    super::target::check(&args.dir, folder, store)?;
     loop {
         let tombstones = Tombstones::load(opened.folder())?;
         let ticket = Ticket {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::place::{Place, Ticket};
 use super::shards::{ShardKind, Shards};
 use super::{Args, Form, run, sample};
-use crate::manifest::statistics;
+use crate::manifest::statistics::Figures;
 use crate::stop::Stop;
 
 fn head(number: u32) -> RgbImage {
@@ -68,6 +68,8 @@ fn frozen() -> (tempfile::TempDir, Store, Manifest) {
         step: step.into(),
         count,
     };
+    let mut figures = Figures::new(vision::crop::CropRule::default());
+    rows.iter().for_each(|row| figures.push(row));
     let body = ManifestBody {
         sources: vec!["konachan".into()],
         filters: vec!["min-likes=100".into(), "since=2023-01-01".into()],
@@ -81,7 +83,7 @@ fn frozen() -> (tempfile::TempDir, Store, Manifest) {
             seed: 0,
             validation: 0.2,
         },
-        statistics: statistics::of(&rows, &vision::crop::CropRule::default()),
+        statistics: figures.finish(),
         ..ManifestBody::default()
     };
     let manifest = Manifest::new("v1", body, rows).expect("a manifest");

@@ -34,6 +34,8 @@ pub(super) struct Request<'run> {
 pub(super) struct Gallery {
     pub(super) title: String,
     pub(super) about: String,
+    /// Names of the contact sheets beside the page.
+    pub(super) sheets: Vec<String>,
     pub(super) heads: Vec<SampleHead>,
 }
 
@@ -80,6 +82,7 @@ fn section<'gallery>(gallery: &'gallery Gallery, store: &Store) -> anyhow::Resul
         .collect();
     Ok(Section {
         title: gallery.title.clone(),
+        sheets: gallery.sheets.clone(),
         about: gallery.about.clone(),
         tiles: tiles?.into_iter().flatten().collect(),
     })

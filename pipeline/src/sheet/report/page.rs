@@ -16,6 +16,7 @@ use crate::catalog::samples::Shown;
 pub(super) struct Section<'run> {
     pub(super) title: String,
     pub(super) about: String,
+    pub(super) sheets: Vec<String>,
     pub(super) tiles: Vec<Tile<'run>>,
 }
 
@@ -53,9 +54,10 @@ pub(super) fn page(
     for (number, section) in sections.iter().enumerate() {
         let _ = write!(
             body,
-            "<section id=\"gallery{number}\"><h2>{}</h2><p class=\"about\">{}</p>{}</section>",
+            "<section id=\"gallery{number}\"><h2>{}</h2><p class=\"about\">{} {}</p>{}</section>",
             escape(&section.title),
             escape(&section.about),
+            links(&section.sheets),
             gallery(&section.tiles, shown)?
         );
     }
@@ -72,6 +74,12 @@ pub(super) fn page(
         .replace("{{navigation}}", &navigation)
         // Last, since it holds texts of others.
         .replace("{{body}}", &body))
+}
+
+/// To the contact sheets, which lie beside the page.
+fn links(sheets: &[String]) -> String {
+    let link = |name: &String| format!("<a href=\"{0}\">{0}</a>", escape(name));
+    sheets.iter().map(link).collect::<Vec<_>>().join(" ")
 }
 
 fn count(steps: &[FunnelStep], word: &str) -> u64 {
@@ -109,7 +117,7 @@ fn funnel(body: &mut String, figures: &Figures) {
         .max()
         .unwrap_or(0)
         .max(1);
-    body.push_str("<section id=\"funnel\"><h2>Funnel</h2><table class=\"bars\"><thead><tr><th>step</th><th>left</th><th>of the step before</th><th></th></tr></thead><tbody>");
+    body.push_str("<section id=\"funnel\"><h2>Funnel</h2><div class=\"scroll\"><table class=\"bars\"><thead><tr><th>step</th><th>left</th><th>of the step before</th><th></th></tr></thead><tbody>");
     let mut before = None;
     let row = |body: &mut String, class: &str, label: &str, number: u64, of: Option<u64>| {
         let _ = write!(
@@ -138,7 +146,7 @@ fn funnel(body: &mut String, figures: &Figures) {
         row(body, "step", label, number, before);
         before = Some(number);
     }
-    body.push_str("</tbody></table>");
+    body.push_str("</tbody></table></div>");
     by_source(body, figures);
     body.push_str("</section>");
 }
