@@ -18,7 +18,7 @@ const GAP: u32 = 24;
 const NAMES: u32 = 250;
 /// Height of a panel of curves, and of it with title and scale.
 const PANEL: f32 = 200.0;
-const ROOM: f32 = 290.0;
+const ROOM: f32 = 315.0;
 /// Narrowest picture: curves want some room.
 const NARROWEST: u32 = 900;
 const LINE: f32 = GLYPH_HEIGHT + 6.0;
