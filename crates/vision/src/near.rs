@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn the_sets_are_those_of_comparing_all_with_all() {
         // Turned by every second bit, as a mirror turns a head.
-        let turned = |hash: u128| hash ^ (u128::MAX / 3 & ((1 << 119) - 1));
+        let turned = |hash: u128| hash ^ ((u128::MAX / 3) & ((1 << 119) - 1));
         let mut hashes = clustered(600);
         let mirrored: Vec<u128> = clustered(900).into_iter().skip(600).map(turned).collect();
         hashes.extend(mirrored);
