@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use dataset::Store;
 use dataset::failure::Usage;
+use dataset::lock::Lock;
 
 use crate::catalog::decisions::Verdict;
 use crate::catalog::{Catalog, summary};
 use crate::crawl::Network;
 use crate::digests::{self, Digests};
 use crate::journal::Journal;
-use crate::lock::Lock;
 use crate::manifest::Origin;
 use crate::outcome::Tally;
 use crate::selection::Selection;
@@ -44,7 +44,7 @@ impl Desk {
     /// # Errors
     /// `Locked`; a store that vanished; a database or folder that refuses.
     pub async fn to_write(settings: Settings, data: PathBuf, command: &str, stop: Stop) -> anyhow::Result<Self> {
-        let lock = Lock::take(&data, command)?;
+        let lock = Lock::take(&data, &format!("pipeline {command}"))?;
         let desk = Self::open(settings, data, Some(lock), stop).await?;
         desk.store.check_room()?;
         Ok(desk)

@@ -16,7 +16,6 @@ pub mod failures;
 pub mod head;
 pub mod import;
 pub mod journal;
-pub mod lock;
 pub mod manifest;
 pub mod outcome;
 pub mod period;

@@ -273,7 +273,7 @@ fn a_store_that_vanished_stops_the_run_instead_of_being_made_anew() {
 #[test]
 fn a_second_run_at_once_is_told_who_holds_the_lock() {
     let place = Place::new("http://127.0.0.1:9", "");
-    let _held = pipeline::lock::Lock::take(&place.path("data"), "a test").expect("is free");
+    let _held = dataset::lock::Lock::take(&place.path("data"), "a test").expect("is free");
     for command in [
         &["crawl", "konachan"][..],
         &["crop"],

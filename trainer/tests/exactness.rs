@@ -7,6 +7,7 @@ mod runs;
 use std::path::Path;
 use std::process::Command;
 
+use dataset::lock::Lock;
 use dataset::manifest::Tombstones;
 use dataset::pack::Pack;
 use dataset::{Key, Manifest, ManifestRow, Store};
@@ -125,6 +126,18 @@ fn an_interrupt_saves_and_a_resumed_run_ends_with_the_same_bits() {
     let output = run(tiny(data.path(), "stopped", &flags));
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(final_bits(data.path(), "stopped"), final_bits(data.path(), "whole"));
+}
+
+#[test]
+fn a_run_is_trained_by_one_process_at_a_time() {
+    let data = data(40);
+    let output = run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "2"]));
+    assert!(output.status.success(), "{}", stderr(&output));
+    let other = Lock::take(&data.path().join("runs/a"), "trainer run").expect("is free");
+    let more = ["--resume", "--epochs", "4"];
+    assert_refused(&run(tiny(data.path(), "a", &more)), 75, "trainer run, process");
+    drop(other);
+    assert!(run(tiny(data.path(), "a", &more)).status.success());
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod eval_settings;
 pub mod failure;
 pub mod files;
 pub mod keys;
+pub mod lock;
 pub mod manifest;
 pub mod pack;
 pub mod settings;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use dataset::Manifest;
 use dataset::eval_settings::EvalSettings;
 use dataset::failure::Usage;
+use dataset::lock::Lock;
 use dataset::manifest::check_name;
 use dataset::train_settings::{Precision, Preset, TrainSettings};
 use serde_json::Value;
@@ -33,7 +34,8 @@ const IMAGES: u64 = 1_000_000;
 /// Trains.
 ///
 /// # Errors
-/// [`Usage`] where manifest, name and settings do not go together; else as [`train`].
+/// [`Usage`] where manifest, name and settings do not go together; [`dataset::failure::Locked`] where
+/// another process trains the run; else as [`train`].
 pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Path) -> Result<()> {
     let settings = args.over(settings);
     if args.dry_run {
@@ -66,6 +68,8 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         }
         folder.begin(&file)?;
     }
+    // Two that write checkpoints and metrics of one run would leave neither whole.
+    let _lock = Lock::take(folder.path(), "trainer run")?;
     outline::announce(&folder, &file, heads.len(), device);
     let limits = limits(&settings, &file.recipe);
     memory::telling_when_it_runs_out(&file.recipe, || {

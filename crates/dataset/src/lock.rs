@@ -1,4 +1,4 @@
-//! One writing run at a time: an advisory lock on a file in the data folder, which the system
+//! One writing process at a time: an advisory lock on a file in a data or run folder, which the system
 //! drops when the process ends, however it ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -6,7 +6,8 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use dataset::failure::Locked;
+
+use crate::failure::Locked;
 
 /// Holds the lock until dropped.
 #[derive(Debug)]
@@ -16,13 +17,13 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of a data folder, which is made where it is missing.
+    /// Takes the lock of a folder, which is made where it is missing, for a command of `pipeline` or `trainer`.
     ///
     /// # Errors
     /// [`Locked`] where another run holds it; otherwise what the system refuses.
-    pub fn take(data: &Path, command: &str) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
-        let path = data.join("lock");
+    pub fn take(folder: &Path, command: &str) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let path = folder.join("lock");
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -42,11 +43,13 @@ impl Lock {
                 }
                 .into());
             }
-            Err(TryLockError::Error(error)) => return Err(error).context("cannot lock the data folder"),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
         }
         file.set_len(0)?;
         file.rewind()?;
-        writeln!(file, "pipeline {command}, process {}", std::process::id())?;
+        writeln!(file, "{command}, process {}", std::process::id())?;
         Ok(Self {
             file,
             after_a_kill: !holder.is_empty(),
@@ -73,9 +76,9 @@ mod tests {
     #[test]
     fn a_second_run_is_told_who_holds_the_lock() {
         let folder = tempfile::tempdir().expect("a folder");
-        let first = Lock::take(folder.path(), "crawl konachan").expect("is free");
+        let first = Lock::take(folder.path(), "pipeline crawl konachan").expect("is free");
         let error = Lock::take(folder.path(), "crop").expect_err("is held");
-        assert_eq!(dataset::failure::exit_code(&error), dataset::failure::LOCKED);
+        assert_eq!(crate::failure::exit_code(&error), crate::failure::LOCKED);
         assert!(
             error.to_string().contains("pipeline crawl konachan, process"),
             "{error}"
