@@ -237,28 +237,8 @@ fn read_me(opened: &Opened) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Manifest, ManifestBody, pixel_hash, row};
-    use image::RgbImage;
-
-    /// A store with heads of as many shades and the manifest `v1` over them.
-    fn frozen(folder: &Path, count: u8) -> (Store, Manifest) {
-        let store = Store::create(&folder.join("store")).expect("creates");
-        let rows = (0..count).map(|shade| {
-            let mut png = std::io::Cursor::new(Vec::new());
-            let head = RgbImage::from_pixel(4, 4, image::Rgb([shade, 7, 9]));
-            head.write_to(&mut png, image::ImageFormat::Png).expect("encodes");
-            let png = png.into_inner();
-            let mut row = row::sample(&shade.to_string(), 'a');
-            row.head = hex::encode(Sha256::digest(&png));
-            row.pixels = pixel_hash(&head);
-            let key = Key::head(&row.head).expect("a hash");
-            store.put_blocking(&key, png).expect("writes");
-            row
-        });
-        let manifest = Manifest::new("v1", ManifestBody::default(), rows.collect()).expect("is a manifest");
-        manifest.write(&folder.join("manifests")).expect("writes");
-        (store, manifest)
-    }
+    use crate::manifest::Manifest;
+    use crate::manifest::fixture::frozen;
 
     #[test]
     fn a_bundle_is_a_data_folder_that_is_completed_and_follows_a_purge() {

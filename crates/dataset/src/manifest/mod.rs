@@ -9,6 +9,8 @@ mod bundle;
 mod cell;
 mod diff;
 mod disk;
+#[cfg(test)]
+mod fixture;
 mod opened;
 mod row;
 mod spill;

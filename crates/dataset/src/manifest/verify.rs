@@ -117,29 +117,8 @@ fn wrong_bytes(row: &ManifestRow, bytes: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Manifest, ManifestBody, read_head, row};
-    use image::RgbImage;
-
-    /// A store with `count` heads and a manifest `v1` over them.
-    fn frozen(folder: &Path, count: u8) -> (Store, Manifest) {
-        let store = Store::create(&folder.join("store")).expect("creates");
-        let rows = (0..count).map(|shade| {
-            let mut png = std::io::Cursor::new(Vec::new());
-            let head = RgbImage::from_pixel(4, 4, image::Rgb([shade, 7, 9]));
-            head.write_to(&mut png, image::ImageFormat::Png).expect("encodes");
-            let png = png.into_inner();
-            let mut row = row::sample(&shade.to_string(), 'a');
-            row.head = hex::encode(Sha256::digest(&png));
-            row.pixels = pixel_hash(&head);
-            store
-                .put_blocking(&Key::head(&row.head).expect("a hash"), png)
-                .expect("writes");
-            row
-        });
-        let manifest = Manifest::new("v1", ManifestBody::default(), rows.collect()).expect("is a manifest");
-        manifest.write(&folder.join("manifests")).expect("writes");
-        (store, manifest)
-    }
+    use crate::manifest::fixture::frozen;
+    use crate::manifest::{Manifest, ManifestBody, read_head};
 
     #[test]
     fn every_missing_and_changed_head_is_named() {

@@ -1,7 +1,9 @@
 //! Which posts' files still wait.
 
 use anyhow::Context;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, Row};
 
 use crate::catalog::Catalog;
 use crate::catalog::posts::{self, Post};
@@ -67,12 +69,10 @@ pub async fn pending(
          {WAITING} AND {} ORDER BY p.number DESC LIMIT $4",
         conditions.sql
     );
-    let query = sqlx::query(AssertSqlSafe(sql))
-        .bind(window.from)
-        .bind(window.below)
-        .bind(attempts)
-        .bind(window.limit);
-    let rows = conditions.bind(query).fetch_all(catalog.pool()).await;
+    let rows = conditions
+        .bind(asked(sql, attempts, window))
+        .fetch_all(catalog.pool())
+        .await;
     let rows = rows.context("cannot read which pictures wait")?;
     let pending = rows.iter().map(|row| {
         Ok(Pending {
@@ -98,12 +98,19 @@ pub async fn count_pending(
         "SELECT COUNT(*) AS waiting FROM (SELECT p.post {WAITING} AND {} LIMIT $4) AS found",
         conditions.sql
     );
-    let query = sqlx::query(AssertSqlSafe(sql))
+    let row = conditions
+        .bind(asked(sql, attempts, window))
+        .fetch_one(catalog.pool())
+        .await;
+    let row = row.context("cannot count which pictures wait")?;
+    Ok(row.try_get::<i64, _>("waiting")?.unsigned_abs())
+}
+
+/// A question about what waits, with what `$1` to `$4` of it stand for.
+fn asked(sql: String, attempts: i64, window: Window) -> Query<'static, Any, AnyArguments> {
+    sqlx::query(AssertSqlSafe(sql))
         .bind(window.from)
         .bind(window.below)
         .bind(attempts)
-        .bind(window.limit);
-    let row = conditions.bind(query).fetch_one(catalog.pool()).await;
-    let row = row.context("cannot count which pictures wait")?;
-    Ok(row.try_get::<i64, _>("waiting")?.unsigned_abs())
+        .bind(window.limit)
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::fields::{self, to_count, to_id, to_moment, to_text, under};
-use super::terms::{all_tags, refuse_meta_tags, refuse_ratings, refuse_unknown, words_of};
+use super::terms::{all_tags, refuse_all_but_score, refuse_meta_tags, refuse_ratings, words_of};
 use super::{Page, Query, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
 
@@ -32,15 +32,8 @@ const META_TAGS: [&str; 17] = [
 /// # Errors
 /// [`Usage`].
 pub fn check(search: &Search<'_>) -> Result<(), Usage> {
-    let selection = search.selection;
-    let unknown = [
-        ("--min-views", selection.min_views.is_some()),
-        ("--min-favourites", selection.min_favourites.is_some()),
-        ("--ranking", search.ranking.is_some()),
-    ];
-    refuse_unknown(
+    refuse_all_but_score(
         search,
-        &unknown,
         "it counts no views and tells no favourites; --min-likes selects by its score",
     )?;
     refuse_ratings(search, &RATINGS)?;
@@ -179,7 +172,7 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<Page,
     if !told {
         bound_uploads(&mut page.posts);
     }
-    page.reached = page.posts.iter().map(|post| post.created_at).max();
+    page.reached = page.latest();
     // The search knows no dates: what lies below a page of older posts is older still.
     let since = search.selection.since.unwrap_or(0);
     if page.reached.is_some_and(|reached| reached < since) {

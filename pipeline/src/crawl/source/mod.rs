@@ -71,6 +71,25 @@ pub struct Page {
 }
 
 impl Page {
+    /// Takes each of a page's rows by itself, as [`Self::of_board`] does, where positions are no post numbers.
+    fn read<Row: DeserializeOwned>(
+        &mut self,
+        rows: impl IntoIterator<Item = Value>,
+        post: impl Fn(Row) -> Option<Post>,
+    ) {
+        for row in rows {
+            match serde_json::from_value(row).ok().and_then(&post) {
+                Some(post) => self.posts.push(post),
+                None => self.unreadable += 1,
+            }
+        }
+    }
+
+    /// The latest upload of the posts that were read.
+    fn latest(&self) -> Option<i64> {
+        self.posts.iter().map(|post| post.created_at).max()
+    }
+
     /// A page of a board, whose positions are post numbers. Each row is read by itself, so that an odd
     /// one is missing alone; its number counts all the same: the listing must get past it.
     fn of_board<Row: DeserializeOwned>(

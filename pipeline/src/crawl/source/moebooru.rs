@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::fields::{self, to_count, to_flag, to_id, to_moment, to_text, under};
-use super::terms::{WIDER_DATES, all_tags, date_term, refuse_meta_tags, refuse_ratings, refuse_unknown, words_of};
+use super::terms::{
+    WIDER_DATES, all_tags, date_term, refuse_all_but_score, refuse_meta_tags, refuse_ratings, words_of,
+};
 use super::{Page, Query, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
 
@@ -36,15 +38,8 @@ const RATINGS: [Rating; 3] = [Rating::Safe, Rating::Questionable, Rating::Explic
 /// # Errors
 /// [`Usage`].
 pub fn check(search: &Search<'_>) -> Result<(), Usage> {
-    let selection = search.selection;
-    let unknown = [
-        ("--min-views", selection.min_views.is_some()),
-        ("--min-favourites", selection.min_favourites.is_some()),
-        ("--ranking", search.ranking.is_some()),
-    ];
-    refuse_unknown(
+    refuse_all_but_score(
         search,
-        &unknown,
         "it counts no views and lists no favourites; --min-likes selects by its score",
     )?;
     refuse_ratings(search, &RATINGS)?;

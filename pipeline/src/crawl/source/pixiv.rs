@@ -212,20 +212,10 @@ fn parse_search(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) 
     };
     let total = found.get("total").and_then(fields::count);
     let mut page = Page::default();
-    for row in rows {
-        // Advertisements stand between the works.
-        if row.get("isAdContainer").is_some() {
-            continue;
-        }
-        match serde_json::from_value::<Work>(row)
-            .ok()
-            .and_then(|work| work.post(search, fetched_at))
-        {
-            Some(post) => page.posts.push(post),
-            None => page.unreadable += 1,
-        }
-    }
-    page.reached = page.posts.iter().map(|post| post.created_at).max();
+    // Advertisements stand between the works.
+    let works = rows.into_iter().filter(|row| row.get("isAdContainer").is_none());
+    page.read(works, |work: Work| work.post(search, fetched_at));
+    page.reached = page.latest();
     go_on(&mut page, span, total);
     Ok(page)
 }

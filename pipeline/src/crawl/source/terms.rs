@@ -19,6 +19,20 @@ pub fn refuse_unknown(search: &Search<'_>, unknown: &[(&str, bool)], has: &str) 
     }
 }
 
+/// What a board is not asked for that has a score of each post and nothing else; as [`refuse_unknown`].
+///
+/// # Errors
+/// [`Usage`].
+pub fn refuse_all_but_score(search: &Search<'_>, has: &str) -> Result<(), Usage> {
+    let selection = search.selection;
+    let unknown = [
+        ("--min-views", selection.min_views.is_some()),
+        ("--min-favourites", selection.min_favourites.is_some()),
+        ("--ranking", search.ranking.is_some()),
+    ];
+    refuse_unknown(search, &unknown, has)
+}
+
 /// Ratings that no post of a site has; `unknown` stands for whatever it does not say.
 ///
 /// # Errors

@@ -197,16 +197,8 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> 
         return Err(fields::refusal(&answer));
     };
     let mut page = Page::default();
-    for row in rows {
-        match serde_json::from_value::<Work>(row)
-            .ok()
-            .and_then(|work| work.post(search, fetched_at))
-        {
-            Some(post) => page.posts.push(post),
-            None => page.unreadable += 1,
-        }
-    }
-    page.reached = page.posts.iter().map(|post| post.created_at).max();
+    page.read(rows, |work: Work| work.post(search, fetched_at));
+    page.reached = page.latest();
     go_on(&mut page, span, None);
     let ends = answer.get("next_url").is_none_or(Value::is_null);
     page.next = page.next.filter(|_| !ends).map(|next| match day_and_page(next) {

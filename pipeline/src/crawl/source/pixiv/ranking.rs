@@ -122,13 +122,7 @@ pub fn parse(search: &Search<'_>, mode: &str, bytes: &[u8], span: Span, fetched_
     }
     // The counters are those of the ranking's day: a later look at the work is not undone by them.
     let counted_at = ((day + 1) * DAY - JAPAN).min(fetched_at);
-    for row in rows {
-        let ranked = serde_json::from_value::<Ranked>(row).ok();
-        match ranked.and_then(|ranked| ranked.post(search, for_adults(mode), counted_at)) {
-            Some(post) => page.posts.push(post),
-            None => page.unreadable += 1,
-        }
-    }
+    page.read(rows, |ranked: Ranked| ranked.post(search, for_adults(mode), counted_at));
     let next = answer.get("next").and_then(fields::count);
     page.next = match next.filter(|next| *next > number && *next < PAGES_OF_DAY) {
         Some(next) => Some(position(day, next)),

@@ -1,0 +1,30 @@
+//! What the tests of manifests begin with.
+
+use std::path::Path;
+
+use image::RgbImage;
+use sha2::{Digest, Sha256};
+
+use super::{Manifest, ManifestBody, pixel_hash, row};
+use crate::keys::Key;
+use crate::store::Store;
+
+/// A store with heads of as many shades and the manifest `v1` over them.
+pub fn frozen(folder: &Path, count: u8) -> (Store, Manifest) {
+    let store = Store::create(&folder.join("store")).expect("creates");
+    let rows = (0..count).map(|shade| {
+        let mut png = std::io::Cursor::new(Vec::new());
+        let head = RgbImage::from_pixel(4, 4, image::Rgb([shade, 7, 9]));
+        head.write_to(&mut png, image::ImageFormat::Png).expect("encodes");
+        let png = png.into_inner();
+        let mut row = row::sample(&shade.to_string(), 'a');
+        row.head = hex::encode(Sha256::digest(&png));
+        row.pixels = pixel_hash(&head);
+        let key = Key::head(&row.head).expect("a hash");
+        store.put_blocking(&key, png).expect("writes");
+        row
+    });
+    let manifest = Manifest::new("v1", ManifestBody::default(), rows.collect()).expect("is a manifest");
+    manifest.write(&folder.join("manifests")).expect("writes");
+    (store, manifest)
+}
