@@ -162,7 +162,7 @@ fn posted(number: usize, (expected, bytes, face): (&'static str, Vec<u8>, (f64, 
         bytes,
         face,
         rating: if expected == "rating" {
-            Rating::Sensitive
+            Rating::Explicit
         } else {
             Rating::Safe
         },
@@ -194,7 +194,10 @@ impl Judged {
             .expect("is a site");
         let site = sites[1..].find("\n[").map_or(sites, |end| &sites[..end + 1]);
         std::fs::write(folder.path().join("stages.toml"), format!("{SETTINGS}{site}")).expect("writes");
-        run(folder.path(), &["crawl", "danbooru", "--root", &server.root_url()]);
+        run(
+            folder.path(),
+            &["crawl", "danbooru", "--rating", "any", "--root", &server.root_url()],
+        );
         run(folder.path(), &["crop"]);
         let url = Catalog::sqlite_url(&folder.path().join("data/catalog.sqlite"));
         let catalog = Catalog::open(&url).await.expect("opens");
