@@ -35,4 +35,5 @@ mod kill;
 mod manifest;
 mod model;
 mod purge;
+mod reasons;
 mod show;
