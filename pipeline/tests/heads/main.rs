@@ -36,3 +36,4 @@ mod manifest;
 mod model;
 mod purge;
 mod show;
+mod style;
