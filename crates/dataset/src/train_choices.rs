@@ -132,3 +132,15 @@ pub enum Schedule {
     /// Lowered where the losses stand still or one player wins.
     Watch,
 }
+
+/// Whose favourites a sample keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rank {
+    /// The discriminator's, as in the report. It is known to praise smeared heads.
+    D,
+    /// Those whose face the detector is surest of.
+    Detector,
+    /// By the sum of both ranks: what neither finds poor.
+    Both,
+}

@@ -202,10 +202,13 @@ impl TrainSettings {
 pub struct SampleSettings {
     /// Heads drawn.
     pub count: usize,
-    /// Heads kept: those the discriminator likes best.
+    /// Heads kept: the best.
     pub keep: usize,
     /// Fixes the noise.
     pub seed: u64,
+    /// Who says which are the best; left out, both where the detector is at hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rank: Option<Rank>,
 }
 
 impl Default for SampleSettings {
@@ -215,6 +218,7 @@ impl Default for SampleSettings {
             count: 512,
             keep: 64,
             seed: 1,
+            rank: None,
         }
     }
 }

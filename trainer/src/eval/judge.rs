@@ -81,16 +81,7 @@ impl Judge {
         let network = FeatureNet::load(&settings.features, input, 1)?;
         let detector = load_detector(&settings.detector)?;
         let reals = Reals::open(data, manifest, side, split, settings.reals)?;
-        if reals.len() < FEWEST {
-            return Err(Usage(format!(
-                "the manifest `{manifest}` has {} heads of its {} split, and scores want {FEWEST} or more; a \
-                 manifest with a larger validation_share has them (or --against train measures against heads that \
-                 were trained on)",
-                reals.len(),
-                split.as_str()
-            ))
-            .into());
-        }
+        check_count(&reals, manifest, split)?;
         let digest = network.digest();
         let measure = |pictures: Pictures| extract::features(pictures, &settings.features, input, "features of reals");
         let real_features = reals.kept(digest, measure)?;
@@ -98,15 +89,8 @@ impl Judge {
             |pictures: Pictures| extract::faces(pictures, || load_detector(&settings.detector), "faces of reals");
         let real_faces = reals.kept(detector.digest(), find)?;
         let training = match neighbours {
+            true => Some(training_heads(data, manifest, side, settings, input, digest)?),
             false => None,
-            true => {
-                let training = Reals::open(data, manifest, side, Split::Train, MOST_TRAINING)?;
-                let measure = |pictures: Pictures| {
-                    extract::features(pictures, &settings.features, input, "features of training heads")
-                };
-                let features = training.kept(digest, measure)?;
-                Some((training, features))
-            }
         };
         let conditions = Conditions {
             format: FORMAT,
@@ -196,6 +180,36 @@ impl Judge {
         let (training, of_training) = self.training.as_ref()?;
         Some((neighbours::look(features, &self.real_features, of_training), training))
     }
+}
+
+/// That there are reals enough for scores.
+fn check_count(reals: &Reals, manifest: &str, split: Split) -> Result<()> {
+    if reals.len() >= FEWEST {
+        return Ok(());
+    }
+    Err(Usage(format!(
+        "the manifest `{manifest}` has {} heads of its {} split, and scores want {FEWEST} or more; a manifest with a \
+         larger validation_share has them (or --against train measures against heads that were trained on)",
+        reals.len(),
+        split.as_str()
+    ))
+    .into())
+}
+
+/// The heads trained on with their features, measured by the network of that digest.
+fn training_heads(
+    data: &Path,
+    manifest: &str,
+    side: u32,
+    settings: &EvalSettings,
+    input: &FeatureInput,
+    digest: &str,
+) -> Result<(Reals, Tensor)> {
+    let training = Reals::open(data, manifest, side, Split::Train, MOST_TRAINING)?;
+    let measure =
+        |pictures: Pictures| extract::features(pictures, &settings.features, input, "features of training heads");
+    let features = training.kept(digest, measure)?;
+    Ok((training, features))
 }
 
 fn load_detector(path: &Path) -> Result<Detector> {

@@ -143,7 +143,7 @@ pub struct Args {
 }
 
 /// A parser of one of the words that a setting has in stages.toml.
-fn words<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+pub(crate) fn words<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where
     T: serde::de::DeserializeOwned + Clone + Send + Sync + 'static,
 {

@@ -199,12 +199,7 @@ impl Plan {
             } => {
                 let side = (before.side + 2 * padding - kernel) / stride + 1;
                 self.macs += side * side * out * before.channels * kernel * kernel;
-                self.parameter(
-                    number,
-                    "weight",
-                    &[out, before.channels, kernel, kernel],
-                    Init::Normal(0.0, DEVIATION),
-                );
+                self.weight(number, &[out, before.channels, kernel, kernel]);
                 Shape { channels: out, side }
             }
             Layer::ConvTransposed {
@@ -215,18 +210,13 @@ impl Plan {
             } => {
                 let side = stride * (before.side - 1) - 2 * padding + kernel;
                 self.macs += before.side * before.side * before.channels * out * kernel * kernel;
-                self.parameter(
-                    number,
-                    "weight",
-                    &[before.channels, out, kernel, kernel],
-                    Init::Normal(0.0, DEVIATION),
-                );
+                self.weight(number, &[before.channels, out, kernel, kernel]);
                 Shape { channels: out, side }
             }
             Layer::Linear { out } => {
                 let (from, to) = (before.values(), out.values());
                 self.macs += from * to;
-                self.parameter(number, "weight", &[to, from], Init::Normal(0.0, DEVIATION));
+                self.weight(number, &[to, from]);
                 self.parameter(number, "bias", &[to], Init::Constant(0.0));
                 out
             }
@@ -255,6 +245,10 @@ impl Plan {
             Layer::Attention => self.attention(number, before),
             Layer::Relu | Layer::LeakyRelu | Layer::Tanh => before,
         }
+    }
+
+    fn weight(&mut self, number: usize, shape: &[i64]) {
+        self.parameter(number, "weight", shape, Init::Normal(0.0, DEVIATION));
     }
 
     fn scale_and_shift(&mut self, number: usize, channels: i64) {

@@ -5,27 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use dataset::eval_settings::EvalSettings;
 use dataset::failure::Usage;
-use dataset::train_settings::SampleSettings;
+use dataset::train_settings::{Rank, SampleSettings};
 use image::RgbImage;
 use vision::{Detector, DetectorSettings};
 
 use super::gallery::{Layout, gallery};
 use crate::eval::extract;
+use crate::gan::flags::words;
 use crate::gan::grid;
 use crate::gan::sample::{draw, rate, truncated};
 use crate::gan::trained::Trained;
 use crate::named::Named;
-
-/// Whose favourites are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Rank {
-    /// The discriminator's, as in the report. It is known to praise smeared heads.
-    D,
-    /// Those whose face the detector is surest of.
-    Detector,
-    /// By the sum of both ranks: what neither finds poor.
-    Both,
-}
 
 /// Draws heads with a trained generator and keeps the best.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,8 +32,9 @@ pub struct Args {
     #[arg(long)]
     seed: Option<u64>,
     /// Whose favourites are kept: the discriminator's, the face detector's, or by the sum of both ranks
-    #[arg(long, value_enum, default_value_t = Rank::D)]
-    rank: Rank,
+    /// [default: of stages.toml, both where the detector is at hand]
+    #[arg(long, value_parser = words::<Rank>(&["d", "detector", "both"]))]
+    rank: Option<Rank>,
     /// Cuts the noise's tails off at so many standard deviations: fewer odd heads, less variety (.7 is
     /// strong, 2 is weak); each head stays recognisable
     #[arg(long, value_name = "STD")]
@@ -80,6 +71,7 @@ pub fn run(args: &Args, settings: &SampleSettings, eval: &EvalSettings, data: &P
         count: args.count.unwrap_or(settings.count),
         keep: args.keep.unwrap_or(settings.keep),
         seed: args.seed.unwrap_or(settings.seed),
+        rank: args.rank.or(settings.rank),
     };
     if let Some((key, why)) = settings.problems().first() {
         return Err(Usage(format!("--{key} {why}")).into());
@@ -99,11 +91,27 @@ pub fn run(args: &Args, settings: &SampleSettings, eval: &EvalSettings, data: &P
         pictures: grid::pictures(&heads),
         faces: None,
     };
-    let opinions = opinions.with_faces(args, eval)?;
-    let kept = opinions.best(args.rank, settings.keep);
+    let rank = settings.rank.unwrap_or_else(|| usual_rank(&eval.detector));
+    let opinions = match rank == Rank::D && !args.labels {
+        true => opinions,
+        false => opinions.with_faces(eval)?,
+    };
+    let kept = opinions.best(rank, settings.keep);
     write(args, &opinions, &kept)?;
     opinions.tell(&kept, &trained, args, eval.min_score);
     Ok(())
+}
+
+/// Both ranks, where the detector is at hand.
+fn usual_rank(detector: &Path) -> Rank {
+    if detector.exists() {
+        return Rank::Both;
+    }
+    println!(
+        "ranked by the discriminator alone: there is no {} to look for faces ([eval] detector)",
+        detector.display()
+    );
+    Rank::D
 }
 
 /// Heads drawn, and what is thought of each.
@@ -116,16 +124,16 @@ struct Opinions {
 }
 
 impl Opinions {
-    /// With the detector's opinion, where rank or labels ask for it.
-    fn with_faces(mut self, args: &Args, eval: &EvalSettings) -> Result<Self> {
-        if args.rank == Rank::D && !args.labels {
-            return Ok(self);
-        }
+    /// With the detector's opinion.
+    fn with_faces(mut self, eval: &EvalSettings) -> Result<Self> {
         let settings = DetectorSettings {
             threads: 1,
             ..DetectorSettings::default()
         };
-        let load = || Ok(Detector::load(&eval.detector, settings)?);
+        let load = || {
+            let detector = Detector::load(&eval.detector, settings);
+            detector.context("[eval] detector of stages.toml cannot rank heads (`--rank d` does without it)")
+        };
         let found = extract::faces(extract::Pictures::Held(&self.pictures), load, "faces")?.select(1, 0);
         let found = Vec::<f32>::try_from(found).expect("a column of f32 is a vector of f32");
         self.faces = Some(found.into_iter().map(f64::from).collect());
@@ -159,13 +167,14 @@ impl Opinions {
     }
 
     fn tell(&self, kept: &[usize], trained: &Trained, args: &Args, min_score: f32) {
+        let liked = kept.iter().map(|place| self.discriminator[*place]);
         println!(
             "kept {} of {} heads of step {} (D(head) {:.3} to {:.3}): {}",
             kept.len(),
             self.pictures.len(),
             trained.state.step,
-            self.discriminator[kept[kept.len() - 1]],
-            self.discriminator[kept[0]],
+            liked.clone().fold(f64::INFINITY, f64::min),
+            liked.fold(f64::NEG_INFINITY, f64::max),
             args.out.join("grid.png").display()
         );
         let Some(faces) = &self.faces else {

@@ -1,11 +1,12 @@
 //! The object store: pictures and heads, named by their content.
 
+mod error;
+mod new_file;
+
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
@@ -14,49 +15,15 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::keys::Key;
 
+pub use error::StoreError;
+use error::failed;
+use new_file::write_new;
+
 /// A small file that only [`Store::create`] writes. Where it is gone, the folder was moved, or a
 /// disk is not mounted: writing on would start a second, empty store beside the catalog.
 pub(crate) const MARKER: &str = "STORE";
 pub(crate) const MARKER_TEXT: &str =
     "Pictures and heads, named by their SHA-256. The catalog refers to them; do not edit.\n";
-
-/// Why the store did not answer.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The whole store is gone.
-    #[error(
-        "the store {} vanished (its file {MARKER} is missing): mount or restore it, or name its folder with --data or in stages.toml, [store] folder",
-        .0.display()
-    )]
-    Vanished(PathBuf),
-    /// The disk is nearly full; what is stored stays.
-    #[error(
-        "the disk of {} has {free} MB left, and [store] min_free_megabytes keeps {least} MB free: make room there, or lower \
-         the setting. Nothing that was stored is lost, and the same command goes on from here",
-        .folder.display()
-    )]
-    Full {
-        /// The store's folder.
-        folder: PathBuf,
-        /// Megabytes left.
-        free: u64,
-        /// Megabytes to be kept.
-        least: u64,
-    },
-    /// One object is not there.
-    #[error("{0} is missing from the store")]
-    Missing(Key),
-    /// The disk or the system refused.
-    #[error("the store cannot {verb} {name}: {reason}")]
-    Io {
-        /// What was tried.
-        verb: &'static str,
-        /// The object or the folder.
-        name: String,
-        /// What the system said, "no space left on device" for example.
-        reason: String,
-    },
-}
 
 /// A folder of content-addressed objects. Cheap to clone; every method may run from several threads.
 #[derive(Clone, Debug)]
@@ -327,62 +294,8 @@ impl Store {
     }
 }
 
-/// Writes a file as `<name>#<number>`, flushes its bytes and renames it; makes its folder where it is
-/// missing. The new name itself is not flushed.
-fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    // Several threads may be writing the same content at once.
-    static NUMBER: AtomicU64 = AtomicU64::new(1);
-    let (temporary, mut file) = loop {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!("#{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
-        match File::create_new(&name) {
-            Ok(file) => break (PathBuf::from(name), file),
-            Err(error) if error.kind() == ErrorKind::NotFound => make_folder(path.parent().unwrap_or(path))?,
-            // Left by a killed run.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    };
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        // What cannot be removed either is swept later.
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written
-}
-
-/// Makes a folder, and those above it, so that they outlast a power cut.
-fn make_folder(folder: &Path) -> std::io::Result<()> {
-    match std::fs::create_dir(folder) {
-        Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            make_folder(folder.parent().ok_or(error)?)?;
-            return make_folder(folder);
-        }
-        Err(error) => return Err(error),
-    }
-    crate::files::sync_parent(folder)
-}
-
 fn path(key: &Key) -> ObjectPath {
     ObjectPath::from(key.as_str())
-}
-
-fn failed(verb: &'static str, name: impl ToString, error: &dyn std::error::Error) -> StoreError {
-    // The innermost cause is what the system said; the layers above repeat the path.
-    let mut innermost = error;
-    while let Some(cause) = innermost.source() {
-        innermost = cause;
-    }
-    StoreError::Io {
-        verb,
-        name: name.to_string(),
-        reason: innermost.to_string(),
-    }
 }
 
 #[cfg(test)]
