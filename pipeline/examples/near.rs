@@ -101,7 +101,7 @@ fn mixed(real: &[u128], count: usize) -> Vec<u128> {
 /// The search in memory, and the same by comparing a sample with all.
 fn search(hashes: &[u128], reach: u32) {
     let (began, cpu) = (Instant::now(), cpu_seconds());
-    let mut sets = Index::new(hashes.to_vec(), reach).sets(mirrored);
+    let mut sets = Index::new(hashes.to_vec(), reach).sets(mirrored(0));
     let indexed = began.elapsed().as_secs_f64();
     let groups = (0..hashes.len()).filter(|at| sets.first(*at) == *at).count();
     println!(

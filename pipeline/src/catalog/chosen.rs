@@ -217,30 +217,43 @@ pub async fn funnel(catalog: &Catalog, selection: &Selection, digests: &Digests)
         let sql = format!("SELECT COUNT(*) FROM posts AS p WHERE {}", binds.posts(selection));
         steps.push(count(catalog, step, binds, sql).await?);
     }
-    let pictures = [
-        ("pictures stored", ""),
-        ("pictures looked at", "'found', 'nothing'"),
-        ("pictures with a face", "'found'"),
-    ];
-    for (step, outcomes) in pictures {
-        let mut binds = Binds::default();
-        let selected = binds.images(selection);
-        let mut sql = format!("SELECT COUNT(*) FROM images AS i WHERE i.image IN ({selected})");
-        if !outcomes.is_empty() {
-            let (detector, given) = (binds.text(&digests.detector), binds.text(GIVEN));
-            sql.push_str(&format!(
-                " AND EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image \
-                 AND d.detector IN ({detector}, {given}) AND d.outcome IN ({outcomes}))"
-            ));
-        }
-        steps.push(count(catalog, step, binds, sql).await?);
-    }
-    let mut binds = Binds::default();
-    let (current, selected) = (current(digests, &mut binds), binds.images(selection));
-    let sql = format!("SELECT COUNT(*) FROM heads AS h WHERE {current} AND h.image IN ({selected})");
-    steps.push(count(catalog, "heads", binds, sql).await?);
-    steps.extend(verdict_steps(catalog, selection, digests).await?);
+    let (pictures, heads) = tokio::try_join!(
+        picture_steps(catalog, selection, digests),
+        head_steps(catalog, selection, digests)
+    )?;
+    steps.extend(pictures);
+    steps.extend(heads);
     Ok(steps)
+}
+
+/// Stored pictures, and how far those came. One question for all: each would gather the selected pictures
+/// anew, which takes longer than the rest of it.
+async fn picture_steps(catalog: &Catalog, selection: &Selection, digests: &Digests) -> anyhow::Result<[FunnelStep; 3]> {
+    let mut binds = Binds::default();
+    let (detector, given) = (binds.text(&digests.detector), binds.text(GIVEN));
+    let looked_at = |outcomes: &str| {
+        format!(
+            "COUNT(CASE WHEN EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image \
+             AND d.detector IN ({detector}, {given}) AND d.outcome IN ({outcomes})) THEN 1 END)"
+        )
+    };
+    let (looked_at, with_a_face) = (looked_at("'found', 'nothing'"), looked_at("'found'"));
+    let selected = binds.images(selection);
+    let sql = format!("SELECT COUNT(*), {looked_at}, {with_a_face} FROM images AS i WHERE i.image IN ({selected})");
+    let rows: Vec<(i64, i64, i64)> = binds
+        .fetch(sql, catalog.pool())
+        .await
+        .context("cannot count the pictures")?;
+    let (stored, looked_at, with_a_face) = rows.first().copied().unwrap_or_default();
+    Ok([
+        ("pictures stored", stored),
+        ("pictures looked at", looked_at),
+        ("pictures with a face", with_a_face),
+    ]
+    .map(|(step, count)| FunnelStep {
+        step: step.into(),
+        count: count as u64,
+    }))
 }
 
 async fn count(catalog: &Catalog, step: &str, binds: Binds, sql: String) -> anyhow::Result<FunnelStep> {
@@ -251,25 +264,35 @@ async fn count(catalog: &Catalog, step: &str, binds: Binds, sql: String) -> anyh
     })
 }
 
-async fn verdict_steps(catalog: &Catalog, selection: &Selection, digests: &Digests) -> anyhow::Result<Vec<FunnelStep>> {
+/// Heads, and their verdicts where they have one.
+async fn head_steps(catalog: &Catalog, selection: &Selection, digests: &Digests) -> anyhow::Result<Vec<FunnelStep>> {
+    /// Of heads without a verdict: no reason has a blank.
+    const UNJUDGED: &str = "not judged";
     let mut binds = Binds::default();
     let (current, selected) = (current(digests, &mut binds), binds.images(selection));
     let (policy, duplicate) = (binds.text(&digests.policy), binds.text(DUPLICATE));
+    let of_policy = of_policy(&policy);
     let sql = format!(
-        "SELECT verdict, COUNT(*) FROM (SELECT CASE WHEN v.accepted = 1 OR v.reason = {duplicate} THEN '' \
-         ELSE v.reason END AS verdict FROM heads AS h {JOINS} WHERE v.policy = {policy} AND {current} \
-         AND h.image IN ({selected})) AS judged GROUP BY verdict ORDER BY verdict DESC"
+        "SELECT verdict, COUNT(*) FROM (SELECT CASE WHEN v.image IS NULL THEN '{UNJUDGED}' \
+         WHEN v.accepted = 1 OR v.reason = {duplicate} THEN '' ELSE v.reason END AS verdict \
+         FROM heads AS h LEFT {JOINS} AND {of_policy} WHERE {current} AND h.image IN ({selected})) AS judged \
+         GROUP BY verdict ORDER BY verdict DESC"
     );
     let rows: Vec<(String, i64)> = binds
         .fetch(sql, catalog.pool())
         .await
         .context("cannot count the verdicts")?;
-    let steps = rows.into_iter().map(|(reason, count)| FunnelStep {
+    let heads = FunnelStep {
+        step: "heads".into(),
+        count: rows.iter().map(|(_, count)| *count as u64).sum(),
+    };
+    let judged = rows.into_iter().filter(|(reason, _)| reason != UNJUDGED);
+    let verdicts = judged.map(|(reason, count)| FunnelStep {
         step: match reason.as_str() {
             "" => "passed every filter".into(),
             reason => format!("refused: {reason}"),
         },
         count: count as u64,
     });
-    Ok(steps.collect())
+    Ok(std::iter::once(heads).chain(verdicts).collect())
 }

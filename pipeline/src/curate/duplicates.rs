@@ -148,7 +148,7 @@ impl Search {
 
     /// Joins new heads that are near one another.
     fn among_themselves(&mut self) -> anyhow::Result<()> {
-        let mut sets = self.index.sets(mirrored);
+        let mut sets = self.index.sets(mirrored(0));
         for at in 0..self.same.len() {
             let first = sets.first(at);
             if first != at {

@@ -117,32 +117,62 @@ async fn what_is_too_large_is_refused_from_its_header_alone(mut house: House) {
     );
 }
 
+/// Rows that each step has recorded so far, of all digests: detections, heads, verdicts, and head files.
+async fn recorded(house: &House) -> [String; 4] {
+    let count = async |table: &str| house.rows(&format!("SELECT COUNT(*) FROM {table}")).await.concat();
+    let files = objects(&house.store, "heads").await.len().to_string();
+    [
+        count("detections").await,
+        count("heads").await,
+        count("verdicts").await,
+        files,
+    ]
+}
+
 async fn each_digest_asks_for_its_own_step_alone(mut house: House) {
     fill(&house).await;
     house.crop(likes(500)).await.expect("crops");
-    let (detections, heads) = (house.rows(OUTCOMES).await, objects(&house.store, "heads").await.len());
+    let (detections, first) = (house.rows(OUTCOMES).await, house.digests().await);
+    assert_eq!(recorded(&house).await, ["4", "3", "3", "3"]);
 
+    // The policy: every head is judged anew, and nothing else is touched.
     house.curate.min_score = 0.999;
     let judged = house.judge().await.expect("judges");
     assert_eq!(judged.done, 3);
     assert_eq!(house.verdicts().await, ["accepted 1", "score 2"]);
-    assert_eq!(house.rows(OUTCOMES).await, detections);
+    assert_eq!(recorded(&house).await, ["4", "3", "6", "3"]);
+    let second = house.digests().await;
+    assert_ne!(second.policy, first.policy);
+    assert_eq!((&second.detector, &second.crop), (&first.detector, &first.crop));
+    let nothing = house.crop(likes(500)).await.expect("has nothing to do");
+    assert_eq!((nothing.done, nothing.skipped), (0, 4));
 
+    // The crop rule: heads are cut and judged anew, from the faces that are known.
     house.crop.margin = 1.5;
     let tally = house.crop(likes(500)).await.expect("cuts anew");
     assert_eq!((tally.done, tally.skipped, tally.failed), (1, 3, 0));
     assert_eq!(house.rows(OUTCOMES).await, detections, "no new detection");
-    assert_eq!(objects(&house.store, "heads").await.len(), 2 * heads);
+    assert_eq!(recorded(&house).await, ["4", "6", "9", "6"]);
+    let third = house.digests().await;
+    assert_ne!(third.crop, second.crop);
+    assert_eq!((&third.detector, &third.policy), (&second.detector, &second.policy));
 
+    // The detector: all pictures are looked at anew. The same boxes give the same head files.
     house.crop.nms = 0.5;
     let tally = house.crop(likes(500)).await.expect("detects anew");
     assert_eq!((tally.done, tally.skipped, tally.failed), (2, 0, 2));
-    assert_eq!(house.rows("SELECT COUNT(*) FROM detections").await, ["8"]);
-    assert_eq!(
-        objects(&house.store, "heads").await.len(),
-        2 * heads,
-        "the same boxes, the same heads"
-    );
+    assert_eq!(recorded(&house).await, ["8", "9", "12", "6"]);
+    let fourth = house.digests().await;
+    assert_ne!(fourth.detector, third.detector);
+    assert_eq!((&fourth.crop, &fourth.policy), (&third.crop, &third.policy));
+
+    // Back to the first settings nothing is left to do: nothing was overwritten.
+    (house.crop.nms, house.crop.margin, house.curate.min_score) = (0.4, 2.0, 0.5);
+    let tally = house.crop(likes(500)).await.expect("has nothing to do");
+    assert_eq!((tally.done, tally.skipped), (0, 4));
+    assert_eq!(house.judge().await.expect("has nothing to do").done, 0);
+    assert_eq!(recorded(&house).await, ["8", "9", "12", "6"]);
+    assert_eq!(house.verdicts().await, ["accepted 2", "score 1"]);
 }
 
 async fn originals_go_once_their_heads_are_cut_and_are_told_of_where_they_are_missed(mut house: House) {

@@ -3,7 +3,8 @@
 
 use image::{Rgb, RgbImage, imageops};
 use pipeline::catalog::posts;
-use pipeline::curate::CurateSettings;
+use pipeline::catalog::verdicts::{DUPLICATE, PER_PICTURE};
+use pipeline::curate::{BY_HAND, CurateSettings, REASONS};
 use pipeline::selection::Selection;
 
 use crate::fixture::{House, jpeg, picture, png, post, tables_of};
@@ -73,6 +74,10 @@ async fn every_reason_has_a_head_that_was_found(mut house: House) {
             settings.max_per_artist = 1
         }),
     ];
+    // Those of the tests below and in `hand.rs`; style wants a network of features.
+    let elsewhere = [BY_HAND, DUPLICATE, PER_PICTURE, "style"];
+    let here = |reason: &str| cases.iter().any(|case| case.0 == reason);
+    assert!(REASONS.iter().all(|reason| elsewhere.contains(reason) || here(reason)));
     let mut images = Vec::new();
     for (number, (_, bytes, _)) in (1..).zip(&cases) {
         images.push(house.add(number, None, bytes).await);

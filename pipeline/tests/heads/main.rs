@@ -35,5 +35,6 @@ mod kill;
 mod manifest;
 mod model;
 mod purge;
+mod reasons;
 mod show;
 mod style;

@@ -1,16 +1,17 @@
 //! `trainer detector eval`: a detector's figures on annotated pictures, or on sheets of what is no head.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use dataset::failure::Usage;
 use image::RgbImage;
-use vision::{BBox, Detection, Detector, DetectorSettings};
+use vision::picture::Limits;
+use vision::{BBox, Detection, Detector, DetectorSettings, LbpSettings, ModelSettings};
 
 use super::annotated::{Annotated, Part, split};
 use super::curve;
-use super::data::{Sources, decoded, heads};
+use super::data::{Sources, heads};
 use super::errors;
 use super::judge::{self, Judged};
 use super::report::{self, Report};
@@ -22,8 +23,15 @@ use crate::gan::grid::{grid, save_png};
 #[derive(Clone, Debug, clap::Args)]
 pub struct Eval {
     /// Detector file
-    #[arg(long, value_name = "FILE")]
-    onnx: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "cascade")]
+    onnx: Option<PathBuf>,
+    /// OpenCV's LBP cascade, measured in place of a network or beside it on the same pictures; its scores
+    /// stand for the windows that agree and start at .875
+    #[arg(long, value_name = "XML")]
+    cascade: Option<PathBuf>,
+    /// Longer side of the network's input in pixels, a multiple of 32; the file's own by default
+    #[arg(long, value_name = "PIXELS", requires = "onnx")]
+    side: Option<u32>,
     /// Folder of pictures with boxes.csv
     #[arg(long, value_name = "DIR", required_unless_present = "ruined")]
     pictures: Option<PathBuf>,
@@ -59,7 +67,7 @@ pub struct Eval {
     /// Writes a sheet of missed faces (green) and false detections (magenta)
     #[arg(long, value_name = "FILE")]
     errors: Option<PathBuf>,
-    /// Prints one JSON object a view in place of the tables
+    /// Prints one JSON object a detector and view in place of the tables
     #[arg(long)]
     json: bool,
 }
@@ -75,6 +83,14 @@ pub enum Which {
     All,
 }
 
+/// A detector under measurement.
+struct Measured<'settings> {
+    settings: &'settings Eval,
+    /// Its file's name, which the figures carry.
+    name: String,
+    detector: Detector,
+}
+
 /// A picture to measure on.
 struct Case {
     name: String,
@@ -82,11 +98,68 @@ struct Case {
     faces: Vec<BBox>,
 }
 
+/// What the files are made of.
+#[derive(Default)]
+struct Drawn {
+    curves: Vec<curve::Curve>,
+    tiles: Vec<RgbImage>,
+}
+
 /// Measures and prints.
 pub fn eval(settings: &Eval) -> Result<()> {
-    let detector = Detector::load(&settings.onnx, DetectorSettings::default())?;
-    let (mut curves, mut tiles) = (Vec::new(), Vec::new());
-    if let Some(folder) = &settings.ruined {
+    let mut drawn = Drawn::default();
+    for measured in detectors(settings)? {
+        if let Some(folder) = &settings.ruined {
+            measured.on_ruined(folder, &mut drawn)?;
+        }
+        if let Some(folder) = &settings.pictures {
+            measured.on_pictures(folder, &mut drawn)?;
+        }
+    }
+    if let Some(path) = &settings.chart {
+        let title = format!("hits at IoU {}, x at score {:.2}", judge::HIT, settings.threshold);
+        save_png(&curve::draw(&title, &drawn.curves), path)?;
+    }
+    if let Some(path) = &settings.errors {
+        save_png(&grid(&drawn.tiles), path)?;
+    }
+    Ok(())
+}
+
+/// The detectors that are named, the network first.
+fn detectors(settings: &Eval) -> Result<Vec<Measured<'_>>> {
+    let mut all = Vec::new();
+    let mut add = |path: &Path, detector| {
+        all.push(Measured {
+            settings,
+            name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            detector,
+        });
+    };
+    if let Some(path) = &settings.onnx {
+        let table = ModelSettings {
+            input_side: settings.side,
+            ..ModelSettings::default()
+        };
+        add(
+            path,
+            Detector::load_described(path, DetectorSettings::default(), &table)?,
+        );
+    }
+    if let Some(path) = &settings.cascade {
+        let lbp = LbpSettings {
+            cascade: path.clone(),
+            ..LbpSettings::default()
+        };
+        add(path, Detector::load_lbp(DetectorSettings::default(), &lbp)?);
+    }
+    Ok(all)
+}
+
+impl Measured<'_> {
+    /// On sheets of what is no head.
+    fn on_ruined(&self, folder: &Path, drawn: &mut Drawn) -> Result<()> {
+        let settings = self.settings;
         let heads = heads(folder, [0.0, 0.0, 1.0, 1.0])?;
         if heads.is_empty() {
             return Err(Usage(format!("{} holds no crops to ruin", folder.display())).into());
@@ -98,94 +171,102 @@ pub fn eval(settings: &Eval) -> Result<()> {
                 faces: Vec::new(),
             })
         });
-        let judged = measure(settings, &detector, "ruined", cases, &mut tiles)?;
+        let judged = self.measure("ruined", cases, &mut drawn.tiles)?;
         let tiles = settings.sheets as usize * ruin::TILES;
-        report::nothing_to_find(&judged, tiles, settings.threshold, settings.json)?;
+        report::nothing_to_find(&self.name, &judged, tiles, settings.threshold, settings.json)
     }
-    if let Some(folder) = &settings.pictures {
-        let chosen = chosen(settings, folder.clone())?;
+
+    /// On annotated pictures, in each view.
+    fn on_pictures(&self, folder: &Path, drawn: &mut Drawn) -> Result<()> {
+        let settings = self.settings;
+        let chosen = chosen(settings, folder)?;
         if chosen.is_empty() {
             let message = "no picture is left to measure on: raise --hold-out, or give --part all";
             return Err(Usage(message.to_owned()).into());
         }
         for view in &settings.view {
-            let cases = (0..)
-                .zip(&chosen)
-                .map(|(number, annotated)| case(annotated, *view, number));
-            let judged = measure(settings, &detector, view.name(), cases, &mut tiles)?;
-            let report = Report::new(*view, &judged, settings.threshold);
+            let numbered = (0..).zip(&chosen);
+            let cases = numbered.map(|(number, annotated)| self.case(annotated, *view, number));
+            let judged = self.measure(view.name(), cases, &mut drawn.tiles)?;
+            let report = Report::new(&self.name, *view, &judged, settings.threshold);
             report.print(settings.json)?;
-            curves.push(curve::Curve {
-                name: format!("{:6} AP {:.3}", view.name(), report.average_precision),
+            drawn.curves.push(curve::Curve {
+                name: self.label(*view, report.average_precision),
                 points: judge::curve(&judged),
                 chosen: (report.figures.recall, report.figures.precision),
             });
         }
+        Ok(())
     }
-    if let Some(path) = &settings.chart {
-        let title = format!("hits at IoU {}, x at score {:.2}", judge::HIT, settings.threshold);
-        save_png(&curve::draw(&title, &curves), path)?;
-    }
-    if let Some(path) = &settings.errors {
-        save_png(&grid(&tiles), path)?;
-    }
-    Ok(())
-}
 
-fn case(annotated: &Annotated, view: View, number: u64) -> Result<Case> {
-    let name = annotated.path.file_name().unwrap_or_default();
-    let (picture, faces) = view.show(decoded(&annotated.path)?, &annotated.faces, number);
-    Ok(Case {
-        name: name.to_string_lossy().into_owned(),
-        picture,
-        faces,
-    })
-}
+    /// What the chart calls a curve; which detector it is of, where there are two.
+    fn label(&self, view: View, average_precision: f64) -> String {
+        let which = match (&self.settings.onnx, &self.settings.cascade) {
+            (Some(_), Some(_)) if self.detector.input_side() == 0 => "LBP ",
+            (Some(_), Some(_)) => "YOLO ",
+            _ => "",
+        };
+        format!("{which}{:6} AP {average_precision:.3}", view.name())
+    }
 
-/// Detects and judges one picture after the other; tells the median time of a detection.
-fn measure(
-    settings: &Eval,
-    detector: &Detector,
-    what: &str,
-    cases: impl Iterator<Item = Result<Case>>,
-    tiles: &mut Vec<RgbImage>,
-) -> Result<Vec<Judged>> {
-    let (mut judged, mut times) = (Vec::new(), Vec::new());
-    for case in cases {
-        let Case { name, picture, faces } = case?;
-        let begun = Instant::now();
-        let found = detector
-            .detect(&picture)
-            .with_context(|| format!("cannot look at {name}"))?;
-        times.push(begun.elapsed().as_secs_f64() * 1e3);
-        let longer = picture.width().max(picture.height());
-        let one = judge::judge(&found, &faces, longer);
-        if settings.errors.is_some() {
-            tiles.extend(errors::tiles(&picture, &faces, &found, &one, settings.threshold));
+    fn case(&self, annotated: &Annotated, view: View, number: u64) -> Result<Case> {
+        let path = &annotated.path;
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let decoded = self.detector.decode(&bytes, &Limits::default());
+        let decoded = decoded.with_context(|| format!("cannot decode {}: remove it or its row", path.display()))?;
+        let (picture, faces) = view.show(decoded, &annotated.faces, number);
+        Ok(Case {
+            name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            picture,
+            faces,
+        })
+    }
+
+    /// Detects and judges one picture after the other; tells the median time of a detection.
+    fn measure(
+        &self,
+        what: &str,
+        cases: impl Iterator<Item = Result<Case>>,
+        tiles: &mut Vec<RgbImage>,
+    ) -> Result<Vec<Judged>> {
+        let settings = self.settings;
+        let (mut judged, mut times) = (Vec::new(), Vec::new());
+        for case in cases {
+            let Case { name, picture, faces } = case?;
+            let begun = Instant::now();
+            let found = self.detector.detect(&picture);
+            let found = found.with_context(|| format!("cannot look at {name}"))?;
+            times.push(begun.elapsed().as_secs_f64() * 1e3);
+            let longer = picture.width().max(picture.height());
+            let one = judge::judge(&found, &faces, longer);
+            if settings.errors.is_some() {
+                tiles.extend(errors::tiles(&picture, &faces, &found, &one, settings.threshold));
+            }
+            if let Some(folder) = &settings.draw {
+                let counted: Vec<Detection> = found
+                    .into_iter()
+                    .filter(|detection| detection.score >= settings.threshold)
+                    .collect();
+                errors::draw(&folder.join(&self.name).join(what), &name, &picture, &faces, &counted)?;
+            }
+            judged.push(one);
         }
-        if let Some(folder) = &settings.draw {
-            let counted: Vec<Detection> = found
-                .into_iter()
-                .filter(|detection| detection.score >= settings.threshold)
-                .collect();
-            errors::draw(&folder.join(what), &name, &picture, &faces, &counted)?;
+        if !settings.json {
+            times.sort_by(f64::total_cmp);
+            let median = times.get(times.len() / 2).copied().unwrap_or_default();
+            println!(
+                "{} {what}: {} pictures, {median:.0} ms each (median; letterbox to suppression)",
+                self.name,
+                judged.len()
+            );
         }
-        judged.push(one);
+        Ok(judged)
     }
-    if !settings.json {
-        times.sort_by(f64::total_cmp);
-        let median = times.get(times.len() / 2).copied().unwrap_or_default();
-        println!(
-            "{what}: {} pictures, {median:.0} ms each (median; letterbox to suppression)",
-            judged.len()
-        );
-    }
-    Ok(judged)
 }
 
-fn chosen(settings: &Eval, folder: PathBuf) -> Result<Vec<Annotated>> {
+fn chosen(settings: &Eval, folder: &Path) -> Result<Vec<Annotated>> {
     let sources = Sources {
-        pictures: vec![folder],
+        pictures: vec![folder.to_owned()],
         heads: Vec::new(),
         head_box: [0.0, 0.0, 1.0, 1.0],
         hold_out: settings.hold_out,

@@ -42,7 +42,7 @@ pub enum Args {
     Preview(preview::Preview),
     /// Measures a detector file on annotated pictures
     #[command(
-        after_help = "Example:\n  trainer detector eval --onnx data/face_yolov3.onnx --pictures photos --threshold 0.6 --view plain,small,turned,dark,pale"
+        after_help = "Examples:\n  trainer detector eval --onnx data/face_yolov3.onnx --pictures photos --threshold 0.6 --view plain,small,turned,dark,pale\n  trainer detector eval --onnx data/face_yolov3.onnx --cascade lbpcascade_animeface.xml --pictures photos --threshold 0.6"
     )]
     Eval(measure::Eval),
     /// Writes what a detector finds in a folder as a table to train on

@@ -8,7 +8,9 @@ use super::view::View;
 
 /// Figures of one view of the pictures, with 95 % intervals.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct Report<'name> {
+    /// The detector's file.
+    pub detector: &'name str,
     /// How the pictures were shown.
     pub view: View,
     /// Pictures measured on.
@@ -31,9 +33,9 @@ pub struct Report {
     pub by_side: Vec<Class>,
 }
 
-impl Report {
+impl<'name> Report<'name> {
     /// Of at least one judged picture.
-    pub fn new(view: View, judged: &[Judged], threshold: f32) -> Self {
+    pub fn new(detector: &'name str, view: View, judged: &[Judged], threshold: f32) -> Self {
         let [average, precision, recall, f1] = judge::intervals(judged, 1, |drawn| {
             let pictures = || drawn.iter().copied();
             let figures = figures(pictures(), threshold);
@@ -45,6 +47,7 @@ impl Report {
             ]
         });
         Self {
+            detector,
             view,
             pictures: judged.len(),
             average_precision: average_precision(judged),
@@ -109,14 +112,14 @@ impl Report {
 }
 
 /// How many of `tiles` that are no heads were taken for one, at a threshold.
-pub fn nothing_to_find(judged: &[Judged], tiles: usize, threshold: f32, json: bool) -> Result<()> {
+pub fn nothing_to_find(detector: &str, judged: &[Judged], tiles: usize, threshold: f32, json: bool) -> Result<()> {
     let found = figures(judged, threshold).detections;
     let [(low, high)] = judge::intervals(judged, 1, |drawn| {
         [figures(drawn.iter().copied(), threshold).detections as f64]
     });
     if json {
         let line = serde_json::json!({
-            "tiles": tiles, "threshold": threshold, "false_detections": found,
+            "detector": detector, "tiles": tiles, "threshold": threshold, "false_detections": found,
             "false_detections_interval": (low, high),
         });
         println!("{line}");

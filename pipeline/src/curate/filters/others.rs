@@ -30,7 +30,8 @@ pub(super) fn refusal(subject: &Subject, settings: &CurateSettings) -> Option<St
     };
     let other = subject.others.iter().find(shown)?;
     let most = settings.max_other_score;
-    Some(format!("face {} beside it, {:.3} > {most}", other.ordinal, other.score))
+    // The figures first: a sheet shows no more than the beginning.
+    Some(format!("{:.3} > {most}, face {} beside it", other.score, other.ordinal))
 }
 
 fn bbox(x0: f64, y0: f64, x1: f64, y1: f64) -> BBox {
