@@ -186,7 +186,7 @@ impl Desk {
             digests: &self.digests().await?,
             rule: self.settings.crop.rule(),
             min_score: self.settings.curate.min_score,
-            settings: digests::described(&self.settings.crop, &self.settings.curate),
+            settings: digests::described(&self.settings.crop, &self.settings.curate)?,
         };
         let out = args.out.clone().unwrap_or_else(|| self.data.join("sheets"));
         sheet::run(&self.catalog, &self.store, &origin, args, &out).await
@@ -236,7 +236,7 @@ impl Desk {
             selection,
             digests: &digests,
             rule: self.settings.crop.rule(),
-            settings: &digests::described(&self.settings.crop, &self.settings.curate),
+            settings: &digests::described(&self.settings.crop, &self.settings.curate)?,
             popularity: &popularity,
         };
         let (catalog, folder, settings) = (&self.catalog, self.manifests(), &self.settings.manifest);

@@ -32,20 +32,26 @@ pub async fn current(catalog: &Catalog, crop: &CropSettings, curate: &CurateSett
     Ok(Digests {
         detector,
         crop: crop.crop_digest(),
-        policy: curate.digest(),
+        policy: curate.digest()?,
     })
 }
 
 /// What the digests of the crop rule and the policy stand for, as text: `crop.margin` = `2`.
-pub fn described(crop: &CropSettings, curate: &CurateSettings) -> BTreeMap<String, String> {
+///
+/// # Errors
+/// Where a file that the filter of styles names is missing.
+pub fn described(crop: &CropSettings, curate: &CurateSettings) -> anyhow::Result<BTreeMap<String, String>> {
     let mut texts = BTreeMap::new();
+    for (name, text) in curate.style.described()? {
+        texts.insert(format!("curate.style.{name}"), text);
+    }
     for (name, settings) in [
         ("crop", serde_json::to_value(crop.rule())),
         ("curate", serde_json::to_value(curate)),
     ] {
         flatten(name, &settings.expect("plain settings are always JSON"), &mut texts);
     }
-    texts
+    Ok(texts)
 }
 
 /// Every value under its path. Numbers of the crop rule are single: as such they are shortest.
@@ -71,7 +77,7 @@ mod tests {
 
     #[test]
     fn settings_are_told_by_their_paths() {
-        let texts = described(&CropSettings::default(), &CurateSettings::default());
+        let texts = described(&CropSettings::default(), &CurateSettings::default()).expect("no file is asked for");
         assert_eq!(texts["crop.margin"], "2");
         assert_eq!(texts["crop.centre_y"], "0.58");
         assert!(texts.keys().any(|key| key.starts_with("curate.")), "{texts:?}");

@@ -123,6 +123,7 @@ impl Settings {
         let eval: EvalSettings = file.table("eval");
         eval.check(&mut file);
         settings.crop.resolve(&file);
+        settings.curate.resolve(&file);
         file.finish()?;
         Ok(settings)
     }
@@ -159,6 +160,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::curate::StyleSettings;
 
     #[test]
     fn the_shipped_file_is_the_documentation_of_the_defaults() {
@@ -174,7 +176,17 @@ mod tests {
             },
             CropSettings::default()
         );
-        assert_eq!(settings.curate, CurateSettings::default());
+        let style = StyleSettings {
+            network: StyleSettings::default().network,
+            ..settings.curate.style
+        };
+        assert_eq!(
+            CurateSettings {
+                style,
+                ..settings.curate
+            },
+            CurateSettings::default()
+        );
         assert_eq!(settings.manifest, ManifestSettings::default());
         let text = read(&path).expect("is there");
         let mut file = SettingsFile::parse(&path, &text);

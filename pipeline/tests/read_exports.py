@@ -42,6 +42,8 @@ for form, record_set in [("imagefolder", "train"), ("webdataset", "train"), ("pa
     described = mlcroissant.Dataset(jsonld=os.path.join(home, form, "croissant.json"))
     issues = described.metadata.ctx.issues
     assert not issues.errors, issues.report()
+    # No time is part of a version.
+    assert all("datePublished" in warning for warning in issues.warnings), issues.report()
     names = [json.loads(json.dumps(record, default=str)) for record in described.records(record_set)]
     expected = sum(1 for entry in heads[form].values() if entry[0] == "train")
     assert len(names) == expected, (form, len(names), expected)

@@ -17,7 +17,7 @@ pub mod runtime;
 pub mod yolo;
 
 pub use detector::{Detector, DetectorError, DetectorSettings};
-pub use features::{FeatureError, FeatureInput, FeatureNet};
+pub use features::{FeatureError, FeatureInput, FeatureNet, Style, StyleNet};
 pub use geometry::{BBox, Detection, iou, nms};
 pub use lbp::LbpSettings;
 pub use letterbox::{Fit, Letterbox};

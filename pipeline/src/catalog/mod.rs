@@ -33,6 +33,7 @@ pub mod robots;
 pub mod samples;
 pub mod selection;
 pub mod splits;
+pub mod styles;
 pub mod summary;
 pub mod top;
 pub mod traffic;

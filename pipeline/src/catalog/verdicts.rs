@@ -5,6 +5,7 @@
 
 mod caps;
 mod settle;
+mod style;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,11 @@ use crate::digests::Digests;
 
 pub use caps::{Caps, apply_caps};
 pub use settle::{duplicates_among, settle_groups};
+pub(super) use style::passed_single;
+pub use style::{Styled, each_style, settle_styles, styled};
 
+/// The reason of a head whose style is too far from the wanted one.
+pub const STYLE: &str = "style";
 /// The reason of a head that has a better one which looks the same.
 pub const DUPLICATE: &str = "duplicate";
 /// The reason of a head above the number allowed of one picture.
@@ -26,8 +31,12 @@ pub const PER_PICTURE: &str = "per-picture";
 /// The reason of a head above the number allowed of one artist.
 pub const PER_ARTIST: &str = "per-artist";
 
-/// The reasons that speak of a set of heads: all of these passed the filters of single heads.
-pub const SET_REASONS: [&str; 3] = [DUPLICATE, PER_PICTURE, PER_ARTIST];
+/// The reasons that speak of a set of heads, in their order: all of these passed the filters of single
+/// heads.
+pub const SET_REASONS: [&str; 4] = [STYLE, DUPLICATE, PER_PICTURE, PER_ARTIST];
+
+/// The reasons of heads whose style passed.
+const AFTER_STYLE: [&str; 3] = [DUPLICATE, PER_PICTURE, PER_ARTIST];
 
 /// Rows of one statement, as for posts.
 const ROWS_AT_ONCE: usize = 10;

@@ -9,6 +9,7 @@ mod judge;
 mod look;
 mod measure;
 mod settings;
+mod style;
 
 use dataset::Store;
 use vision::Detector;
@@ -23,6 +24,7 @@ use crate::stop::Stop;
 
 pub use filters::{BY_HAND, REASONS};
 pub use settings::CurateSettings;
+pub use style::StyleSettings;
 
 /// Judges all heads anew that have no verdict under the current [curate] settings
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -48,7 +50,7 @@ pub async fn run(
     let digests = Digests {
         detector: detector.as_ref().map(Detector::digest).unwrap_or_default().into(),
         crop: crop.crop_digest(),
-        policy: settings.digest(),
+        policy: settings.digest()?,
     };
     let mut tally = Tally::default();
     let lost = measure::run(catalog, store, &crop.limits(), stop).await?;
@@ -63,6 +65,7 @@ pub async fn run(
         looker: look::Looker::new(detector, settings, crop.rule()),
     };
     tally.done = bench.judge_all(stop).await?;
+    style::run(catalog, store, &settings.style, &digests, stop).await?;
     let mut write = catalog.write().await?;
     verdicts::apply_caps(&mut write, &digests, settings.caps()).await?;
     write.commit().await?;

@@ -4,6 +4,7 @@ use dataset::settings::SettingsFile;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::StyleSettings;
 use crate::catalog::posts::Rating;
 use crate::catalog::verdicts::Caps;
 
@@ -45,6 +46,9 @@ pub struct CurateSettings {
     pub max_per_picture: i64,
     /// Heads of one artist; 0: all.
     pub max_per_artist: i64,
+    /// The style; in the digest by what its files hold.
+    #[serde(skip_serializing)]
+    pub style: StyleSettings,
 }
 
 impl Default for CurateSettings {
@@ -67,18 +71,32 @@ impl Default for CurateSettings {
             near_duplicate: 14,
             max_per_picture: 0,
             max_per_artist: 0,
+            style: StyleSettings::default(),
         }
     }
 }
 
+/// Whether a value is a score or a share.
+fn score(value: f64) -> bool {
+    (0.0..=1.0).contains(&value)
+}
+
+const SCORE: &str = "a score from 0 to 1 is expected";
+
 impl CurateSettings {
     /// Reports values that cannot be meant.
     pub fn check(&self, file: &mut SettingsFile<'_>) {
-        let score = |value: f64| (0.0..=1.0).contains(&value);
-        const SCORE: &str = "a score from 0 to 1 is expected";
-        let known = |word: &String| Rating::ALL.iter().any(|rating| rating.as_str() == word);
-        let tag = |tag: &String| !tag.is_empty() && !tag.contains(char::is_whitespace);
-        for (sound, key, why) in [
+        for (sound, key, why) in self.measured().into_iter().chain(self.told()) {
+            if !sound {
+                file.refuse("curate", key, why);
+            }
+        }
+        self.style.check(file);
+    }
+
+    /// Of the bounds of what is measured on a head: whether they are sound, and what is expected.
+    fn measured(&self) -> Vec<(bool, &'static str, &'static str)> {
+        vec![
             (score(self.min_score), "min_score", SCORE),
             (
                 (1..=4096).contains(&self.min_side),
@@ -117,6 +135,14 @@ impl CurateSettings {
                 "max_crossings",
                 "0 to 1 (all pass) is expected",
             ),
+        ]
+    }
+
+    /// The same of what others say of a head, and of the bounds of sets.
+    fn told(&self) -> Vec<(bool, &'static str, &'static str)> {
+        let known = |word: &String| Rating::ALL.iter().any(|rating| rating.as_str() == word);
+        let tag = |tag: &String| !tag.is_empty() && !tag.contains(char::is_whitespace);
+        vec![
             (
                 self.ratings.iter().all(known),
                 "ratings",
@@ -143,16 +169,26 @@ impl CurateSettings {
                 "max_per_artist",
                 "0 (all) or more is expected",
             ),
-        ] {
-            if !sound {
-                file.refuse("curate", key, why);
-            }
-        }
+        ]
     }
 
-    /// The policy's digest: SHA-256 (hex) over all settings.
-    pub fn digest(&self) -> String {
-        hex::encode(Sha256::digest(dataset::manifest::canonical_json(self)))
+    /// Takes the paths as the settings file means them.
+    pub fn resolve(&mut self, file: &SettingsFile<'_>) {
+        self.style.resolve(file);
+    }
+
+    /// The policy's digest: SHA-256 (hex) over all settings, and what the files hold that the filter of
+    /// styles names where it is on.
+    ///
+    /// # Errors
+    /// Where one of these files is missing.
+    pub fn digest(&self) -> anyhow::Result<String> {
+        let mut hash = Sha256::new();
+        hash.update(dataset::manifest::canonical_json(self));
+        for (name, text) in self.style.described()? {
+            hash.update(format!("|style.{name}={text}"));
+        }
+        Ok(hex::encode(hash.finalize()))
     }
 
     /// The caps of pictures and artists.

@@ -127,7 +127,7 @@ impl House {
 
     /// Accepted heads and refused ones by reason, as `word count`.
     pub async fn verdicts(&self) -> Vec<String> {
-        let policy = self.curate.digest();
+        let policy = self.curate.digest().expect("hashes");
         self.rows(&format!(
             "SELECT COALESCE(reason, 'accepted') AS word, COUNT(*) AS heads FROM verdicts WHERE policy = '{policy}' \
              GROUP BY COALESCE(reason, 'accepted') ORDER BY 1"

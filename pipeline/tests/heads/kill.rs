@@ -130,7 +130,12 @@ async fn state(data: &Path) -> Vec<String> {
 async fn a_killed_crop_ends_as_an_undisturbed_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let template = template(folder.path()).await;
-    let settings = format!("{SETTINGS}[store]\nkeep_originals = false\n");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/face_yolov3.onnx");
+    let style = format!(
+        "[curate.style]\nmax_distance = 1.2\nnetwork = '{}'\n",
+        shipped.display()
+    );
+    let settings = format!("{SETTINGS}[store]\nkeep_originals = false\n{style}");
     std::fs::write(folder.path().join("stages.toml"), settings).expect("writes");
     let calm = folder.path().join("calm");
     copy(&template, &calm);
@@ -141,6 +146,7 @@ async fn a_killed_crop_ends_as_an_undisturbed_one() {
     let kept = expected.iter().filter(|line| line.starts_with("store/images/")).count();
     assert_eq!(kept, 0, "all originals are dropped");
     assert!(expected.iter().any(|line| line.contains("duplicate")) && expected.len() > 300);
+    assert!(expected.iter().any(|line| line.contains(" style ")));
     // Five kills in a row each time: what one leaves is what the next begins with.
     for round in 0..KILLS / 5 {
         let data = folder.path().join(format!("killed{round}"));

@@ -37,3 +37,4 @@ mod model;
 mod purge;
 mod reasons;
 mod show;
+mod style;

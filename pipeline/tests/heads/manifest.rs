@@ -17,7 +17,7 @@ pub struct Frozen {
 pub async fn freeze(house: &House, name: Option<&str>, selection: &Selection) -> anyhow::Result<Frozen> {
     let digests = house.digests().await;
     let popularity = BTreeMap::from([("board".to_string(), "likes = score".to_string())]);
-    let described = pipeline::digests::described(&house.crop, &house.curate);
+    let described = pipeline::digests::described(&house.crop, &house.curate).expect("described");
     let origin = Origin {
         selection,
         digests: &digests,

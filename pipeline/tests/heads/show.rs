@@ -16,7 +16,7 @@ async fn draw(house: &House, args: &Args, out: &Path) -> anyhow::Result<Tally> {
         digests: &house.digests().await,
         rule: house.crop.rule(),
         min_score: house.curate.min_score,
-        settings: pipeline::digests::described(&house.crop, &house.curate),
+        settings: pipeline::digests::described(&house.crop, &house.curate).expect("described"),
     };
     sheet::run(&house.catalog, &house.store, &origin, args, out).await
 }

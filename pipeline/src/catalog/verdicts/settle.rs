@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 use sqlx::AssertSqlSafe;
 
-use super::{AT_ONCE, DUPLICATE, HeadKey, JOIN_FACES, JOIN_VERDICTS, QUALITY, SET_REASONS, of_policy};
+use super::{AFTER_STYLE, AT_ONCE, DUPLICATE, HeadKey, JOIN_FACES, JOIN_VERDICTS, QUALITY, of_policy};
 use crate::catalog::Write;
 use crate::catalog::binds::Binds;
 
-/// A head of a duplicate group that no filter of single heads refused.
+/// A head of a duplicate group that no filter of single heads refused, nor its style.
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
 struct Member {
     duplicate_group: String,
@@ -99,7 +99,7 @@ async fn policies(write: &mut Write) -> Result<Vec<String>, sqlx::Error> {
     }
 }
 
-/// Accepts the best head of each group that no filter of single heads refused, and refuses the rest:
+/// Accepts the best head of each group that neither a filter of single heads nor its style refused, and refuses the rest:
 /// what is kept by hand first, then the best copy, then the smallest picture hash. Heads of different
 /// detectors or crop rules do not compete here: which of them a dataset takes is the manifest's to say.
 pub(super) async fn choose(write: &mut Write, groups: &[String], policy: &str) -> Result<(), sqlx::Error> {
@@ -107,7 +107,7 @@ pub(super) async fn choose(write: &mut Write, groups: &[String], policy: &str) -
         let mut binds = Binds::default();
         let some: Vec<&str> = some.iter().map(String::as_str).collect();
         let (list, of_policy) = (binds.texts(&some), of_policy(&binds.text(policy)));
-        let reasons = binds.texts(&SET_REASONS);
+        let reasons = binds.texts(&AFTER_STYLE);
         let sql = format!(
             "SELECT p.duplicate_group, h.image, h.detector, h.ordinal, h.crop, h.head, v.accepted, v.kept, v.reason, \
              v.detail FROM prints AS p JOIN heads AS h ON h.pixels = p.pixels {JOIN_FACES} {JOIN_VERDICTS} \

@@ -85,7 +85,13 @@ pub const REASONS: [&str; FILTERS.len() + 1 + SET_REASONS.len()] = {
 };
 
 /// Reasons that are asked for after what the posts say.
-const AFTER_POSTS: [&str; 1 + SET_REASONS.len()] = [look::REASON, SET_REASONS[0], SET_REASONS[1], SET_REASONS[2]];
+const AFTER_POSTS: [&str; 1 + SET_REASONS.len()] = [
+    look::REASON,
+    SET_REASONS[0],
+    SET_REASONS[1],
+    SET_REASONS[2],
+    SET_REASONS[3],
+];
 
 /// The first filter's refusal, or `None` where the head passes all. Without a second look, that filter
 /// has nothing to say.

@@ -61,6 +61,9 @@ pub(super) fn describe(contents: &Contents<'_>, place: &Place) -> anyhow::Result
         ),
         "keywords": ["anime", "illustration", "heads"],
         "license": "The pictures belong to their artists; ATTRIBUTION.csv names artist and source of each.",
+        // Of the recommended properties datePublished alone is wanting: no time is part of a version, or its
+        // exports would differ from one day to the next.
+        "citeAs": format!("anime-heads {}, version {}", opened.name, opened.id),
         // A version that never changes has but one.
         "version": "1.0.0",
         "identifier": opened.id,
