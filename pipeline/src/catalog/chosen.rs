@@ -15,11 +15,11 @@ use super::Catalog;
 use super::binds::Binds;
 use super::detections::GIVEN;
 use super::splits::Groups;
-use super::verdicts::{DUPLICATE, of_policy};
+use super::verdicts::{DUPLICATE, PER_ARTIST, PER_PICTURE, of_policy};
 use crate::digests::Digests;
 use crate::selection::Selection;
 
-/// A head that passed every filter of its own, with one of its posts: once a post. Which post and
+/// A head that passed every filter of single heads, with one of its posts: once a post. Which post and
 /// which of several equal heads a manifest names is not yet settled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {
@@ -33,6 +33,9 @@ pub struct Chosen {
     pub straddles: bool,
     /// Whether its split is recorded.
     pub fixed: bool,
+    /// Whether it is above the number allowed of its picture or artist: it is none to freeze, and neither
+    /// is a copy of it.
+    pub capped: bool,
 }
 
 /// Current heads: of the current detector and crop rule, and imported ones. A picture that was
@@ -139,20 +142,21 @@ fn accepted<Draw>(question: &Question<Draw>, part: usize, binds: &mut Binds) -> 
     let bound = |at: usize| char::from(digits[at]).to_string();
     let (from, to) = (binds.text(&bound(part)), binds.text(&bound(part + 1)));
     let current = current(&question.digests, binds);
-    let (policy, duplicate) = (binds.text(&question.digests.policy), binds.text(DUPLICATE));
+    let policy = binds.text(&question.digests.policy);
+    let passed = binds.texts(&[DUPLICATE, PER_PICTURE, PER_ARTIST]);
     let posts = binds.posts(&question.selection);
     let of_policy = of_policy(&policy);
     format!(
         "SELECT p.source, p.post, p.number, f.page, h.ordinal, p.artist, p.page_url, p.source_url, p.rating, p.tags, \
          p.likes, p.views, p.created_at, h.image, i.width AS image_width, i.height AS image_height, h.detector, \
-         a.x0, a.y0, a.x1, a.y1, a.score, h.head, h.pixels, h.side, h.sharpness, h.perceptual, v.kept, s.split FROM heads AS h {JOINS} \
+         a.x0, a.y0, a.x1, a.y1, a.score, h.head, h.pixels, h.side, h.sharpness, h.perceptual, v.kept, v.reason, s.split FROM heads AS h {JOINS} \
          JOIN faces AS a ON a.image = h.image AND a.detector = h.detector AND a.ordinal = h.ordinal \
          JOIN images AS i ON i.image = h.image \
          JOIN files AS f ON f.image = h.image AND f.outcome = 'stored' \
          JOIN posts AS p ON p.source = f.source AND p.post = f.post \
          LEFT JOIN splits AS s ON s.duplicate_group = h.pixels \
          WHERE h.image >= {from} AND h.image < {to} AND {of_policy} \
-         AND (v.accepted = 1 OR v.reason = {duplicate}) AND {current} AND {posts}"
+         AND (v.accepted = 1 OR v.reason IN ({passed})) AND {current} AND {posts}"
     )
 }
 
@@ -199,6 +203,10 @@ fn from_row(row: &AnyRow, groups: &Groups, draw: impl Fn(&str) -> Split) -> Resu
         kept: row.try_get::<i64, _>("kept")? == 1,
         straddles: stored.is_some_and(|stored| stored != split),
         fixed: stored.is_some(),
+        capped: matches!(
+            row.try_get::<Option<&str>, _>("reason")?,
+            Some(PER_PICTURE | PER_ARTIST)
+        ),
     })
 }
 

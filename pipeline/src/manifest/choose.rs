@@ -47,6 +47,7 @@ pub(super) struct Candidate {
     pub(super) pixels: Hash,
     group: Hash,
     kept: bool,
+    capped: bool,
     straddles: bool,
     /// Whether its split is recorded.
     pub(super) fixed: bool,
@@ -83,6 +84,7 @@ impl Candidates {
             pixels: hash_of(&row.pixels),
             group: hash_of(&row.duplicate_group),
             kept: chosen.kept,
+            capped: chosen.capped,
             straddles: chosen.straddles,
             fixed: chosen.fixed,
             split: row.split,
@@ -113,14 +115,20 @@ fn hash_of(hex: &str) -> Hash {
 /// Takes out the heads of groups that a refresh has joined across the splits: those that an earlier
 /// version has on the other side than the group's oldest head. Says how many.
 pub(super) fn leave_straddling(candidates: &mut Vec<Candidate>) -> u64 {
-    let straddling = candidates.iter().filter(|candidate| candidate.straddles);
-    let heads: HashSet<Hash> = straddling.map(|candidate| candidate.pixels).collect();
-    candidates.retain(|candidate| !candidate.straddles);
+    // What is one too many stays to the end, so that no copy takes its place.
+    let leaves = |candidate: &Candidate| candidate.straddles && !candidate.capped;
+    let heads: HashSet<Hash> = candidates
+        .iter()
+        .filter(|candidate| leaves(candidate))
+        .map(|candidate| candidate.pixels)
+        .collect();
+    candidates.retain(|candidate| !leaves(candidate));
     heads.len() as u64
 }
 
-/// Leaves each head once, named by its oldest post, and of each duplicate group the best head alone; in
-/// the order of a manifest's rows. The order of the candidates does not matter.
+/// Leaves each head once, named by its oldest post, and of each duplicate group the best head alone, or
+/// none where that is one too many of its picture or artist; in the order of a manifest's rows. The order
+/// of the candidates does not matter.
 pub(super) fn settle(candidates: &mut Vec<Candidate>) {
     candidates.sort_unstable_by(|a, b| face(a).cmp(&face(b)).then_with(|| age(a).cmp(&age(b))));
     candidates.dedup_by(|later, first| face(later) == face(first));
@@ -130,15 +138,18 @@ pub(super) fn settle(candidates: &mut Vec<Candidate>) {
         by_group.then_with(|| better(a, b))
     };
     candidates.sort_unstable_by(rank);
-    let mut best: Option<(Hash, bool)> = None;
+    let mut group: Option<Hash> = None;
     let mut kept: HashSet<Hash> = HashSet::new();
     candidates.retain(|candidate| {
-        let first = best.is_none_or(|(group, _)| group != candidate.group);
+        let first = group != Some(candidate.group);
         if first {
-            best = Some((candidate.group, candidate.kept));
+            group = Some(candidate.group);
             kept.clear();
         }
-        first && !candidate.kept || candidate.kept && kept.insert(candidate.head)
+        match candidate.kept {
+            true => kept.insert(candidate.head),
+            false => first && !candidate.capped,
+        }
     });
     candidates.sort_unstable_by(|a, b| canonical(a).cmp(&canonical(b)));
 }
@@ -195,6 +206,7 @@ mod tests {
             pixels: hash_of(image),
             group: hash_of(group),
             kept: false,
+            capped: false,
             straddles: false,
             fixed: false,
             split: Split::Train,
@@ -243,6 +255,20 @@ mod tests {
             copy,
         ];
         assert_eq!(settled(&candidates), ["2", "3"]);
+    }
+
+    #[test]
+    fn a_copy_of_what_is_one_too_many_is_one_too_many() {
+        let mut candidates = vec![
+            candidate("1", "aa", "g", 0.9, 100),
+            candidate("2", "bb", "g", 0.8, 100),
+            candidate("3", "cc", "h", 0.7, 100),
+        ];
+        assert_eq!(settled(&candidates), ["1", "3"]);
+        candidates[0].capped = true;
+        assert_eq!(settled(&candidates), ["3"]);
+        // Where the selection leaves the better one out, the other stands for itself.
+        assert_eq!(settled(&candidates[1..]), ["2", "3"]);
     }
 
     #[test]

@@ -151,6 +151,22 @@ async fn of_equal_heads_the_selection_keeps_one(house: House) {
     }
 }
 
+async fn a_copy_does_not_stand_in_for_a_head_above_the_cap(mut house: House) {
+    // All of artist0: a good head, and one that is weaker, twice.
+    house.add(0, Some(1), &png(&picture(8, &[(1, 1, 255)]))).await;
+    for number in [3, 6] {
+        let mut drawn = picture(7, &[(1, 1, 200)]);
+        drawn.put_pixel(191, 191, image::Rgb([number as u8, 0, 90]));
+        house.add(number, Some(1), &png(&drawn)).await;
+    }
+    house.curate.max_per_artist = 1;
+    house.crop(Selection::default()).await.expect("crops");
+    assert_eq!(house.verdicts().await, ["accepted 1", "duplicate 1", "per-artist 1"]);
+    let frozen = freeze(&house, Some("v1"), &Selection::default()).await.expect("freezes");
+    let posts: Vec<&str> = frozen.manifest.rows.iter().map(|row| row.post.as_str()).collect();
+    assert_eq!(posts, ["0"]);
+}
+
 async fn nothing_to_freeze_names_the_way_out(house: House) {
     let said = |error: anyhow::Error| {
         assert_eq!(exit_code(&error), USAGE);
@@ -177,5 +193,6 @@ on_both!(
     a_version_is_frozen_once,
     a_refresh_makes_a_new_version_only_of_new_rows,
     of_equal_heads_the_selection_keeps_one,
+    a_copy_does_not_stand_in_for_a_head_above_the_cap,
     nothing_to_freeze_names_the_way_out
 );
