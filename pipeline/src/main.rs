@@ -6,6 +6,7 @@ use clap::Parser;
 use pipeline::cli::Cli;
 
 fn main() -> ExitCode {
+    dataset::failure::end_when_unread();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -57,6 +57,20 @@ impl Place {
     }
 }
 
+#[test]
+fn a_reader_that_leaves_ends_the_program_without_a_panic() {
+    let place = Place::new("http://127.0.0.1:1", "");
+    std::fs::create_dir(place.path("data")).expect("is made");
+    place.expect(0, &["status"]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+    command.arg("--config").arg(place.path("stages.toml")).arg("status");
+    let output = command.stdout(writer).output().expect("the program starts");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), text.as_ref()), (Some(141), ""));
+}
+
 fn board(count: usize) -> Server {
     let invention = Invention {
         seed: 4,

@@ -58,6 +58,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    dataset::failure::end_when_unread();
     let cli = Cli::parse();
     let answer = match &cli.command {
         Command::Run(args) => with_settings(&cli, |settings, data| {

@@ -10,6 +10,8 @@ pub const ITEM_FAILURES: u8 = 3;
 pub const LOCKED: u8 = 75;
 /// Exit code of an interrupted run (128 + SIGINT).
 pub const INTERRUPTED: u8 = 130;
+/// Exit code of a run whose output nobody reads any more (128 + SIGPIPE), as in `… | head -3`.
+pub const UNREAD: u8 = 141;
 
 /// The command line, the settings or the named thing is wrong; the text says what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +47,19 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         }
     }
     FAILED
+}
+
+/// Ends the process quietly where `print!` finds its reader gone, which Rust takes for a panic. What was
+/// recorded stays, as after a kill. To be called once, at the start of a program.
+pub fn end_when_unread() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to std") && said.contains("Broken pipe") {
+            std::process::exit(UNREAD.into());
+        }
+        usual(panic);
+    }));
 }
 
 #[cfg(test)]

@@ -162,7 +162,9 @@ async fn a_copy_does_not_stand_in_for_a_head_above_the_cap(mut house: House) {
     house.curate.max_per_artist = 1;
     house.crop(Selection::default()).await.expect("crops");
     assert_eq!(house.verdicts().await, ["accepted 1", "duplicate 1", "per-artist 1"]);
-    let frozen = freeze(&house, Some("v1"), &Selection::default()).await.expect("freezes");
+    let frozen = freeze(&house, Some("v1"), &Selection::default())
+        .await
+        .expect("freezes");
     let posts: Vec<&str> = frozen.manifest.rows.iter().map(|row| row.post.as_str()).collect();
     assert_eq!(posts, ["0"]);
 }
