@@ -8,6 +8,7 @@ use tch::{Device, Tensor};
 
 unsafe extern "C" {
     fn trainer_autocast(cuda: std::ffi::c_int, enabled: std::ffi::c_int);
+    fn trainer_keep_memory();
     fn trainer_load(path: *const std::ffi::c_char) -> *const std::ffi::c_char;
     fn trainer_leaky_relu(input: *const torch_sys::C_tensor, slope: std::ffi::c_double) -> *mut torch_sys::C_tensor;
     fn trainer_adam(
@@ -43,6 +44,12 @@ impl Drop for Autocast {
         // SAFETY: as above.
         unsafe { trainer_autocast(i32::from(self.cuda), 0) };
     }
+}
+
+/// Keeps memory that tensors leave for the next ones, in place of giving it back to the system.
+pub fn keep_memory() {
+    // SAFETY: sets parameters of the allocator.
+    unsafe { trainer_keep_memory() };
 }
 
 /// Loads a shared library of libtorch into the process, whose back ends register themselves.

@@ -246,7 +246,9 @@ impl Players {
 /// How much the heads of a batch differ: the mean deviation of a pixel between them. It falls to 0
 /// where the generator draws one head only.
 fn spread(heads: &Tensor) -> Tensor {
-    heads.std_dim([0i64].as_slice(), false, false).mean(Kind::Float)
+    let from_mean = heads - heads.mean_dim([0i64].as_slice(), true, Kind::Float);
+    let variance = from_mean.square().mean_dim([0i64].as_slice(), false, Kind::Float);
+    variance.sqrt().mean(Kind::Float)
 }
 
 /// The gradient of a loss for all of a network's trained values, in the order of its flat vector.
