@@ -34,14 +34,19 @@ fn draw(batch: &Tensor) -> Tensor {
     Tensor::rand([batch.size()[0], 1, 1, 1], (Kind::Float, Device::Cpu)).to_device(batch.device())
 }
 
-/// At full strength brightness by -.5 to .5, saturation by a factor 0 to 2, contrast by .5 to 1.5.
+/// At full strength brightness by -.5 to .5, saturation by a factor 0 to 2, contrast by .5 to 1.5: one
+/// after the other, in the few passes that their composition takes. With the grey g of each pixel and
+/// the level m of each head, brightness b, saturation s and contrast c make x into
+/// c s x + c (1 - s) g + (1 - c) m + b.
 fn coloured(batch: &Tensor, strength: f64) -> Tensor {
     let round_one = |reach: f64| (draw(batch) - 0.5) * (2.0 * reach * strength) + 1.0;
-    let bright = batch + (draw(batch) - 0.5) * strength;
-    let grey = bright.mean_dim([1i64].as_slice(), true, Kind::Float);
-    let saturated = (bright - &grey) * round_one(1.0) + &grey;
-    let level = saturated.mean_dim([1i64, 2, 3].as_slice(), true, Kind::Float);
-    (saturated - &level) * round_one(0.5) + level
+    let bright = (draw(batch) - 0.5) * strength;
+    let (saturation, contrast) = (round_one(1.0), round_one(0.5));
+    let grey = batch.mean_dim([1i64].as_slice(), true, Kind::Float);
+    let level = grey.mean_dim([2i64, 3].as_slice(), true, Kind::Float);
+    let kept = &contrast * &saturation;
+    let added = level * (1.0 - &contrast) + bright;
+    grey.multiply(&(contrast - &kept)) + added + batch * kept
 }
 
 /// Moved by whole pixels in both directions; grey (0) comes in.
@@ -135,6 +140,21 @@ mod tests {
         };
         assert_eq!(apart(0.0), 0.0);
         assert!(apart(0.3) > 0.0 && apart(0.3) < apart(1.0) / 2.0);
+    }
+
+    #[test]
+    fn colours_change_as_by_brightness_saturation_and_contrast_in_turn() {
+        tch::manual_seed(9);
+        let heads = Tensor::rand([4, 3, 8, 8], (Kind::Float, Device::Cpu)) * 2 - 1;
+        tch::manual_seed(10);
+        let at_once = coloured(&heads, 0.7);
+        tch::manual_seed(10);
+        let bright = &heads + (draw(&heads) - 0.5) * 0.7;
+        let grey = bright.mean_dim([1i64].as_slice(), true, Kind::Float);
+        let saturated = (&bright - &grey) * ((draw(&heads) - 0.5) * 1.4 + 1.0) + grey;
+        let level = saturated.mean_dim([1i64, 2, 3].as_slice(), true, Kind::Float);
+        let in_turn = (&saturated - &level) * ((draw(&heads) - 0.5) * 0.7 + 1.0) + level;
+        assert!(at_once.allclose(&in_turn, 1e-5, 1e-5, false));
     }
 
     #[test]
