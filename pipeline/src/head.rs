@@ -1,18 +1,13 @@
 //! A cut head: its file in the store and what is measured on it.
 
-pub mod measures;
-mod sharpness;
-
-use std::io::Cursor;
-
 use dataset::manifest::pixel_hash;
 use dataset::{Key, Store};
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use image::RgbImage;
 use sha2::{Digest, Sha256};
+use vision::picture::png;
 
-pub use measures::Measures;
-pub use sharpness::{SHARPNESS_SIDE, sharpness};
+pub use vision::measures::{self, Measures};
+pub use vision::sharpness::{SHARPNESS_SIDE, sharpness};
 
 /// A head in the store.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,17 +58,6 @@ pub fn encode(head: &RgbImage) -> anyhow::Result<CutHead> {
         },
         png,
     })
-}
-
-fn png(head: &RgbImage) -> anyhow::Result<Vec<u8>> {
-    let mut png = Cursor::new(Vec::new());
-    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive).write_image(
-        head.as_raw(),
-        head.width(),
-        head.height(),
-        ExtendedColorType::Rgb8,
-    )?;
-    Ok(png.into_inner())
 }
 
 #[cfg(test)]

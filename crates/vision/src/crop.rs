@@ -59,15 +59,19 @@ impl CropRule {
     /// picture repeats its nearest edge pixel: a fixed colour would teach a generator to draw bars.
     pub fn cut(&self, picture: &RgbImage, region: Region) -> RgbImage {
         let (width, height) = (i64::from(picture.width()), i64::from(picture.height()));
-        let columns = (0..i64::from(region.side)).map(|x| 3 * (region.x + x).clamp(0, width - 1) as usize);
-        let columns: Vec<usize> = columns.collect();
-        let mut pixels = Vec::with_capacity(3 * columns.len() * columns.len());
-        for y in 0..i64::from(region.side) {
-            let from = (region.y + y).clamp(0, height - 1) * width;
-            let row = &picture.as_raw()[3 * from as usize..][..3 * width as usize];
-            for column in &columns {
-                pixels.extend_from_slice(&row[*column..column + 3]);
-            }
+        let side = i64::from(region.side);
+        // Of each row: pixels left of the picture, those within it, and pixels right of it.
+        let (from, to) = (region.x.clamp(0, width), (region.x + side).clamp(0, width));
+        let left = (from - region.x).clamp(0, side);
+        let right = side - left - (to - from);
+        let within = 3 * from as usize..3 * to as usize;
+        let mut pixels = Vec::with_capacity(3 * (side * side) as usize);
+        for y in 0..side {
+            let above = (region.y + y).clamp(0, height - 1) * width;
+            let row = &picture.as_raw()[3 * above as usize..][..3 * width as usize];
+            (0..left).for_each(|_| pixels.extend_from_slice(&row[..3]));
+            pixels.extend_from_slice(&row[within.clone()]);
+            (0..right).for_each(|_| pixels.extend_from_slice(&row[row.len() - 3..]));
         }
         let head = RgbImage::from_raw(region.side, region.side, pixels).expect("three bytes a pixel");
         if region.side <= self.max_side {
@@ -120,5 +124,19 @@ mod tests {
         assert_eq!(head.get_pixel(0, 0), &Rgb([0, 0, 0]));
         assert_eq!(head.get_pixel(9, 0), &Rgb([4, 0, 0]));
         assert_eq!(rule.inside(region, 10, 10), 0.5);
+    }
+
+    #[test]
+    fn every_pixel_of_a_head_is_the_nearest_of_the_picture() {
+        let picture = RgbImage::from_fn(13, 9, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
+        let rule = CropRule::default();
+        for (x, y, side) in (-20..20).flat_map(|x| [(x, -12, 5), (x, 3, 1), (x, -4, 17), (x, 11, 8), (x, 2, 40)]) {
+            let head = rule.cut(&picture, Region { x, y, side });
+            let nearest = RgbImage::from_fn(side, side, |across, down| {
+                let (x, y) = (x + i64::from(across), y + i64::from(down));
+                *picture.get_pixel(x.clamp(0, 12) as u32, y.clamp(0, 8) as u32)
+            });
+            assert_eq!(head, nearest, "{x} {y} {side}");
+        }
     }
 }

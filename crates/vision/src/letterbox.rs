@@ -1,8 +1,8 @@
 //! Fitting a picture of any shape into the detector's input.
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::images::{TypedCroppedImageMut, TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, ImageViewMut, ResizeAlg, ResizeOptions, Resizer};
 use image::{Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
@@ -79,12 +79,10 @@ impl Letterbox {
 
     /// The picture in its frame, of the input's size.
     pub fn apply(&self, picture: &RgbImage) -> RgbImage {
-        let inner = resize(picture, self.inner_width, self.inner_height);
-        if inner.dimensions() == self.input {
-            return inner;
-        }
         let mut framed = RgbImage::from_pixel(self.input.0, self.input.1, Rgb(self.fill));
-        image::imageops::replace(&mut framed, &inner, i64::from(self.left), i64::from(self.top));
+        let whole = view(&mut framed);
+        let inner = TypedCroppedImageMut::new(whole, self.left, self.top, self.inner_width, self.inner_height);
+        resize_into(picture, &mut inner.expect("it lies within the input"));
         framed
     }
 
@@ -124,19 +122,25 @@ impl Letterbox {
 
 /// An antialiased bilinear resize (the filter grows with the reduction), to sides of at least 1.
 pub fn resize(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
-    if picture.dimensions() == (width, height) {
-        return picture.clone();
-    }
     let mut target = RgbImage::new(width, height);
+    resize_into(picture, &mut view(&mut target));
+    target
+}
+
+/// The same into a part of another picture; a copy where the sides are equal.
+fn resize_into(picture: &RgbImage, target: &mut impl ImageViewMut<Pixel = U8x3>) {
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
     // Typed views: with the untyped call every pixel format of the library is compiled in.
-    let (across, down) = picture.dimensions();
-    let from = TypedImageRef::<U8x3>::from_buffer(across, down, picture.as_raw()).expect("three bytes a pixel");
-    let mut to = TypedImage::<U8x3>::from_buffer(width, height, &mut target).expect("three bytes a pixel");
+    let (width, height) = picture.dimensions();
+    let from = TypedImageRef::<U8x3>::from_buffer(width, height, picture.as_raw()).expect("three bytes a pixel");
     Resizer::new()
-        .resize_typed(&from, &mut to, &options)
+        .resize_typed(&from, target, &options)
         .expect("neither picture is empty");
-    target
+}
+
+fn view(picture: &mut RgbImage) -> TypedImage<'_, U8x3> {
+    let (width, height) = picture.dimensions();
+    TypedImage::from_buffer(width, height, picture).expect("three bytes a pixel")
 }
 
 #[cfg(test)]
@@ -189,6 +193,19 @@ mod tests {
             let inside = frame.forward(whole);
             assert_eq!((inside.y0, inside.x1), (top as f32, right), "{fit:?}");
             assert_eq!(frame.undo(inside), whole, "{fit:?}");
+        }
+    }
+
+    #[test]
+    fn a_framed_picture_is_the_resized_one_between_bars() {
+        let picture = RgbImage::from_fn(190, 83, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
+        for side in [64, 190, 300] {
+            let letterbox = Letterbox::new(190, 83, side);
+            let (width, height) = letterbox.inner();
+            let mut framed = RgbImage::from_pixel(side, side, Rgb([GREY; 3]));
+            let top = i64::from((side - height) / 2);
+            image::imageops::replace(&mut framed, &resize(&picture, width, height), 0, top);
+            assert_eq!(letterbox.apply(&picture), framed, "{side}");
         }
     }
 

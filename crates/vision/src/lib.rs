@@ -1,5 +1,6 @@
 //! What both programs need to know about pictures: boxes, letterboxing, the one YOLOv3 decode, the
-//! place of a face in its head crop, decoding of picture files, and the detectors: any YOLOv3 as ONNX, and OpenCV's LBP cascades.
+//! place of a face in its head crop, what is measured on a head, reading and writing of picture files,
+//! and the detectors: any YOLOv3 as ONNX, and OpenCV's LBP cascades.
 //!
 //! Architecture invariant: plain functions on plain data. No async, no database, no store, no torch.
 
@@ -9,11 +10,13 @@ pub mod features;
 pub mod geometry;
 mod lbp;
 pub mod letterbox;
+pub mod measures;
 pub mod model;
 pub mod near;
 pub mod perceptual;
 pub mod picture;
 pub mod runtime;
+pub mod sharpness;
 pub mod yolo;
 
 pub use detector::{Detector, DetectorError, DetectorSettings};

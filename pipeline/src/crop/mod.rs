@@ -15,6 +15,8 @@ use anyhow::Context;
 use dataset::Store;
 use dataset::failure::Interrupted;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use vision::DetectorError;
 
 use crate::catalog::detections::{self, CropKey, DetectionOutcome, PendingPicture};
 use crate::catalog::{Catalog, heads};
@@ -23,7 +25,7 @@ use crate::progress;
 use crate::selection::{Selection, SelectionArgs};
 use crate::stop::Stop;
 use picture::{Job, Looked, Workbench};
-use workers::Budget;
+use workers::{Budget, Detectors};
 
 pub use settings::CropSettings;
 
@@ -103,15 +105,12 @@ pub async fn run(
         bytes_per_pixel: first.bytes_per_pixel(),
     });
     let workers = settings.workers().min(pending_now as usize);
-    let mut detectors = vec![first];
-    while detectors.len() < workers {
-        detectors.push(settings.load_detector(1)?);
-    }
-    detectors.truncate(workers);
+    let detectors = Arc::new(Detectors::of(first));
+    let others = load_others(settings, workers, &detectors);
 
     let (jobs, waiting) = mpsc::channel(workers.max(1));
     let (looked, results) = mpsc::channel(COMMIT);
-    let threads = workers::start(detectors, &bench, waiting, &looked);
+    let threads = workers::start(workers, &detectors, &bench, waiting, &looked);
     drop(looked);
     let (fed, recorded) = tokio::join!(
         feed(catalog, request, &key, pending_now, jobs, stop),
@@ -120,6 +119,7 @@ pub async fn run(
     for thread in threads {
         thread.await.context("a crop worker failed")?;
     }
+    others.await.context("loading a detector failed")??;
     let counts = recorded?;
     fed?;
     if stop.requested() {
@@ -135,6 +135,21 @@ pub async fn run(
         tally.line("bytes dropped", bytes);
     }
     Ok(tally)
+}
+
+/// Loads a detector for every worker but the first, which looks at pictures meanwhile.
+fn load_others(
+    settings: &CropSettings,
+    workers: usize,
+    detectors: &Arc<Detectors>,
+) -> JoinHandle<Result<(), DetectorError>> {
+    let (settings, detectors) = (settings.clone(), Arc::clone(detectors));
+    tokio::task::spawn_blocking(move || {
+        for _ in 1..workers {
+            detectors.add(settings.load_detector(1)?);
+        }
+        Ok(())
+    })
 }
 
 type Results = mpsc::Receiver<anyhow::Result<Looked>>;

@@ -48,6 +48,21 @@ pub(super) struct Detectors {
 }
 
 impl Detectors {
+    /// With the first of them.
+    pub(super) fn of(first: Detector) -> Self {
+        Self {
+            idle: Mutex::new(vec![first]),
+            returned: Condvar::new(),
+        }
+    }
+
+    /// Takes in another, or one that was lent.
+    pub(super) fn add(&self, detector: Detector) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(detector);
+        self.returned.notify_one();
+    }
+
     /// Lends a detector for the time of `work`; waits for one.
     pub(super) fn with<T>(&self, work: impl FnOnce(&Detector) -> T) -> T {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,31 +89,29 @@ struct Lent<'a> {
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        let mut idle = self.to.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.extend(self.detector.take());
-        self.to.returned.notify_one();
+        if let Some(detector) = self.detector.take() {
+            self.to.add(detector);
+        }
     }
 }
 
-/// Starts threads that take jobs until there are none, and send what came of them.
+/// Starts threads for so many pictures computed at a time, with a detector each. They take jobs until
+/// there are none, and send what came of them.
 pub(super) fn start(
-    detectors: Vec<Detector>,
+    computing: usize,
+    detectors: &Arc<Detectors>,
     bench: &Arc<Workbench>,
     waiting: mpsc::Receiver<Job>,
     looked: &mpsc::Sender<anyhow::Result<Looked>>,
 ) -> Vec<tokio::task::JoinHandle<()>> {
-    let count = match detectors.len() {
+    let count = match computing {
         0 => 0,
         computing => computing + READERS_AND_WRITERS,
     };
     let waiting = Arc::new(Mutex::new(waiting));
-    let detectors = Arc::new(Detectors {
-        idle: Mutex::new(detectors),
-        returned: Condvar::new(),
-    });
     let start = |_| {
         let (bench, waiting, looked) = (Arc::clone(bench), Arc::clone(&waiting), looked.clone());
-        let detectors = Arc::clone(&detectors);
+        let detectors = Arc::clone(detectors);
         tokio::task::spawn_blocking(move || {
             loop {
                 // The others queue for the lock meanwhile, which is as good as queueing for a job.

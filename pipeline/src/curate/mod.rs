@@ -43,8 +43,10 @@ pub async fn run(
     settings: &CurateSettings,
     stop: &Stop,
 ) -> anyhow::Result<Tally> {
+    // Where no second look is asked for, the digest alone is wanted of it.
+    let threads = usize::from(settings.min_second_score <= 0.0);
     let detector = match detections::any(catalog).await? {
-        true => Some(crop.load_detector(0)?),
+        true => Some(crop.load_detector(threads)?),
         false => None,
     };
     let digests = Digests {

@@ -2,6 +2,7 @@
 
 mod animation;
 mod libjpeg;
+mod png;
 
 use std::io::Cursor;
 
@@ -10,6 +11,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgb
 use serde::{Deserialize, Serialize};
 
 pub use animation::is_animated;
+pub use png::png;
 
 /// A kind of file that is stored; told by its bytes, never by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! Whether a head is in focus.
 
 use image::RgbImage;
-use vision::letterbox::resize;
 
-use super::measures::grey;
+use crate::letterbox::resize;
+use crate::measures::grey;
 
 /// Sharpness is measured at this side, whatever the head's: large heads blurred in the pixel become
 /// sharp when reduced, as they do for the trainer, and small ones that were enlarged stay blurred.

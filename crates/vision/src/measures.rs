@@ -1,9 +1,9 @@
 //! What is measured on every head as it is cut, cheap enough for all of them.
 
 use image::{Rgb, RgbImage};
-use vision::letterbox::resize;
 
-use vision::perceptual::{perceptual, to_text};
+use crate::letterbox::resize;
+use crate::perceptual::{perceptual, to_text};
 
 /// Which way of measuring this is. A head with a lower number in the catalog is measured anew, from
 /// the stored file, by the next `curate`.
@@ -46,7 +46,7 @@ impl Measures {
 }
 
 /// Luma of ITU-R BT.601, 0 to 255.
-pub(super) fn grey(pixel: &Rgb<u8>) -> f64 {
+pub(crate) fn grey(pixel: &Rgb<u8>) -> f64 {
     0.299 * f64::from(pixel[0]) + 0.587 * f64::from(pixel[1]) + 0.114 * f64::from(pixel[2])
 }
 
