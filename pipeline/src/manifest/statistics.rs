@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use dataset::manifest::Statistics;
 use dataset::{ManifestRow, Split};
-use sha2::{Digest, Sha256};
 use vision::BBox;
 use vision::crop::CropRule;
 
+use crate::catalog::chosen::{Hash, hash_of};
 use crate::catalog::detections::GIVEN;
 use crate::period;
 
@@ -25,7 +25,7 @@ pub(super) struct Figures {
     views: Vec<i64>,
     years: BTreeMap<String, u64>,
     ratings: BTreeMap<String, u64>,
-    pictures: HashSet<[u8; 32]>,
+    pictures: HashSet<Hash>,
     artists: HashSet<String>,
     /// Rows by source.
     pub(super) sources: BTreeMap<String, u64>,
@@ -56,7 +56,7 @@ impl Figures {
         count(&mut self.years, &period::show(row.created_at)[..4]);
         count(&mut self.ratings, &row.rating);
         count(&mut self.sources, &row.source);
-        self.pictures.insert(Sha256::digest(&row.image).into());
+        self.pictures.insert(hash_of(&row.image));
         if let Some(artist) = row.artist.as_ref().filter(|artist| !self.artists.contains(*artist)) {
             self.artists.insert(artist.clone());
         }
