@@ -200,6 +200,13 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
+    /// How many pictures the candidates are of.
+    pub(super) fn pictures(&self) -> u64 {
+        let mut seen = vec![false; self.posts.len()];
+        let mut first = |candidate: &&Candidate| !std::mem::replace(&mut seen[candidate.picture as usize], true);
+        self.candidates.iter().filter(|candidate| first(candidate)).count() as u64
+    }
+
     /// The rows of some candidates.
     pub(super) fn rows(&self, candidates: &[Candidate]) -> anyhow::Result<Vec<ManifestRow>> {
         candidates.par_iter().map(|candidate| self.row(candidate)).collect()

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use dataset::failure::Usage;
 use dataset::manifest::{
-    BATCH, FunnelStep, ManifestBody, ManifestError, Opened, Parent, SplitRule, Writer, Written, check_name, list,
+    FunnelStep, ManifestBody, ManifestError, Opened, Parent, SplitRule, Writer, Written, check_name, list,
 };
 use dataset::{ManifestRow, Split};
 use rayon::prelude::*;
@@ -21,6 +21,9 @@ use crate::catalog::{Catalog, splits};
 use crate::digests::Digests;
 use crate::progress;
 use crate::selection::Selection;
+
+/// Rows read back at once, beside those that the writer holds.
+const ROWS_AT_ONCE: usize = 4096;
 
 /// What a manifest is made from.
 #[derive(Clone, Debug)]
@@ -202,12 +205,12 @@ async fn write_rows(
     let new = new_splits(&gathered.candidates);
     let mut rows = Rows {
         writer: Writer::begin(folder, name)?,
-        figures: Figures::new(rule),
+        figures: Figures::new(rule, gathered.pictures()),
     };
     let written = tokio::task::spawn_blocking(move || {
         let bar = progress::bar(gathered.candidates.len() as u64, "manifest");
         let mut read = Vec::new();
-        for some in gathered.candidates.chunks(BATCH) {
+        for some in gathered.candidates.chunks(ROWS_AT_ONCE) {
             // The next are read while the last are written.
             let (pushed, next) = rayon::join(|| rows.push(std::mem::take(&mut read)), || gathered.rows(some));
             pushed?;

@@ -7,7 +7,6 @@ use dataset::{ManifestRow, Split};
 use vision::BBox;
 use vision::crop::CropRule;
 
-use crate::catalog::chosen::{Hash, hash_of};
 use crate::catalog::detections::GIVEN;
 use crate::period;
 
@@ -25,7 +24,7 @@ pub(super) struct Figures {
     views: Vec<i64>,
     years: BTreeMap<String, u64>,
     ratings: BTreeMap<String, u64>,
-    pictures: HashSet<Hash>,
+    pictures: u64,
     artists: HashSet<String>,
     /// Rows by source.
     pub(super) sources: BTreeMap<String, u64>,
@@ -34,10 +33,11 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    /// Of no rows yet.
-    pub(super) fn new(rule: CropRule) -> Self {
+    /// Of no rows yet, which will be of so many pictures.
+    pub(super) fn new(rule: CropRule, pictures: u64) -> Self {
         Self {
             rule,
+            pictures,
             ..Self::default()
         }
     }
@@ -56,7 +56,6 @@ impl Figures {
         count(&mut self.years, &period::show(row.created_at)[..4]);
         count(&mut self.ratings, &row.rating);
         count(&mut self.sources, &row.source);
-        self.pictures.insert(hash_of(&row.image));
         if let Some(artist) = row.artist.as_ref().filter(|artist| !self.artists.contains(*artist)) {
             self.artists.insert(artist.clone());
         }
@@ -74,7 +73,7 @@ impl Figures {
             heads: self.heads,
             train: self.train,
             validation: self.heads - self.train,
-            pictures: self.pictures.len() as u64,
+            pictures: self.pictures,
             artists: self.artists.len() as u64,
             side: quantiles(self.sides),
             likes: quantiles(self.likes),

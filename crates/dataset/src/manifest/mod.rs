@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 pub use bundle::{Bundle, bundle, find_bundle};
 pub use diff::{Change, diff};
 pub use disk::{Written, list, pixel_hash, read_head};
-pub use opened::{BATCH, Batches, Opened};
+pub use opened::{Batches, Opened};
 pub use row::{ManifestRow, Split};
 pub use spill::{Laid, Spill, Spilled};
 pub use tombstones::Tombstones;

@@ -12,7 +12,7 @@ use super::row::RowsDigest;
 use super::{FORMAT, ManifestBody, ManifestError, ManifestRow, id_of, row};
 
 /// Rows read or written at once: some 16 MB of them, and the row groups of the files that are written.
-pub const BATCH: usize = 1 << 14;
+pub(super) const BATCH: usize = 1 << 14;
 
 /// What manifest.json holds.
 #[derive(Serialize, Deserialize)]
