@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    /// A head's measures and its post's numbers, as text that tells every bit.
+    /// Posts of three, as text that tells every bit.
     async fn rows(catalog: &Catalog) -> Vec<String> {
         let mut binds = Binds::default();
         let (second, first) = (binds.number(2), binds.text("1"));

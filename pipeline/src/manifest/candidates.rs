@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Context;
 use dataset::manifest::{Laid, Spill, Spilled};
 use dataset::{ManifestRow, Split};
 use rayon::prelude::*;
@@ -213,10 +214,10 @@ impl Gathered {
     }
 
     fn row(&self, candidate: &Candidate) -> anyhow::Result<ManifestRow> {
-        let post = match &self.posts[candidate.picture as usize] {
-            Some(post) => self.named.get(post.laid)?,
-            None => ManifestRow::default(),
-        };
+        let post = self.posts[candidate.picture as usize].as_ref();
+        let post = self
+            .named
+            .get(post.context("no post has the picture of a head")?.laid)?;
         Ok(ManifestRow {
             split: candidate.split(),
             source: post.source,
@@ -232,5 +233,44 @@ impl Gathered {
             created_at: post.created_at,
             ..self.heads.get(candidate.laid)?
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn post(picture: u32, name: &str, created_at: i64, number: i64) -> Post {
+        let row = ManifestRow {
+            source: "board".into(),
+            post: name.into(),
+            created_at,
+            ..ManifestRow::default()
+        };
+        Post { picture, number, row }
+    }
+
+    #[test]
+    fn a_picture_is_named_by_its_oldest_post_whatever_comes_first() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let told = [
+            post(1, "30", 200, 30),
+            post(1, "9", 100, 9),
+            post(1, "10", 100, 10),
+            post(0, "7", 300, 7),
+        ];
+        for turn in 0..told.len() {
+            let mut posts = Posts::create(folder.path()).expect("begins");
+            let (first, rest) = told.split_at(turn);
+            for post in rest.iter().chain(first) {
+                posts.push(post.clone()).expect("takes it");
+            }
+            let (oldest, named) = posts.finish().expect("ends");
+            let names = oldest
+                .iter()
+                .flatten()
+                .map(|post| named.get(post.laid).expect("reads").post);
+            assert_eq!(names.collect::<Vec<_>>(), ["7", "9"]);
+        }
     }
 }

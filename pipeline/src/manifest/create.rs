@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
+use dataset::ManifestRow;
 use dataset::failure::Usage;
 use dataset::manifest::{
     FunnelStep, ManifestBody, ManifestError, Opened, Parent, SplitRule, Writer, Written, check_name, list,
 };
-use dataset::{ManifestRow, Split};
 use rayon::prelude::*;
 use vision::crop::CropRule;
 
@@ -16,14 +17,17 @@ use super::ManifestSettings;
 use super::candidates::{Candidate, Candidates, Gathered, Posts};
 use super::choose::{leave_straddling, settle};
 use super::statistics::Figures;
-use crate::catalog::chosen::{self, Hash, hash_of};
+use crate::catalog::chosen::{self, hash_of};
 use crate::catalog::{Catalog, splits};
 use crate::digests::Digests;
 use crate::progress;
 use crate::selection::Selection;
 
 /// Rows read back at once, beside those that the writer holds.
-const ROWS_AT_ONCE: usize = 4096;
+const ROWS_AT_ONCE: usize = 1024;
+
+/// Splits named at once.
+const SPLITS_AT_ONCE: usize = 10_000;
 
 /// What a manifest is made from.
 #[derive(Clone, Debug)]
@@ -157,17 +161,16 @@ fn step(step: &str, count: u64) -> FunnelStep {
     FunnelStep { step, count }
 }
 
-/// The splits of heads that have none yet, in the order of the table.
-fn new_splits(candidates: &[Candidate]) -> Vec<(Hash, Split)> {
+/// Records the splits of heads that have none, in the order of the table.
+async fn record_splits(catalog: &Catalog, candidates: &[Candidate]) -> anyhow::Result<()> {
     let new = candidates.iter().filter(|candidate| candidate.stored.is_none());
-    let mut new: Vec<(Hash, Split)> = new.map(|candidate| (candidate.pixels, candidate.split())).collect();
-    new.par_sort_unstable();
-    new
-}
-
-async fn record_splits(catalog: &Catalog, new: &[(Hash, Split)]) -> anyhow::Result<()> {
+    let mut new: Vec<&Candidate> = new.collect();
+    new.par_sort_unstable_by(|a, b| a.pixels.cmp(&b.pixels));
     let mut write = catalog.write().await?;
-    splits::record(&mut write, new).await?;
+    for some in new.chunks(SPLITS_AT_ONCE) {
+        let named = some.iter().map(|candidate| (candidate.pixels, candidate.split()));
+        splits::record(&mut write, &named.collect::<Vec<_>>()).await?;
+    }
     write.commit().await
 }
 
@@ -202,7 +205,8 @@ async fn write_rows(
     rule: CropRule,
     name: &str,
 ) -> anyhow::Result<Rows> {
-    let new = new_splits(&gathered.candidates);
+    let gathered = Arc::new(gathered);
+    let candidates = Arc::clone(&gathered);
     let mut rows = Rows {
         writer: Writer::begin(folder, name)?,
         figures: Figures::new(rule, gathered.pictures()),
@@ -222,7 +226,7 @@ async fn write_rows(
         Ok(rows)
     });
     let written = async { written.await.context("writing the manifest failed")? };
-    let (rows, ()) = tokio::try_join!(written, record_splits(catalog, &new))?;
+    let (rows, ()) = tokio::try_join!(written, record_splits(catalog, &candidates.candidates))?;
     Ok(rows)
 }
 
