@@ -132,7 +132,9 @@ async fn fill(catalog: &Catalog, count: i64) -> anyhow::Result<()> {
              '{POLICY}', CASE WHEN n%10=9 OR n%100=1 THEN 0 ELSE 1 END, CASE WHEN n%10=9 THEN 'score' WHEN n%100=1 THEN 'duplicate' END FROM n"
         ),
     ];
-    let pool = catalog.pool();
+    let mut connection = catalog.pool().acquire().await?;
+    // A gibibyte of pages: the indexes of hashes are written everywhere.
+    connection.execute("PRAGMA cache_size = -1048576").await?;
     // Rows enter in the order of their keys' hashes where they can: as fast as a crawl is slow.
     for table in tables {
         let sql = format!(
@@ -140,10 +142,11 @@ async fn fill(catalog: &Catalog, count: i64) -> anyhow::Result<()> {
             ""
         );
         let (insert, select) = table.split_once(" SELECT ").context("is an insert")?;
-        pool.execute(AssertSqlSafe(format!("{insert} {sql} SELECT {select}")))
+        connection
+            .execute(AssertSqlSafe(format!("{insert} {sql} SELECT {select}")))
             .await?;
     }
-    pool.execute("ANALYZE").await?;
+    connection.execute("ANALYZE").await?;
     Ok(())
 }
 

@@ -8,6 +8,15 @@ use sqlx::{Any, AssertSqlSafe, Executor, FromRow};
 use super::selection::{Value, conditions};
 use crate::selection::Selection;
 
+/// Rows of a statement that has its values in its text: SQLite looks each placeholder up by its name, so that
+/// the work grows with their square.
+pub(super) const LITERAL_ROWS: usize = 500;
+
+/// A hash, or another word of our own, as it stands in a statement's text.
+pub(super) fn literal(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "''"))
+}
+
 enum Bind {
     Value(Value),
     Real(f64),
@@ -94,6 +103,21 @@ impl Binds {
     ) -> Result<u64, sqlx::Error> {
         let rows: Vec<(i64,)> = self.fetch(sql, executor).await?;
         Ok(rows.first().map_or(0, |(count,)| *count as u64))
+    }
+
+    /// Gives the values to a statement of SQLite's own interface.
+    pub(super) fn bind_to(&self, statement: &mut rusqlite::Statement<'_>) -> rusqlite::Result<()> {
+        for (at, bind) in self.0.iter().enumerate() {
+            let Some(place) = statement.parameter_index(&format!("${}", at + 1))? else {
+                continue;
+            };
+            match bind {
+                Bind::Value(Value::Number(value)) => statement.raw_bind_parameter(place, value)?,
+                Bind::Value(Value::Text(value)) => statement.raw_bind_parameter(place, value)?,
+                Bind::Real(value) => statement.raw_bind_parameter(place, value)?,
+            }
+        }
+        Ok(())
     }
 
     fn push(&mut self, bind: Bind) -> String {

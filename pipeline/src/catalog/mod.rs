@@ -3,7 +3,8 @@
 //! DOUBLE PRECISION columns, aggregates cast (PostgreSQL's `sum` of BIGINT is NUMERIC).
 //!
 //! One pool serves both databases: sqlx's `Any` driver speaks exactly that shared part, nullable
-//! floats included, so there is no second copy of a query.
+//! floats included, so there is no second copy of a query. What reads whole tables steps through a SQLite
+//! file by itself (`scan`), by the same queries.
 
 mod binds;
 
@@ -31,6 +32,7 @@ pub mod removals;
 mod replaced;
 pub mod robots;
 pub mod samples;
+mod scan;
 pub mod selection;
 pub mod splits;
 pub mod styles;
@@ -40,7 +42,7 @@ pub mod traffic;
 pub mod verdicts;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -71,6 +73,8 @@ enum Backend {
 pub struct Catalog {
     pool: AnyPool,
     backend: Backend,
+    /// Where it is a SQLite file: what reads whole tables opens it by itself.
+    file: Option<PathBuf>,
     /// SQLite takes one writer: the others wait here instead of polling its lock.
     writer: Arc<Mutex<()>>,
 }
@@ -116,6 +120,7 @@ impl Catalog {
         Ok(Self {
             pool,
             backend,
+            file: sqlite_file(url).filter(|file| file.exists()),
             writer: Arc::default(),
         })
     }
@@ -126,10 +131,7 @@ impl Catalog {
     /// # Errors
     /// As [`Self::open`].
     pub async fn to_look(url: &str) -> anyhow::Result<Self> {
-        let file = url.strip_prefix("sqlite://").unwrap_or_default();
-        let file = file.split('?').next().unwrap_or_default();
-        let file = file.replace("%23", "#").replace("%3F", "?").replace("%25", "%");
-        if url.starts_with("sqlite:") && !Path::new(&file).exists() {
+        if url.starts_with("sqlite:") && !sqlite_file(url).is_some_and(|file| file.exists()) {
             return Self::open("sqlite:file:look?mode=memory").await;
         }
         Self::open(url).await
@@ -211,6 +213,12 @@ pub fn without_password(url: &str) -> String {
         Ok(_) => url.to_string(),
         Err(_) => "(unreadable)".to_string(),
     }
+}
+
+/// The file that a URL of [`Catalog::sqlite_url`]'s kind names.
+fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let file = url.strip_prefix("sqlite://")?.split('?').next()?;
+    Some(file.replace("%23", "#").replace("%3F", "?").replace("%25", "%").into())
 }
 
 async fn connect(url: &str, backend: Backend) -> anyhow::Result<AnyPool> {

@@ -6,15 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Executor};
 
-use super::binds::Binds;
+use super::binds::{Binds, LITERAL_ROWS, literal};
 use super::purge::AT_ONCE;
 use super::{Catalog, Write};
 use vision::perceptual::{distance, from_text};
-
-/// Rows of one statement, as for posts.
-const ROWS_AT_ONCE: usize = 10;
 
 /// A head as the search for near-duplicates sees it.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -93,30 +90,17 @@ pub async fn forget_others(write: &mut Write, reach: u32) -> anyhow::Result<()> 
 /// # Errors
 /// Where the database refuses.
 pub async fn record(write: &mut Write, prints: &[Print], reach: u32) -> anyhow::Result<()> {
-    for rows in prints.chunks(ROWS_AT_ONCE) {
-        let places: Vec<String> = (0..rows.len())
-            .map(|row| {
-                format!(
-                    "(${}, ${}, ${}, ${})",
-                    row * 4 + 1,
-                    row * 4 + 2,
-                    row * 4 + 3,
-                    row * 4 + 4
-                )
-            })
-            .collect();
+    let row = |print: &Print| {
+        let [pixels, perceptual, group] =
+            [&print.pixels, &print.perceptual, &print.duplicate_group].map(|hash| literal(hash));
+        format!("({pixels}, {perceptual}, {group}, {reach})")
+    };
+    for rows in prints.chunks(LITERAL_ROWS) {
         let sql = format!(
             "INSERT INTO prints (pixels, perceptual, duplicate_group, reach) VALUES {} ON CONFLICT (pixels) DO NOTHING",
-            places.join(", ")
+            rows.iter().map(row).collect::<Vec<_>>().join(", ")
         );
-        let query = rows.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, print| {
-            query
-                .bind(&print.pixels)
-                .bind(&print.perceptual)
-                .bind(&print.duplicate_group)
-                .bind(i64::from(reach))
-        });
-        let recorded = query.execute(write.connection()).await;
+        let recorded = write.connection().execute(AssertSqlSafe(sql)).await;
         recorded.context("cannot record near-duplicates")?;
     }
     Ok(())

@@ -5,35 +5,49 @@ use std::collections::HashMap;
 
 use anyhow::Context;
 use dataset::Split;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Executor};
 
+use super::binds::{Binds, LITERAL_ROWS, literal};
+use super::chosen::Hash;
+use super::scan::scan;
 use super::{Catalog, Write};
-
-/// Rows of one statement, as for posts.
-const ROWS_AT_ONCE: usize = 10;
 
 /// Fixes the splits of heads, by pixel hash; those that are there stay.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn record(write: &mut Write, splits: &[(&str, Split)]) -> anyhow::Result<()> {
-    for rows in splits.chunks(ROWS_AT_ONCE) {
-        let places: Vec<String> = (0..rows.len())
-            .map(|row| format!("(${}, ${})", row * 2 + 1, row * 2 + 2))
-            .collect();
+pub async fn record(write: &mut Write, splits: &[(Hash, Split)]) -> anyhow::Result<()> {
+    for rows in splits.chunks(LITERAL_ROWS) {
+        let row = |(pixels, split): &(Hash, Split)| {
+            format!("({}, {})", literal(&hex::encode(pixels)), literal(split.as_str()))
+        };
         let sql = format!(
             "INSERT INTO splits (duplicate_group, split) VALUES {} ON CONFLICT (duplicate_group) DO NOTHING",
-            places.join(", ")
+            rows.iter().map(row).collect::<Vec<_>>().join(", ")
         );
-        let query = rows
-            .iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)), |query, (pixels, split)| {
-                query.bind(*pixels).bind(split.as_str())
-            });
-        let recorded = query.execute(write.connection()).await;
+        let recorded = write.connection().execute(AssertSqlSafe(sql)).await;
         recorded.context("cannot record splits")?;
     }
     Ok(())
+}
+
+/// Tells the split of every head that has one, by pixel hash, in no order; gives the state back.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn each<State: Send + 'static>(
+    catalog: &Catalog,
+    state: State,
+    mut take: impl FnMut(&mut State, &str, Split) + Send + 'static,
+) -> anyhow::Result<State> {
+    let sql = "SELECT duplicate_group, split FROM splits";
+    let told = scan(catalog, sql.into(), Binds::default(), state, move |state, cells| {
+        if let Some(split) = Split::parse(cells.text(1)?) {
+            take(state, cells.text(0)?, split);
+        }
+        Ok(())
+    });
+    told.await.context("cannot read the splits")
 }
 
 /// Groups of several different heads.

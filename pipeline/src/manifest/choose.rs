@@ -1,14 +1,13 @@
 //! From candidates to rows: one post a head, one head a duplicate group; and the draw of splits.
 
-use std::cmp::Ordering;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use dataset::Split;
-use dataset::manifest::Laid;
+use rayon::slice::ParallelSliceMut;
 use sha2::{Digest, Sha256};
 
-use crate::catalog::chosen::Chosen;
+use super::candidates::{Candidate, Named};
+use crate::catalog::chosen::Hash;
 
 /// The split of a new group: a hash of its name under the seed, below the share or not. The draw
 /// looks at nothing else, so it is the same on every machine and in any order of events.
@@ -26,97 +25,13 @@ pub(super) fn draw_split(seed: u64, validation: f64, group: &str) -> Split {
 }
 
 /// Side of a head, in pixels, from which more pixels make no better copy.
-const ENOUGH: i64 = 256;
-
-/// What a row is chosen by: some 250 bytes of it. The row itself waits on the disk.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Candidate {
-    /// Where the row waits.
-    pub(super) laid: Laid,
-    source: Arc<str>,
-    post: Box<str>,
-    page: i64,
-    ordinal: i64,
-    number: i64,
-    created_at: i64,
-    quality: f64,
-    detector: Arc<str>,
-    image: Hash,
-    head: Hash,
-    /// The hash of its pixels.
-    pub(super) pixels: Hash,
-    group: Hash,
-    kept: bool,
-    capped: bool,
-    straddles: bool,
-    /// Whether its split is recorded.
-    pub(super) fixed: bool,
-    /// Its split.
-    pub(super) split: Split,
-}
-
-/// A SHA-256.
-type Hash = [u8; 32];
-
-/// Candidates of one dataset, which share the few names there are of sources and detectors.
-#[derive(Default)]
-pub(super) struct Candidates {
-    pub(super) all: Vec<Candidate>,
-    names: HashSet<Arc<str>>,
-}
-
-impl Candidates {
-    /// Takes one whose row waits at `laid`.
-    pub(super) fn push(&mut self, chosen: &Chosen, laid: Laid) {
-        let row = &chosen.row;
-        let candidate = Candidate {
-            laid,
-            source: self.name(&row.source),
-            post: row.post.as_str().into(),
-            page: row.page,
-            ordinal: row.ordinal,
-            number: chosen.number,
-            created_at: row.created_at,
-            quality: row.score * row.side.min(ENOUGH) as f64,
-            detector: self.name(&row.detector),
-            image: hash_of(&row.image),
-            head: hash_of(&row.head),
-            pixels: hash_of(&row.pixels),
-            group: hash_of(&row.duplicate_group),
-            kept: chosen.kept,
-            capped: chosen.capped,
-            straddles: chosen.straddles,
-            fixed: chosen.fixed,
-            split: row.split,
-        };
-        self.all.push(candidate);
-    }
-
-    fn name(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.names.get(name) {
-            return Arc::clone(known);
-        }
-        let new: Arc<str> = name.into();
-        self.names.insert(Arc::clone(&new));
-        new
-    }
-}
-
-/// The bytes of a hash in hex.
-fn hash_of(hex: &str) -> Hash {
-    let mut hash = Hash::default();
-    match hex::decode_to_slice(hex, &mut hash) {
-        Ok(()) => hash,
-        // No hash, but a name all the same.
-        Err(_) => Sha256::digest(hex).into(),
-    }
-}
+pub(super) const ENOUGH: i64 = 256;
 
 /// Takes out the heads of groups that a refresh has joined across the splits: those that an earlier
 /// version has on the other side than the group's oldest head. Says how many.
 pub(super) fn leave_straddling(candidates: &mut Vec<Candidate>) -> u64 {
     // What is one too many stays to the end, so that no copy takes its place.
-    let leaves = |candidate: &Candidate| candidate.straddles && !candidate.capped;
+    let leaves = |candidate: &Candidate| candidate.straddles() && !candidate.capped;
     let heads: HashSet<Hash> = candidates
         .iter()
         .filter(|candidate| leaves(candidate))
@@ -126,24 +41,23 @@ pub(super) fn leave_straddling(candidates: &mut Vec<Candidate>) -> u64 {
     heads.len() as u64
 }
 
-/// Leaves each head once, named by its oldest post, and of each duplicate group the best head alone, or
-/// none where that is one too many of its picture or artist; in the order of a manifest's rows. The order
-/// of the candidates does not matter.
-pub(super) fn settle(candidates: &mut Vec<Candidate>) {
-    candidates.sort_unstable_by(|a, b| face(a).cmp(&face(b)).then_with(|| age(a).cmp(&age(b))));
-    candidates.dedup_by(|later, first| face(later) == face(first));
+/// Leaves of each duplicate group the best head alone, or none where that is one too many of its picture or
+/// artist; in the order of a manifest's rows. The order of the candidates does not matter. `posts` are the
+/// pictures' oldest.
+pub(super) fn settle(candidates: &mut Vec<Candidate>, posts: &[Option<Named>]) {
     // What was kept by hand comes first and stays, even several heads of one group.
-    let rank = |a: &Candidate, b: &Candidate| {
-        let by_group = a.group.cmp(&b.group).then_with(|| b.kept.cmp(&a.kept));
-        by_group.then_with(|| better(a, b))
-    };
-    candidates.sort_unstable_by(rank);
+    candidates.par_sort_unstable_by(|a, b| {
+        let by_group = a.group().cmp(b.group()).then_with(|| b.kept.cmp(&a.kept));
+        // The better first: quality, then hash, never arrival; `catalog::verdicts` orders by the same.
+        let by_quality = by_group.then_with(|| b.quality.total_cmp(&a.quality));
+        by_quality.then_with(|| (a.picture, a.ordinal).cmp(&(b.picture, b.ordinal)))
+    });
     let mut group: Option<Hash> = None;
     let mut kept: HashSet<Hash> = HashSet::new();
     candidates.retain(|candidate| {
-        let first = group != Some(candidate.group);
+        let first = group.as_ref() != Some(candidate.group());
         if first {
-            group = Some(candidate.group);
+            group = Some(*candidate.group());
             kept.clear();
         }
         match candidate.kept {
@@ -151,130 +65,106 @@ pub(super) fn settle(candidates: &mut Vec<Candidate>) {
             false => first && !candidate.capped,
         }
     });
-    candidates.sort_unstable_by(|a, b| canonical(a).cmp(&canonical(b)));
-}
-
-/// The natural key of a head.
-fn face(candidate: &Candidate) -> (Hash, &str, i64) {
-    (candidate.image, &candidate.detector, candidate.ordinal)
-}
-
-/// Smaller is older; the post's names settle what the second leaves open.
-fn age(candidate: &Candidate) -> (i64, &str, i64, &str, i64) {
-    (
-        candidate.created_at,
-        &candidate.source,
-        candidate.number,
-        &candidate.post,
-        candidate.page,
-    )
-}
-
-/// The better first: quality, then hash, never arrival; `catalog::verdicts` orders by the same.
-fn better(a: &Candidate, b: &Candidate) -> Ordering {
-    b.quality.total_cmp(&a.quality).then_with(|| face(a).cmp(&face(b)))
+    candidates.par_sort_unstable_by(|a, b| canonical(a, posts).cmp(&canonical(b, posts)));
 }
 
 /// As [`dataset::ManifestRow::canonical_order`].
-fn canonical(candidate: &Candidate) -> (&str, &str, i64, i64, Hash) {
-    (
-        &candidate.source,
-        &candidate.post,
-        candidate.page,
-        candidate.ordinal,
-        candidate.head,
-    )
+fn canonical<'a>(
+    candidate: &'a Candidate,
+    posts: &'a [Option<Named>],
+) -> (Option<(&'a str, &'a str, i64)>, i64, &'a Hash) {
+    let post = posts[candidate.picture as usize].as_ref();
+    let post = post.map(|named| (&*named.source, &*named.post, named.page));
+    (post, candidate.ordinal, &candidate.head)
 }
 
 #[cfg(test)]
 mod tests {
+    use dataset::manifest::Laid;
+
     use super::*;
 
-    fn candidate(post: &str, image: &str, group: &str, score: f64, created_at: i64) -> Candidate {
+    fn candidate(picture: u32, head: u8, group: u8, quality: f64) -> Candidate {
         Candidate {
             laid: Laid::default(),
-            source: "board".into(),
-            post: post.into(),
-            page: 0,
+            picture,
             ordinal: 0,
-            number: post.parse().unwrap_or(0),
-            created_at,
-            quality: score,
-            detector: "d".into(),
-            image: hash_of(image),
-            head: hash_of(image),
-            pixels: hash_of(image),
-            group: hash_of(group),
+            quality,
+            head: [head; 32],
+            pixels: [head; 32],
+            shared: Some(Box::new([group; 32])),
             kept: false,
             capped: false,
-            straddles: false,
-            fixed: false,
-            split: Split::Train,
+            group_split: None,
+            stored: None,
+            drawn: Split::Train,
         }
     }
 
-    /// The posts that are left, whatever the order in which the candidates came.
-    fn settled(candidates: &[Candidate]) -> Vec<String> {
+    /// The pictures that are left, whatever the order in which the candidates came; posts are named by their
+    /// numbers.
+    fn settled(candidates: &[Candidate]) -> Vec<u32> {
+        let posts: Vec<_> = (0..10)
+            .map(|post: u32| Some(Named::test("board", &post.to_string())))
+            .collect();
         let turns = (0..candidates.len()).map(|turn| {
             let mut turned = candidates.to_vec();
             turned.rotate_left(turn);
-            settle(&mut turned);
-            turned.iter().map(|left| left.post.to_string()).collect::<Vec<_>>()
+            settle(&mut turned, &posts);
+            turned.iter().map(|left| left.picture).collect::<Vec<_>>()
         });
-        let mut turns: Vec<Vec<String>> = turns.collect();
+        let mut turns: Vec<Vec<u32>> = turns.collect();
         turns.dedup();
         assert_eq!(turns.len(), 1, "{turns:?}");
         turns.remove(0)
     }
 
     #[test]
-    fn the_best_head_of_a_group_is_named_by_its_oldest_post() {
+    fn the_best_head_of_a_group_stays() {
         let candidates = [
-            candidate("3", "aa", "g", 0.8, 300),
-            candidate("2", "bb", "g", 0.9, 200),
-            candidate("1", "bb", "g", 0.9, 100),
-            candidate("9", "bb", "g", 0.9, 100),
-            candidate("4", "cc", "g", 0.7, 50),
-            candidate("5", "dd", "h", 0.6, 400),
+            candidate(3, 1, 1, 0.8),
+            candidate(2, 2, 1, 0.9),
+            candidate(9, 2, 1, 0.9),
+            candidate(4, 3, 1, 0.7),
+            candidate(5, 4, 2, 0.6),
         ];
-        assert_eq!(settled(&candidates), ["1", "5"]);
+        assert_eq!(settled(&candidates), [2, 5]);
     }
 
     #[test]
     fn what_is_kept_stays_beside_the_best_but_not_twice() {
-        let kept = |post: &str, image: &str, score: f64| Candidate {
+        let kept = |picture: u32, head: u8, quality: f64| Candidate {
             kept: true,
-            ..candidate(post, image, "g", score, 100)
+            ..candidate(picture, head, 1, quality)
         };
-        let mut copy = kept("4", "ee", 0.1);
-        copy.head = hash_of("bb");
         let candidates = [
-            candidate("1", "aa", "g", 0.9, 100),
-            kept("2", "bb", 0.5),
-            kept("3", "cc", 0.4),
-            copy,
+            candidate(1, 1, 1, 0.9),
+            kept(2, 2, 0.5),
+            kept(3, 3, 0.4),
+            kept(4, 2, 0.1),
         ];
-        assert_eq!(settled(&candidates), ["2", "3"]);
+        assert_eq!(settled(&candidates), [2, 3]);
     }
 
     #[test]
     fn a_copy_of_what_is_one_too_many_is_one_too_many() {
         let mut candidates = vec![
-            candidate("1", "aa", "g", 0.9, 100),
-            candidate("2", "bb", "g", 0.8, 100),
-            candidate("3", "cc", "h", 0.7, 100),
+            candidate(1, 1, 1, 0.9),
+            candidate(2, 2, 1, 0.8),
+            candidate(3, 3, 2, 0.7),
         ];
-        assert_eq!(settled(&candidates), ["1", "3"]);
+        assert_eq!(settled(&candidates), [1, 3]);
         candidates[0].capped = true;
-        assert_eq!(settled(&candidates), ["3"]);
+        assert_eq!(settled(&candidates), [3]);
         // Where the selection leaves the better one out, the other stands for itself.
-        assert_eq!(settled(&candidates[1..]), ["2", "3"]);
+        assert_eq!(settled(&candidates[1..]), [2, 3]);
     }
 
     #[test]
     fn heads_that_straddle_are_counted_once() {
-        let mut candidates = vec![candidate("1", "aa", "g", 0.8, 300), candidate("2", "bb", "g", 0.8, 300)];
-        candidates[1].straddles = true;
+        let mut candidates = vec![candidate(1, 1, 1, 0.8), candidate(2, 2, 1, 0.8)];
+        candidates[1].group_split = Some(Split::Train);
+        candidates[1].stored = Some(Split::Validation);
         candidates.push(candidates[1].clone());
         assert_eq!(leave_straddling(&mut candidates), 1);
         assert_eq!(candidates.len(), 1);

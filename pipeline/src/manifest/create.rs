@@ -2,23 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
-use dataset::Split;
+use dataset::ManifestRow;
 use dataset::failure::Usage;
 use dataset::manifest::{
-    FunnelStep, ManifestBody, ManifestError, Opened, Parent, Spill, Spilled, SplitRule, Writer, Written, check_name,
-    list,
+    FunnelStep, ManifestBody, ManifestError, Opened, Parent, SplitRule, Writer, Written, check_name, list,
 };
+use rayon::prelude::*;
 use vision::crop::CropRule;
 
 use super::ManifestSettings;
-use super::choose::{Candidate, Candidates, draw_split, leave_straddling, settle};
+use super::candidates::{Candidate, Candidates, Gathered, Posts};
+use super::choose::{leave_straddling, settle};
 use super::statistics::Figures;
-use crate::catalog::{Catalog, chosen, splits};
+use crate::catalog::chosen::{self, hash_of};
+use crate::catalog::{Catalog, splits};
 use crate::digests::Digests;
 use crate::progress;
 use crate::selection::Selection;
+
+/// Rows read back at once, beside those that the writer holds.
+const ROWS_AT_ONCE: usize = 1024;
 
 /// Splits named at once.
 const SPLITS_AT_ONCE: usize = 10_000;
@@ -61,8 +67,9 @@ pub async fn create(
 ) -> anyhow::Result<Creation> {
     check_name(name).map_err(usage)?;
     let parent = parent(folder, name)?;
-    let gathered = gather(catalog, folder, settings, origin).await?;
-    let written = write(gathered, folder, origin, settings, name, |_| Ok(Some(parent))).await?;
+    let (gathered, funnel) = gather(catalog, folder, settings, origin).await?;
+    let rows = write_rows(catalog, gathered, folder, origin.rule, name).await?;
+    let written = finish(rows, body(origin, settings, funnel), |_| Ok(Some(parent))).await?;
     let created = written.is_some_and(|written| written == Written::Created);
     let manifest = Opened::open(&folder.join(name))?;
     Ok(Creation { manifest, created })
@@ -80,7 +87,7 @@ pub async fn refresh(
 ) -> anyhow::Result<Creation> {
     let newest = versions(folder)?.last().copied();
     let name = format!("v{}", newest.map_or(1, |version| version + 1));
-    let gathered = gather(catalog, folder, settings, origin).await?;
+    let (gathered, funnel) = gather(catalog, folder, settings, origin).await?;
     let before = newest.map(|newest| Opened::open(&folder.join(format!("v{newest}"))));
     let before = before.transpose()?;
     let (digest, parent) = match &before {
@@ -88,9 +95,8 @@ pub async fn refresh(
         None => (None, None),
     };
     let decide = move |rows: &str| Ok((digest.as_deref() != Some(rows)).then_some(parent));
-    let created = write(gathered, folder, origin, settings, &name, decide)
-        .await?
-        .is_some();
+    let rows = write_rows(catalog, gathered, folder, origin.rule, &name).await?;
+    let created = finish(rows, body(origin, settings, funnel), decide).await?.is_some();
     let manifest = match before.filter(|_| !created) {
         Some(before) => before,
         None => Opened::open(&folder.join(&name))?,
@@ -98,42 +104,28 @@ pub async fn refresh(
     Ok(Creation { manifest, created })
 }
 
-/// What a version will be made of.
-struct Gathered {
-    /// In the order of the rows.
-    candidates: Vec<Candidate>,
-    /// The rows.
-    spilled: Spilled,
-    funnel: Vec<FunnelStep>,
-}
-
-/// The rows, laid aside until their order is known, the new heads' splits recorded.
+/// The rows, laid aside until their order is known; and how many were left on the way to them.
 async fn gather(
     catalog: &Catalog,
     folder: &Path,
     settings: &ManifestSettings,
     origin: &Origin<'_>,
-) -> anyhow::Result<Gathered> {
-    let mut funnel = chosen::funnel(catalog, origin.selection, origin.digests).await?;
-    let (seed, share) = (settings.split_seed, settings.validation_share);
-    let draw = move |group: &str| draw_split(seed, share, group);
-    let (mut spill, mut candidates) = (Spill::create(folder)?, Candidates::default());
-    let passed = funnel.iter().find(|step| step.step == "passed every filter");
-    let bar = progress::bar(passed.map_or(0, |step| step.count), "read");
-    chosen::each(catalog, origin.selection, origin.digests, draw, |some| {
-        for chosen in &some {
-            let laid = spill.push(&chosen.row)?;
-            candidates.push(chosen, laid);
-        }
-        bar.inc(some.len() as u64);
-        Ok(())
-    })
-    .await?;
-    bar.finish_and_clear();
-    let spilled = spill.finish()?;
-    let mut candidates = candidates.all;
+) -> anyhow::Result<(Gathered, Vec<FunnelStep>)> {
+    let posts = Posts::create(folder)?;
+    let candidates = Candidates::create(folder, settings.split_seed, settings.validation_share)?;
+    let read = chosen::read(
+        catalog,
+        origin.selection,
+        origin.digests,
+        (posts, Posts::push),
+        (candidates, Candidates::push),
+    );
+    let (mut funnel, posts, candidates) = read.await?;
+    let (posts, named) = posts.finish()?;
+    let (candidates, heads) = candidates.finish()?;
+    let mut candidates = recall_splits(catalog, candidates).await?;
     let straddling = leave_straddling(&mut candidates);
-    settle(&mut candidates);
+    settle(&mut candidates, &posts);
     if straddling > 0 {
         funnel.push(step("refused: straddles", straddling));
     }
@@ -141,12 +133,27 @@ async fn gather(
         return Err(nothing(&funnel, origin.selection).into());
     }
     funnel.push(step("different heads", candidates.len() as u64));
-    fix_splits(catalog, &candidates).await?;
-    Ok(Gathered {
+    let gathered = Gathered {
         candidates,
-        spilled,
-        funnel,
+        heads,
+        posts,
+        named,
+    };
+    Ok((gathered, funnel))
+}
+
+/// Gives every candidate the split that an earlier version has it in.
+async fn recall_splits(catalog: &Catalog, mut candidates: Vec<Candidate>) -> anyhow::Result<Vec<Candidate>> {
+    candidates.par_sort_unstable_by_key(|candidate| candidate.pixels);
+    splits::each(catalog, candidates, |candidates, pixels, split| {
+        let pixels = hash_of(pixels);
+        let first = candidates.partition_point(|candidate| candidate.pixels < pixels);
+        let equal = candidates[first..]
+            .iter_mut()
+            .take_while(|candidate| candidate.pixels == pixels);
+        equal.for_each(|candidate| candidate.stored = Some(split));
     })
+    .await
 }
 
 fn step(step: &str, count: u64) -> FunnelStep {
@@ -155,36 +162,23 @@ fn step(step: &str, count: u64) -> FunnelStep {
 }
 
 /// Records the splits of heads that have none, in the order of the table.
-async fn fix_splits(catalog: &Catalog, candidates: &[Candidate]) -> anyhow::Result<()> {
-    let new = candidates.iter().filter(|candidate| !candidate.fixed);
-    let mut new: Vec<(&[u8; 32], Split)> = new.map(|candidate| (&candidate.pixels, candidate.split)).collect();
-    new.sort_unstable_by_key(|(pixels, _)| *pixels);
+async fn record_splits(catalog: &Catalog, candidates: &[Candidate]) -> anyhow::Result<()> {
+    let new = candidates.iter().filter(|candidate| candidate.stored.is_none());
+    let mut new: Vec<&Candidate> = new.collect();
+    new.par_sort_unstable_by(|a, b| a.pixels.cmp(&b.pixels));
     let mut write = catalog.write().await?;
     for some in new.chunks(SPLITS_AT_ONCE) {
-        let named: Vec<(String, Split)> = some
-            .iter()
-            .map(|(pixels, split)| (hex::encode(pixels), *split))
-            .collect();
-        let named: Vec<(&str, Split)> = named.iter().map(|(pixels, split)| (pixels.as_str(), *split)).collect();
-        splits::record(&mut write, &named).await?;
+        let named = some.iter().map(|candidate| (candidate.pixels, candidate.split()));
+        splits::record(&mut write, &named.collect::<Vec<_>>()).await?;
     }
     write.commit().await
 }
 
-/// Writes a version, unless `decide`, which is told the rows' digest, gives nothing; else it gives the
-/// parent.
-async fn write(
-    gathered: Gathered,
-    folder: &Path,
-    origin: &Origin<'_>,
-    settings: &ManifestSettings,
-    name: &str,
-    decide: impl FnOnce(&str) -> anyhow::Result<Option<Option<Parent>>> + Send + 'static,
-) -> anyhow::Result<Option<Written>> {
-    let (folder, name, rule) = (folder.to_path_buf(), name.to_string(), origin.rule);
-    let body = ManifestBody {
+/// What is known of a version before its rows.
+fn body(origin: &Origin<'_>, settings: &ManifestSettings, funnel: Vec<FunnelStep>) -> ManifestBody {
+    ManifestBody {
         filters: origin.selection.describe(),
-        funnel: gathered.funnel,
+        funnel,
         crop: origin.digests.crop.clone(),
         policy: origin.digests.policy.clone(),
         settings: origin.settings.clone(),
@@ -194,19 +188,67 @@ async fn write(
             validation: settings.validation_share,
         },
         ..ManifestBody::default()
+    }
+}
+
+/// The rows of a version that has no header yet, and so no place.
+struct Rows {
+    writer: Writer,
+    figures: Figures,
+}
+
+/// Writes the rows, and records the new heads' splits meanwhile: both are done before a version appears.
+async fn write_rows(
+    catalog: &Catalog,
+    gathered: Gathered,
+    folder: &Path,
+    rule: CropRule,
+    name: &str,
+) -> anyhow::Result<Rows> {
+    let gathered = Arc::new(gathered);
+    let candidates = Arc::clone(&gathered);
+    let mut rows = Rows {
+        writer: Writer::begin(folder, name)?,
+        figures: Figures::new(rule, gathered.pictures()),
     };
-    let (candidates, spilled) = (gathered.candidates, gathered.spilled);
     let written = tokio::task::spawn_blocking(move || {
-        let mut writer = Writer::begin(&folder, &name)?;
-        let mut figures = Figures::new(rule);
-        let bar = progress::bar(candidates.len() as u64, "manifest");
-        for candidate in &candidates {
-            let row = spilled.get(candidate.laid)?;
-            figures.push(&row);
-            writer.push(row)?;
-            bar.inc(1);
+        let bar = progress::bar(gathered.candidates.len() as u64, "manifest");
+        let mut read = Vec::new();
+        for some in gathered.candidates.chunks(ROWS_AT_ONCE) {
+            // The next are read while the last are written.
+            let (pushed, next) = rayon::join(|| rows.push(std::mem::take(&mut read)), || gathered.rows(some));
+            pushed?;
+            read = next?;
+            bar.inc(some.len() as u64);
         }
+        rows.push(read)?;
         bar.finish_and_clear();
+        Ok(rows)
+    });
+    let written = async { written.await.context("writing the manifest failed")? };
+    let (rows, ()) = tokio::try_join!(written, record_splits(catalog, &candidates.candidates))?;
+    Ok(rows)
+}
+
+impl Rows {
+    fn push(&mut self, rows: Vec<ManifestRow>) -> Result<(), ManifestError> {
+        for row in rows {
+            self.figures.push(&row);
+            self.writer.push(row)?;
+        }
+        Ok(())
+    }
+}
+
+/// Puts a version in its place, unless `decide`, which is told the rows' digest, gives nothing; else it gives
+/// the parent.
+async fn finish(
+    rows: Rows,
+    body: ManifestBody,
+    decide: impl FnOnce(&str) -> anyhow::Result<Option<Option<Parent>>> + Send + 'static,
+) -> anyhow::Result<Option<Written>> {
+    let finished = tokio::task::spawn_blocking(move || {
+        let Rows { mut writer, figures } = rows;
         let Some(parent) = decide(&writer.rows_digest()?)? else {
             writer.discard()?;
             return Ok(None);
@@ -221,7 +263,7 @@ async fn write(
             other => Ok(Some(other?)),
         }
     });
-    written.await.context("writing the manifest failed")?
+    finished.await.context("writing the manifest failed")?
 }
 
 /// Why there is nothing to freeze, and the way out: the first step of the funnel that is empty.

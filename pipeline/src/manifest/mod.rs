@@ -1,6 +1,7 @@
 //! `pipeline manifest`: freezing versions of the dataset, looking at them, comparing and verifying them,
 //! and handing them on.
 
+mod candidates;
 mod choose;
 mod create;
 pub mod diff;

@@ -9,10 +9,11 @@ use sha2::{Digest, Sha256};
 use super::cell::Cell;
 
 /// Which part of training a head serves; fixed for its duplicate group for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
     /// Learned from.
+    #[default]
     Train,
     /// Only measured on.
     Validation,
@@ -66,7 +67,7 @@ impl Cell for Split {
 macro_rules! row {
     ($( $(#[$about:meta])* $field:ident: $type:ty, )+; since 2: $( $(#[$later_about:meta])* $later:ident: $later_type:ty, )+) => {
         /// One head: where it came from, where it is, and what it serves. All texts are UTF-8.
-        #[derive(Clone, Debug, PartialEq, serde::Serialize)]
+        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
         pub struct ManifestRow {
             $( $(#[$about])* pub $field: $type, )+
             $( $(#[$later_about])* pub $later: $later_type, )+

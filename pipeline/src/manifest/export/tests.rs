@@ -68,7 +68,7 @@ fn frozen() -> (tempfile::TempDir, Store, Manifest) {
         step: step.into(),
         count,
     };
-    let mut figures = Figures::new(vision::crop::CropRule::default());
+    let mut figures = Figures::new(vision::crop::CropRule::default(), 1);
     rows.iter().for_each(|row| figures.push(row));
     let body = ManifestBody {
         sources: vec!["konachan".into()],
