@@ -76,7 +76,7 @@ pub fn default(side: Option<u32>) -> Recipe {
         d_norm: Norm::None,
         upsampling: Upsampling::Resize,
         attention: attention(side),
-        average: 0.995,
+        average: 0.999,
         augment: vec![Augment::Colour, Augment::Translation, Augment::Cutout],
         augment_strength: 1.0,
         mirror: true,
