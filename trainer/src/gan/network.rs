@@ -146,21 +146,7 @@ impl<'a> Values<'a> {
                 let (weight, bias) = (self.weight(), self.bias(&mut rest));
                 convolved(x, &weight, bias, stride, padding)
             }
-            Layer::Double
-                if side >= COMPOSED
-                    && matches!(
-                        rest,
-                        [
-                            Layer::Conv {
-                                kernel: 3,
-                                stride: 1,
-                                padding: 1,
-                                ..
-                            },
-                            ..
-                        ]
-                    ) =>
-            {
+            Layer::Double if side >= COMPOSED && is_convolved_by_three(rest) => {
                 rest = &rest[1..];
                 let (weight, bias) = (composed(&self.weight()), self.bias(&mut rest));
                 transposed(x, &weight, bias, 2, 1)
@@ -233,6 +219,23 @@ fn channels_last(x: Tensor) -> Tensor {
         }
         _ => x,
     }
+}
+
+/// Whether a convolution comes next whose kernel of three pixels keeps the side.
+fn is_convolved_by_three(layers: &[Layer]) -> bool {
+    let [
+        Layer::Conv {
+            kernel,
+            stride,
+            padding,
+            ..
+        },
+        ..,
+    ] = layers
+    else {
+        return false;
+    };
+    (*kernel, *stride, *padding) == (3, 1, 1)
 }
 
 fn convolved(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, stride: i64, padding: i64) -> Tensor {
