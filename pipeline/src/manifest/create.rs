@@ -127,12 +127,12 @@ async fn gather(
     let straddling = leave_straddling(&mut candidates);
     settle(&mut candidates, &posts);
     if straddling > 0 {
-        funnel.push(step("refused: straddles", straddling));
+        funnel.push(FunnelStep::new("refused: straddles", straddling));
     }
     if candidates.is_empty() {
         return Err(nothing(&funnel, origin.selection).into());
     }
-    funnel.push(step("different heads", candidates.len() as u64));
+    funnel.push(FunnelStep::new("different heads", candidates.len() as u64));
     let gathered = Gathered {
         candidates,
         heads,
@@ -154,11 +154,6 @@ async fn recall_splits(catalog: &Catalog, mut candidates: Vec<Candidate>) -> any
         equal.for_each(|candidate| candidate.stored = Some(split));
     })
     .await
-}
-
-fn step(step: &str, count: u64) -> FunnelStep {
-    let step = step.into();
-    FunnelStep { step, count }
 }
 
 /// Records the splits of heads that have none, in the order of the table.
@@ -358,10 +353,7 @@ mod tests {
     #[test]
     fn the_first_empty_step_names_the_way_out() {
         let funnel = |counts: &[(&str, u64)]| -> Vec<FunnelStep> {
-            let step = |(step, count): &(&str, u64)| FunnelStep {
-                step: (*step).into(),
-                count: *count,
-            };
+            let step = |(step, count): &(&str, u64)| FunnelStep::new(step, *count);
             counts.iter().map(step).collect()
         };
         let said = |counts: &[(&str, u64)]| nothing(&funnel(counts), &Selection::default()).to_string();

@@ -94,8 +94,8 @@ impl Network {
             mode,
         };
         let (mut x, mut layers) = (input.shallow_clone(), self.plan.layers.as_slice());
-        while !layers.is_empty() {
-            (x, layers) = values.apply(layers, &channels_last(x));
+        while let Some((layer, rest)) = layers.split_first() {
+            (x, layers) = values.apply(*layer, rest, &channels_last(x));
         }
         x
     }
@@ -135,13 +135,10 @@ impl<'a> Values<'a> {
         spectral::normalised(weight, direction, self.mode == Mode::Train)
     }
 
-    /// The map after the first of the layers, and what follows; some are computed with the next one.
-    fn apply<'l>(&mut self, layers: &'l [Layer], x: &Tensor) -> (Tensor, &'l [Layer]) {
-        let Some((layer, mut rest)) = layers.split_first() else {
-            return (x.shallow_clone(), layers);
-        };
+    /// The map after a layer, and what is left of the rest: some are computed with the next one.
+    fn apply<'l>(&mut self, layer: Layer, mut rest: &'l [Layer], x: &Tensor) -> (Tensor, &'l [Layer]) {
         let side = x.size()[3];
-        let map = match *layer {
+        let map = match layer {
             Layer::Conv { stride, padding, .. } => {
                 let (weight, bias) = (self.weight(), self.bias(&mut rest));
                 convolved(x, &weight, bias, stride, padding)

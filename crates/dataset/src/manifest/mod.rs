@@ -139,6 +139,14 @@ pub struct FunnelStep {
     pub count: u64,
 }
 
+impl FunnelStep {
+    /// So many of that.
+    pub fn new(step: &str, count: u64) -> Self {
+        let step = step.into();
+        Self { step, count }
+    }
+}
+
 /// How a group's split was drawn.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

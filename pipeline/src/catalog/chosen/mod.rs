@@ -100,7 +100,10 @@ async fn post_steps(catalog: &Catalog, selection: &Selection) -> anyhow::Result<
         let mut binds = Binds::default();
         let sql = format!("SELECT COUNT(*) FROM posts AS p WHERE {}", binds.posts(selection));
         let count = binds.count(sql, catalog.pool()).await;
-        steps.push(step(name, count.with_context(|| format!("cannot count the {name}"))?));
+        steps.push(FunnelStep::new(
+            name,
+            count.with_context(|| format!("cannot count the {name}"))?,
+        ));
     }
     Ok(steps)
 }
@@ -112,9 +115,9 @@ fn picture_steps(selected: &[bool], looked: &[Looked]) -> [FunnelStep; 3] {
         selected.filter(|(_, looked)| passes(looked)).count() as u64
     };
     [
-        step("pictures stored", count(|_| true)),
-        step("pictures looked at", count(|looked| looked.at)),
-        step("pictures with a face", count(|looked| looked.face)),
+        FunnelStep::new("pictures stored", count(|_| true)),
+        FunnelStep::new("pictures looked at", count(|looked| looked.at)),
+        FunnelStep::new("pictures with a face", count(|looked| looked.face)),
     ]
 }
 
@@ -126,13 +129,8 @@ fn head_steps(counts: heads::Counts) -> impl Iterator<Item = FunnelStep> {
         .into_iter()
         .rev()
         .map(|(reason, count)| match reason.as_str() {
-            "" => step("passed every filter", count),
-            reason => step(&format!("refused: {reason}"), count),
+            "" => FunnelStep::new("passed every filter", count),
+            reason => FunnelStep::new(&format!("refused: {reason}"), count),
         });
-    std::iter::once(step("heads", heads)).chain(verdicts)
-}
-
-fn step(step: &str, count: u64) -> FunnelStep {
-    let step = step.into();
-    FunnelStep { step, count }
+    std::iter::once(FunnelStep::new("heads", heads)).chain(verdicts)
 }

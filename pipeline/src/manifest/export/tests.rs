@@ -64,17 +64,17 @@ fn frozen() -> (tempfile::TempDir, Store, Manifest) {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::create(&folder.path().join("store")).expect("creates");
     let rows: Vec<ManifestRow> = (1..7).map(|number| row(number, &store)).collect();
-    let step = |step: &str, count| FunnelStep {
-        step: step.into(),
-        count,
-    };
     let mut figures = Figures::new(vision::crop::CropRule::default(), 1);
     rows.iter().for_each(|row| figures.push(row));
     let body = ManifestBody {
         sources: vec!["konachan".into()],
         filters: vec!["min-likes=100".into(), "since=2023-01-01".into()],
         popularity: BTreeMap::from([("konachan".into(), "likes = score".into())]),
-        funnel: vec![step("posts", 10), step("refused: score", 2), step("different heads", 6)],
+        funnel: vec![
+            FunnelStep::new("posts", 10),
+            FunnelStep::new("refused: score", 2),
+            FunnelStep::new("different heads", 6),
+        ],
         detectors: vec!["2".repeat(64)],
         crop: "3".repeat(64),
         policy: "4".repeat(64),

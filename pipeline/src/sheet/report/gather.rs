@@ -238,10 +238,8 @@ fn year_of(second: i64) -> i16 {
 /// A funnel with its end: how many heads are accepted.
 async fn funnel(catalog: &Catalog, selection: &Selection, digests: &Digests) -> anyhow::Result<Vec<FunnelStep>> {
     let mut steps = chosen::funnel(catalog, selection, digests).await?;
-    steps.push(FunnelStep {
-        step: "accepted".into(),
-        count: overview::accepted(catalog, selection, digests).await?,
-    });
+    let accepted = overview::accepted(catalog, selection, digests).await?;
+    steps.push(FunnelStep::new("accepted", accepted));
     Ok(steps)
 }
 
