@@ -13,6 +13,8 @@ from PIL import Image
 
 BATCH, NOISE, WIDTH, SIDE = 64, 100, 64, 96
 MATRIX, PRODUCTS, STEPS = 2048, 16, 12
+# As pytorch-book has them: they read the pictures while the networks train.
+WORKERS = 4
 
 
 def generator():
@@ -105,7 +107,7 @@ def steps():
 def epoch(folder, place):
     """One epoch: data, both players, a log line every 20 batches, both networks saved at its end."""
     began, game = time.perf_counter(), Game()
-    loader = DataLoader(Pictures(folder), BATCH, shuffle=True, drop_last=True)
+    loader = DataLoader(Pictures(folder), BATCH, shuffle=True, drop_last=True, num_workers=WORKERS)
     for number, heads in enumerate(loader):
         losses = [game.train_discriminator(heads)]
         if number % 5 == 0:

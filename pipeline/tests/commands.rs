@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use dataset::Manifest;
+use dataset::manifest::Tombstones;
+use dataset::pack::Pack;
 use serde_json::Value;
 use tempfile::TempDir;
 use testbooru::{Board, Fault, Invention, Pictures, Server, Setup, Target};
@@ -309,6 +312,20 @@ fn a_manifest_that_is_not_there_and_one_that_was_changed_are_told_apart() {
     place.expect(0, &["manifest", "create", "v1"]);
     let text = place.expect(2, &["manifest", "verify", "v2"]);
     assert!(text.contains("v1"), "the versions that exist are named: {text}");
+    // A pack that the trainer would make, then changed by a byte.
+    let manifest = place.path("data/manifests/v1");
+    let id = Manifest::load(&manifest).expect("reads").id();
+    let tombstones = Tombstones::load(&manifest).expect("reads");
+    let pack = place.path("data/packs").join(Pack::name(&id, &tombstones, 8));
+    let head = |_| Ok(image::RgbImage::new(8, 8));
+    dataset::pack::build(&pack, 8, 1, head, |_| ()).expect("packs");
+    place.expect(0, &["manifest", "verify", "v1"]);
+    let mut bytes = std::fs::read(&pack).expect("reads");
+    *bytes.last_mut().expect("has bytes") ^= 1;
+    std::fs::write(&pack, bytes).expect("is written");
+    let text = place.expect(1, &["manifest", "verify", "v1"]);
+    assert!(text.contains("was changed after it was packed; delete it"), "{text}");
+    std::fs::remove_file(&pack).expect("is removed");
     let heads = place.path("data/store/heads");
     let shelf = std::fs::read_dir(heads)
         .expect("has shelves")

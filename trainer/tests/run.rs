@@ -156,8 +156,8 @@ fn a_dry_run_shows_layers_arithmetic_and_time_and_writes_nothing() {
         "(16 + 2*1 - 4) / 2 + 1",
         "GFLOP a step of the discriminator",
         "MB of vectors",
-        "img/s on Cpu with 1 threads (measured",
-        "the whole run: about",
+        "img/s with 1 thread on Cpu (measured",
+        "the whole run, ",
     ] {
         assert!(text.contains(expected), "{expected} is not in {text}");
     }

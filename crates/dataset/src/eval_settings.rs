@@ -57,8 +57,9 @@ impl EvalSettings {
                 problems.push((key, format!("must be {FEWEST} or more")));
             }
         }
-        if !(0.0..=1.0).contains(&self.min_score) {
-            problems.push(("min_score", "must be 0 to 1".into()));
+        // A head without a face has 0.
+        if !(self.min_score > 0.0 && self.min_score <= 1.0) {
+            problems.push(("min_score", "must be above 0, up to 1".into()));
         }
         problems
     }

@@ -23,6 +23,11 @@ pub struct Usage(pub String);
 #[error("interrupted; what was recorded stays, and the same command goes on from here")]
 pub struct Interrupted;
 
+/// The same of a command that goes on only with --resume.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted; all is saved, and the same command with --resume goes on from here")]
+pub struct Paused;
+
 /// Another run holds the lock.
 #[derive(Debug, thiserror::Error)]
 #[error("another run holds {path} ({holder}); wait for it to end, or stop it")]
@@ -42,7 +47,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         if cause.is::<Locked>() {
             return LOCKED;
         }
-        if cause.is::<Interrupted>() {
+        if cause.is::<Interrupted>() || cause.is::<Paused>() {
             return INTERRUPTED;
         }
     }

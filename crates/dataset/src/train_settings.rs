@@ -6,6 +6,8 @@ use crate::settings::SettingsFile;
 
 pub use crate::train_choices::*;
 
+/// More than any machine has: a typing error would end the program in its libraries.
+pub const MOST_THREADS: usize = 1024;
 /// Ten years: longer times are typing errors.
 const MOST_MINUTES: f64 = 5_256_000.0;
 
@@ -155,6 +157,9 @@ impl TrainSettings {
         let mut problems: Vec<_> = zeros.map(|(key, _)| (key, "must be 1 or more".to_string())).collect();
         if self.batch == Some(1) {
             problems.push(("batch", "must be 2 or more: batch norm needs a batch".into()));
+        }
+        if self.threads > MOST_THREADS {
+            problems.push(("threads", format!("must be 0 to {MOST_THREADS}")));
         }
         problems.extend(self.shares());
         problems.extend(self.times());

@@ -47,7 +47,7 @@ pub enum DetectorError {
     #[error("{0}")]
     Runtime(String),
     /// The weights file cannot be read.
-    #[error("cannot read the detector {path}: {source}; name an existing file in stages.toml, [crop] detector")]
+    #[error("cannot read the detector {path}; name an existing file in stages.toml ([crop] detector, [eval] detector)")]
     Missing {
         /// The file asked for.
         path: PathBuf,

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use dataset::Store;
 use dataset::failure::Usage;
-use dataset::manifest::{ManifestError, Opened, VerifyReport};
+use dataset::manifest::{ManifestError, Opened, Tombstones, VerifyReport};
+use dataset::pack::Pack;
 use dataset::settings::SettingsFile;
 use serde::Deserialize;
 
@@ -119,7 +120,8 @@ pub fn open(folder: &Path, name: &str) -> Result<Opened> {
     }
 }
 
-/// Verifies a manifest by name: prints every problem and what was looked at.
+/// Verifies a manifest by name, and the packs that the trainer made of it: prints every problem and what
+/// was looked at.
 ///
 /// # Errors
 /// `Usage` where there is none of that name; a failure that counts the problems where there are any.
@@ -143,12 +145,28 @@ pub fn verify(folder: &Path, store: &Store, name: &str, quick: bool) -> Result<V
             report.problems.len()
         );
     }
+    if !quick {
+        verify_packs(&place)?;
+    }
     let purged = match report.purged {
         0 => String::new(),
         purged => format!(", {purged} purged"),
     };
     println!("{name}: {} heads as they were frozen{purged}", report.heads);
     Ok(report)
+}
+
+/// Reads every pack of a manifest against its hash.
+fn verify_packs(place: &Path) -> Result<()> {
+    let packs = place.ancestors().nth(2).unwrap_or(place).join("packs");
+    let of_this = Pack::name_start(&Opened::open(place)?.id, &Tombstones::load(place)?);
+    for path in dataset::files::sorted_entries(&packs)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(&of_this) && name.ends_with(".pack") {
+            Pack::open(&path)?.verify()?;
+        }
+    }
+    Ok(())
 }
 
 /// Puts a manifest with its heads into a folder or a .tar file, and says how it is used.

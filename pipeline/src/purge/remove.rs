@@ -1,6 +1,7 @@
 //! Removing what a purge took out of the tables: objects, packs, sheets.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context;
@@ -11,7 +12,8 @@ use dataset::{Manifest, Store, files};
 use crate::catalog::{Catalog, removals};
 
 /// Removes every object that purges left on their list, and all that may have been made from them:
-/// contact sheets, and packs of manifests with tombstones. Does nothing where the list is empty. Only
+/// contact sheets, those of trained runs' nearest neighbours, and packs of manifests with tombstones. Does
+/// nothing where the list is empty. Only
 /// under the lock.
 ///
 /// # Errors
@@ -24,6 +26,7 @@ pub async fn finish(catalog: &Catalog, store: &Store, data: &Path) -> anyhow::Re
     let (store, folder) = (store.clone(), data.to_path_buf());
     let removed = tokio::task::spawn_blocking(move || {
         remove_sheets(&folder.join("sheets"))?;
+        remove_neighbours(&folder.join("runs"))?;
         remove_packs(&folder)?;
         anyhow::Ok(store.remove_durably(&keys)?)
     });
@@ -44,9 +47,24 @@ fn remove_sheets(folder: &Path) -> anyhow::Result<()> {
             );
             files::sync_parent(folder).with_context(|| format!("cannot flush {}", folder.display()))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).with_context(|| format!("cannot remove {}", folder.display())),
     }
+}
+
+/// The sheets that `trainer eval` leaves with runs show heads beside the closest ones trained on.
+fn remove_neighbours(runs: &Path) -> anyhow::Result<()> {
+    for run in files::sorted_entries(runs).with_context(|| format!("cannot list {}", runs.display()))? {
+        for folder in [run.join("best"), run] {
+            let sheet = folder.join("neighbours.png");
+            match std::fs::remove_file(&sheet) {
+                Ok(()) => eprintln!("removed {}; `trainer eval` draws it anew", sheet.display()),
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => (),
+                Err(error) => return Err(error).with_context(|| format!("cannot remove {}", sheet.display())),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A pack stays where its name says that it is of a manifest with the tombstones of today. All others

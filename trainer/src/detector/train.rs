@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use dataset::failure::{Interrupted, Usage};
+use dataset::failure::{Paused, Usage};
 use tch::Tensor;
 use vision::DetectorSettings;
 
@@ -202,7 +202,7 @@ impl Run<'_> {
                 clock = Instant::now();
             }
             if stop.requested() {
-                return Err(Interrupted.into());
+                return Err(Paused.into());
             }
         }
         self.measure()?;

@@ -12,8 +12,6 @@ use tch::{Device, Kind, Tensor};
 
 /// Subsets that KID is averaged over.
 pub const SUBSETS: usize = 100;
-/// Most pictures of a subset, of each side (the KID paper, arXiv:1801.01401).
-pub const SUBSET: usize = 1000;
 /// Neighbour whose distance is the radius of a picture in precision and recall (arXiv:1904.06991).
 pub const PRECISION_NEIGHBOUR: i64 = 3;
 /// The same for density and coverage (arXiv:2002.09797).
@@ -30,31 +28,28 @@ pub struct Estimate {
     pub error: f64,
 }
 
-/// Kernel inception distance: the unbiased squared maximum mean discrepancy under the kernel
-/// (x.y / d + 1)^3, averaged over [`SUBSETS`] subsets of m pictures a side, m being half of the
-/// smaller side and at most [`SUBSET`].
+/// Kernel inception distance (arXiv:1801.01401): the unbiased squared maximum mean discrepancy under the
+/// kernel (x.y / d + 1)^3, averaged over [`SUBSETS`] pairs of halves of both sides.
 ///
-/// The deviation of subsets of m out of n, times sqrt(m / (n - m)), is the standard error of the
-/// whole (a delete-d jackknife).
+/// The deviation of halves is the standard error of the whole (a delete-half jackknife).
 pub fn kid(reals: &Tensor, fakes: &Tensor, seed: u64) -> Estimate {
-    let fewest = reals.size()[0].min(fakes.size()[0]) as usize;
-    let size = (fewest / 2).clamp(2, SUBSET);
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let real = masks(reals.size()[0] as usize, size, &mut random);
-    let fake = masks(fakes.size()[0] as usize, size, &mut random);
+    let mut halves = |side: &Tensor| masks(side.size()[0] as usize, &mut random);
+    let (real, fake) = (halves(reals), halves(fakes));
     let values = kid_of(reals, fakes, &real, &fake);
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let squares = values.iter().map(|value| (value - mean).powi(2));
     let deviation = (squares.sum::<f64>() / (values.len() - 1) as f64).sqrt();
-    let (size, fewest) = (size as f64, fewest as f64);
     Estimate {
         value: mean,
-        error: deviation * (size / (fewest - size).max(1.0)).sqrt(),
+        error: deviation,
     }
 }
 
-/// [`SUBSETS`] rows over `count` pictures: 1 for those of the subset, 0 for others.
-fn masks(count: usize, size: usize, random: &mut ChaCha8Rng) -> Tensor {
+/// [`SUBSETS`] rows over `count` pictures, of which half are chosen (two at least): 1 for those, 0 for
+/// others.
+fn masks(count: usize, random: &mut ChaCha8Rng) -> Tensor {
+    let size = (count / 2).max(2);
     let mut rows = vec![0.0; SUBSETS * count];
     for row in rows.chunks_exact_mut(count) {
         for index in sample(random, count, size) {
@@ -64,15 +59,15 @@ fn masks(count: usize, size: usize, random: &mut ChaCha8Rng) -> Tensor {
     Tensor::from_slice(&rows).view([SUBSETS as i64, count as i64])
 }
 
-/// The unbiased estimate for each pair of subsets, masks [subsets, n] of equal row sums.
+/// The unbiased estimate for each pair of subsets, by their masks [subsets, n].
 fn kid_of(reals: &Tensor, fakes: &Tensor, real: &Tensor, fake: &Tensor) -> Vec<f64> {
-    let size = real.sum_dim_intlist(1i64, false, Kind::Double);
+    let size = |mask: &Tensor| mask.sum_dim_intlist(1i64, false, Kind::Double);
     let among = |features: &Tensor, mask: &Tensor| {
         let all = kernel_sums(features, features, mask, mask);
         let itself = mask.matmul(&kernel_diagonal(features));
-        (all - itself) / (&size * (&size - 1.0))
+        (all - itself) / (size(mask) * (size(mask) - 1.0))
     };
-    let between = kernel_sums(reals, fakes, real, fake) / (&size * &size);
+    let between = kernel_sums(reals, fakes, real, fake) / (size(real) * size(fake));
     let values = among(reals, real) + among(fakes, fake) - between * 2.0;
     Vec::try_from(values).expect("a flat tensor of f64 is a vector of f64")
 }
@@ -196,6 +191,22 @@ pub fn nearest(from: &Tensor, to: &Tensor) -> (Vec<f64>, Vec<i64>) {
     (values, places)
 }
 
+/// Distance of each row of `from`, which is a row of `to`, to the nearest other row of `to`.
+pub fn nearest_other(from: &Tensor, to: &Tensor) -> Vec<f64> {
+    let found = from.split(ROWS, 0).into_iter().map(|rows| {
+        let rows = rows.to_kind(Kind::Double);
+        let blocks = to.split(ROWS, 0).into_iter();
+        let two = blocks.fold(None, |least: Option<Tensor>, block| {
+            let here = distances(&rows, &block.to_kind(Kind::Double));
+            let all = least.map_or_else(|| here.shallow_clone(), |least| Tensor::cat(&[&least, &here], 1));
+            Some(all.topk(all.size()[1].min(2), 1, false, true).0)
+        });
+        // The nearest of all is the row itself.
+        two.expect("a row is a row of itself").select(1, -1)
+    });
+    Vec::try_from(Tensor::cat(&found.collect::<Vec<_>>(), 0)).expect("a flat tensor of f64 is a vector of f64")
+}
+
 /// Euclidean distances [n, m] between rows.
 fn distances(a: &Tensor, b: &Tensor) -> Tensor {
     let square = |rows: &Tensor| rows.square().sum_dim_intlist(1i64, false, Kind::Double);
@@ -258,5 +269,29 @@ mod tests {
         let (values, places) = nearest(&from, &to);
         assert_eq!(places, [4321, 10]);
         assert!((values[0] - 0.2).abs() < 1e-3 && (values[1] - 0.4).abs() < 1e-3);
+        let others = nearest_other(&to.narrow(0, 1999, 2), &to);
+        assert!(
+            others.iter().all(|distance| (distance - 1.0).abs() < 1e-3),
+            "{others:?}"
+        );
+    }
+
+    #[test]
+    fn the_error_of_kid_is_that_of_other_draws_whatever_the_counts() {
+        tch::manual_seed(8);
+        let normal = |count: i64| Tensor::randn([count, 6], (Kind::Double, Device::Cpu));
+        for (reals, fakes) in [(150, 150), (150, 900)] {
+            let found: Vec<Estimate> = (0..40)
+                .map(|seed| kid(&normal(reals), &(normal(fakes) + 0.3), seed))
+                .collect();
+            let mean = found.iter().map(|estimate| estimate.value).sum::<f64>() / 40.0;
+            let squares = found.iter().map(|estimate| (estimate.value - mean).powi(2));
+            let spread = (squares.sum::<f64>() / 39.0).sqrt();
+            let told = found.iter().map(|estimate| estimate.error).sum::<f64>() / 40.0;
+            assert!(
+                (0.7..1.4).contains(&(told / spread)),
+                "{reals} {fakes}: {told} {spread}"
+            );
+        }
     }
 }

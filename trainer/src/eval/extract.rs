@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use image::RgbImage;
-use tch::{Kind, Tensor};
-use vision::{Detector, FeatureInput, FeatureNet};
+use tch::Tensor;
+use vision::{Detector, DetectorSettings, FeatureInput, FeatureNet};
 
 use super::faces;
 use super::reals::Reals;
@@ -49,7 +49,25 @@ impl Pictures<'_> {
 pub fn features(pictures: Pictures, path: &Path, input: &FeatureInput, what: &str) -> Result<Tensor> {
     let load = || Ok(FeatureNet::load(path, input, 1)?);
     let rows = each(pictures, what, load, |network, batch| Ok(network.features(batch)?))?;
-    matrix(rows)
+    let features = matrix(rows);
+    anyhow::ensure!(
+        features.isfinite().all().int64_value(&[]) == 1,
+        "the feature network {} gives values for a picture that are no numbers (one in half precision may overflow)",
+        path.display()
+    );
+    Ok(features)
+}
+
+/// Loads the face detector that heads are looked at with.
+///
+/// # Errors
+/// Why the file is none, and where another is named.
+pub fn load_detector(path: &Path) -> Result<Detector> {
+    let settings = DetectorSettings {
+        threads: 1,
+        ..DetectorSettings::default()
+    };
+    Detector::load(path, settings).context("heads cannot be looked at for faces")
 }
 
 /// For each picture the score of its best face (0 where none is found) and the distance of the
@@ -57,7 +75,8 @@ pub fn features(pictures: Pictures, path: &Path, input: &FeatureInput, what: &st
 ///
 /// # Errors
 /// What the first detector that fails says.
-pub fn faces(pictures: Pictures, load: impl Fn() -> Result<Detector> + Sync, what: &str) -> Result<Tensor> {
+pub fn faces(pictures: Pictures, detector: &Path, what: &str) -> Result<Tensor> {
+    let load = || load_detector(detector);
     let rows = each(pictures, what, load, |detector, batch| {
         let found = detector.detect_at_side(batch, detector.side_for_heads())?;
         let measured = batch.iter().zip(found).map(|(picture, faces)| match faces.first() {
@@ -66,18 +85,13 @@ pub fn faces(pictures: Pictures, load: impl Fn() -> Result<Detector> + Sync, wha
         });
         Ok(measured.collect())
     })?;
-    matrix(rows)
+    Ok(matrix(rows))
 }
 
-fn matrix(rows: Vec<Vec<f32>>) -> Result<Tensor> {
+fn matrix(rows: Vec<Vec<f32>>) -> Tensor {
     let width = rows.first().map_or(0, Vec::len);
     let flat: Vec<f32> = rows.into_iter().flatten().collect();
-    let matrix = Tensor::from_slice(&flat).view([-1, width.max(1) as i64]);
-    anyhow::ensure!(
-        matrix.isfinite().any_dim(1, false).all().int64_value(&[]) == 1,
-        "the feature network gave no numbers for a picture"
-    );
-    Ok(matrix.to_kind(Kind::Float))
+    Tensor::from_slice(&flat).view([-1, width.max(1) as i64])
 }
 
 /// Work over batches on every core, each thread with a tool of its own; answers keep their order.

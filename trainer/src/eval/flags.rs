@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     pub(super) manifest: Option<String>,
     /// Side to compare at in pixels, with --pictures [default: that of the first picture]
-    #[arg(long, requires = "pictures")]
+    #[arg(long, requires = "pictures", value_parser = clap::value_parser!(u32).range(8..=2048))]
     pub(super) side: Option<u32>,
     /// Feature network, any ONNX file with one picture input [default: of stages.toml]
     #[arg(long, value_name = "FILE")]
@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     detector: Option<PathBuf>,
     /// Heads drawn [default: of stages.toml, 2000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "pictures")]
     count: Option<usize>,
     /// Most heads of the manifest compared with [default: of stages.toml, 2000]
     #[arg(long, value_name = "N")]

@@ -8,8 +8,9 @@ use dataset::eval_settings::{EvalSettings, FEWEST};
 use dataset::failure::Usage;
 use image::RgbImage;
 use tch::{Kind, Tensor};
-use vision::{Detector, DetectorSettings, FeatureInput, FeatureNet};
+use vision::{FeatureInput, FeatureNet};
 
+use super::distance::Estimate;
 use super::extract::Pictures;
 use super::neighbours::{self, Look};
 use super::reals::Reals;
@@ -18,6 +19,8 @@ use super::{distance, extract, faces};
 
 /// What pictures are resized with on their way into the feature network.
 const RESIZE: &str = "bilinear, antialiased";
+/// Reals below which scores are called rough: KID's error is then a tenth of a poor generator's.
+const FEW: usize = 500;
 /// Most training heads that fakes are compared with one by one.
 const MOST_TRAINING: usize = 100_000;
 
@@ -49,6 +52,7 @@ pub struct Judge {
     detector: PathBuf,
     conditions: Conditions,
     reals: Reals,
+    split: Split,
     real_features: Tensor,
     real_faces: Tensor,
     /// Training heads with their features, f32; none where nobody asked for them.
@@ -57,8 +61,8 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// Opens the manifest's heads, and measures those that were not measured yet. `neighbours` asks
-    /// for the training heads as well.
+    /// Opens the manifest's heads, and measures those that were not measured yet. `training` names the
+    /// manifest whose training heads fakes are searched for.
     ///
     /// # Errors
     /// [`Usage`] where settings cannot be; else what the manifest or a network has against it.
@@ -69,28 +73,29 @@ impl Judge {
         settings: &EvalSettings,
         input: &FeatureInput,
         split: Split,
-        neighbours: bool,
+        training: Option<&str>,
     ) -> Result<Self> {
         if settings.features.as_os_str().is_empty() {
             return Err(Usage(
-                "name a feature network by --features FILE.onnx, or in stages.toml, [eval] features".into(),
+                "no feature network is named: say in stages.toml, [eval] features, where its ONNX file is (or to `trainer \
+                 eval` by --features FILE.onnx)"
+                    .into(),
             )
             .into());
         }
         // Both are loaded before anything is measured, so that a wrong file is told at once.
         let network = FeatureNet::load(&settings.features, input, 1)?;
-        let detector = load_detector(&settings.detector)?;
+        let detector = extract::load_detector(&settings.detector)?;
         let reals = Reals::open(data, manifest, side, split, settings.reals)?;
         check_count(&reals, manifest, split)?;
         let digest = network.digest();
         let measure = |pictures: Pictures| extract::features(pictures, &settings.features, input, "features of reals");
         let real_features = reals.kept(digest, measure)?;
-        let find =
-            |pictures: Pictures| extract::faces(pictures, || load_detector(&settings.detector), "faces of reals");
+        let find = |pictures: Pictures| extract::faces(pictures, &settings.detector, "faces of reals");
         let real_faces = reals.kept(detector.digest(), find)?;
-        let training = match neighbours {
-            true => Some(training_heads(data, manifest, side, settings, input, digest)?),
-            false => None,
+        let training = match training {
+            Some(manifest) => Some(training_heads(data, manifest, side, settings, input, digest)?),
+            None => None,
         };
         let conditions = Conditions {
             format: FORMAT,
@@ -112,11 +117,17 @@ impl Judge {
             detector: settings.detector.clone(),
             conditions,
             reals,
+            split,
             real_features: real_features.to_kind(Kind::Double),
             real_faces,
             training,
             seed: settings.seed,
         })
+    }
+
+    /// What scores of the settings' count of fakes are measured under.
+    pub fn conditions(&self) -> &Conditions {
+        &self.conditions
     }
 
     /// The heads that fakes are measured against.
@@ -129,15 +140,6 @@ impl Judge {
         &self.real_features
     }
 
-    /// [`Self::measure`] without the features.
-    ///
-    /// # Errors
-    /// What a network says.
-    pub fn score(&self, fakes: &[RgbImage], standing: Standing) -> Result<(Score, Option<RgbImage>)> {
-        let measured = self.measure(fakes, standing)?;
-        Ok((measured.score, measured.sheet))
-    }
-
     /// Measures fakes of the judge's side.
     ///
     /// # Errors
@@ -146,8 +148,7 @@ impl Judge {
         let held = Pictures::Held(fakes);
         let features = extract::features(held, &self.network, &self.input, "features of fakes")?;
         let features = features.to_kind(Kind::Double);
-        let detector = &self.detector;
-        let found = extract::faces(held, || load_detector(detector), "faces of fakes")?;
+        let found = extract::faces(held, &self.detector, "faces of fakes")?;
         let reals = &self.real_features;
         let near = self.neighbours(&features);
         let score = Score {
@@ -160,10 +161,7 @@ impl Judge {
                 ..self.conditions.clone()
             },
             kid: distance::kid(reals, &features, self.seed),
-            kid_of_training: self.training.as_ref().map(|(_, training)| {
-                let count = training.size()[0].min(fakes.len() as i64);
-                distance::kid(reals, &training.narrow(0, 0, count).to_kind(Kind::Double), self.seed)
-            }),
+            kid_of_training: self.kid_of_training(fakes.len()),
             fid: distance::fid(reals, &features),
             neighbourhoods: distance::neighbourhoods(reals, &features),
             faces: faces::sum_up(&found, self.conditions.min_score),
@@ -176,15 +174,37 @@ impl Judge {
         Ok(Measured { score, sheet, features })
     }
 
+    /// KID of so many training heads (at most) in place of fakes, where they are others than the reals and
+    /// enough.
+    fn kid_of_training(&self, fakes: usize) -> Option<Estimate> {
+        let (training, features) = self.training.as_ref()?;
+        let count = training.len().min(fakes);
+        let told = self.split == Split::Validation && count >= FEWEST;
+        let some = || features.narrow(0, 0, count as i64).to_kind(Kind::Double);
+        told.then(|| distance::kid(&self.real_features, &some(), self.seed))
+    }
+
     fn neighbours(&self, features: &Tensor) -> Option<(Look, &Reals)> {
         let (training, of_training) = self.training.as_ref()?;
-        Some((neighbours::look(features, &self.real_features, of_training), training))
+        let kind = match self.split {
+            Split::Validation => neighbours::Reals::Unseen,
+            Split::Train => neighbours::Reals::Trained,
+        };
+        let look = neighbours::look(features, &self.real_features, kind, of_training);
+        Some((look, training))
     }
 }
 
 /// That there are reals enough for scores.
 fn check_count(reals: &Reals, manifest: &str, split: Split) -> Result<()> {
     if reals.len() >= FEWEST {
+        if reals.len() < FEW {
+            eprintln!(
+                "warning: {} unseen heads are few: scores by them are rough, and those of another count cannot be compared \
+                 with them; [manifest] validation_share decides how many a new manifest keeps from training",
+                reals.len()
+            );
+        }
         return Ok(());
     }
     Err(Usage(format!(
@@ -210,12 +230,4 @@ fn training_heads(
         |pictures: Pictures| extract::features(pictures, &settings.features, input, "features of training heads");
     let features = training.kept(digest, measure)?;
     Ok((training, features))
-}
-
-fn load_detector(path: &Path) -> Result<Detector> {
-    let settings = DetectorSettings {
-        threads: 1,
-        ..DetectorSettings::default()
-    };
-    Ok(Detector::load(path, settings)?)
 }

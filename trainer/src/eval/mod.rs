@@ -20,15 +20,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use dataset::eval_settings::{EvalSettings, FEWEST};
 use dataset::failure::Usage;
-use image::RgbImage;
+use image::{ImageFormat, RgbImage};
 use tch::Tensor;
 use vision::letterbox::resize;
 use vision::picture::{Limits, decode};
 
-use crate::gan::grid;
+use crate::gan::folder::RunFile;
 use crate::gan::trained::Trained;
+use crate::gan::{grid, heads};
 pub use flags::Args;
 use judge::{Judge, Measured, Standing};
+
+/// The folders of --save.
+const SIDES: [&str; 2] = ["fakes", "reals"];
 
 /// Measures, records the score with the run, and prints it.
 ///
@@ -47,8 +51,15 @@ pub fn run(args: &Args, settings: &EvalSettings, data: &Path) -> Result<()> {
 fn of_run(args: &Args, settings: &EvalSettings, data: &Path, run: &Path) -> Result<()> {
     let trained = Trained::load(data, run)?;
     let recipe = &trained.file.recipe;
+    let place = trained.folder.path();
+    // What cannot be written to is told before minutes of measuring.
+    record::read(place)?;
     let manifest = args.manifest.as_deref().unwrap_or(&trained.file.manifest);
-    let judge = open(args, settings, data, manifest, recipe.side)?;
+    let training = match args.no_neighbours {
+        true => None,
+        false => Some(trained_on(args, &trained.file, data)?),
+    };
+    let judge = open(args, settings, data, manifest, recipe.side, training)?;
     let fakes = trained.pictures(&trained.noise(settings.seed, settings.count));
     let standing = Standing {
         step: trained.state.step,
@@ -56,29 +67,69 @@ fn of_run(args: &Args, settings: &EvalSettings, data: &Path, run: &Path) -> Resu
         seconds: trained.state.seconds,
     };
     let measured = judge.measure(&fakes, standing)?;
-    record::add(trained.folder.path(), measured.score.clone())?;
-    tell(args, &judge, &fakes, &measured, Some(trained.folder.path()))
+    report::print(&measured.score, args.json)?;
+    record::add(place, measured.score.clone())?;
+    keep(args, &judge, &fakes, &measured, Some(place))
+}
+
+/// The manifest that a run was trained on, by its name there or by --manifest where it was moved.
+fn trained_on<'a>(args: &'a Args, file: &'a RunFile, data: &Path) -> Result<&'a str> {
+    let named = args.manifest.as_deref().into_iter().chain([file.manifest.as_str()]);
+    let is_it = |name: &&str| heads::manifest(data, name).is_ok_and(|manifest| manifest.id() == file.manifest_id);
+    named.into_iter().find(is_it).ok_or_else(|| {
+        Usage(format!(
+            "the manifest that the run was trained on (`{}`) is not here, and its heads cannot be searched for copies: \
+             name it by --manifest, or give --no-neighbours",
+            file.manifest
+        ))
+        .into()
+    })
 }
 
 fn of_pictures(args: &Args, settings: &EvalSettings, data: &Path, pictures: &Path) -> Result<()> {
     let fakes = read_pictures(pictures, args.side)?;
     let manifest = args.manifest.as_deref().unwrap_or_default();
-    let judge = open(args, settings, data, manifest, fakes[0].width())?;
+    let training = (!args.no_neighbours).then_some(manifest);
+    let judge = open(args, settings, data, manifest, fakes[0].width(), training)?;
     let measured = judge.measure(&fakes, Standing::default())?;
-    tell(args, &judge, &fakes, &measured, None)
+    report::print(&measured.score, args.json)?;
+    keep(args, &judge, &fakes, &measured, None)
 }
 
-fn open(args: &Args, settings: &EvalSettings, data: &Path, manifest: &str, side: u32) -> Result<Judge> {
-    let neighbours = !args.no_neighbours;
-    Judge::open(data, manifest, side, settings, &args.input(), args.against, neighbours)
+fn open(
+    args: &Args,
+    settings: &EvalSettings,
+    data: &Path,
+    manifest: &str,
+    side: u32,
+    training: Option<&str>,
+) -> Result<Judge> {
+    if let Some(folder) = &args.save {
+        refuse_filled(folder)?;
+    }
+    Judge::open(data, manifest, side, settings, &args.input(), args.against, training)
 }
 
-/// Writes what was asked for, and prints the score.
-fn tell(args: &Args, judge: &Judge, fakes: &[RgbImage], measured: &Measured, run: Option<&Path>) -> Result<()> {
+/// Pictures of an earlier measurement would stand among those of this one.
+fn refuse_filled(folder: &Path) -> Result<()> {
+    for side in SIDES {
+        let place = folder.join(side);
+        if place.exists() && !dataset::files::sorted_entries(&place)?.is_empty() {
+            let shown = place.display();
+            return Err(Usage(format!(
+                "{shown} holds files already: remove them, or name another folder by --save"
+            ))
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// Writes the pictures that were asked for.
+fn keep(args: &Args, judge: &Judge, fakes: &[RgbImage], measured: &Measured, run: Option<&Path>) -> Result<()> {
     if let Some(folder) = &args.save {
         save(folder, judge, fakes, measured)?;
     }
-    report::print(&measured.score, args.json)?;
     if let (Some(sheet), Some(folder)) = (&measured.sheet, run.or(args.save.as_deref())) {
         let path = folder.join("neighbours.png");
         grid::save_png(sheet, &path)?;
@@ -90,41 +141,43 @@ fn tell(args: &Args, judge: &Judge, fakes: &[RgbImage], measured: &Measured, run
 /// The pictures of a folder, all at one side.
 fn read_pictures(folder: &Path, side: Option<u32>) -> Result<Vec<RgbImage>> {
     let paths = dataset::files::sorted_entries(folder)?;
-    let files = paths.into_iter().filter(|path| path.is_file());
+    // Other programs leave notes and indices in folders of pictures.
+    let files = paths
+        .into_iter()
+        .filter(|path| path.is_file() && ImageFormat::from_path(path).is_ok());
     let read = |path: &PathBuf| -> Result<RgbImage> {
         let bytes = std::fs::read(path)?;
         decode(&bytes, &Limits::default()).map_err(anyhow::Error::from)
     };
-    let mut pictures = Vec::new();
+    let (mut side, mut pictures) = (side, Vec::new());
     for path in files {
-        pictures.push(read(&path).with_context(|| format!("cannot read {}", path.display()))?);
+        let shown = path.display();
+        let picture = read(&path).with_context(|| format!("cannot read {shown}"))?;
+        let (width, height) = picture.dimensions();
+        if width != height {
+            return Err(Usage(format!("heads are square, and {shown} is {width} x {height}")).into());
+        }
+        // Held at one side from here on: a folder at full size may be more than the memory.
+        let side = *side.get_or_insert(width);
+        pictures.push(resize(&picture, side, side));
     }
     if pictures.len() < FEWEST {
         let (found, shown) = (pictures.len(), folder.display());
         return Err(Usage(format!(
-            "{shown} holds {found} pictures, and scores want {FEWEST} or more"
+            "the folder {shown} holds {found} pictures, and scores want {FEWEST} or more"
         ))
         .into());
     }
-    if let Some(oblong) = pictures.iter().find(|picture| picture.width() != picture.height()) {
-        let (width, height) = oblong.dimensions();
-        return Err(Usage(format!(
-            "heads are square, and {} holds a picture of {width} x {height}",
-            folder.display()
-        ))
-        .into());
-    }
-    let side = side.unwrap_or_else(|| pictures[0].width());
-    Ok(pictures.iter().map(|picture| resize(picture, side, side)).collect())
+    Ok(pictures)
 }
 
 /// Both sides as pictures and as features, so that another program can measure the same.
 fn save(folder: &Path, judge: &Judge, fakes: &[RgbImage], measured: &Measured) -> Result<()> {
-    let sides: [(&str, &[RgbImage], &Tensor); 2] = [
-        ("fakes", fakes, &measured.features),
-        ("reals", &judge.reals().pictures(), judge.real_features()),
+    let sides: [(&[RgbImage], &Tensor); 2] = [
+        (fakes, &measured.features),
+        (&judge.reals().pictures(), judge.real_features()),
     ];
-    for (name, pictures, features) in sides {
+    for (name, (pictures, features)) in SIDES.into_iter().zip(sides) {
         let folder = folder.join(name);
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let file = folder.with_extension("npy");

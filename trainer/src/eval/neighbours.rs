@@ -5,7 +5,7 @@ use image::{Rgb, RgbImage, imageops};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::distance::nearest;
+use super::distance::{nearest, nearest_other};
 use super::histogram::{self, Distribution};
 use crate::gan::plot::{BLUE, RED};
 
@@ -21,10 +21,11 @@ pub struct Memorisation {
     pub training: usize,
     /// Median distance of the fakes.
     pub fakes: f64,
-    /// Median distance of heads that were never trained on.
+    /// Median distance of heads that were never trained on; of a set that keeps none apart, that of its
+    /// heads to another one.
     pub unseen: f64,
-    /// Share of fakes that are closer than all but the closest hundredth of the unseen heads: about
-    /// .01 where nothing is copied.
+    /// Share of fakes that are closer than all but the closest hundredth of these: about .01 where nothing
+    /// is copied.
     pub copies: f64,
 }
 
@@ -56,14 +57,28 @@ pub struct Look {
     pub pairs: Vec<Pair>,
     /// Each fake's distance to its closest training head.
     pub fakes: Vec<f64>,
-    /// The same of heads that were never trained on.
-    pub unseen: Vec<f64>,
+    /// The same of the reals.
+    pub usual: Vec<f64>,
+    /// What these are.
+    pub reals: Reals,
 }
 
-/// Looks up the closest training head of every fake and of every unseen head.
-pub fn look(fakes: &Tensor, unseen: &Tensor, training: &Tensor) -> Look {
+/// What fakes' distances are held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reals {
+    /// Heads that were never trained on.
+    Unseen,
+    /// Heads that were trained on, each with the closest other one.
+    Trained,
+}
+
+/// Looks up the closest training head of every fake and of every real.
+pub fn look(fakes: &Tensor, reals: &Tensor, kind: Reals, training: &Tensor) -> Look {
     let (near, places) = nearest(fakes, training);
-    let (mut usual, _) = nearest(unseen, training);
+    let mut usual = match kind {
+        Reals::Unseen => nearest(reals, training).0,
+        Reals::Trained => nearest_other(reals, training),
+    };
     usual.sort_by(f64::total_cmp);
     let mut order: Vec<usize> = (0..near.len()).collect();
     order.sort_by(|a, b| near[*a].total_cmp(&near[*b]));
@@ -86,7 +101,8 @@ pub fn look(fakes: &Tensor, unseen: &Tensor, training: &Tensor) -> Look {
         figure,
         pairs: pairs.collect(),
         fakes: near,
-        unseen: usual,
+        usual,
+        reals: kind,
     }
 }
 
@@ -103,7 +119,7 @@ pub fn sheet(look: &Look, fake: impl Fn(usize) -> RgbImage, training: impl Fn(us
     let couples: Vec<(RgbImage, RgbImage, String)> = look.pairs.iter().map(couple).collect();
     let couples = super::sheet::couples(
         "left: drawn, right: the closest head trained on",
-        "number: distance over the median of unseen heads; the first half are the closest of all",
+        "number: distance over the median of the reals; the first half are the closest of all",
         &couples,
     );
     let sides = [
@@ -113,12 +129,15 @@ pub fn sheet(look: &Look, fake: impl Fn(usize) -> RgbImage, training: impl Fn(us
             values: &look.fakes,
         },
         Distribution {
-            name: "real, never trained on",
+            name: match look.reals {
+                Reals::Unseen => "real, never trained on",
+                Reals::Trained => "trained on, to another one",
+            },
             colour: RED,
-            values: &look.unseen,
+            values: &look.usual,
         },
     ];
-    let title = "distance to the closest head trained on, over the median of unseen heads";
+    let title = "distance to the closest head trained on, over the median of the reals";
     let unit = look.figure.unseen.max(f64::MIN_POSITIVE);
     let curves = histogram::draw(title, &sides, unit, (couples.width(), CURVES));
     let mut sheet = RgbImage::from_pixel(couples.width(), CURVES + couples.height(), Rgb([255; 3]));
@@ -137,18 +156,23 @@ mod tests {
         tch::manual_seed(4);
         let normal = |count: i64| Tensor::randn([count, 6], (Kind::Double, Device::Cpu));
         let (training, unseen) = (normal(300), normal(200));
-        let honest = look(&normal(200), &unseen, &training);
+        let honest = look(&normal(200), &unseen, Reals::Unseen, &training);
         let figure = honest.figure;
         assert!(figure.copies < 0.06, "{figure:?}");
         assert!((figure.fakes / figure.unseen - 1.0).abs() < 0.2, "{figure:?}");
         assert_eq!(honest.pairs.len(), SHOWN);
         let copied = training.narrow(0, 10, 200) + 1e-3;
-        let copying = look(&copied, &unseen, &training);
-        let figure = copying.figure;
-        assert!(
-            figure.copies > 0.95 && figure.fakes < 0.01 * figure.unseen,
-            "{figure:?}"
-        );
-        assert_eq!(copying.pairs[0].training, copying.pairs[0].fake + 10);
+        // By heads kept apart, and by the set itself.
+        for (reals, kind) in [(&unseen, Reals::Unseen), (&training, Reals::Trained)] {
+            let copying = look(&copied, reals, kind, &training);
+            let figure = copying.figure;
+            assert!(
+                figure.copies > 0.95 && figure.fakes < 0.01 * figure.unseen,
+                "{figure:?}"
+            );
+            assert_eq!(copying.pairs[0].training, copying.pairs[0].fake + 10);
+        }
+        let figure = look(&normal(200), &training, Reals::Trained, &training).figure;
+        assert!(figure.copies < 0.06, "{figure:?}");
     }
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use dataset::failure::Usage;
-use dataset::manifest::{ManifestError, Tombstones};
+use dataset::manifest::Tombstones;
 use dataset::pack::Pack;
-use dataset::{Manifest, ManifestRow, Split};
+use dataset::{ManifestRow, Split};
 use image::{Rgb, RgbImage};
 use sha2::{Digest, Sha256};
 use tch::Tensor;
@@ -19,12 +19,8 @@ use crate::gan::heads::{self, Found};
 /// good as chance and the same on every machine.
 #[derive(Debug)]
 pub struct Reals {
-    /// Id of the manifest.
-    pub manifest_id: String,
     /// SHA-256 over the hashes of the chosen heads, in their order.
     pub digest: String,
-    /// The rows chosen.
-    pub rows: Vec<ManifestRow>,
     pack: Pack,
     places: Vec<usize>,
     cache: PathBuf,
@@ -32,27 +28,29 @@ pub struct Reals {
 
 impl Reals {
     /// Opens so many heads (at most) of a split of `data/manifests/<name>`, or of the bundle at the path
-    /// `name`, at that side; packs the
-    /// split first where that was not done before. Purged heads are passed over.
+    /// `name`, at that side; packs the split first where that was not done before. Purged heads are passed
+    /// over.
     ///
     /// # Errors
     /// [`Usage`] where there is no such manifest; else where a file of it was changed or is missing.
     pub fn open(data: &Path, name: &str, side: u32, split: Split, most: usize) -> Result<Self> {
+        let manifest = heads::manifest(data, name)?;
         let Found { home, name, .. } = heads::find(data, name);
         let folder = home.join("manifests").join(&name);
-        let manifest = Manifest::load(&folder).map_err(|error| match error {
-            ManifestError::Absent { .. } | ManifestError::Name(_) => anyhow::Error::from(Usage(error.to_string())),
-            other => other.into(),
-        })?;
         let tombstones = Tombstones::load(&folder)?;
         let rows = manifest.split(split).filter(|row| !tombstones.contains(&row.head));
         let rows: Vec<&ManifestRow> = rows.collect();
         if rows.is_empty() {
-            return Err(Usage(format!(
-                "the manifest `{name}` has no head of its {} split left; [manifest] validation_share of \
-                 stages.toml decides how many are kept from training",
-                split.as_str()
-            ))
+            return Err(Usage(match split {
+                Split::Validation => format!(
+                    "the manifest `{name}` has no head of its validation split left; [manifest] validation_share of \
+                     stages.toml decides how many are kept from training"
+                ),
+                Split::Train => format!(
+                    "the manifest `{name}` has no head of its train split left to search for copies; --no-neighbours \
+                     leaves that out"
+                ),
+            })
             .into());
         }
         let (id, packs) = (manifest.id(), data.join("packs"));
@@ -76,9 +74,7 @@ impl Reals {
         let start = Pack::name_start(&id, &tombstones);
         Ok(Self {
             cache: packs.join(format!("{start}{side}-{}", &digest[..16])),
-            rows: places.iter().map(|place| rows[*place].clone()).collect(),
             pack: Pack::open(&path)?,
-            manifest_id: id,
             digest,
             places,
         })

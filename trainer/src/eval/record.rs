@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use dataset::Split;
 use dataset::failure::Usage;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use vision::features::FeatureForm;
 
 use super::distance::{Estimate, Neighbourhoods};
@@ -47,14 +49,26 @@ pub struct Conditions {
 impl Conditions {
     /// What differs from others, in words; nothing where both can be compared.
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        let value = |conditions: &Self| serde_json::to_value(conditions).unwrap_or_default();
-        let (mine, theirs) = (value(self), value(other));
-        let fields = mine.as_object().into_iter().flatten();
-        let changed = fields.filter(|(key, value)| theirs.get(key.as_str()) != Some(value));
-        let short = |value: &serde_json::Value| value.to_string().chars().take(24).collect::<String>();
+        let leaves = |conditions: &Self| leaves("", &serde_json::to_value(conditions).unwrap_or_default());
+        let short = |value: String| value.chars().take(24).collect::<String>();
+        let both = leaves(self).into_iter().zip(leaves(other));
+        let changed = both.filter(|(mine, theirs)| mine != theirs);
         changed
-            .map(|(key, value)| format!("{key} {} against {}", short(value), short(&theirs[key])))
+            .map(|((key, mine), (_, theirs))| format!("{key} {} against {}", short(mine), short(theirs)))
             .collect()
+    }
+}
+
+/// The values that a JSON object holds, those of objects in it by their path.
+fn leaves(path: &str, value: &Value) -> Vec<(String, String)> {
+    match value {
+        Value::Object(fields) => {
+            let inner = fields.iter();
+            inner
+                .flat_map(|(key, value)| leaves(format!("{path} {key}").trim(), value))
+                .collect()
+        }
+        value => vec![(path.into(), value.to_string())],
     }
 }
 
@@ -141,10 +155,11 @@ pub fn comparable<'a>(runs: &[(&str, &'a [Score])]) -> Result<Vec<Option<&'a Sco
     let Some((first, scores)) = measured().next() else {
         return Ok(vec![None; runs.len()]);
     };
-    let common = scores.iter().rev().find(|score| {
-        let mut others = measured();
-        others.all(|(_, scores)| newest_under(scores, &score.conditions).is_some())
-    });
+    let is_common = |score: &&Score| measured().all(|(_, scores)| newest_under(scores, &score.conditions).is_some());
+    // Scores against heads trained on flatter: only where there is no other.
+    let unseen = |score: &&Score| score.conditions.split == Split::Validation.as_str();
+    let unseen = scores.iter().filter(unseen).rfind(is_common);
+    let common = unseen.or_else(|| scores.iter().rfind(is_common));
     if let Some(common) = common {
         let conditions = &common.conditions;
         return Ok(runs

@@ -10,12 +10,12 @@ use dataset::eval_settings::EvalSettings;
 use vision::FeatureInput;
 
 use super::folder::{RunFile, RunFolder};
-use super::grid;
 use super::network::Network;
-use super::sample::draw;
+use super::sample::pictures;
+use super::schedule::Schedule;
 use super::trained::sample_noise;
 use crate::eval::judge::{Judge, Standing};
-use crate::eval::record;
+use crate::eval::record::{self, Score};
 
 /// Measures a run every so many epochs.
 pub struct Best {
@@ -35,21 +35,29 @@ impl Best {
     /// As [`Judge::open`].
     pub fn open(data: &Path, folder: &RunFolder, file: &RunFile, settings: &EvalSettings, every: u64) -> Result<Self> {
         let (side, input) = (file.recipe.side, FeatureInput::default());
-        let judge = Judge::open(data, &file.manifest, side, settings, &input, Split::Validation, false)?;
-        let kept = record::read(&folder.best())?;
+        let judge = Judge::open(data, &file.manifest, side, settings, &input, Split::Validation, None)?;
+        // Scores of other conditions, or of other noise, are no measure of these.
+        let same = |score: &Score| score.conditions == *judge.conditions() && score.seed == settings.seed;
         let measured = record::read(folder.path())?;
+        let measured = measured
+            .iter()
+            .filter(|score| same(score))
+            .map(|score| score.step)
+            .collect();
+        let kept = record::read(&folder.best())?;
+        let lowest = kept.iter().rfind(|score| same(score)).map(|score| score.kid.value);
         Ok(Self {
             judge,
             settings: settings.clone(),
             every,
-            measured: measured.iter().map(|score| score.step).collect(),
-            lowest: kept.last().map(|score| score.kid.value),
+            measured,
+            lowest,
         })
     }
 
-    /// Whether the state after a step, the last of its epoch, is to be measured and was not yet.
-    pub fn is_due(&self, epoch: u64, step: u64) -> bool {
-        epoch.is_multiple_of(self.every) && !self.measured.contains(&step)
+    /// Whether the state after so many steps is to be measured and was not yet.
+    pub fn is_due(&self, schedule: &Schedule, steps: u64) -> bool {
+        schedule.completes(self.every, steps) && !self.measured.contains(&steps)
     }
 
     /// Measures a generator whose state was just written to `checkpoint`, and keeps that as the best
@@ -66,8 +74,8 @@ impl Best {
         checkpoint: &Path,
     ) -> Result<String> {
         let noise = sample_noise(self.settings.seed, self.settings.count);
-        let fakes = grid::pictures(&draw(generator, &noise.to_device(generator.flat.device())));
-        let (score, _) = self.judge.score(&fakes, standing)?;
+        let fakes = pictures(generator, &noise.to_device(generator.flat.device()));
+        let score = self.judge.measure(&fakes, standing)?.score;
         let kid = score.kid.value;
         let best = self.lowest.is_none_or(|lowest| kid < lowest);
         if best {

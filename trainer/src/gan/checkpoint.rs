@@ -11,8 +11,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
+use super::folder::RunFile;
+use super::outline;
 use super::players::Players;
+use super::train::End;
 use super::watch::Watch;
+
+/// Version of the files.
+const FORMAT: &str = "heads-gan-1";
 
 /// What the vectors do not tell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,8 +34,39 @@ pub struct State {
     /// By how much the rates were lowered.
     #[serde(default)]
     pub watch: Watch,
+    /// What the next line of metrics tells.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// When the run was to end.
+    #[serde(default)]
+    pub end: Option<End>,
+    /// What computes the run, as "2 threads on Cpu": another answer has other bits.
+    #[serde(default)]
+    pub computed_by: String,
     /// SHA-256 of the recipe and the manifest's id: a checkpoint of another run does not fit.
     pub run: String,
+}
+
+impl State {
+    /// The state of players after so many steps of a run, whose training took no time yet.
+    pub fn new(players: &Players, step: u64, run: &RunFile) -> Self {
+        Self {
+            step,
+            seconds: 0.0,
+            generator_steps: players.generator_adam.steps,
+            discriminator_steps: players.discriminator_adam.steps,
+            watch: Watch::default(),
+            notes: Vec::new(),
+            end: None,
+            computed_by: computed_by(players),
+            run: run.digest(),
+        }
+    }
+}
+
+/// What computes players now.
+pub fn computed_by(players: &Players) -> String {
+    format!("{} on {:?}", outline::threads(), players.device)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -56,7 +93,7 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Writes a checkpoint (under another name, flushed, then renamed) and removes the oldest beyond
-/// `keep`. A failure leaves the earlier ones as they were.
+/// `keep`, later ones, which were passed over on the way here, and halves that kills left. A failure leaves the earlier ones as they were.
 ///
 /// # Errors
 /// What the disk says, with the way out.
@@ -80,10 +117,21 @@ pub fn save(folder: &Path, players: &Players, state: &State, keep: usize) -> Res
             path.display()
         )));
     }
-    for old in list(folder)?.iter().skip(keep) {
-        std::fs::remove_file(old).with_context(|| format!("cannot remove the old checkpoint {}", old.display()))?;
-    }
+    prune(folder, &path, keep)?;
     Ok(path)
+}
+
+fn prune(folder: &Path, newest: &Path, keep: usize) -> Result<()> {
+    let (later, mut old): (Vec<_>, Vec<_>) = list(folder)?.into_iter().partition(|path| path.as_path() > newest);
+    old.drain(..keep.min(old.len()));
+    let halves = dataset::files::sorted_entries(folder)?;
+    let halves = halves
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "part"));
+    for path in later.into_iter().chain(old).chain(halves) {
+        std::fs::remove_file(&path).with_context(|| format!("cannot remove the old checkpoint {}", path.display()))?;
+    }
+    Ok(())
 }
 
 fn write(path: &Path, players: &Players, state: &State) -> Result<()> {
@@ -104,7 +152,7 @@ fn write(path: &Path, players: &Players, state: &State) -> Result<()> {
         entries.insert(name.to_string(), serde_json::to_value(entry)?);
     }
     let metadata = serde_json::json!({
-        "format": "heads-gan-1",
+        "format": FORMAT,
         "sha256": hex::encode(hash.finalize()),
         "state": serde_json::to_string(state)?,
     });
@@ -127,8 +175,20 @@ fn write(path: &Path, players: &Players, state: &State) -> Result<()> {
 /// # Errors
 /// Where checkpoints are there and none is whole, or they are of another run.
 pub fn load_newest(folder: &Path, players: &mut Players, run: &str) -> Result<Option<State>> {
+    load_newest_but(folder, None, players, run)
+}
+
+/// [`load_newest`] as if the checkpoint after the step `but` were not there.
+///
+/// # Errors
+/// As [`load_newest`].
+pub fn load_newest_but(folder: &Path, but: Option<u64>, players: &mut Players, run: &str) -> Result<Option<State>> {
+    let passed_over = but.map(|step| folder.join(name(step)));
     let mut problem = None;
-    for path in list(folder)? {
+    for path in list(folder)?
+        .into_iter()
+        .filter(|path| Some(path) != passed_over.as_ref())
+    {
         match load(&path, players, run) {
             Ok(state) => return Ok(Some(state)),
             Err(error) => {
@@ -156,6 +216,7 @@ fn load(path: &Path, players: &mut Players, run: &str) -> Result<State> {
         .ok_or_else(damaged)?;
     let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header).map_err(|_| damaged())?;
     let metadata = header.get("__metadata__").ok_or_else(damaged)?;
+    ensure!(metadata["format"] == FORMAT, "{} is of another version", named());
     ensure!(metadata["sha256"] == hex::encode(Sha256::digest(data)), damaged());
     let state: State = serde_json::from_str(metadata["state"].as_str().ok_or_else(damaged)?)?;
     ensure!(state.run == run, "{} belongs to another run", named());
@@ -171,6 +232,12 @@ fn load(path: &Path, players: &mut Players, run: &str) -> Result<State> {
     players.generator_adam.steps = state.generator_steps;
     players.discriminator_adam.steps = state.discriminator_steps;
     Ok(state)
+}
+
+/// Whether every value of the state is a number.
+pub fn is_finite(players: &Players) -> bool {
+    let finite = |tensor: &Tensor| tensor.isfinite().all().int64_value(&[]) == 1;
+    tensors(players).into_iter().all(|(_, tensor)| finite(tensor))
 }
 
 /// Every vector of the state by its name, in a fixed order.

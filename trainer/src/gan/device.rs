@@ -72,6 +72,9 @@ fn library() -> Result<PathBuf> {
             Err(error) => bail!("python3 does not start ({error}); {way}"),
         },
     };
+    if folder.as_os_str().is_empty() {
+        bail!("`python3` has no torch, whose CUDA part is wanted; {way}");
+    }
     let library = folder.join("libtorch_cuda.so");
     if !library.is_file() {
         bail!("there is no libtorch_cuda.so in `{}`; {way}", folder.display());

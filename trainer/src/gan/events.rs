@@ -20,8 +20,8 @@ pub struct Events {
 }
 
 impl Events {
-    /// Begins a file in a folder, made where it is missing. What earlier files hold of steps from
-    /// `step` on, TensorBoard then leaves out.
+    /// Begins a file in a folder, made where it is missing. What earlier files hold of steps
+    /// after `step`, TensorBoard then leaves out.
     ///
     /// # Errors
     /// What the disk says.
@@ -36,7 +36,7 @@ impl Events {
         let mut version = head(seconds, 0);
         bytes(&mut version, 3, b"brain.Event:2");
         events.record(&version)?;
-        let mut start = head(seconds, step);
+        let mut start = head(seconds, step + 1);
         // SessionLog { status: START }.
         bytes(&mut start, 7, &[1 << 3, 1]);
         events.record(&start)?;
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(records.len(), 3);
         assert!(records[0].ends_with(b"brain.Event:2"));
         // Step 300 as a varint, then the session's start.
-        assert!(records[1].ends_with(&[0x10, 0xac, 0x02, 0x3a, 2, 8, 1]));
+        assert!(records[1].ends_with(&[0x10, 0xad, 0x02, 0x3a, 2, 8, 1]));
         let value = [b"\x12loss/discriminator\x15".as_slice(), &0.75f32.to_le_bytes()].concat();
         assert!(records[2].windows(value.len()).any(|window| window == value));
     }

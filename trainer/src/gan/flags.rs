@@ -5,11 +5,12 @@ use std::path::Path;
 use anyhow::Result;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use dataset::failure::Usage;
+use dataset::manifest::check_name;
 use dataset::train_settings::{
     Augment, Device, Loss, Norm, Precision, Preset, Regulariser, Schedule, Statistics, TrainSettings, Upsampling,
 };
 
-use super::heads::find;
+use super::heads::{self, find};
 
 /// Trains a generator of heads on a manifest. What is not given here is as in stages.toml, [train];
 /// what is left out there too, as the preset has it (`--dry-run` shows it).
@@ -21,10 +22,10 @@ pub struct Args {
     /// Name of the run, a folder under data/runs [default: MANIFEST-PRESET]
     #[arg(long, value_name = "RUN")]
     pub name: Option<String>,
-    /// Goes on with a run of that name where there is one
+    /// Goes on with a run of that name where there is one, to the end it was begun for unless another is given
     #[arg(long)]
     pub resume: bool,
-    /// Begins from a trained run's networks, of the same preset, side and width
+    /// Begins from a trained run's networks; settings that shape them (preset, side, width, ...) must be the same
     #[arg(long, value_name = "RUN")]
     pub from: Option<String>,
     /// Prints settings, layers, arithmetic, memory and time, measured by a few steps; writes nothing
@@ -90,7 +91,7 @@ pub struct Args {
     /// How the learning rates change: the report's table, not at all, by a cosine, or by the losses
     #[arg(long, value_parser = words::<Schedule>(&["table", "constant", "cosine", "watch"]))]
     pub schedule: Option<Schedule>,
-    /// Heads shown at which the cosine ends [default: the run's limit]
+    /// Heads shown at which the cosine ends [default: the run's end in heads or epochs]
     #[arg(long, value_name = "N")]
     pub horizon: Option<u64>,
     /// Learning rate of the generator
@@ -111,10 +112,11 @@ pub struct Args {
     /// Ends the run after so many minutes of training, resumed ones counted
     #[arg(long)]
     pub minutes: Option<f64>,
-    /// Ends the run after so many heads shown to the discriminator
+    /// Ends the run after so many heads, those of all steps counted [default where no end is given: 1000000;
+    /// of `report` the 290 epochs of its table]
     #[arg(long, value_name = "N")]
     pub max_images: Option<u64>,
-    /// Epochs between two grids of the fixed noise
+    /// Epochs between two grids of the fixed noise [default: 1, of a small set as many as make 200 steps]
     #[arg(long, value_name = "N")]
     pub grid_epochs: Option<u64>,
     /// Epochs between two scores (`trainer eval`; [eval] names the feature network); the best
@@ -160,6 +162,9 @@ impl Args {
             (Some(name), _) => Ok(name.clone()),
             (None, Some(manifest)) => {
                 let manifest = find(data, manifest).name;
+                if check_name(&manifest).is_err() {
+                    heads::manifest(data, &manifest)?;
+                }
                 Ok(format!("{manifest}-{:?}", settings.preset).to_lowercase())
             }
             (None, None) => {

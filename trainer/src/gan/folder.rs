@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use dataset::failure::Usage;
 use dataset::manifest::canonical_json;
 use serde::{Deserialize, Serialize};
@@ -119,7 +119,26 @@ impl RunFolder {
                 path.display()
             )
         })?;
-        Ok(Some(file))
+        match file.format {
+            FORMAT => Ok(Some(file)),
+            other => bail!(
+                "{} is of version {other}, and this program knows {FORMAT}; train under another --name",
+                path.display()
+            ),
+        }
+    }
+
+    /// Takes away checkpoints that a killed beginning left.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn clear_checkpoints(&self) -> Result<()> {
+        match std::fs::remove_dir_all(self.checkpoints()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot clear {}", self.checkpoints().display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Begins a run: makes the folders and run.json.

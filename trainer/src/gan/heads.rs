@@ -36,12 +36,9 @@ impl Heads {
     /// [`Usage`] where there is no such manifest or no head to train on; else where a file of it
     /// was changed or is missing, or a purge came in between.
     pub fn open(data: &Path, name: &str, side: u32) -> Result<Self> {
+        let manifest = manifest(data, name)?;
         let Found { home, name, called } = find(data, name);
         let folder = home.join("manifests").join(&name);
-        let manifest = Manifest::load(&folder).map_err(|error| match error {
-            ManifestError::Absent { .. } | ManifestError::Name(_) => anyhow::Error::from(Usage(error.to_string())),
-            other => other.into(),
-        })?;
         let tombstones = Tombstones::load(&folder)?;
         let all: Vec<&ManifestRow> = manifest.split(Split::Train).collect();
         let left = all.iter().copied().filter(|row| !tombstones.contains(&row.head));
@@ -124,8 +121,27 @@ pub fn find(data: &Path, manifest: &str) -> Found {
     }
 }
 
+/// The manifest of that name, or in the bundle at that path.
+///
+/// # Errors
+/// [`Usage`] where there is none; else where a file of it was changed.
+pub fn manifest(data: &Path, name: &str) -> Result<Manifest> {
+    let found = find(data, name);
+    if check_name(&found.name).is_err() {
+        return Err(Usage(format!(
+            "there is neither a manifest `{name}` nor an unpacked bundle at that path; `pipeline manifest list` shows the \
+             manifests"
+        ))
+        .into());
+    }
+    Manifest::load(&found.home.join("manifests").join(&found.name)).map_err(|error| match error {
+        ManifestError::Absent { .. } => anyhow::Error::from(Usage(error.to_string())),
+        other => other.into(),
+    })
+}
+
 /// Why there is no head to train on, of a manifest with so many rows for training.
-fn nothing_left(name: &str, rows: usize) -> Usage {
+pub fn nothing_left(name: &str, rows: usize) -> Usage {
     Usage(match rows {
         0 => format!("the manifest `{name}` has no head to train on; create one that selects some"),
         rows => format!(

@@ -16,7 +16,7 @@ pub struct Metrics {
     pub step: u64,
     /// Epoch of the last of them, from 1.
     pub epoch: u64,
-    /// Heads shown to the discriminator so far, repeats counted.
+    /// Heads of all steps so far, repeats counted.
     pub images: u64,
     /// Loss of the discriminator.
     pub loss_d: Option<f64>,

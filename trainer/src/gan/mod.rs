@@ -10,6 +10,7 @@ pub mod best;
 pub mod canvas;
 pub mod chart;
 pub mod checkpoint;
+mod convolution;
 pub mod device;
 pub mod events;
 pub mod flags;

@@ -4,6 +4,7 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::convolution::{COMPOSED, channels_last, convolved, doubled, transposed};
 use super::plan::{Init, Layer, Plan, Slot};
 use super::spectral;
 use crate::shim::leaky_relu;
@@ -23,9 +24,6 @@ pub enum Mode {
 const MOMENTUM: f64 = 0.1;
 /// Added to variances before the root (torch's default).
 pub(crate) const EPSILON: f64 = 1e-5;
-/// Side of the maps from which on doubling and convolving are computed as one: below it oneDNN is slower
-/// on the one (55 ms in place of 35 at 6 px, and 9 in place of 54 at 48 px, forward and back).
-const COMPOSED: i64 = 12;
 /// Slope of the leaky ReLU below zero (the DCGAN paper).
 pub(crate) const SLOPE: f64 = 0.2;
 
@@ -99,12 +97,6 @@ impl Network {
         }
         x
     }
-
-    /// Whether every trained and kept value is a number.
-    pub fn is_finite(&self) -> bool {
-        let finite = |values: &Tensor| values.isfinite().all().int64_value(&[]) == 1;
-        finite(&self.flat) && finite(&self.kept)
-    }
 }
 
 /// What a forward pass has not used yet of a network's values.
@@ -145,14 +137,11 @@ impl<'a> Values<'a> {
             }
             Layer::Double if side >= COMPOSED && is_convolved_by_three(rest) => {
                 rest = &rest[1..];
-                let (weight, bias) = (composed(&self.weight()), self.bias(&mut rest));
-                transposed(x, &weight, bias, 2, 1)
+                let (weight, bias) = (self.weight(), self.bias(&mut rest));
+                doubled(x, &weight, bias)
             }
             Layer::Double => x.upsample_nearest2d([2 * side; 2], None, None),
-            Layer::ConvTransposed {
-                stride: 1, padding: 0, ..
-            } if side == 1 => spread_out(x, &self.weight()),
-            Layer::ConvTransposed { stride, padding, .. } => transposed(x, &self.weight(), None, stride, padding),
+            Layer::ConvTransposed { stride, padding, .. } => transposed(x, &self.weight(), stride, padding),
             Layer::Linear { out } => {
                 let (weight, bias) = (self.weight(), self.parameter());
                 let flat = x.flatten(1, -1).linear(&weight, Some(bias));
@@ -207,17 +196,6 @@ impl<'a> Values<'a> {
     }
 }
 
-/// The same map with the channels of a pixel side by side in memory, which convolutions and
-/// normalisations are quicker on; nothing is moved where it is so already.
-fn channels_last(x: Tensor) -> Tensor {
-    match x.size().as_slice() {
-        [_, channels, side, _] if *channels > 1 && *side > 1 => {
-            x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
-        }
-        _ => x,
-    }
-}
-
 /// Whether a convolution comes next whose kernel of three pixels keeps the side.
 fn is_convolved_by_three(layers: &[Layer]) -> bool {
     let [
@@ -233,32 +211,6 @@ fn is_convolved_by_three(layers: &[Layer]) -> bool {
         return false;
     };
     (*kernel, *stride, *padding) == (3, 1, 1)
-}
-
-fn convolved(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, stride: i64, padding: i64) -> Tensor {
-    x.conv2d(weight, bias, [stride; 2], [padding; 2], [1, 1], 1)
-}
-
-fn transposed(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, stride: i64, padding: i64) -> Tensor {
-    x.conv_transpose2d(weight, bias, [stride; 2], [padding; 2], [0, 0], 1, [1, 1])
-}
-
-/// The weight [in, out, 4, 4] whose transposed convolution of stride 2 and padding 1 is that of `weight`
-/// [out, in, 3, 3] over a map with every pixel four times: of its nine taps those that meet the same
-/// pixel are summed, which leaves four ninths of the arithmetic.
-fn composed(weight: &Tensor) -> Tensor {
-    let sums = weight.flip([2, 3]).avg_pool2d([2, 2], [1, 1], [1, 1], false, true, 1);
-    sums.transpose(0, 1)
-}
-
-/// The transposed convolution of maps of one pixel: a product of matrices.
-fn spread_out(x: &Tensor, weight: &Tensor) -> Tensor {
-    let [_, channels, height, width] = weight.size()[..] else {
-        unreachable!("weights of convolutions have four dimensions");
-    };
-    x.flatten(1, -1)
-        .matmul(&weight.flatten(1, -1))
-        .view([-1, channels, height, width])
 }
 
 fn filled(slots: &[Slot], count: i64) -> Tensor {
@@ -318,20 +270,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_computed_as_one_is_what_its_layers_are() {
-        let double = |shape: &[i64]| Tensor::randn(shape, (Kind::Double, Device::Cpu));
-        tch::manual_seed(9);
-        let (x, weight, bias) = (double(&[2, 3, 12, 12]), double(&[5, 3, 3, 3]), double(&[5]));
-        let doubled = x.upsample_nearest2d([24, 24], None, None);
-        let plain = convolved(&doubled, &weight, Some(&bias), 1, 1);
-        let at_once = transposed(&x, &composed(&weight), Some(&bias), 2, 1);
-        assert!(at_once.allclose(&plain, 1e-9, 1e-9, false));
-        let (noise, weight) = (double(&[2, 7, 1, 1]), double(&[7, 5, 6, 6]));
-        let plain = transposed(&noise, &weight, None, 1, 0);
-        assert!(spread_out(&noise, &weight).allclose(&plain, 1e-9, 1e-9, false));
-    }
-
-    #[test]
     fn a_table_may_end_or_go_on_after_what_is_computed_as_one() {
         let three = Layer::Conv {
             out: 4,
@@ -369,13 +307,5 @@ mod tests {
         assert!(network.kept.equal(&start));
         let _ = network.forward(&pictures(4), Mode::Train);
         assert!(!network.kept.equal(&start));
-    }
-
-    #[test]
-    fn values_that_are_no_numbers_are_noticed() {
-        let network = network(vec![convolution()]);
-        assert!(network.is_finite());
-        let _ = network.flat.narrow(0, 5, 1).fill_(f64::NAN);
-        assert!(!network.is_finite());
     }
 }

@@ -10,7 +10,7 @@ use super::memory::Memory;
 use super::plan::{Layer, Plan};
 use super::players::Players;
 use super::progress::duration;
-use super::recipe::Recipe;
+use super::recipe::{Recipe, word};
 use super::schedule::Schedule;
 use super::train::Limits;
 
@@ -22,16 +22,24 @@ const STEPS: (u64, u64) = (4, 20);
 pub fn announce(folder: &RunFolder, file: &RunFile, heads: usize, device: Device) {
     let recipe = &file.recipe;
     eprintln!(
-        "{heads} heads of `{}` at {} px, preset {:?}, {:?}, {device:?}, {} threads; run in {}",
+        "{heads} heads of `{}` at {} px, preset {}, {}, {} on {device:?}; run in {}",
         file.manifest,
         recipe.side,
-        recipe.preset,
-        recipe.precision,
-        tch::get_num_threads(),
+        word(recipe.preset),
+        word(recipe.precision),
+        threads(),
         folder.path().display()
     );
     eprintln!("generator: {}", sums(&recipe.generator()));
     eprintln!("discriminator: {}", sums(&recipe.discriminator()));
+}
+
+/// "1 thread" or "2 threads".
+pub fn threads() -> String {
+    match tch::get_num_threads() {
+        1 => "1 thread".into(),
+        count => format!("{count} threads"),
+    }
 }
 
 fn sums(plan: &Plan) -> String {
@@ -55,14 +63,14 @@ pub fn print(recipe: &Recipe, heads: Option<usize>, limits: &Limits, device: Dev
     let steps = (recipe.d_every * recipe.g_every).clamp(STEPS.0, STEPS.1);
     let seconds = measured(recipe, device, steps);
     println!(
-        "\ntime: {:.3} s a step, {:.0} img/s on {device:?} with {} threads (measured: the mean of {steps} steps on noise, \
+        "\ntime: {:.3} s a step, {:.0} img/s with {} on {device:?} (measured: the mean of {steps} steps on noise, \
          after {steps} to warm up)",
         seconds,
         recipe.batch as f64 / seconds,
-        tch::get_num_threads()
+        threads()
     );
     if let Some(time) = whole(recipe, heads, limits, seconds) {
-        println!("the whole run: about {}", duration(time));
+        println!("the whole run, {}: about {}", limits.end, duration(time));
     }
     Ok(())
 }
@@ -161,11 +169,11 @@ fn measured(recipe: &Recipe, device: Device, steps: u64) -> f64 {
 /// Time to the first limit.
 fn whole(recipe: &Recipe, heads: Option<usize>, limits: &Limits, seconds: f64) -> Option<Duration> {
     let steps = |images: u64| images as f64 / recipe.batch as f64;
-    let epochs = limits.epochs.zip(heads);
+    let epochs = limits.end.epochs.zip(heads);
     let by_epochs =
         epochs.map(|(epochs, heads)| Schedule::new(heads, recipe.batch, recipe.seed).steps(epochs) as f64 * seconds);
-    let by_images = limits.images.map(|images| steps(images) * seconds);
-    let by_time = limits.time.map(|time| time.as_secs_f64());
+    let by_images = limits.end.images.map(|images| steps(images) * seconds);
+    let by_time = limits.end.minutes.map(|minutes| 60.0 * minutes);
     let least = [by_epochs, by_images, by_time].into_iter().flatten().reduce(f64::min)?;
     Duration::try_from_secs_f64(least).ok()
 }

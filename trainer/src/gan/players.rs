@@ -5,8 +5,6 @@ use tch::{Device, Kind, Tensor};
 
 use super::adam::Adam;
 use super::augment::{augment, mirrored};
-use super::checkpoint::State;
-use super::folder::RunFile;
 use super::loss;
 use super::network::{Mode, Network};
 use super::penalty;
@@ -14,7 +12,6 @@ use super::plan::Layer;
 use super::recipe::{NOISE, Rate, Recipe};
 use super::schedule::mixed;
 use super::tally::{Place, Tally};
-use super::watch::Watch;
 use crate::shim::Autocast;
 
 /// What seeds are mixed with, so that no two purposes share their draws.
@@ -99,18 +96,6 @@ impl Players {
             Network::with_values(discriminator.plan.clone(), &discriminator.flat, &discriminator.kept);
         players.average = players.average.map(|_| flat.copy());
         players
-    }
-
-    /// What a checkpoint tells beside the vectors.
-    pub fn state(&self, step: u64, seconds: f64, watch: Watch, run: &RunFile) -> State {
-        State {
-            step,
-            seconds,
-            generator_steps: self.generator_adam.steps,
-            discriminator_steps: self.discriminator_adam.steps,
-            watch,
-            run: run.digest(),
-        }
     }
 
     /// One step on a batch of heads [n, 3, side, side] in -1..1. `step` seeds the draws, `number`

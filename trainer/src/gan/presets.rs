@@ -9,6 +9,8 @@ use super::recipe::{Rate, Recipe};
 /// Up to so many heads are augmented in full, and from so many on not at all: in the hours that a
 /// desktop trains, a discriminator sees each of 20,000 heads too seldom to learn it by heart.
 const AUGMENTED: (f64, f64) = (1_000.0, 20_000.0);
+/// Fewest steps between two grids: drawing one takes as long as some ten.
+const GRID_STEPS: usize = 200;
 
 /// The report: its rate table, batch, cross entropy, five discriminator steps to one of the
 /// generator.
@@ -114,6 +116,11 @@ pub fn strength(heads: usize) -> f64 {
     (1.0 - (heads as f64 / full).ln() / (none / full).ln()).clamp(0.0, 1.0)
 }
 
+/// Epochs between two grids: one, or as many as make [`GRID_STEPS`] steps.
+pub fn grid_epochs(heads: usize, batch: usize) -> u64 {
+    (GRID_STEPS * batch).div_ceil(heads.max(1)) as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +131,11 @@ mod tests {
         assert_eq!(strength(1_000), 1.0);
         assert!((0.1..0.3).contains(&strength(12_000)));
         assert_eq!(strength(140_000), 0.0);
+    }
+
+    #[test]
+    fn a_small_set_is_not_drawn_at_every_epoch() {
+        assert_eq!(grid_epochs(12_000, 32), 1);
+        assert_eq!(grid_epochs(60, 32), 107);
     }
 }

@@ -61,6 +61,10 @@ impl Progress {
         if now < self.next {
             return;
         }
+        // A game that was rolled back has fewer.
+        if self.seen.back().is_some_and(|(_, images)| *images > standing.images) {
+            self.seen.clear();
+        }
         self.seen.push_back((now, standing.images));
         if self.seen.len() > MEMORY {
             self.seen.pop_front();

@@ -14,7 +14,7 @@ use super::presets;
 /// Length of the noise vector.
 pub const NOISE: i64 = 100;
 
-/// Learning rates that hold up to an epoch.
+/// The players' learning rates.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
     /// The generator's.
@@ -27,7 +27,8 @@ pub struct Rate {
 const REPORT_RATES: [(u64, f64); 5] = [(10, 1e-3), (30, 5e-4), (50, 3e-4), (160, 2e-4), (290, 1e-4)];
 /// Where a cosine ends, as a share of where it begins.
 const COSINE_END: f64 = 0.05;
-/// All that decides a run's bits, but for the heads and the number of threads.
+
+/// All that decides a run's bits, but for the heads, the device and the number of threads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -86,15 +87,13 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The recipe that settings ask for on this machine. Two values follow from more than the
+    /// The recipe that settings ask for on this machine. Three values follow from more than the
     /// settings: see [`Self::follow`].
     ///
     /// # Errors
     /// [`Usage`] where they contradict each other or the preset.
     pub fn resolve(settings: &TrainSettings) -> Result<Self> {
-        if let Some((key, why)) = settings.problems().first() {
-            return Err(Usage(format!("--{} {why}", key.replace('_', "-"))).into());
-        }
+        refuse_impossible(settings)?;
         let preset = match settings.preset {
             Preset::Report => presets::report(),
             Preset::Gan => presets::gan(),
@@ -118,9 +117,15 @@ impl Recipe {
     /// [`Usage`] where a cosine has no end.
     pub fn follow(&mut self, settings: &TrainSettings, heads: usize, end: Option<u64>) -> Result<()> {
         self.augment_strength = settings.augment_strength.unwrap_or_else(|| presets::strength(heads));
+        self.grid_epochs = settings
+            .grid_epochs
+            .unwrap_or_else(|| presets::grid_epochs(heads, self.batch));
         if self.schedule == Schedule::Cosine {
             self.horizon = settings.horizon.or(end).ok_or_else(|| {
-                Usage("a cosine of the learning rate needs an end: give --horizon, --max-images or --epochs".into())
+                Usage(
+                    "a cosine of the learning rate needs an end in heads: give --horizon, --max-images or --epochs"
+                        .into(),
+                )
             })?;
         }
         Ok(())
@@ -192,6 +197,10 @@ impl Recipe {
         } else if penalised && self.preset == Preset::Default && self.d_norm == Norm::Batch {
             "a penalty on gradients is meant for each head by itself, and batch norm mixes them: give --d-norm none"
                 .into()
+        } else if !penalised && (settings.penalty.is_some() || settings.penalty_every.is_some()) {
+            "--penalty and --penalty-every are of the regularisers r1, r1r2 and gp: give --regulariser with them".into()
+        } else if self.schedule != Schedule::Cosine && settings.horizon.is_some() {
+            "--horizon is where a cosine ends: give --schedule cosine with it".into()
         } else if self.schedule == Schedule::Table && (settings.rate_g.is_some() || settings.rate_d.is_some()) {
             "the report's table sets the rates: give --schedule constant (or cosine, watch) with --rate-g and --rate-d"
                 .into()
@@ -247,6 +256,23 @@ impl Rate {
             discriminator: self.discriminator * factor,
         }
     }
+}
+
+/// Refuses values that no run can have.
+///
+/// # Errors
+/// [`Usage`] naming the first of them as a flag.
+pub fn refuse_impossible(settings: &TrainSettings) -> Result<()> {
+    match settings.problems().first() {
+        Some((key, why)) => Err(Usage(format!("--{} {why}", key.replace('_', "-"))).into()),
+        None => Ok(()),
+    }
+}
+
+/// A setting's value as stages.toml has it.
+pub fn word(value: impl Serialize) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Whether the processor has instructions for products of bfloat16 (those with AMX have these too).

@@ -3,28 +3,28 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use dataset::Manifest;
+use anyhow::{Context, Result};
+use dataset::Split;
 use dataset::eval_settings::EvalSettings;
-use dataset::failure::Usage;
+use dataset::failure::{Interrupted, Usage};
 use dataset::lock::Lock;
 use dataset::manifest::check_name;
-use dataset::train_settings::{Precision, Preset, TrainSettings};
+use dataset::train_settings::{MOST_THREADS, Precision, Preset, TrainSettings};
 use serde_json::Value;
 
 use super::best::Best;
-use super::checkpoint;
+use super::checkpoint::{self, State};
 use super::device;
 pub use super::flags::Args;
 use super::folder::{self, RunFile, RunFolder, known};
-use super::heads::{Heads, find};
+use super::heads::{Heads, manifest, nothing_left};
 use super::memory;
 use super::outline;
 use super::players::Players;
-use super::recipe::Recipe;
+use super::recipe::{self, Recipe};
 use super::schedule::Schedule;
 use super::stop::Stop;
-use super::train::{Limits, train};
+use super::train::{End, Limits, train};
 use crate::show::card;
 
 /// Heads that a `default` or `gan` run without limits is shown: `default` needs no more than that on
@@ -38,6 +38,7 @@ const IMAGES: u64 = 1_000_000;
 /// another process trains the run; else as [`train`].
 pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Path) -> Result<()> {
     let settings = args.over(settings);
+    recipe::refuse_impossible(&settings)?;
     if args.dry_run {
         return dry_run(args, &settings, data);
     }
@@ -49,9 +50,8 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
     let is_new = there.is_none();
     let (folder, mut file, heads) = match there {
         Some((folder, file)) => {
-            refuse_changes(&name, args, &file, data)?;
-            let heads = Heads::open(data, &file.manifest, file.recipe.side)?;
-            refuse_other_manifest(&file, &heads)?;
+            refuse_changes(&name, args, &file)?;
+            let heads = again(args, &file, data)?;
             warn_of_purged(&file, &heads);
             (folder, file, heads)
         }
@@ -62,16 +62,22 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         Some(every) => Some(Best::open(data, &folder, &file, eval, every)?),
         None => None,
     };
+    if stop.requested() {
+        return Err(Interrupted.into());
+    }
+    // Two that write checkpoints and metrics of one run would leave neither whole.
+    let _lock = Lock::take(folder.path(), "trainer run")?;
     if is_new {
+        // Another process may have begun it since it was looked for.
+        existing(&name, false, data)?;
+        folder.clear_checkpoints()?;
         if let Some(from) = &args.from {
             begin_from(from, &mut file, &folder, data)?;
         }
         folder.begin(&file)?;
     }
-    // Two that write checkpoints and metrics of one run would leave neither whole.
-    let _lock = Lock::take(folder.path(), "trainer run")?;
     outline::announce(&folder, &file, heads.len(), device);
-    let limits = limits(&settings, &file.recipe);
+    let limits = limits(&settings, &file.recipe, args);
     memory::telling_when_it_runs_out(&file.recipe, || {
         train(&folder, &file, &heads, &limits, device, best, &stop)
     })?;
@@ -93,24 +99,24 @@ fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
         Some(name) => Some(count(data, name)?),
         None => None,
     };
-    follow(&mut recipe, settings, heads.unwrap_or(0))?;
+    follow(&mut recipe, settings, heads.unwrap_or(0), args)?;
     memory::telling_when_it_runs_out(&recipe, || {
-        outline::print(&recipe, heads, &limits(settings, &recipe), device)
+        outline::print(&recipe, heads, &limits(settings, &recipe, args), device)
     })
 }
 
 /// Heads that a manifest trains on, purged ones counted.
 fn count(data: &Path, name: &str) -> Result<usize> {
-    let found = find(data, name);
-    let manifest =
-        Manifest::load(&found.home.join("manifests").join(&found.name)).map_err(|error| Usage(error.to_string()))?;
-    Ok(manifest.split(dataset::Split::Train).count())
+    match manifest(data, name)?.split(Split::Train).count() {
+        0 => Err(nothing_left(name, 0).into()),
+        count => Ok(count),
+    }
 }
 
 /// Uses so many threads for tensors; 0 leaves it to libtorch, one a core.
 pub fn set_threads(threads: usize) {
     if threads > 0 {
-        tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+        tch::set_num_threads(threads.min(MOST_THREADS) as i32);
     }
 }
 
@@ -151,7 +157,7 @@ fn prepare(
     memory::refuse_too_much(&recipe, device)?;
     let heads = Heads::open(data, manifest, recipe.side)?;
     refuse_small(&heads, recipe.side, args.enlarge)?;
-    follow(&mut recipe, settings, heads.len())?;
+    follow(&mut recipe, settings, heads.len(), args)?;
     let file = RunFile::new(&heads, recipe);
     Ok((RunFolder::new(data.join("runs").join(name)), file, heads))
 }
@@ -176,11 +182,11 @@ fn refuse_small(heads: &Heads, side: u32, enlarge: bool) -> Result<()> {
 }
 
 /// Fills in what follows from the number of heads and the limits.
-fn follow(recipe: &mut Recipe, settings: &TrainSettings, heads: usize) -> Result<()> {
+fn follow(recipe: &mut Recipe, settings: &TrainSettings, heads: usize, args: &Args) -> Result<()> {
     let schedule = Schedule::new(heads.max(1), recipe.batch, recipe.seed);
-    let limits = limits(settings, recipe);
-    let by_epochs = limits.epochs.map(|epochs| schedule.steps(epochs) * recipe.batch as u64);
-    let end = [by_epochs, limits.images].into_iter().flatten().min();
+    let end = limits(settings, recipe, args).end;
+    let by_epochs = end.epochs.map(|epochs| schedule.steps(epochs) * recipe.batch as u64);
+    let end = [by_epochs, end.images].into_iter().flatten().min();
     recipe.follow(settings, heads, end)
 }
 
@@ -192,8 +198,8 @@ fn begin_from(from: &str, file: &mut RunFile, folder: &RunFolder, data: &Path) -
     let fits = ours.generator() == other.generator() && ours.discriminator() == other.discriminator();
     if !fits {
         return Err(Usage(format!(
-            "the run `{from}` has other networks (preset {:?}, {} px, width {}); give the new one the same",
-            other.preset, other.side, other.width
+            "the run `{from}` has other networks: it was begun with {}; give the new one the same",
+            shape_differences(other, ours)?.join(", ")
         ))
         .into());
     }
@@ -202,33 +208,25 @@ fn begin_from(from: &str, file: &mut RunFile, folder: &RunFolder, data: &Path) -
         .with_context(|| format!("the run `{from}` has no checkpoint yet; train it on with --resume"))?;
     file.from = Some(format!("{}@{}", trained.digest(), state.step));
     let begun = Players::from_trained(ours, &players);
-    checkpoint::save(
-        &folder.checkpoints(),
-        &begun,
-        &begun.state(0, 0.0, Default::default(), file),
-        1,
-    )?;
+    checkpoint::save(&folder.checkpoints(), &begun, &State::new(&begun, 0, file), 1)?;
     Ok(())
 }
 
 /// A resumed run keeps its settings; flags that say otherwise are refused, all at once.
-fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Result<()> {
+fn refuse_changes(name: &str, args: &Args, file: &RunFile) -> Result<()> {
     let mut asked = file.recipe.clone().with(&args.over(&TrainSettings::default()));
     asked.preset = args.preset.unwrap_or(asked.preset);
     asked.seed = args.seed.unwrap_or(asked.seed);
+    // A regulariser brings its usual penalty along where it is chosen, not where it is repeated.
+    if asked.regulariser == file.recipe.regulariser {
+        asked.penalty = args.penalty.unwrap_or(file.recipe.penalty);
+        asked.penalty_every = args.penalty_every.unwrap_or(file.recipe.penalty_every);
+    }
     match args.precision {
         None | Some(Precision::Auto) => (),
         Some(precision) => asked.precision = precision,
     }
-    let mut changes = Vec::new();
-    let manifest = args.manifest.as_ref().map(|manifest| find(data, manifest).called);
-    if let Some(manifest) = manifest.filter(|manifest| *manifest != file.manifest) {
-        changes.push(format!("--manifest {} (not {manifest})", file.manifest));
-    }
-    changes.extend(differences(
-        &serde_json::to_value(&file.recipe)?,
-        &serde_json::to_value(&asked)?,
-    ));
+    let mut changes = differences(&serde_json::to_value(&file.recipe)?, &serde_json::to_value(&asked)?);
     if args.from.is_some() {
         changes.push("its own beginning (--from is for new runs)".into());
     }
@@ -240,6 +238,22 @@ fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Resul
         "the run `{name}` was begun with {changes}; leave that away, or begin another --name"
     ))
     .into())
+}
+
+/// What of the settings that shape the networks differs.
+fn shape_differences(kept: &Recipe, asked: &Recipe) -> Result<Vec<String>> {
+    let mut like_kept = kept.clone();
+    like_kept.preset = asked.preset;
+    like_kept.side = asked.side;
+    like_kept.width = asked.width;
+    like_kept.regulariser = asked.regulariser;
+    like_kept.d_norm = asked.d_norm;
+    like_kept.upsampling = asked.upsampling;
+    like_kept.attention = asked.attention;
+    Ok(differences(
+        &serde_json::to_value(kept)?,
+        &serde_json::to_value(like_kept)?,
+    ))
 }
 
 /// The settings that differ, as flags: "--g-every 1 (not 2)".
@@ -257,15 +271,21 @@ fn differences(kept: &Value, asked: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Bits go on only over the same manifest.
-fn refuse_other_manifest(file: &RunFile, heads: &Heads) -> Result<()> {
-    if file.manifest_id != heads.id {
-        bail!(
-            "the manifest `{}` is not the one the run was begun with (its id differs); restore it, or begin another --name",
-            file.manifest
-        );
+/// The heads of a run that goes on: of the manifest it was begun with, wherever that is now. Bits go on
+/// only over the same one.
+fn again(args: &Args, file: &RunFile, data: &Path) -> Result<Heads> {
+    let manifest = args.manifest.as_ref().unwrap_or(&file.manifest);
+    let heads = Heads::open(data, manifest, file.recipe.side)
+        .context("the run's manifest cannot be opened; --manifest names it where it was moved")?;
+    if file.manifest_id == heads.id {
+        return Ok(heads);
     }
-    Ok(())
+    Err(Usage(format!(
+        "the manifest `{manifest}` is not the one the run was begun with (`{}`, of another id); name that one, or begin \
+         another --name",
+        file.manifest
+    ))
+    .into())
 }
 
 /// A run goes on over what a purge left; only its exactness ends there.
@@ -282,20 +302,23 @@ fn warn_of_purged(file: &RunFile, heads: &Heads) {
     }
 }
 
-fn limits(settings: &TrainSettings, recipe: &Recipe) -> Limits {
-    let mut limits = Limits {
+fn limits(settings: &TrainSettings, recipe: &Recipe, args: &Args) -> Limits {
+    let mut end = End {
         epochs: settings.epochs,
-        time: settings.minutes.map(|minutes| Duration::from_secs_f64(minutes * 60.0)),
+        minutes: settings.minutes,
         images: settings.max_images,
-        checkpoint_every: Duration::from_secs_f64(settings.checkpoint_minutes * 60.0),
-        keep: settings.keep_checkpoints,
     };
-    if limits.epochs.is_none() && limits.time.is_none() && limits.images.is_none() {
+    if end == End::default() {
         match recipe.preset {
             // The last row of the report's table ends there.
-            Preset::Report => limits.epochs = Some(Recipe::table_epochs()),
-            Preset::Default | Preset::Gan => limits.images = Some(IMAGES),
+            Preset::Report => end.epochs = Some(Recipe::table_epochs()),
+            Preset::Default | Preset::Gan => end.images = Some(IMAGES),
         }
     }
-    limits
+    Limits {
+        end,
+        end_is_asked: args.epochs.is_some() || args.minutes.is_some() || args.max_images.is_some(),
+        checkpoint_every: Duration::from_secs_f64(settings.checkpoint_minutes * 60.0),
+        keep: settings.keep_checkpoints,
+    }
 }

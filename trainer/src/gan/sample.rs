@@ -1,8 +1,10 @@
 //! Drawing heads with trained networks: what every command that shows a run is made of.
 
 use dataset::train_settings::Statistics;
+use image::RgbImage;
 use tch::{Kind, Tensor};
 
+use super::grid;
 use super::network::{Mode, Network};
 use super::players::{Draw, Players, noise, seed};
 use super::recipe::Recipe;
@@ -41,6 +43,15 @@ pub fn draw(generator: &Network, noise: &Tensor) -> Tensor {
     in_batches(noise, |batch| generator.forward(batch, Mode::Use))
 }
 
+/// Heads as pictures from noise [n, 100, 1, 1], batch by batch: of many heads the bytes alone are held.
+pub fn pictures(generator: &Network, noise: &Tensor) -> Vec<RgbImage> {
+    let batches = noise.split(BATCH, 0);
+    batches
+        .iter()
+        .flat_map(|batch| grid::pictures(&draw(generator, batch)))
+        .collect()
+}
+
 /// The discriminator's sigmoid for each head, 0 to 1.
 pub fn rate(discriminator: &Network, heads: &Tensor) -> Vec<f64> {
     let scores = in_batches(heads, |batch| discriminator.forward(batch, Mode::Use).reshape([-1]));
@@ -50,6 +61,15 @@ pub fn rate(discriminator: &Network, heads: &Tensor) -> Vec<f64> {
 fn in_batches(input: &Tensor, forward: impl Fn(&Tensor) -> Tensor) -> Tensor {
     let parts: Vec<Tensor> = tch::no_grad(|| input.split(BATCH, 0).iter().map(forward).collect());
     Tensor::cat(&parts, 0)
+}
+
+/// The argument of --truncation.
+///
+/// # Errors
+/// What it may be.
+pub fn parse_truncation(text: &str) -> Result<f64, String> {
+    let limit = text.parse().ok().filter(|limit| (0.05..=10.0).contains(limit));
+    limit.ok_or_else(|| "it must be .05 to 10 standard deviations".into())
 }
 
 /// The same noise with its tails cut off at so many standard deviations: each value keeps its place

@@ -9,11 +9,13 @@ use rand_chacha::rand_core::SeedableRng;
 const FEW_BATCHES: usize = 4;
 
 /// The order of a set of heads over a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Schedule {
     count: usize,
     batch: usize,
     seed: u64,
+    /// A round through the set with its order: most steps ask for the one of the step before.
+    round: Option<(u64, Vec<usize>)>,
 }
 
 /// Where a step stands.
@@ -28,7 +30,12 @@ pub struct Position {
 impl Schedule {
     /// The order of `count` heads (1 or more) in batches of `batch`.
     pub fn new(count: usize, batch: usize, seed: u64) -> Self {
-        Self { count, batch, seed }
+        Self {
+            count,
+            batch,
+            seed,
+            round: None,
+        }
     }
 
     /// Where step `step` (from 0) stands. A set of at least four batches drops the end of each
@@ -57,28 +64,22 @@ impl Schedule {
         }
     }
 
-    /// Whether `step` is the last one of its epoch.
-    pub fn ends_epoch(&self, step: u64) -> bool {
-        self.position(step + 1).epoch > self.position(step).epoch
+    /// Whether an epoch whose number is a multiple of `every` ends with the last of so many steps.
+    pub fn completes(&self, every: u64, steps: u64) -> bool {
+        let done = |steps: u64| (self.position(steps).epoch - 1) / every;
+        steps > 0 && done(steps) > done(steps - 1)
     }
 
     /// The heads of step `step`.
-    pub fn heads(&self, step: u64) -> Vec<usize> {
+    pub fn heads(&mut self, step: u64) -> Vec<usize> {
         let length = match self.is_small() {
             true => self.count,
             false => self.count / self.batch * self.batch,
         };
         let first = step * self.batch as u64;
-        let mut round = u64::MAX;
-        let mut order = Vec::new();
-        (first..first + self.batch as u64)
-            .map(|drawn| {
-                let this = drawn / length as u64;
-                if this != round {
-                    (round, order) = (this, self.order(this));
-                }
-                order[(drawn % length as u64) as usize]
-            })
+        let drawn = first..first + self.batch as u64;
+        drawn
+            .map(|drawn| self.order(drawn / length as u64)[(drawn % length as u64) as usize])
             .collect()
     }
 
@@ -87,9 +88,13 @@ impl Schedule {
     }
 
     /// All heads in the order of one round through the set.
-    fn order(&self, round: u64) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.count).collect();
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(mixed(&[self.seed, round])));
+    fn order(&mut self, round: u64) -> &[usize] {
+        let kept = self.round.take().filter(|(kept, _)| *kept == round);
+        let (_, order) = self.round.insert(kept.unwrap_or_else(|| {
+            let mut order: Vec<usize> = (0..self.count).collect();
+            order.shuffle(&mut ChaCha8Rng::seed_from_u64(mixed(&[self.seed, round])));
+            (round, order)
+        }));
         order
     }
 }
@@ -110,10 +115,11 @@ mod tests {
 
     #[test]
     fn a_large_set_drops_the_end_and_counts_batches_in_each_epoch() {
-        let schedule = Schedule::new(650, 64, 1);
+        let mut schedule = Schedule::new(650, 64, 1);
         assert_eq!(schedule.position(9), Position { epoch: 1, number: 9 });
         assert_eq!(schedule.position(10), Position { epoch: 2, number: 0 });
-        assert!(schedule.ends_epoch(9) && !schedule.ends_epoch(8));
+        assert!(schedule.completes(1, 10) && !schedule.completes(1, 9) && !schedule.completes(1, 0));
+        assert!(schedule.completes(3, 30) && !schedule.completes(3, 20));
         assert_eq!(schedule.steps(290), 2900);
         let mut seen: Vec<usize> = (0..10).flat_map(|step| schedule.heads(step)).collect();
         seen.sort_unstable();
@@ -124,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_small_set_fills_its_batches_and_shows_every_head_equally_often() {
-        let schedule = Schedule::new(60, 64, 1);
+        let mut schedule = Schedule::new(60, 64, 1);
         let mut shown = [0; 60];
         for step in 0..15 {
             let heads = schedule.heads(step);
@@ -142,8 +148,16 @@ mod tests {
     }
 
     #[test]
+    fn multiples_that_a_small_set_jumps_over_are_completed_too() {
+        let schedule = Schedule::new(9, 32, 1);
+        let completed = (0..=schedule.steps(100)).filter(|steps| schedule.completes(10, *steps));
+        assert_eq!(completed.count(), 10);
+    }
+
+    #[test]
     fn the_order_follows_from_the_seed() {
-        assert_eq!(Schedule::new(650, 64, 1).heads(7), Schedule::new(650, 64, 1).heads(7));
-        assert_ne!(Schedule::new(650, 64, 1).heads(7), Schedule::new(650, 64, 2).heads(7));
+        let heads = |seed| Schedule::new(650, 64, seed).heads(7);
+        assert_eq!(heads(1), heads(1));
+        assert_ne!(heads(1), heads(2));
     }
 }

@@ -1,14 +1,17 @@
 //! The training loop.
 
+use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use dataset::failure::Interrupted;
+use dataset::failure::Paused;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use super::best::Best;
 use super::chart;
-use super::checkpoint;
+use super::checkpoint::{self, State};
 use super::events::Events;
 use super::folder::{RunFile, RunFolder};
 use super::grid;
@@ -33,19 +36,38 @@ const ROLLBACKS: u32 = 3;
 const CHART: Duration = Duration::from_secs(30);
 
 /// When a run ends, whichever comes first, and how often it saves; none of it changes a bit of what
-/// is computed.
+/// is computed, but for where a game that breaks down goes back to.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Epochs in all.
-    pub epochs: Option<u64>,
-    /// Training time in all, every sitting counted.
-    pub time: Option<Duration>,
-    /// Heads shown to the discriminator in all.
-    pub images: Option<u64>,
+    /// When it ends.
+    pub end: End,
+    /// Whether the user said so for this sitting: else a run that goes on keeps its end.
+    pub end_is_asked: bool,
     /// Time between two checkpoints.
     pub checkpoint_every: Duration,
     /// Checkpoints kept.
     pub keep: usize,
+}
+
+/// When a run ends: whichever comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// Epochs in all.
+    pub epochs: Option<u64>,
+    /// Minutes of training in all, every sitting counted.
+    pub minutes: Option<f64>,
+    /// Heads of all steps, repeats counted.
+    pub images: Option<u64>,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, to: &mut fmt::Formatter) -> fmt::Result {
+        let epochs = self.epochs.map(|epochs| format!("{epochs} epochs"));
+        let minutes = self.minutes.map(|minutes| format!("{minutes} minutes"));
+        let images = self.images.map(|images| format!("{images} heads"));
+        let all: Vec<String> = [epochs, minutes, images].into_iter().flatten().collect();
+        to.write_str(&all.join(" or "))
+    }
 }
 
 /// A run under way.
@@ -54,6 +76,7 @@ struct Run<'a> {
     file: &'a RunFile,
     heads: &'a Heads,
     limits: &'a Limits,
+    end: End,
     schedule: Schedule,
     players: Players,
     log: Log,
@@ -62,6 +85,8 @@ struct Run<'a> {
     watch: Watch,
     /// What the next line of metrics tells.
     notes: Vec<String>,
+    /// The step of the checkpoint that the game last went back to.
+    returned: Option<u64>,
     progress: Progress,
     step: u64,
     /// Training time of earlier sittings.
@@ -74,7 +99,7 @@ struct Run<'a> {
 /// Trains from the newest checkpoint (or the start) to the first limit.
 ///
 /// # Errors
-/// [`Interrupted`] after Ctrl-C, once all is saved; else what the disk says, or that the game broke
+/// [`Paused`] after Ctrl-C, once all is saved; else what the disk says, or that the game broke
 /// down (values that are no numbers).
 pub fn train(
     folder: &RunFolder,
@@ -87,19 +112,26 @@ pub fn train(
 ) -> Result<()> {
     let mut run = Run::open(folder, file, heads, limits, device)?;
     run.best = best;
+    if run.is_over() {
+        eprintln!(
+            "the run is at its end ({}): a later --epochs, --minutes or --max-images trains it on",
+            run.end
+        );
+    }
     // A kill while the run was measured left that undone.
     run.score()?;
     let mut saved = Instant::now();
     while !run.is_over() {
         run.advance()?;
         let stopped = stop.requested();
-        if stopped || saved.elapsed() >= limits.checkpoint_every {
+        // The last steps may have broken the game, which then goes on from further back.
+        if stopped || run.is_over() || saved.elapsed() >= limits.checkpoint_every {
             run.save()?;
             saved = Instant::now();
         }
         if stopped {
             run.progress.finish();
-            return Err(Interrupted.into());
+            return Err(Paused.into());
         }
     }
     run.finish()
@@ -116,25 +148,35 @@ impl<'a> Run<'a> {
         let recipe = &file.recipe;
         let mut players = Players::on(recipe, device);
         let state = checkpoint::load_newest(&folder.checkpoints(), &mut players, &file.digest())?;
-        let (step, seconds, watch) = state.map_or((0, 0.0, Watch::default()), |state| {
-            (state.step, state.seconds, state.watch)
-        });
+        if state.is_none() && folder.metrics().is_file() {
+            eprintln!("warning: the run has no checkpoint left: it begins anew");
+        }
+        let state = state.unwrap_or_else(|| State::new(&players, 0, file));
+        let (before, now) = (&state.computed_by, checkpoint::computed_by(&players));
+        if !before.is_empty() && *before != now {
+            eprintln!(
+                "warning: the run was computed by {before} and goes on by {now}: its exactness ends here (an undisturbed \
+                 run would have other bits)"
+            );
+        }
         seed(recipe.seed, Draw::Grid, 0);
         Ok(Self {
             folder,
             file,
             heads,
             limits,
+            end: state.end.filter(|_| !limits.end_is_asked).unwrap_or(limits.end),
             schedule: Schedule::new(heads.len(), recipe.batch, recipe.seed),
             players,
-            log: Log::open(&folder.metrics(), step)?,
-            events: Events::begin(&folder.events(), step)?,
+            log: Log::open(&folder.metrics(), state.step)?,
+            events: Events::begin(&folder.events(), state.step)?,
             best: None,
-            watch,
-            notes: Vec::new(),
+            watch: state.watch,
+            notes: state.notes,
+            returned: None,
             progress: Progress::new(),
-            step,
-            earlier: Duration::from_secs_f64(seconds),
+            step: state.step,
+            earlier: Duration::from_secs_f64(state.seconds),
             started: Instant::now(),
             charted: Instant::now(),
             fixed_noise: noise(GRID).to_device(device),
@@ -156,15 +198,13 @@ impl<'a> Run<'a> {
     /// The share of each limit that is spent.
     fn shares(&self) -> impl Iterator<Item = f64> {
         let share = |spent: f64, limit: f64| spent / limit;
-        let steps = self.limits.epochs.map(|epochs| self.schedule.steps(epochs));
+        let steps = self.end.epochs.map(|epochs| self.schedule.steps(epochs));
         let limits = [
             steps.map(|steps| share(self.step as f64, steps as f64)),
-            self.limits
-                .time
-                .map(|time| share(self.time().as_secs_f64(), time.as_secs_f64())),
-            self.limits
-                .images
-                .map(|images| share(self.images() as f64, images as f64)),
+            self.end
+                .minutes
+                .map(|minutes| share(self.time().as_secs_f64(), 60.0 * minutes)),
+            self.end.images.map(|images| share(self.images() as f64, images as f64)),
         ];
         limits.into_iter().flatten()
     }
@@ -179,12 +219,11 @@ impl<'a> Run<'a> {
         let heads = self.heads.batch(&self.schedule.heads(self.step), self.players.device);
         let rate = self.rate(position.epoch);
         self.players.step(&heads, self.step, position.number, rate);
-        let ends_epoch = self.schedule.ends_epoch(self.step);
         self.step += 1;
         if self.step.is_multiple_of(WINDOW) && !self.note(position.epoch)? {
             return Ok(());
         }
-        if ends_epoch && position.epoch.is_multiple_of(self.recipe().grid_epochs) {
+        if self.schedule.completes(self.recipe().grid_epochs, self.step) {
             self.draw_grid(position.epoch)?;
         }
         self.score()?;
@@ -238,60 +277,64 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    /// Goes back to the newest checkpoint, or to the start, with half the rates.
+    /// Goes back to the newest checkpoint, or to the start, with half the rates. From where it broke down
+    /// again it goes further back.
     fn roll_back(&mut self) -> Result<()> {
         let broken = self.step;
         let why = format!("losses or weights are no numbers any more at step {broken}");
         if self.watch.rollbacks >= ROLLBACKS {
             self.progress.finish();
             bail!(
-                "{why}, after {ROLLBACKS} ways back at half the rates each; the checkpoints in {} are from before. Try \
-                 another --seed, --precision f32, or smaller --rate-g and --rate-d",
+                "{why}, after {ROLLBACKS} ways back at half the rates each; the checkpoints in {} are from before. Begin \
+                 another --name with another --seed, --precision f32, or smaller --rate-g and --rate-d (--from this run \
+                 begins with its networks)",
                 self.folder.checkpoints().display()
             );
         }
         self.players = Players::on(self.recipe(), self.players.device);
-        let state = checkpoint::load_newest(&self.folder.checkpoints(), &mut self.players, &self.file.digest())?;
+        let (folder, digest) = (self.folder.checkpoints(), self.file.digest());
+        let state = checkpoint::load_newest_but(&folder, self.returned, &mut self.players, &digest)?;
         self.step = state.map_or(0, |state| state.step);
+        self.returned = Some(self.step);
         self.watch.roll_back();
         self.log = Log::open(&self.folder.metrics(), self.step)?;
         self.events = Events::begin(&self.folder.events(), self.step)?;
         let note = format!("{why}: back to step {}, both rates halved", self.step);
         self.progress.say(&format!("warning: {note}"));
         self.notes.push(note);
-        self.write_checkpoint()
+        self.write_checkpoint().map(drop)
     }
 
-    fn save(&mut self) -> Result<()> {
-        if !(self.players.generator.is_finite() && self.players.discriminator.is_finite()) {
-            return self.roll_back();
+    /// Writes a checkpoint and gives its path; none where the game broke down and was rolled back.
+    fn save(&mut self) -> Result<Option<PathBuf>> {
+        if !checkpoint::is_finite(&self.players) {
+            self.roll_back()?;
+            return Ok(None);
         }
-        self.write_checkpoint()
+        self.write_checkpoint().map(Some)
     }
 
-    fn write_checkpoint(&self) -> Result<()> {
-        let seconds = self.time().as_secs_f64();
-        let state = self.players.state(self.step, seconds, self.watch.clone(), self.file);
-        checkpoint::save(&self.folder.checkpoints(), &self.players, &state, self.limits.keep)?;
-        Ok(())
+    fn write_checkpoint(&self) -> Result<PathBuf> {
+        let state = State {
+            seconds: self.time().as_secs_f64(),
+            watch: self.watch.clone(),
+            notes: self.notes.clone(),
+            end: Some(self.end),
+            ..State::new(&self.players, self.step, self.file)
+        };
+        checkpoint::save(&self.folder.checkpoints(), &self.players, &state, self.limits.keep)
     }
 
     /// Measures the run where an epoch has just ended and that is due; the time that it takes is not
     /// training time.
     fn score(&mut self) -> Result<()> {
-        let Some(last) = self.step.checked_sub(1).filter(|last| self.schedule.ends_epoch(*last)) else {
+        let due = |best: &Best| best.is_due(&self.schedule, self.step);
+        if !self.best.as_ref().is_some_and(due) {
+            return Ok(());
+        }
+        let Some(checkpoint) = self.save()? else {
             return Ok(());
         };
-        let epoch = self.schedule.position(last).epoch;
-        if !self.best.as_ref().is_some_and(|best| best.is_due(epoch, self.step)) {
-            return Ok(());
-        }
-        let ended = self.step;
-        self.save()?;
-        if self.step != ended {
-            // It was rolled back.
-            return Ok(());
-        }
         let began = Instant::now();
         let standing = judge::Standing {
             step: self.step,
@@ -299,9 +342,8 @@ impl<'a> Run<'a> {
             seconds: self.time().as_secs_f64(),
         };
         let generator = final_generator(&self.players, self.recipe());
-        let newest = checkpoint::list(&self.folder.checkpoints())?;
-        if let Some((best, checkpoint)) = self.best.as_mut().zip(newest.first()) {
-            let told = best.look(&generator, standing, self.folder, self.file, checkpoint)?;
+        if let Some(best) = &mut self.best {
+            let told = best.look(&generator, standing, self.folder, self.file, &checkpoint)?;
             self.progress.say(&told);
             self.notes.push(told);
         }
@@ -320,8 +362,7 @@ impl<'a> Run<'a> {
     }
 
     /// Saves what the run made.
-    fn finish(mut self) -> Result<()> {
-        self.save()?;
+    fn finish(self) -> Result<()> {
         let epoch = self.schedule.position(self.step.saturating_sub(1)).epoch;
         self.draw_grid(epoch)?;
         // The window under way is shown, and stays open for a run that goes on.

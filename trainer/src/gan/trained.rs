@@ -9,10 +9,9 @@ use tch::Tensor;
 
 use super::checkpoint::{self, State};
 use super::folder::{self, RunFile, RunFolder};
-use super::grid;
 use super::network::Network;
 use super::players::{Draw, Players, noise, seed};
-use super::sample::{draw, final_generator};
+use super::sample::{self, final_generator};
 
 /// A run with its trained values.
 #[derive(Debug)]
@@ -54,10 +53,17 @@ impl Trained {
         })
     }
 
-    /// The name of the run: that of its folder.
+    /// The name of the run: that of its folder, and the run's before it for a best checkpoint.
     pub fn name(&self) -> String {
-        let name = self.folder.path().file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
+        let path = self.folder.path().canonicalize();
+        let path = path.unwrap_or_else(|_| self.folder.path().into());
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match path.parent().map(|parent| RunFolder::new(parent.into())) {
+            Some(run) if run.best() == path && run.path().join("run.json").is_file() => {
+                format!("{}/{}", name(run.path()), name(&path))
+            }
+            _ => name(&path),
+        }
     }
 
     /// Noise [count, 100, 1, 1] of a sample's seed: the first rows of more are those of fewer, so
@@ -68,7 +74,7 @@ impl Trained {
 
     /// Heads as pictures from noise [n, 100, 1, 1].
     pub fn pictures(&self, noise: &Tensor) -> Vec<RgbImage> {
-        grid::pictures(&draw(&self.generator, noise))
+        sample::pictures(&self.generator, noise)
     }
 }
 

@@ -73,16 +73,20 @@ impl Watch {
         self.waited += 1;
         let mut notes = collapses(lines, loss);
         if schedule == Schedule::Watch && self.waited >= 2 * SPAN && lines.len() >= 2 * SPAN {
-            notes.extend(self.lower(&lines[lines.len() - 2 * SPAN..]));
+            notes.extend(self.lower(&lines[lines.len() - 2 * SPAN..], loss));
         }
         notes
     }
 
     /// Lowers a rate where the lines call for it, and says why.
-    fn lower(&mut self, lines: &[Metrics]) -> Option<String> {
+    fn lower(&mut self, lines: &[Metrics], loss: Loss) -> Option<String> {
         let balance = |line: &Metrics| Some(line.d_real? - line.d_fake?);
         let apart = mean(&values(&lines[SPAN..], balance))?;
-        let (low, high) = BALANCE;
+        // The logits of the other losses are no probabilities: they stand at any height.
+        let (low, high) = match loss {
+            Loss::Bce | Loss::Hinge => BALANCE,
+            Loss::Lsgan | Loss::Wgan | Loss::Relativistic => (f64::NEG_INFINITY, f64::INFINITY),
+        };
         let (places, why): (Vec<&mut f64>, String) = if apart > high {
             let why = format!("the discriminator wins (D(real) - D(fake) was {apart:.2}): its rate");
             (vec![&mut self.discriminator], why)
@@ -97,9 +101,9 @@ impl Watch {
             return None;
         };
         let mut lowered = false;
-        for place in places {
-            lowered |= *place > LOWEST;
+        for place in places.into_iter().filter(|place| **place > LOWEST) {
             *place = (*place / 2.0).max(LOWEST);
+            lowered = true;
         }
         self.waited = 0;
         lowered.then(|| format!("{why} halved"))

@@ -18,12 +18,18 @@ use crate::bar::bar;
 /// Speed of the choice of a GIF's colours, 1 (best) to 30: at 10 heads show no bands.
 const GIF_SPEED: i32 = 10;
 
-/// A file of either kind, told by its name's extension.
+/// Makes the folder of a file of either kind, told by its name's extension.
 ///
 /// # Errors
-/// [`Usage`] for another extension.
-pub fn check_name(path: &Path) -> Result<()> {
-    kind(path).map(|_| ())
+/// [`Usage`] for another extension; what the disk says.
+pub fn prepare(path: &Path) -> Result<()> {
+    kind(path)?;
+    match path.parent() {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))
+        }
+        None => Ok(()),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

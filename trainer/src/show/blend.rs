@@ -12,10 +12,9 @@ pub enum Blend {
     Plain,
 }
 
-/// Sweeps of successive over-relaxation; a hole of 128 pixels across is still by then.
+/// Sweeps of successive over-relaxation: with [`factor`] the slowest part of a picture of 256 pixels keeps
+/// less than a millionth of its error.
 const SWEEPS: usize = 600;
-/// Their factor; 1.9 suits holes of some 50 pixels across.
-const FACTOR: f32 = 1.9;
 
 /// `drawn` where the mask is 0, `picture` elsewhere; all of one size.
 pub fn blend(picture: &RgbImage, drawn: &RgbImage, mask: &GrayImage, how: Blend) -> RgbImage {
@@ -58,6 +57,7 @@ fn solve(start: &RgbImage, drawn: &RgbImage, mask: &GrayImage, channel: usize) -
         ];
         sides.into_iter().flatten()
     };
+    let factor = factor(&holes, width);
     for _ in 0..SWEEPS {
         for &place in &holes {
             let (mut sum, mut count) = (0.0, 0.0);
@@ -65,10 +65,22 @@ fn solve(start: &RgbImage, drawn: &RgbImage, mask: &GrayImage, channel: usize) -
                 sum += values[other] + target[place] - target[other];
                 count += 1.0;
             }
-            values[place] += FACTOR * (sum / count - values[place]);
+            values[place] += factor * (sum / count - values[place]);
         }
     }
     values
+}
+
+/// The factor of over-relaxation that a square hole of side L is solved soonest with (2 / (1 + sin(pi / L)),
+/// Young 1950). L is the longest side of what the holes span, and half as much again: a hole that is free
+/// on three sides acts as a longer one, and too high a factor costs little where too low a one costs much.
+fn factor(holes: &[usize], width: usize) -> f32 {
+    let span = |along: fn(usize, usize) -> usize| {
+        let places = || holes.iter().map(|place| along(*place, width));
+        places().max().unwrap_or(0) - places().min().unwrap_or(0) + 1
+    };
+    let side = span(|place, width| place % width).max(span(|place, width| place / width));
+    2.0 / (1.0 + (std::f32::consts::PI / (1.5 * side as f32 + 1.0)).sin())
 }
 
 #[cfg(test)]
@@ -86,6 +98,15 @@ mod tests {
             Luma([if hole.contains(&x) && hole.contains(&y) { 0 } else { 255 }])
         });
         (picture, darker, mask)
+    }
+
+    #[test]
+    fn a_hole_that_is_free_on_three_sides_is_solved_too() {
+        let value = |x: u32, y: u32| 40 + (x / 3) as u8 + (y / 4) as u8;
+        let picture = RgbImage::from_fn(256, 256, |x, y| Rgb([value(x, y); 3]));
+        let darker = RgbImage::from_fn(256, 256, |x, y| Rgb([value(x, y) - 40; 3]));
+        let left = GrayImage::from_fn(256, 256, |x, _| Luma([if x < 128 { 0 } else { 255 }]));
+        assert!(blend(&picture, &darker, &left, Blend::Poisson) == picture);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use dataset::Split;
 use serde_json::Value;
 
 use super::gallery::{Layout, gallery};
@@ -90,7 +91,9 @@ fn text(trained: &Trained, scores: &[Score], pictures: &[(String, &str)]) -> Res
         "![{HEADS} heads]({PICTURE})\n\n{HEADS} heads of the noise of seed {SEED}, none chosen.\n"
     )?;
     made_of(&mut card, trained)?;
-    if let Some(score) = scores.last() {
+    // Scores against heads trained on flatter: only where there is no other.
+    let unseen = |score: &&Score| score.conditions.split == Split::Validation.as_str();
+    if let Some(score) = scores.iter().rfind(unseen).or(scores.last()) {
         measured(&mut card, score)?;
     }
     if scores.is_empty() {
@@ -162,8 +165,8 @@ fn made_of(card: &mut String, trained: &Trained) -> Result<()> {
     writeln!(
         card,
         "\nThe manifest names each picture's post, artist and source. The pictures belong to their artists; what this \
-         network draws is made of what it saw of them. Look at the nearest neighbours below before you show its heads \
-         as new ones.\n"
+         network draws is made of what it saw of them. Look at its heads' nearest neighbours (`trainer eval` draws a \
+         sheet of them) before you show them as new ones.\n"
     )?;
     Ok(())
 }

@@ -10,11 +10,11 @@ use image::{GrayImage, Rgb, RgbImage};
 use vision::letterbox::resize;
 use vision::picture::{Limits, decode};
 
-use super::animation;
 use super::blend::{Blend, blend};
 use super::gallery::{Layout, gallery};
 use super::mask::Mask;
 use super::search::{Search, search};
+use super::{animation, clear};
 use crate::bar::bar;
 use crate::eval::reals::Reals;
 use crate::gan::grid;
@@ -94,6 +94,7 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
         seed: args.seed,
         every: (args.steps / 40).max(1),
     };
+    clear(&args.out, "completed-")?;
     let mut rows = Vec::new();
     let mut sequences = Vec::new();
     let bar = bar(pictures.len() * args.steps as usize, "searching");

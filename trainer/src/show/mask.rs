@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use dataset::failure::Usage;
-use image::{GrayImage, Luma, RgbImage};
+use image::{GrayImage, Luma, Rgb, RgbImage, RgbaImage};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use vision::letterbox::resize;
@@ -20,7 +20,7 @@ pub enum Mask {
     Left,
     /// Of every 4 x 4 pixels one stays.
     Grid,
-    /// What is dark in a picture goes.
+    /// What is dark in a picture goes, or what is transparent in one that has such pixels.
     Picture(std::path::PathBuf),
 }
 
@@ -63,7 +63,8 @@ impl Mask {
             Self::Picture(path) => from_picture(path, side, sizes)?,
         };
         let count = mask.as_raw().iter().filter(|value| **value == 0).count();
-        let way = "dark pixels are completed, light ones are kept";
+        let way =
+            "dark pixels are completed, light ones are kept (of a picture with transparent ones: these, the others)";
         match count {
             0 => Err(Usage(format!(
                 "the mask hides nothing, so there is nothing to complete; {way}"
@@ -94,7 +95,7 @@ fn from_picture(path: &Path, side: u32, sizes: &[(u32, u32)]) -> Result<GrayImag
         ))
         .into());
     }
-    let scaled: RgbImage = resize(&picture.into_rgb8(), side, side);
+    let scaled: RgbImage = resize(&kept_light(&picture.into_rgba8()), side, side);
     let keeps = |x, y| {
         let [r, g, b] = scaled.get_pixel(x, y).0.map(u16::from);
         (r + g + b) / 3 >= u16::from(KEEP)
@@ -102,6 +103,15 @@ fn from_picture(path: &Path, side: u32, sizes: &[(u32, u32)]) -> Result<GrayImag
     Ok(GrayImage::from_fn(side, side, |x, y| {
         Luma([if keeps(x, y) { 255 } else { 0 }])
     }))
+}
+
+/// A mask picture as its colours; one with a hole cut out of it as what is left of it.
+fn kept_light(picture: &RgbaImage) -> RgbImage {
+    let is_cut = picture.pixels().any(|pixel| pixel.0[3] < 255);
+    RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
+        let [r, g, b, opaque] = picture.get_pixel(x, y).0;
+        Rgb(if is_cut { [opaque; 3] } else { [r, g, b] })
+    })
 }
 
 #[cfg(test)]
@@ -138,5 +148,9 @@ mod tests {
         halves(8).save(&path).expect("writes");
         assert!(refused(&[], 8).contains("hides everything"));
         assert!(Mask::of("nothing.png").at(32, &[], 1).is_err());
+        let cut = image::RgbaImage::from_fn(8, 8, |x, _| image::Rgba([0, 0, 0, if x < 4 { 0 } else { 255 }]));
+        cut.save(&path).expect("writes");
+        let drawn = mask().at(8, &[], 1).expect("is read");
+        assert_eq!((drawn.get_pixel(2, 2).0, drawn.get_pixel(6, 2).0), ([0], [255]));
     }
 }

@@ -46,11 +46,11 @@ pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
 pub fn run(args: &Args, data: &Path) -> Result<()> {
     let (folder, _) = folder::find(data, args.run.path()?)?;
     let out = args.out.clone().unwrap_or_else(|| folder.path().join("progress.gif"));
-    animation::check_name(&out)?;
+    animation::prepare(&out)?;
     let grids = grids(&folder.path().join("grids"))?;
     if grids.is_empty() {
         return Err(Usage(format!(
-            "the run {} has no grid yet; it draws one an epoch",
+            "the run {} has no grid yet; see --grid-epochs",
             folder.path().display()
         ))
         .into());

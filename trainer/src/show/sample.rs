@@ -7,13 +7,13 @@ use dataset::eval_settings::EvalSettings;
 use dataset::failure::Usage;
 use dataset::train_settings::{Rank, SampleSettings};
 use image::RgbImage;
-use vision::{Detector, DetectorSettings};
 
+use super::clear;
 use super::gallery::{Layout, gallery};
 use crate::eval::extract;
 use crate::gan::flags::words;
 use crate::gan::grid;
-use crate::gan::sample::{draw, rate, truncated};
+use crate::gan::sample::{draw, parse_truncation, rate, truncated};
 use crate::gan::trained::Trained;
 use crate::named::Named;
 
@@ -37,7 +37,7 @@ pub struct Args {
     rank: Option<Rank>,
     /// Cuts the noise's tails off at so many standard deviations: fewer odd heads, less variety (.7 is
     /// strong, 2 is weak); each head stays recognisable
-    #[arg(long, value_name = "STD")]
+    #[arg(long, value_name = "STD", value_parser = parse_truncation)]
     truncation: Option<f64>,
     /// Writes each head's number and its ranks under it: d by the discriminator, f by the face detector
     #[arg(long)]
@@ -46,7 +46,7 @@ pub struct Args {
     #[arg(long, default_value_t = 2)]
     gap: u32,
     /// Heads a row [default: as square as their number allows]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     columns: Option<u32>,
     /// Repeats each pixel so many times each way
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
@@ -76,9 +76,6 @@ pub fn run(args: &Args, settings: &SampleSettings, eval: &EvalSettings, data: &P
     if let Some((key, why)) = settings.problems().first() {
         return Err(Usage(format!("--{key} {why}")).into());
     }
-    if args.truncation.is_some_and(|limit| !(0.05..=10.0).contains(&limit)) {
-        return Err(Usage("--truncation must be .05 to 10 standard deviations".into()).into());
-    }
     crate::gan::run::set_threads(args.threads);
     let trained = Trained::load(data, args.run.path()?)?;
     let noise = match args.truncation {
@@ -92,9 +89,10 @@ pub fn run(args: &Args, settings: &SampleSettings, eval: &EvalSettings, data: &P
         faces: None,
     };
     let rank = settings.rank.unwrap_or_else(|| usual_rank(&eval.detector));
-    let opinions = match rank == Rank::D && !args.labels {
-        true => opinions,
-        false => opinions.with_faces(eval)?,
+    let asked = rank != Rank::D || (args.labels && eval.detector.exists());
+    let opinions = match asked {
+        true => opinions.with_faces(eval)?,
+        false => opinions,
     };
     let kept = opinions.best(rank, settings.keep);
     write(args, &opinions, &kept)?;
@@ -126,21 +124,16 @@ struct Opinions {
 impl Opinions {
     /// With the detector's opinion.
     fn with_faces(mut self, eval: &EvalSettings) -> Result<Self> {
-        let settings = DetectorSettings {
-            threads: 1,
-            ..DetectorSettings::default()
-        };
-        let load = || {
-            let detector = Detector::load(&eval.detector, settings);
-            detector.context("[eval] detector of stages.toml cannot rank heads (`--rank d` does without it)")
-        };
-        let found = extract::faces(extract::Pictures::Held(&self.pictures), load, "faces")?.select(1, 0);
+        let found = extract::faces(extract::Pictures::Held(&self.pictures), &eval.detector, "faces");
+        let found = found
+            .context("no rank by faces (`--rank d` does without one)")?
+            .select(1, 0);
         let found = Vec::<f32>::try_from(found).expect("a column of f32 is a vector of f32");
         self.faces = Some(found.into_iter().map(f64::from).collect());
         Ok(self)
     }
 
-    /// The places of the best heads, best first; the earlier wins a tie.
+    /// The places of the best heads, best first; the discriminator decides a tie, then the earlier.
     fn best(&self, rank: Rank, keep: usize) -> Vec<usize> {
         let by_d = ranks(&self.discriminator);
         let by_faces = self.faces.as_deref().map(ranks).unwrap_or_else(|| by_d.clone());
@@ -195,15 +188,12 @@ impl Opinions {
     }
 }
 
-/// The rank of each value: 0 for the highest; the earlier wins a tie.
+/// The rank of each value, the number of higher ones: equal values share it.
 fn ranks(values: &[f64]) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..values.len()).collect();
-    places.sort_by(|a, b| values[*b].total_cmp(&values[*a]).then(a.cmp(b)));
-    let mut ranks = vec![0; values.len()];
-    for (rank, place) in places.into_iter().enumerate() {
-        ranks[place] = rank;
-    }
-    ranks
+    let mut sorted = values.to_vec();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let rank = |value: &f64| sorted.partition_point(|other| other > value);
+    values.iter().map(rank).collect()
 }
 
 fn write(args: &Args, opinions: &Opinions, kept: &[usize]) -> Result<()> {
@@ -221,6 +211,7 @@ fn write(args: &Args, opinions: &Opinions, kept: &[usize]) -> Result<()> {
     };
     grid::save_png(&gallery(&pictures, &labels, layout), &out.join("grid.png"))?;
     if args.each {
+        clear(out, "head-")?;
         for (rank, picture) in (1..).zip(&pictures) {
             grid::save_png(picture, &out.join(format!("head-{rank:04}.png")))?;
         }
@@ -248,8 +239,19 @@ mod tests {
 
     #[test]
     fn both_ranks_together_leave_out_what_one_finds_poor() {
-        // Sums of ranks: 4+1, 0+4, 3+0, 1+3, 2+2.
-        assert_eq!(opinions().best(Rank::Both, 5), [2, 1, 3, 4, 0]);
+        // Sums of ranks: 4+1, 0+4, 3+0, 0+3, 2+2.
+        assert_eq!(opinions().best(Rank::Both, 5), [3, 2, 1, 4, 0]);
         assert_eq!(opinions().labels(&[2, 1]), ["2 d4 f1", "1 d1 f5"]);
+    }
+
+    #[test]
+    fn among_heads_without_a_face_the_discriminator_decides() {
+        let faceless = Opinions {
+            faces: Some(vec![0.0; 5]),
+            ..opinions()
+        };
+        for rank in [Rank::D, Rank::Detector, Rank::Both] {
+            assert_eq!(faceless.best(rank, 3), [1, 3, 4], "{rank:?}");
+        }
     }
 }

@@ -48,7 +48,7 @@ pub struct Found {
 /// a pixel or more.
 ///
 /// The loss is ||mask (G(z) - y)||_1, summed over pixels of -1..1, plus `weight` times the
-/// generator's loss.
+/// loss -log D(G(z)), whatever the run was trained by.
 pub fn search(trained: &Trained, picture: &RgbImage, mask: &GrayImage, how: &Search, bar: &ProgressBar) -> Found {
     let side = i64::from(trained.file.recipe.side);
     let target = planes(picture, side) / 127.5 - 1.0;

@@ -10,7 +10,7 @@ use vision::letterbox::resize;
 
 use super::progress::parse_rate;
 use super::{animation, gallery};
-use crate::gan::sample::truncated;
+use crate::gan::sample::{parse_truncation, truncated};
 use crate::gan::trained::Trained;
 use crate::named::Named;
 
@@ -35,13 +35,13 @@ pub struct Args {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
     walks: u64,
     /// As in `trainer sample`
-    #[arg(long, value_name = "STD")]
+    #[arg(long, value_name = "STD", value_parser = parse_truncation)]
     truncation: Option<f64>,
     /// Frames a second
     #[arg(long, default_value_t = 16.0, value_parser = parse_rate)]
     rate: f64,
-    /// Side of each head in the animation, pixels [default: the run's, doubled while below 192 for a
-    /// single walk]
+    /// Side of each head in the animation, pixels [default: the run's; for a single walk the multiple of it
+    /// that is 192 or more]
     #[arg(long, value_parser = clap::value_parser!(u32).range(16..=2048))]
     side: Option<u32>,
     /// File to write, .gif or .webp
@@ -57,7 +57,7 @@ pub struct Args {
 /// # Errors
 /// [`Usage`] where the run is unknown or the numbers cannot be; else what reading or writing met.
 pub fn run(args: &Args, data: &Path) -> Result<()> {
-    animation::check_name(&args.out)?;
+    animation::prepare(&args.out)?;
     if args.heads.len() == 1 || (!args.heads.is_empty() && args.walks > 1) {
         return Err(Usage("--heads names two heads or more, of one walk".into()).into());
     }

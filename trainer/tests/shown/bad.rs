@@ -35,7 +35,7 @@ fn feature_networks_that_cannot_be_used_are_told() {
         data.path(),
         2,
         &["eval", "a"],
-        "name a feature network by --features FILE.onnx",
+        "no feature network is named: say in stages.toml",
     );
     measured(
         1,
@@ -151,7 +151,7 @@ fn masks_and_numbers_that_cannot_be_are_told() {
         data.path(),
         2,
         &["sample", "a", "--out", &out, "--truncation", "0"],
-        "--truncation must be",
+        "it must be .05 to 10 standard deviations",
     );
     refused(
         data.path(),

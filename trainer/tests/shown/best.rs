@@ -72,7 +72,12 @@ fn what_cannot_be_measured_is_told_before_the_run_begins() {
         "--eval-epochs",
         "1",
     ];
-    refused(data.path(), 2, &asked, "name a feature network by --features FILE.onnx");
+    refused(
+        data.path(),
+        2,
+        &asked,
+        "no feature network is named: say in stages.toml",
+    );
     std::fs::write(data.path().join("stages.toml"), "[eval]\nfeatures = \"stages.toml\"\n").expect("writes");
     refused(data.path(), 1, &asked, "is not a usable feature network");
     assert!(!data.path().join("runs/b").exists());

@@ -71,7 +71,16 @@ pub fn train(data: &Path, name: &str, more: &[&str]) {
     };
     let output = trainer(data)
         .args(["run", "--name", name, "--side", "64", "--width", "8", "--batch", "8"])
-        .args(["--epochs", "2", "--threads", "1", "--precision", "f32"])
+        .args([
+            "--epochs",
+            "2",
+            "--grid-epochs",
+            "1",
+            "--threads",
+            "1",
+            "--precision",
+            "f32",
+        ])
         .args(manifest)
         .args(more)
         .output()
@@ -137,7 +146,7 @@ pub fn eval<'a>(data: &'a Path, more: &[&'a str]) -> Vec<String> {
     args.push(data.join("features.onnx").to_string_lossy().into_owned());
     args.push("--detector".into());
     args.push(detector().to_string_lossy().into_owned());
-    if !more.contains(&"--count") {
+    if !more.contains(&"--count") && !more.contains(&"--pictures") {
         args.extend(["--count".into(), "16".into()]);
     }
     args.extend(more.iter().map(|word| (*word).to_owned()));

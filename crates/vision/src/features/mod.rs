@@ -75,7 +75,7 @@ pub enum FeatureError {
     #[error(transparent)]
     Runtime(#[from] crate::DetectorError),
     /// The file cannot be read.
-    #[error("cannot read the feature network {path}: {source}; name an existing ONNX file")]
+    #[error("cannot read the feature network {path}; name an existing ONNX file")]
     Missing {
         /// The file asked for.
         path: PathBuf,
