@@ -62,6 +62,10 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         Some(every) => Some(Best::open(data, &folder, &file, eval, every)?),
         None => None,
     };
+    let begun = match args.from.as_deref().filter(|_| is_new) {
+        Some(from) => Some(begun_from(from, &mut file, data)?),
+        None => None,
+    };
     if stop.requested() {
         return Err(Interrupted.into());
     }
@@ -71,8 +75,9 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         // Another process may have begun it since it was looked for.
         existing(&name, false, data)?;
         folder.clear_checkpoints()?;
-        if let Some(from) = &args.from {
-            begin_from(from, &mut file, &folder, data)?;
+        if let Some(begun) = begun {
+            // Before run.json, so that a run that is there has it.
+            checkpoint::save(&folder.checkpoints(), &begun, &State::new(&begun, 0, &file), 1)?;
         }
         folder.begin(&file)?;
     }
@@ -190,9 +195,8 @@ fn follow(recipe: &mut Recipe, settings: &TrainSettings, heads: usize, args: &Ar
     recipe.follow(settings, heads, end)
 }
 
-/// Copies a trained run's networks into the first checkpoint of a new one. It stands before
-/// run.json does, so that a run that is there has it.
-fn begin_from(from: &str, file: &mut RunFile, folder: &RunFolder, data: &Path) -> Result<()> {
+/// The start of a new run with a trained one's networks, which `file` then names.
+fn begun_from(from: &str, file: &mut RunFile, data: &Path) -> Result<Players> {
     let (theirs, trained) = folder::find(data, Path::new(from))?;
     let (ours, other) = (&file.recipe, &trained.recipe);
     let fits = ours.generator() == other.generator() && ours.discriminator() == other.discriminator();
@@ -207,9 +211,7 @@ fn begin_from(from: &str, file: &mut RunFile, folder: &RunFolder, data: &Path) -
     let state = checkpoint::load_newest(&theirs.checkpoints(), &mut players, &trained.digest())?
         .with_context(|| format!("the run `{from}` has no checkpoint yet; train it on with --resume"))?;
     file.from = Some(format!("{}@{}", trained.digest(), state.step));
-    let begun = Players::from_trained(ours, &players);
-    checkpoint::save(&folder.checkpoints(), &begun, &State::new(&begun, 0, file), 1)?;
-    Ok(())
+    Ok(Players::from_trained(&file.recipe, &players))
 }
 
 /// A resumed run keeps its settings; flags that say otherwise are refused, all at once.
