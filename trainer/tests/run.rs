@@ -330,7 +330,11 @@ fn a_run_from_a_trained_one_begins_with_its_averaged_networks() {
         "c",
         &["--manifest", "few", "--from", "a", "--upsampling", "transposed"],
     ));
-    assert_refused(&other, 2, "has other networks: it was begun with --upsampling resize (not transposed)");
+    assert_refused(
+        &other,
+        2,
+        "has other networks: it was begun with --upsampling resize (not transposed)",
+    );
     assert!(!data.path().join("runs/c").exists());
     let again = run(tiny(data.path(), "b", &["--resume", "--from", "a"]));
     assert_refused(&again, 2, "--from is for new runs");
