@@ -130,6 +130,10 @@ fn a_purged_post_leaves_every_place_but_the_frozen_rows() {
     let place = prepared(&board, &other);
     place.expect(0, &["sheet"]);
     let pack = place.pack("v1");
+    // As `trainer eval` leaves it with a run.
+    let sheet = place.path("data/runs/a/best/neighbours.png");
+    std::fs::create_dir_all(sheet.parent().expect("has one")).expect("makes");
+    std::fs::write(&sheet, b"drawn").expect("writes");
     let (before, frozen) = (place.objects(), rows(place.0.path(), "v1"));
     let (_, image, head) = frozen.iter().find(|(post, ..)| *post == ids[1]).expect("is frozen");
     let named = format!("board/{}", ids[1]);
@@ -144,6 +148,7 @@ fn a_purged_post_leaves_every_place_but_the_frozen_rows() {
     let left = place.objects();
     assert_eq!(before.difference(&left).collect::<BTreeSet<_>>(), gone);
     assert!(!pack.exists() && !place.path("data/sheets").exists());
+    assert!(!sheet.exists());
     assert_eq!(rows(place.0.path(), "v1"), frozen, "what was frozen stays as it was");
     let text = place.expect(0, &["manifest", "verify", "v1"]);
     assert!(text.contains("2 heads as they were frozen, 1 purged"), "{text}");
