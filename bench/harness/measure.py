@@ -108,20 +108,21 @@ def tree(leader: int) -> list:
 
 def proportional(process: int) -> int:
     """Memory of a process in bytes, shared pages divided among their users; 0 where it has ended."""
-    try:
-        text = Path(f"/proc/{process}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:"))
+    return told(process, "smaps_rollup", "Pss:")
 
 
 def resident(process: int) -> int:
-    """Resident memory of a running process in bytes; 0 where it has ended."""
+    """Resident memory of a process in bytes; 0 where it has ended."""
+    return told(process, "status", "VmRSS:")
+
+
+def told(process: int, file: str, key: str) -> int:
+    """The bytes that a file of the kernel's tells of a process; 0 where it has ended."""
     try:
-        text = Path(f"/proc/{process}/status").read_text()
+        text = Path(f"/proc/{process}/{file}").read_text()
     except OSError:
         return 0
-    return sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("VmRSS:"))
+    return sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith(key))
 
 
 def processor_of(process: int) -> float:

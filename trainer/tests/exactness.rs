@@ -18,10 +18,11 @@ use runs::{assert_refused, checkpoints, data, final_bits, metrics, run, stderr, 
 use trainer::gan::checkpoint::{self, State};
 use trainer::gan::folder::{RunFile, RunFolder};
 use trainer::gan::heads::Heads;
+use trainer::gan::limits::{End, Limits};
 use trainer::gan::players::Players;
 use trainer::gan::recipe::Recipe;
 use trainer::gan::stop::Stop;
-use trainer::gan::train::{End, Limits, train};
+use trainer::gan::train::train;
 
 #[test]
 fn the_same_seed_gives_the_same_bits_and_another_seed_others() {

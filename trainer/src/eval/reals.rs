@@ -34,9 +34,9 @@ impl Reals {
     /// # Errors
     /// [`Usage`] where there is no such manifest; else where a file of it was changed or is missing.
     pub fn open(data: &Path, name: &str, side: u32, split: Split, most: usize) -> Result<Self> {
-        let manifest = heads::manifest(data, name)?;
-        let Found { home, name, .. } = heads::find(data, name);
-        let folder = home.join("manifests").join(&name);
+        let found = heads::find(data, name)?;
+        let (manifest, folder) = (found.load()?, found.folder());
+        let Found { home, name, .. } = found;
         let tombstones = Tombstones::load(&folder)?;
         let rows = manifest.split(split).filter(|row| !tombstones.contains(&row.head));
         let rows: Vec<&ManifestRow> = rows.collect();

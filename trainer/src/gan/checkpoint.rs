@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
 use super::folder::RunFile;
+use super::limits::End;
 use super::outline;
 use super::players::Players;
-use super::train::End;
 use super::watch::Watch;
 
 /// Version of the files.

@@ -5,12 +5,11 @@ use std::path::Path;
 use anyhow::Result;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use dataset::failure::Usage;
-use dataset::manifest::check_name;
 use dataset::train_settings::{
     Augment, Device, Loss, Norm, Precision, Preset, Regulariser, Schedule, Statistics, TrainSettings, Upsampling,
 };
 
-use super::heads::{self, find};
+use super::heads::find;
 
 /// Trains a generator of heads on a manifest. What is not given here is as in stages.toml, [train];
 /// what is left out there too, as the preset has it (`--dry-run` shows it).
@@ -161,10 +160,7 @@ impl Args {
         match (&self.name, &self.manifest) {
             (Some(name), _) => Ok(name.clone()),
             (None, Some(manifest)) => {
-                let manifest = find(data, manifest).name;
-                if check_name(&manifest).is_err() {
-                    heads::manifest(data, &manifest)?;
-                }
+                let manifest = find(data, manifest)?.name;
                 Ok(format!("{manifest}-{:?}", settings.preset).to_lowercase())
             }
             (None, None) => {

@@ -36,9 +36,9 @@ impl Heads {
     /// [`Usage`] where there is no such manifest or no head to train on; else where a file of it
     /// was changed or is missing, or a purge came in between.
     pub fn open(data: &Path, name: &str, side: u32) -> Result<Self> {
-        let manifest = manifest(data, name)?;
-        let Found { home, name, called } = find(data, name);
-        let folder = home.join("manifests").join(&name);
+        let found = find(data, name)?;
+        let (manifest, folder) = (found.load()?, found.folder());
+        let Found { home, name, called } = found;
         let tombstones = Tombstones::load(&folder)?;
         let all: Vec<&ManifestRow> = manifest.split(Split::Train).collect();
         let left = all.iter().copied().filter(|row| !tombstones.contains(&row.head));
@@ -100,44 +100,52 @@ pub struct Found {
     pub called: String,
 }
 
+impl Found {
+    /// The manifest's folder.
+    pub fn folder(&self) -> PathBuf {
+        self.home.join("manifests").join(&self.name)
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`Usage`] where there is none; else where a file of it was changed.
+    pub fn load(&self) -> Result<Manifest> {
+        Manifest::load(&self.folder()).map_err(|error| match error {
+            ManifestError::Absent { .. } => Usage(error.to_string()).into(),
+            other => other.into(),
+        })
+    }
+}
+
 /// The manifest of that name in the data folder at hand, else the bundle at that path.
-pub fn find(data: &Path, manifest: &str) -> Found {
+///
+/// # Errors
+/// [`Usage`] where it can be neither.
+pub fn find(data: &Path, manifest: &str) -> Result<Found> {
     // A path would be joined to another place than the folder of manifests.
-    let here = check_name(manifest).is_ok() && data.join("manifests").join(manifest).is_dir();
+    let is_name = check_name(manifest).is_ok();
+    let here = is_name && data.join("manifests").join(manifest).is_dir();
     match find_bundle(Path::new(manifest)).filter(|_| !here) {
-        Some((home, name)) => Found {
+        Some((home, name)) => Ok(Found {
             called: std::path::absolute(&home)
                 .unwrap_or(home.clone())
                 .to_string_lossy()
                 .into_owned(),
             home,
             name,
-        },
-        None => Found {
+        }),
+        None if is_name => Ok(Found {
             home: data.into(),
             name: manifest.into(),
             called: manifest.into(),
-        },
-    }
-}
-
-/// The manifest of that name, or in the bundle at that path.
-///
-/// # Errors
-/// [`Usage`] where there is none; else where a file of it was changed.
-pub fn manifest(data: &Path, name: &str) -> Result<Manifest> {
-    let found = find(data, name);
-    if check_name(&found.name).is_err() {
-        return Err(Usage(format!(
-            "there is neither a manifest `{name}` nor an unpacked bundle at that path; `pipeline manifest list` shows the \
-             manifests"
+        }),
+        None => Err(Usage(format!(
+            "there is neither a manifest `{manifest}` nor an unpacked bundle at that path; `pipeline manifest list` shows \
+             the manifests"
         ))
-        .into());
+        .into()),
     }
-    Manifest::load(&found.home.join("manifests").join(&found.name)).map_err(|error| match error {
-        ManifestError::Absent { .. } => anyhow::Error::from(Usage(error.to_string())),
-        other => other.into(),
-    })
 }
 
 /// Why there is no head to train on, of a manifest with so many rows for training.

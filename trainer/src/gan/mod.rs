@@ -17,6 +17,7 @@ pub mod flags;
 pub mod folder;
 pub mod grid;
 pub mod heads;
+pub mod limits;
 pub mod loss;
 pub mod memory;
 pub mod metrics;

@@ -6,13 +6,13 @@ use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
 use super::folder::{RunFile, RunFolder};
+use super::limits::Limits;
 use super::memory::Memory;
 use super::plan::{Layer, Plan};
 use super::players::Players;
 use super::progress::duration;
 use super::recipe::{Recipe, word};
 use super::schedule::Schedule;
-use super::train::Limits;
 
 /// Least and most steps that are timed, after as many that are not: the first ones choose their
 /// kernels. Between both, so many that each player is trained as often as the recipe says.

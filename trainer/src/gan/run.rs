@@ -17,14 +17,15 @@ use super::checkpoint::{self, State};
 use super::device;
 pub use super::flags::Args;
 use super::folder::{self, RunFile, RunFolder, known};
-use super::heads::{Heads, manifest, nothing_left};
+use super::heads::{Heads, find, nothing_left};
+use super::limits::{End, Limits};
 use super::memory;
 use super::outline;
 use super::players::Players;
 use super::recipe::{self, Recipe};
 use super::schedule::Schedule;
 use super::stop::Stop;
-use super::train::{End, Limits, train};
+use super::train::train;
 use crate::show::card;
 
 /// Heads that a `default` or `gan` run without limits is shown: `default` needs no more than that on
@@ -112,7 +113,7 @@ fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
 
 /// Heads that a manifest trains on, purged ones counted.
 fn count(data: &Path, name: &str) -> Result<usize> {
-    match manifest(data, name)?.split(Split::Train).count() {
+    match find(data, name)?.load()?.split(Split::Train).count() {
         0 => Err(nothing_left(name, 0).into()),
         count => Ok(count),
     }
