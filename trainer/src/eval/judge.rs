@@ -19,7 +19,7 @@ use super::{distance, extract, faces};
 
 /// What pictures are resized with on their way into the feature network.
 const RESIZE: &str = "bilinear, antialiased";
-/// Reals below which scores are called rough: KID's error is then a tenth of a poor generator's.
+/// Reals below which scores are called rough: a quarter of the usual 2,000.
 const FEW: usize = 500;
 /// Most training heads that fakes are compared with one by one.
 const MOST_TRAINING: usize = 100_000;

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use dataset::eval_settings::{EvalSettings, FEWEST};
 use dataset::failure::Usage;
+use dataset::manifest::Opened;
 use image::{ImageFormat, RgbImage};
 use tch::Tensor;
 use vision::letterbox::resize;
@@ -75,8 +76,9 @@ fn of_run(args: &Args, settings: &EvalSettings, data: &Path, run: &Path) -> Resu
 /// The manifest that a run was trained on, by its name there or by --manifest where it was moved.
 fn trained_on<'a>(args: &'a Args, file: &'a RunFile, data: &Path) -> Result<&'a str> {
     let named = args.manifest.as_deref().into_iter().chain([file.manifest.as_str()]);
-    let load = |name: &str| heads::find(data, name)?.load();
-    let is_it = |name: &&str| load(name).is_ok_and(|manifest| manifest.id() == file.manifest_id);
+    // The header alone: the judge reads the rows.
+    let id = |name: &str| anyhow::Ok(Opened::open(&heads::find(data, name)?.folder())?.id);
+    let is_it = |name: &&str| id(name).is_ok_and(|id| id == file.manifest_id);
     named.into_iter().find(is_it).ok_or_else(|| {
         Usage(format!(
             "the manifest that the run was trained on (`{}`) is not here, and its heads cannot be searched for copies: \

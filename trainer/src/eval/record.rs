@@ -47,6 +47,11 @@ pub struct Conditions {
 }
 
 impl Conditions {
+    /// Whether the reals are heads that were never trained on.
+    pub fn are_unseen(&self) -> bool {
+        self.split == Split::Validation.as_str()
+    }
+
     /// What differs from others, in words; nothing where both can be compared.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let leaves = |conditions: &Self| leaves("", &serde_json::to_value(conditions).unwrap_or_default());
@@ -157,9 +162,9 @@ pub fn comparable<'a>(runs: &[(&str, &'a [Score])]) -> Result<Vec<Option<&'a Sco
     };
     let is_common = |score: &&Score| measured().all(|(_, scores)| newest_under(scores, &score.conditions).is_some());
     // Scores against heads trained on flatter: only where there is no other.
-    let unseen = |score: &&Score| score.conditions.split == Split::Validation.as_str();
-    let unseen = scores.iter().filter(unseen).rfind(is_common);
-    let common = unseen.or_else(|| scores.iter().rfind(is_common));
+    let mut unseen = scores.iter().filter(|score| score.conditions.are_unseen());
+    let common = unseen.rfind(is_common);
+    let common = common.or_else(|| scores.iter().rfind(is_common));
     if let Some(common) = common {
         let conditions = &common.conditions;
         return Ok(runs

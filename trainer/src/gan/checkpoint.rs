@@ -86,14 +86,20 @@ fn name(step: u64) -> String {
 /// # Errors
 /// Where the folder cannot be listed; a missing one has none.
 pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+    ending(folder, "safetensors")
+}
+
+/// The files of a folder with that extension, newest first.
+fn ending(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let entries = dataset::files::sorted_entries(folder)
         .with_context(|| format!("cannot list the checkpoints in {}", folder.display()))?;
-    let whole = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "safetensors");
-    Ok(entries.into_iter().filter(whole).rev().collect())
+    let ends = |path: &PathBuf| path.extension().is_some_and(|found| found == extension);
+    Ok(entries.into_iter().filter(ends).rev().collect())
 }
 
 /// Writes a checkpoint (under another name, flushed, then renamed) and removes the oldest beyond
-/// `keep`, later ones, which were passed over on the way here, and halves that kills left. A failure leaves the earlier ones as they were.
+/// `keep`, later ones, which were passed over on the way here, and halves that kills left. A failure
+/// leaves the earlier ones as they were.
 ///
 /// # Errors
 /// What the disk says, with the way out.
@@ -124,11 +130,7 @@ pub fn save(folder: &Path, players: &Players, state: &State, keep: usize) -> Res
 fn prune(folder: &Path, newest: &Path, keep: usize) -> Result<()> {
     let (later, mut old): (Vec<_>, Vec<_>) = list(folder)?.into_iter().partition(|path| path.as_path() > newest);
     old.drain(..keep.min(old.len()));
-    let halves = dataset::files::sorted_entries(folder)?;
-    let halves = halves
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "part"));
-    for path in later.into_iter().chain(old).chain(halves) {
+    for path in later.into_iter().chain(old).chain(ending(folder, "part")?) {
         std::fs::remove_file(&path).with_context(|| format!("cannot remove the old checkpoint {}", path.display()))?;
     }
     Ok(())

@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use dataset::Split;
 use serde_json::Value;
 
 use super::gallery::{Layout, gallery};
@@ -92,8 +91,8 @@ fn text(trained: &Trained, scores: &[Score], pictures: &[(String, &str)]) -> Res
     )?;
     made_of(&mut card, trained)?;
     // Scores against heads trained on flatter: only where there is no other.
-    let unseen = |score: &&Score| score.conditions.split == Split::Validation.as_str();
-    if let Some(score) = scores.iter().rfind(unseen).or(scores.last()) {
+    let unseen = scores.iter().rfind(|score| score.conditions.are_unseen());
+    if let Some(score) = unseen.or(scores.last()) {
         measured(&mut card, score)?;
     }
     if scores.is_empty() {
