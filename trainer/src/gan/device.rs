@@ -2,6 +2,7 @@
 //! loaded into the process, and nothing is built anew. No GPU has run this yet.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Result, bail};
 use dataset::failure::Usage;
@@ -33,12 +34,30 @@ pub fn resolve(asked: Device) -> Result<tch::Device> {
     }
 }
 
-/// The precision on a device: on a GPU, bf16 where the settings leave it open.
+/// The precision on a device: on a GPU, bf16 where the settings leave it open and every GPU multiplies it.
 pub fn precision(asked: Precision, device: tch::Device, on_cpu: Precision) -> Precision {
     match asked {
-        Precision::Auto if device.is_cuda() => Precision::Bf16,
+        Precision::Auto if device.is_cuda() && multiply_bf16(&capabilities()) => Precision::Bf16,
+        Precision::Auto if device.is_cuda() => Precision::F32,
         _ => on_cpu,
     }
+}
+
+/// What NVIDIA's driver says of its GPUs, "8.6" a line; nothing where it cannot be asked.
+fn capabilities() -> String {
+    let asked = Command::new("nvidia-smi")
+        .args(["--query-gpu=compute_cap", "--format=csv,noheader"])
+        .output();
+    asked.map_or(String::new(), |answer| {
+        String::from_utf8_lossy(&answer.stdout).into_owned()
+    })
+}
+
+/// Whether GPUs of these capabilities have instructions for bf16: from 8.0 on (CUDA C++ Programming Guide,
+/// compute capabilities).
+fn multiply_bf16(capabilities: &str) -> bool {
+    let has = |line: &str| line.trim().parse().is_ok_and(|capability: f64| capability >= 8.0);
+    !capabilities.is_empty() && capabilities.lines().all(has)
 }
 
 /// NVIDIA's driver shows its version here.
@@ -67,7 +86,7 @@ fn library() -> Result<PathBuf> {
     );
     let folder = match std::env::var_os(VARIABLE) {
         Some(folder) => PathBuf::from(folder),
-        None => match std::process::Command::new("python3").args(["-c", QUESTION]).output() {
+        None => match Command::new("python3").args(["-c", QUESTION]).output() {
             Ok(answer) => PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim()),
             Err(error) => bail!("python3 does not start ({error}); {way}"),
         },
@@ -87,4 +106,22 @@ fn library() -> Result<PathBuf> {
         );
     }
     Ok(library)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bf16_is_for_gpus_that_all_multiply_it() {
+        for (capabilities, expected) in [
+            ("8.0\n", true),
+            ("8.6\n12.0\n", true),
+            ("8.6\n7.5\n", false),
+            ("", false),
+            ("NVIDIA-SMI has failed\n", false),
+        ] {
+            assert_eq!(multiply_bf16(capabilities), expected, "{capabilities}");
+        }
+    }
 }

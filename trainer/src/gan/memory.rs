@@ -6,6 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use anyhow::{Result, bail};
 use dataset::failure::Usage;
 use dataset::train_settings::Precision;
+use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
 use tch::Device;
 
 use super::plan::Plan;
@@ -74,12 +75,19 @@ pub fn refuse_too_much(recipe: &Recipe, device: Device) -> Result<()> {
     }
 }
 
-/// Bytes that programs can have without pushing others out, as Linux estimates it; none elsewhere.
+/// Bytes that a program can have without pushing others out, and that its control group (a container's,
+/// say) lets it have; none where the system does not tell.
 fn free() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kibibytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(1024.0 * kibibytes)
+    let mut system = System::new();
+    system.refresh_memory();
+    let own = get_current_pid().ok()?;
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[own]), false, ProcessRefreshKind::nothing());
+    // What the group holds as a cache of files makes room when it is wanted.
+    let group = system.process(own).and_then(Process::cgroup_limits);
+    let of_group = group.map(|limits| limits.total_memory.saturating_sub(limits.rss));
+    let of_machine = Some(system.available_memory()).filter(|available| *available > 0);
+    let least = [of_machine, of_group].into_iter().flatten().min()?;
+    Some(least as f64)
 }
 
 fn way_out(recipe: &Recipe) -> String {

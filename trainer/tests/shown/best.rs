@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::fixture::{data, detector, done, refused, train};
 
-/// Settings that name the small feature network, with 16 fakes.
-fn settings(data: &Path) {
+/// Settings that name the small feature network, with so many fakes.
+fn settings(data: &Path, count: usize) {
     let text = format!(
-        "[eval]\nfeatures = {:?}\ndetector = {:?}\ncount = 16\n",
+        "[eval]\nfeatures = {:?}\ndetector = {:?}\ncount = {count}\n",
         data.join("features.onnx"),
         detector()
     );
@@ -22,7 +22,7 @@ fn scores(run: &Path) -> Vec<serde_json::Value> {
 #[test]
 fn a_run_is_measured_while_it_trains_and_its_best_checkpoint_is_a_run() {
     let data = data();
-    settings(data.path());
+    settings(data.path(), 16);
     // Measured after epochs 2 and 4, of which the second is another sitting's.
     train(data.path(), "a", &["--eval-epochs", "2"]);
     let whole = data.path().join("runs/a");
@@ -56,6 +56,27 @@ fn a_run_is_measured_while_it_trains_and_its_best_checkpoint_is_a_run() {
     let apart = kid(again.last().expect("a score")) - kid(lowest);
     // Another number of threads rounds otherwise.
     assert!(apart.abs() < 0.01 * kid(lowest).abs(), "{apart}");
+}
+
+#[test]
+fn a_score_of_other_conditions_is_not_the_one_to_beat() {
+    let data = data();
+    settings(data.path(), 16);
+    train(data.path(), "a", &["--eval-epochs", "2"]);
+    let best = data.path().join("runs/a/best");
+    // Lower than any that comes.
+    let mut unbeatable = scores(&best);
+    unbeatable[0]["kid"]["value"] = (-1e3).into();
+    let text = serde_json::to_vec(&unbeatable).expect("is JSON");
+    std::fs::write(best.join("scores.json"), text).expect("writes");
+    let goes_on = |epochs: &str| {
+        let words = ["run", "--name", "a", "--resume", "--threads", "1", "--eval-epochs", "2"];
+        done(data.path(), &[&words[..], &["--epochs", epochs]].concat());
+        scores(&best).last().expect("a score")["step"].as_u64()
+    };
+    assert_eq!(goes_on("4"), Some(8));
+    settings(data.path(), 24);
+    assert_ne!(goes_on("6"), Some(8));
 }
 
 #[test]

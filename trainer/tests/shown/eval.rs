@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use dataset::Split;
 use serde_json::Value;
 
-use super::fixture::{data, done, eval, features, heads, trained};
+use super::common::freeze_splits;
+use super::fixture::{data, done, eval, features, heads, refused, trained};
 
 fn words(args: &[String]) -> Vec<&str> {
     args.iter().map(String::as_str).collect()
@@ -98,6 +100,27 @@ fn agrees_with_scipy(saved: &Path, score: &Value) {
         number(&peer, "/kid"),
         number(score, "/kid/error"),
     );
+}
+
+#[test]
+fn copies_are_searched_for_among_the_heads_that_the_run_was_trained_on() {
+    let data = trained();
+    let others = heads(300..400).take(30).enumerate();
+    let split = |number| if number < 12 { Split::Train } else { Split::Validation };
+    freeze_splits(data.path(), "v2", others.map(|(number, head)| (head, split(number))));
+    let told = score(data.path(), &["a", "--manifest", "v2", "--json"]);
+    assert_eq!(told["conditions"]["reals"], 18, "{told}");
+    assert_eq!(told["memorisation"]["training"], 32, "{told}");
+    std::fs::remove_dir_all(data.path().join("manifests/v1")).expect("removes");
+    let asked = eval(data.path(), &["a", "--manifest", "v2"]);
+    refused(
+        data.path(),
+        2,
+        &words(&asked),
+        "its heads cannot be searched for copies",
+    );
+    let asked = eval(data.path(), &["a", "--manifest", "v2", "--no-neighbours"]);
+    done(data.path(), &words(&asked));
 }
 
 #[test]
