@@ -359,6 +359,17 @@ fn a_game_that_breaks_down_is_rolled_back_and_then_stops_with_the_reason() {
     let last = metrics(data.path(), "a").pop().expect("a line");
     assert_eq!(last["rate_g"], file.recipe.rate.generator / 4.0);
 
+    // The only checkpoint is returned to as often as there is a way back, and stays.
+    let begun = run(tiny(data.path(), "b", &["--manifest", "v1", "--epochs", "4"]));
+    assert!(begun.status.success(), "{}", stderr(&begun));
+    let place = RunFolder::new(data.path().join("runs/b"));
+    let file = place.read().expect("reads").expect("is there");
+    let poisoned = State::new(&players, good.step, &file);
+    let kept = checkpoint::save(&place.checkpoints(), &players, &poisoned, 1).expect("writes");
+    let lost = run(tiny(data.path(), "b", &["--resume", "--epochs", "30"]));
+    assert_refused(&lost, 1, "after 3 ways back at half the rates each");
+    assert_eq!(checkpoints(data.path(), "b"), [kept]);
+
     let settings = dataset::train_settings::TrainSettings {
         side: Some(16),
         width: Some(4),

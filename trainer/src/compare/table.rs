@@ -133,6 +133,12 @@ fn measured(scores: &[Option<&Score>]) -> Vec<Row> {
             &|score| Some(score.memorisation?.copies),
             3,
         ),
+        row(
+            "D(training) - D(unseen)",
+            Neither,
+            &|score| score.opinions.map(|told| told.trained - told.unseen),
+            3,
+        ),
     ]
 }
 

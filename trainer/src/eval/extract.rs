@@ -14,7 +14,7 @@ use super::reals::Reals;
 use crate::bar::bar;
 
 /// Pictures a call of a network.
-const BATCH: usize = 16;
+pub const BATCH: usize = 16;
 
 /// Pictures in memory, or heads in a pack, which are taken out as they are needed.
 #[derive(Clone, Copy)]
@@ -26,14 +26,16 @@ pub enum Pictures<'a> {
 }
 
 impl Pictures<'_> {
-    fn len(self) -> usize {
+    /// Number of pictures.
+    pub fn len(self) -> usize {
         match self {
             Self::Held(pictures) => pictures.len(),
             Self::Packed(reals) => reals.len(),
         }
     }
 
-    fn batch(self, start: usize) -> Vec<RgbImage> {
+    /// The next [`BATCH`] of them, or what is left.
+    pub fn batch(self, start: usize) -> Vec<RgbImage> {
         let range = start..self.len().min(start + BATCH);
         match self {
             Self::Held(pictures) => pictures[range].to_vec(),

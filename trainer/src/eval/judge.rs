@@ -13,9 +13,11 @@ use vision::{FeatureInput, FeatureNet};
 use super::distance::Estimate;
 use super::extract::Pictures;
 use super::neighbours::{self, Look};
+use super::opinions::{self, Opinions};
 use super::reals::Reals;
 use super::record::{Conditions, FORMAT, Score};
 use super::{distance, extract, faces};
+use crate::gan::network::Network;
 
 /// What pictures are resized with on their way into the feature network.
 const RESIZE: &str = "bilinear, antialiased";
@@ -167,11 +169,24 @@ impl Judge {
             faces: faces::sum_up(&found, self.conditions.min_score),
             faces_of_reals: faces::sum_up(&self.real_faces, self.conditions.min_score),
             memorisation: near.as_ref().map(|(look, _)| look.figure),
+            opinions: None,
         };
         let sheet = near.map(|(look, training)| {
             neighbours::sheet(&look, |fake| fakes[fake].clone(), |head| training.picture(head))
         });
         Ok(Measured { score, sheet, features })
+    }
+
+    /// What a discriminator thinks of fakes, of the reals and of training heads, where the reals were never
+    /// trained on.
+    pub fn opinions(&self, discriminator: &Network, fakes: &[RgbImage]) -> Option<Opinions> {
+        let (training, _) = self.training.as_ref()?;
+        let mean = |pictures| opinions::mean(discriminator, pictures, self.reals.len());
+        self.conditions.are_unseen().then(|| Opinions {
+            drawn: mean(Pictures::Held(fakes)),
+            unseen: mean(Pictures::Packed(&self.reals)),
+            trained: mean(Pictures::Packed(training)),
+        })
     }
 
     /// KID of so many training heads (at most) in place of fakes, where they are others than the reals and

@@ -10,6 +10,7 @@ pub mod flags;
 pub mod histogram;
 pub mod judge;
 pub mod neighbours;
+pub mod opinions;
 pub mod reals;
 pub mod record;
 pub mod report;
@@ -18,6 +19,7 @@ pub mod sheet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use dataset::Split;
 use dataset::eval_settings::{EvalSettings, FEWEST};
 use dataset::failure::Usage;
 use dataset::manifest::Opened;
@@ -60,6 +62,13 @@ fn of_run(args: &Args, settings: &EvalSettings, data: &Path, run: &Path) -> Resu
         true => None,
         false => Some(trained_on(args, &trained.file, data)?),
     };
+    if args.against == Split::Train && training.is_some_and(|training| training != manifest) {
+        return Err(Usage(format!(
+            "--against train measures by the heads that the run was trained on, and `{manifest}` is another manifest: \
+             leave --manifest away, or measure against its validation split"
+        ))
+        .into());
+    }
     let judge = open(args, settings, data, manifest, recipe.side, training)?;
     let fakes = trained.pictures(&trained.noise(settings.seed, settings.count));
     let standing = Standing {
@@ -67,7 +76,8 @@ fn of_run(args: &Args, settings: &EvalSettings, data: &Path, run: &Path) -> Resu
         images: trained.state.step * recipe.batch as u64,
         seconds: trained.state.seconds,
     };
-    let measured = judge.measure(&fakes, standing)?;
+    let mut measured = judge.measure(&fakes, standing)?;
+    measured.score.opinions = judge.opinions(&trained.players.discriminator, &fakes);
     report::print(&measured.score, args.json)?;
     record::add(place, measured.score.clone())?;
     keep(args, &judge, &fakes, &measured, Some(place))

@@ -12,6 +12,7 @@ use vision::features::FeatureForm;
 use super::distance::{Estimate, Neighbourhoods};
 use super::faces::Faces;
 use super::neighbours::Memorisation;
+use super::opinions::Opinions;
 
 /// Version of the measures: a change of any makes earlier scores another measure.
 pub const FORMAT: u32 = 2;
@@ -104,6 +105,8 @@ pub struct Score {
     pub faces_of_reals: Faces,
     /// How close fakes come to training heads.
     pub memorisation: Option<Memorisation>,
+    /// Whether the discriminator knows training heads from unseen ones.
+    pub opinions: Option<Opinions>,
 }
 
 /// The file of a run.

@@ -86,5 +86,15 @@ pub fn lines(score: &Score) -> Vec<(&'static str, String, String)> {
             ),
         ));
     }
+    if let Some(told) = score.opinions {
+        lines.push((
+            "D of training heads",
+            format!("{:.3}", told.trained),
+            format!(
+                "of unseen ones {:.3} (the same where none is learned by heart), of fakes {:.3}",
+                told.unseen, told.drawn
+            ),
+        ));
+    }
     lines
 }

@@ -45,7 +45,8 @@ impl Best {
             .map(|score| score.step)
             .collect();
         let kept = record::read(&folder.best())?;
-        let lowest = kept.iter().rfind(|score| same(score)).map(|score| score.kid.value);
+        let lowest = kept.iter().filter(|score| same(score)).map(|score| score.kid.value);
+        let lowest = lowest.min_by(f64::total_cmp);
         Ok(Self {
             judge,
             settings: settings.clone(),

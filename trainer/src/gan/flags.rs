@@ -111,7 +111,7 @@ pub struct Args {
     /// Ends the run after so many minutes of training, resumed ones counted
     #[arg(long)]
     pub minutes: Option<f64>,
-    /// Ends the run after so many heads, those of all steps counted [default where no end is given: 1000000;
+    /// Ends the run after so many heads, those of all steps counted [default where no end is given: 450000;
     /// of `report` the 290 epochs of its table]
     #[arg(long, value_name = "N")]
     pub max_images: Option<u64>,

@@ -24,6 +24,14 @@ pub fn pictures(batch: &Tensor) -> Vec<RgbImage> {
     pixels.chunks_exact(length).map(cut).collect()
 }
 
+/// Pictures of one side as a batch [n, 3, side, side] in -1..1, on the CPU.
+pub fn batch(pictures: &[RgbImage]) -> Tensor {
+    let side = pictures.first().map_or(0, |picture| i64::from(picture.width()));
+    let pixels = |picture: &RgbImage| Tensor::from_data_size(picture.as_raw(), &[side, side, 3], Kind::Uint8);
+    let pixels: Vec<Tensor> = pictures.iter().map(pixels).collect();
+    Tensor::stack(&pixels, 0).permute([0, 3, 1, 2]).to_kind(Kind::Float) / 127.5 - 1
+}
+
 /// Equal pictures in rows, as square as their number allows.
 pub fn grid(pictures: &[RgbImage]) -> RgbImage {
     let columns = (pictures.len() as f64).sqrt().ceil().max(1.0) as u32;
@@ -61,6 +69,9 @@ mod tests {
             .map(|picture| picture.get_pixel(1, 1).0[0])
             .collect();
         assert_eq!(shades, [0, 128, 255]);
+        let head = RgbImage::from_fn(2, 2, |x, y| Rgb([x as u8, y as u8, 7]));
+        let heads = [head.clone(), head];
+        assert_eq!(pictures(&super::batch(&heads)), heads);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::folder::{RunFile, RunFolder};
 use super::limits::Limits;
-use super::memory::Memory;
+use super::memory::{self, Memory};
 use super::plan::{Layer, Plan};
 use super::players::Players;
 use super::progress::duration;
@@ -59,6 +59,7 @@ pub fn print(recipe: &Recipe, heads: Option<usize>, limits: &Limits, device: Dev
         table(plan);
     }
     println!("\nmemory: {}", Memory::of(recipe));
+    memory::refuse_too_much(recipe, device)?;
     arithmetic(recipe, &generator, &discriminator);
     let steps = (recipe.d_every * recipe.g_every).clamp(STEPS.0, STEPS.1);
     let seconds = measured(recipe, device, steps);

@@ -28,9 +28,9 @@ use super::stop::Stop;
 use super::train::train;
 use crate::show::card;
 
-/// Heads that a `default` or `gan` run without limits is shown: `default` needs no more than that on
-/// 12,000 heads to draw heads worth showing.
-const IMAGES: u64 = 1_000_000;
+/// Heads that a `default` or `gan` run without limits is shown: over some ten thousand heads `default` gets no
+/// better after that (docs/training.md).
+const IMAGES: u64 = 450_000;
 
 /// Trains.
 ///
@@ -52,6 +52,7 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
     let (folder, mut file, heads) = match there {
         Some((folder, file)) => {
             refuse_changes(&name, args, &file)?;
+            memory::refuse_too_much(&file.recipe, device)?;
             let heads = again(args, &file, data)?;
             warn_of_purged(&file, &heads);
             (folder, file, heads)

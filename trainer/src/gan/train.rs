@@ -112,6 +112,13 @@ impl<'a> Run<'a> {
         let recipe = &file.recipe;
         let mut players = Players::on(recipe, device);
         let state = checkpoint::load_newest(&folder.checkpoints(), &mut players, &file.digest())?;
+        if state.is_none() && file.from.is_some() {
+            bail!(
+                "the run began with another one's networks, and it has no checkpoint left: remove {} and begin it again \
+                 with --from",
+                folder.path().display()
+            );
+        }
         if state.is_none() && folder.metrics().is_file() {
             eprintln!("warning: the run has no checkpoint left: it begins anew");
         }
@@ -241,8 +248,8 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    /// Goes back to the newest checkpoint, or to the start, with half the rates. From where it broke down
-    /// again it goes further back.
+    /// Goes back to the newest checkpoint, or to the start where there is none, with half the rates. From
+    /// where it broke down again it goes further back, if it can.
     fn roll_back(&mut self) -> Result<()> {
         let broken = self.step;
         let why = format!("losses or weights are no numbers any more at step {broken}");
@@ -257,7 +264,12 @@ impl<'a> Run<'a> {
         }
         self.players = Players::on(self.recipe(), self.players.device);
         let (folder, digest) = (self.folder.checkpoints(), self.file.digest());
-        let state = checkpoint::load_newest_but(&folder, self.returned, &mut self.players, &digest)?;
+        let earlier = checkpoint::load_newest_but(&folder, self.returned, &mut self.players, &digest)?;
+        // Where there is none, the same one again, at lower rates: to begin anew would lose all of it.
+        let state = match earlier {
+            None => checkpoint::load_newest(&folder, &mut self.players, &digest)?,
+            earlier => earlier,
+        };
         self.step = state.map_or(0, |state| state.step);
         self.returned = Some(self.step);
         self.watch.roll_back();

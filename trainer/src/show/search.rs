@@ -3,7 +3,7 @@
 
 use image::{GrayImage, RgbImage};
 use indicatif::ProgressBar;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::gan::adam::Adam;
 use crate::gan::grid;
@@ -51,7 +51,7 @@ pub struct Found {
 /// loss -log D(G(z)), whatever the run was trained by.
 pub fn search(trained: &Trained, picture: &RgbImage, mask: &GrayImage, how: &Search, bar: &ProgressBar) -> Found {
     let side = i64::from(trained.file.recipe.side);
-    let target = planes(picture, side) / 127.5 - 1.0;
+    let target = grid::batch(std::slice::from_ref(picture));
     let kept = Tensor::from_data_size(mask.as_raw(), &[1, 1, side, side], Kind::Uint8).to_kind(Kind::Float) / 255.0;
     let values = 3.0 * kept.sum(Kind::Double).double_value(&[]);
     let mut noise = trained
@@ -97,10 +97,4 @@ pub fn search(trained: &Trained, picture: &RgbImage, mask: &GrayImage, how: &Sea
         sequence,
         difference: (in_bytes(first.unwrap_or(last)), in_bytes(last)),
     }
-}
-
-/// A picture as [1, 3, side, side] of 0 to 255.
-fn planes(picture: &RgbImage, side: i64) -> Tensor {
-    let pixels = Tensor::from_data_size(picture.as_raw(), &[1, side, side, 3], Kind::Uint8);
-    pixels.permute([0, 3, 1, 2]).to_kind(Kind::Float).to_device(Device::Cpu)
 }

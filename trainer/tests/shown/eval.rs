@@ -111,6 +111,12 @@ fn copies_are_searched_for_among_the_heads_that_the_run_was_trained_on() {
     let told = score(data.path(), &["a", "--manifest", "v2", "--json"]);
     assert_eq!(told["conditions"]["reals"], 18, "{told}");
     assert_eq!(told["memorisation"]["training"], 32, "{told}");
+    for side in ["drawn", "unseen", "trained"] {
+        let opinion = number(&told, &format!("/opinions/{side}"));
+        assert!(opinion > 0.0 && opinion < 1.0, "{told}");
+    }
+    let asked = eval(data.path(), &["a", "--manifest", "v2", "--against", "train"]);
+    refused(data.path(), 2, &words(&asked), "`v2` is another manifest");
     std::fs::remove_dir_all(data.path().join("manifests/v1")).expect("removes");
     let asked = eval(data.path(), &["a", "--manifest", "v2"]);
     refused(
