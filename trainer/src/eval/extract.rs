@@ -14,7 +14,7 @@ use super::reals::Reals;
 use crate::bar::bar;
 
 /// Pictures a call of a network.
-pub const BATCH: usize = 16;
+pub(super) const BATCH: usize = 16;
 
 /// Pictures in memory, or heads in a pack, which are taken out as they are needed.
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ pub enum Pictures<'a> {
 
 impl Pictures<'_> {
     /// Number of pictures.
-    pub fn len(self) -> usize {
+    pub(super) fn len(self) -> usize {
         match self {
             Self::Held(pictures) => pictures.len(),
             Self::Packed(reals) => reals.len(),
@@ -35,7 +35,7 @@ impl Pictures<'_> {
     }
 
     /// The next [`BATCH`] of them, or what is left.
-    pub fn batch(self, start: usize) -> Vec<RgbImage> {
+    pub(super) fn batch(self, start: usize) -> Vec<RgbImage> {
         let range = start..self.len().min(start + BATCH);
         match self {
             Self::Held(pictures) => pictures[range].to_vec(),
