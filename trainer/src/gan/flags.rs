@@ -21,10 +21,11 @@ pub struct Args {
     /// Name of the run, a folder under data/runs [default: MANIFEST-PRESET]
     #[arg(long, value_name = "RUN")]
     pub name: Option<String>,
-    /// Goes on with a run of that name where there is one, to the end it was begun for unless another is given
+    /// Goes on with a run of that name where there is one, to the end it was begun for unless another is given;
+    /// --eval-epochs and --keep-checkpoints are to be given again
     #[arg(long)]
     pub resume: bool,
-    /// Begins from a trained run's networks; settings that shape them (preset, side, width, ...) must be the same
+    /// Begins a new run (not one that is resumed) from a trained run's networks; settings that shape them (preset, side, width, ...) must be the same
     #[arg(long, value_name = "RUN")]
     pub from: Option<String>,
     /// Prints settings, layers, arithmetic, memory and time, measured by a few steps; writes nothing
@@ -119,7 +120,7 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     pub grid_epochs: Option<u64>,
     /// Epochs between two scores (`trainer eval`; [eval] names the feature network); the best
-    /// checkpoint by KID is kept in RUN/best, which every command takes for a run
+    /// checkpoint by KID is kept in RUN/best, a run to all commands that draw or measure
     #[arg(long, value_name = "N")]
     pub eval_epochs: Option<u64>,
     /// Seed of everything drawn at random

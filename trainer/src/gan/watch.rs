@@ -11,8 +11,11 @@ use super::recipe::Rate;
 const SPAN: usize = 20;
 /// Losses stand still where their mean moved by less than this share of their deviation.
 const STILL: f64 = 0.1;
-/// D(real) - D(fake) above which the discriminator wins, and below which it has lost.
+/// D(real) - D(fake) below which the discriminator has lost, and the share of its largest value above which
+/// it wins.
 const BALANCE: (f64, f64) = (0.02, 0.9);
+/// The largest of the hinge, which wants no logits beyond -1 and 1: their sigmoids are .731 and .269.
+const HINGE_LEAD: f64 = 0.462;
 /// Lowered no further than to this share of the start.
 const LOWEST: f64 = 1.0 / 16.0;
 /// Lines that a sign of collapse must last, and those between two warnings of it.
@@ -84,7 +87,8 @@ impl Watch {
         let apart = mean(&values(&lines[SPAN..], balance))?;
         // The logits of the other losses are no probabilities: they stand at any height.
         let (low, high) = match loss {
-            Loss::Bce | Loss::Hinge => BALANCE,
+            Loss::Bce => BALANCE,
+            Loss::Hinge => (BALANCE.0, BALANCE.1 * HINGE_LEAD),
             Loss::Lsgan | Loss::Wgan | Loss::Relativistic => (f64::NEG_INFINITY, f64::INFINITY),
         };
         let (places, why): (Vec<&mut f64>, String) = if apart > high {
@@ -218,6 +222,12 @@ mod tests {
         let (watch, notes) = looked(&winning, Schedule::Watch);
         assert_eq!((watch.generator, watch.discriminator), (1.0, 0.5));
         assert!(notes[0].contains("D(real) - D(fake) was 0.98"), "{notes:?}");
+        let hinge = lines(44, |_, line| line.d_fake = Some(0.27));
+        let mut watch = Watch::default();
+        let notes: Vec<String> = (1..=hinge.len())
+            .flat_map(|end| watch.look(&hinge[..end], Schedule::Watch, Loss::Hinge))
+            .collect();
+        assert_eq!((watch.generator, watch.discriminator), (1.0, 0.5), "{notes:?}");
         let (watch, notes) = looked(&winning, Schedule::Constant);
         assert_eq!((watch.discriminator, notes.len()), (1.0, 0));
     }
