@@ -180,17 +180,17 @@ pub fn load_newest(folder: &Path, players: &mut Players, run: &str) -> Result<Op
     load_newest_but(folder, None, players, run)
 }
 
-/// [`load_newest`] as if the checkpoint after the step `but` were not there.
+/// [`load_newest`] with the checkpoint after the step `but` as the last choice: a run that has no other
+/// would lose all of its training without it.
 ///
 /// # Errors
 /// As [`load_newest`].
 pub fn load_newest_but(folder: &Path, but: Option<u64>, players: &mut Players, run: &str) -> Result<Option<State>> {
     let passed_over = but.map(|step| folder.join(name(step)));
     let mut problem = None;
-    for path in list(folder)?
-        .into_iter()
-        .filter(|path| Some(path) != passed_over.as_ref())
-    {
+    let is_other = |path: &PathBuf| Some(path) != passed_over.as_ref();
+    let (others, last): (Vec<_>, Vec<_>) = list(folder)?.into_iter().partition(is_other);
+    for path in others.into_iter().chain(last) {
         match load(&path, players, run) {
             Ok(state) => return Ok(Some(state)),
             Err(error) => {

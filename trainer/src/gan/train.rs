@@ -264,12 +264,7 @@ impl<'a> Run<'a> {
         }
         self.players = Players::on(self.recipe(), self.players.device);
         let (folder, digest) = (self.folder.checkpoints(), self.file.digest());
-        let earlier = checkpoint::load_newest_but(&folder, self.returned, &mut self.players, &digest)?;
-        // Where there is none, the same one again, at lower rates: to begin anew would lose all of it.
-        let state = match earlier {
-            None => checkpoint::load_newest(&folder, &mut self.players, &digest)?,
-            earlier => earlier,
-        };
+        let state = checkpoint::load_newest_but(&folder, self.returned, &mut self.players, &digest)?;
         self.step = state.map_or(0, |state| state.step);
         self.returned = Some(self.step);
         self.watch.roll_back();
