@@ -71,7 +71,9 @@ fn main() -> ExitCode {
         Command::Eval(args) => with_settings(&cli, |settings, data| trainer::eval::run(args, &settings.eval, data)),
         Command::Compare(args) => with_settings(&cli, |_, data| trainer::compare::run(args, data)),
         Command::Progress(args) => with_settings(&cli, |_, data| trainer::show::progress::run(args, data)),
-        Command::Walk(args) => with_settings(&cli, |_, data| trainer::show::walk::run(args, data)),
+        Command::Walk(args) => with_settings(&cli, |settings, data| {
+            trainer::show::walk::run(args, &settings.sample, data)
+        }),
         Command::Complete(args) => with_settings(&cli, |_, data| trainer::show::complete::run(args, data)),
         Command::Export(args) => with_settings(&cli, |_, data| trainer::export::run(args, data)),
         Command::Card(args) => with_settings(&cli, |_, data| trainer::show::card::run(args, data)),

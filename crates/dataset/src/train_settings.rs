@@ -41,6 +41,8 @@ pub struct TrainSettings {
     pub upsampling: Option<Upsampling>,
     /// Side of the maps with self-attention; 0 is none.
     pub attention: Option<u32>,
+    /// Whether the noise scales and shifts the generator's channels at every resolution.
+    pub modulation: Option<bool>,
     /// Weight of the old average of the generator; 0 keeps no average.
     pub average: Option<f64>,
     /// Where the averaged generator's statistics come from.
@@ -103,6 +105,7 @@ impl Default for TrainSettings {
             d_norm: None,
             upsampling: None,
             attention: None,
+            modulation: None,
             average: None,
             statistics: None,
             augment: None,

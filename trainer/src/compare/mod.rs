@@ -13,6 +13,7 @@ use crate::eval::record::{self, Score};
 use crate::gan::grid;
 use crate::gan::metrics::{self, Metrics};
 use crate::gan::trained::Trained;
+use crate::show::make_folder_of;
 
 /// Most runs beside each other: as many as there are colours.
 const MOST: usize = crate::gan::plot::COLOURS.len();
@@ -29,7 +30,7 @@ pub struct Args {
     /// Seed of the noise
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// File for the picture, .png [default: compare.png in the data folder]
+    /// File for the picture, .png; its folder is made where it is missing [default: compare.png in the data folder]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Prints the table as JSON
@@ -64,6 +65,7 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
     if out.extension().is_none_or(|extension| extension != "png") {
         return Err(Usage(format!("{} must end in .png", out.display())).into());
     }
+    make_folder_of(&out)?;
     let entries: Vec<Entry> = args
         .runs
         .iter()

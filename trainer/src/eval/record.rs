@@ -143,10 +143,28 @@ pub fn add(run: &Path, score: Score) -> Result<()> {
     scores.retain(|old| !same(old));
     scores.push(score);
     scores.sort_by_key(|score| score.step);
-    let mut text = serde_json::to_string_pretty(&scores)?;
+    write(run, &scores)
+}
+
+fn write(run: &Path, scores: &[Score]) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(scores)?;
     text.push('\n');
     let path = path(run);
     dataset::files::write_durably(&path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Takes away the scores of steps after that one, which a run has given up.
+///
+/// # Errors
+/// What the disk says.
+pub fn forget_after(run: &Path, step: u64) -> Result<()> {
+    let mut scores = read(run)?;
+    let all = scores.len();
+    scores.retain(|score| score.step <= step);
+    match scores.len() == all {
+        true => Ok(()),
+        false => write(run, &scores),
+    }
 }
 
 /// Of each run's scores (by step) the newest that was measured under the same conditions as the

@@ -1,6 +1,6 @@
 //! The operations as an ONNX graph.
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use super::program::{EPSILON, Program, SLOPE, Step, numbers};
 use crate::gan::plan::Shape;
@@ -22,6 +22,7 @@ pub fn onnx(program: &Program, input: &str, output: &str, facts: &[(String, Stri
     for (number, step) in program.steps.iter().enumerate() {
         let mut layer = Writer {
             graph: &mut graph,
+            input,
             name: format!("layer{number}"),
         };
         value = layer.step(step, &value);
@@ -36,6 +37,7 @@ pub fn onnx(program: &Program, input: &str, output: &str, facts: &[(String, Stri
 /// Writes the nodes of one step.
 struct Writer<'a> {
     graph: &'a mut Graph,
+    input: &'a str,
     name: String,
 }
 
@@ -63,6 +65,13 @@ impl Writer<'_> {
             Step::Affine { scale, shift } => {
                 let (scale, shift) = (scale.view([1, -1, 1, 1]), shift.view([1, -1, 1, 1]));
                 let (scale, shift) = (self.floats("scale", &scale), self.floats("shift", &shift));
+                let scaled = self.node("Mul", &[x, &scale], &[]);
+                self.node("Add", &[&scaled, &shift], &[])
+            }
+            Step::Modulation { scale, shift } => {
+                let ones = Tensor::ones([scale.size()[0]], (Kind::Float, Device::Cpu));
+                let scale = self.told("scale", scale, &ones);
+                let shift = self.told("shift", shift, &(ones - 1.0));
                 let scaled = self.node("Mul", &[x, &scale], &[]);
                 self.node("Add", &[&scaled, &shift], &[])
             }
@@ -94,6 +103,17 @@ impl Writer<'_> {
     fn floats(&mut self, what: &str, tensor: &Tensor) -> String {
         let name = format!("{}_{what}", self.name);
         self.graph.floats(&name, &tensor.size(), &numbers(tensor), Storage::F32)
+    }
+
+    /// A linear function of the network's input, one value a channel of each picture.
+    fn told(&mut self, what: &str, weight: &Tensor, bias: &Tensor) -> String {
+        let flat = self.node("Flatten", &[self.input], &[("axis", Attribute::Int(1))]);
+        let (weight, bias) = (
+            self.floats(&format!("{what}_weight"), weight),
+            self.floats(&format!("{what}_bias"), bias),
+        );
+        let told = self.node("Gemm", &[&flat, &weight, &bias], &[("transB", Attribute::Int(1))]);
+        self.reshaped(&told, &[0, -1, 1, 1], what)
     }
 
     /// To a shape whose 0 keeps the batch's length.

@@ -54,6 +54,13 @@ pub enum Step {
         /// [channels].
         shift: Tensor,
     },
+    /// Each channel times one more than a linear function of the network's input, plus another.
+    Modulation {
+        /// [channels, values of the input].
+        scale: Tensor,
+        /// [channels, values of the input].
+        shift: Tensor,
+    },
     /// Normalisation of each channel of each picture.
     InstanceNorm {
         /// [channels].
@@ -137,6 +144,10 @@ impl Program {
                 scale: values.trained("weight"),
                 shift: values.trained("bias"),
             },
+            Layer::Modulation => Step::Modulation {
+                scale: values.trained("scale.weight"),
+                shift: values.trained("shift.weight"),
+            },
             Layer::Double => Step::Double(shape.side),
             Layer::PixelShuffle => Step::PixelShuffle,
             Layer::Attention => {
@@ -178,11 +189,13 @@ impl Program {
 
     /// One pass over a batch of any number; no shape of it is fixed but the map's.
     pub fn forward(&self, input: &Tensor) -> Tensor {
-        self.steps.iter().fold(input.shallow_clone(), |x, step| apply(step, &x))
+        self.steps
+            .iter()
+            .fold(input.shallow_clone(), |x, step| apply(step, &x, input))
     }
 }
 
-fn apply(step: &Step, x: &Tensor) -> Tensor {
+fn apply(step: &Step, x: &Tensor, input: &Tensor) -> Tensor {
     match step {
         Step::Conv {
             weight,
@@ -201,6 +214,13 @@ fn apply(step: &Step, x: &Tensor) -> Tensor {
             flat.view([-1, out.channels, out.side, out.side])
         }
         Step::Affine { scale, shift } => x * scale.view([1, -1, 1, 1]) + shift.view([1, -1, 1, 1]),
+        Step::Modulation { scale, shift } => {
+            let told = |weight: &Tensor| {
+                let told = input.flatten(1, -1).linear(weight, None::<&Tensor>);
+                told.unsqueeze(-1).unsqueeze(-1)
+            };
+            x * (told(scale) + 1.0) + told(shift)
+        }
         Step::InstanceNorm { scale, shift } => x.instance_norm(
             Some(scale),
             Some(shift),

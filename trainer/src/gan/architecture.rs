@@ -149,16 +149,17 @@ fn channels(recipe: &Recipe, at: u32) -> i64 {
 }
 
 fn default_generator(recipe: &Recipe) -> Vec<Layer> {
-    use Layer::{BatchNorm, Relu};
+    use Layer::{BatchNorm, Modulation, Relu};
     let sides = sides(recipe.side);
-    let mut layers = vec![
-        transposed(channels(recipe, sides[0]), i64::from(sides[0]), 1, 0),
-        BatchNorm,
-        Relu,
-    ];
+    let mut layers = vec![transposed(channels(recipe, sides[0]), i64::from(sides[0]), 1, 0)];
+    let normalised = match recipe.modulation {
+        true => vec![BatchNorm, Modulation, Relu],
+        false => vec![BatchNorm, Relu],
+    };
+    layers.extend(&normalised);
     for at in &sides[1..] {
         layers.extend(doubled(recipe.upsampling, channels(recipe, *at)));
-        layers.extend([BatchNorm, Relu]);
+        layers.extend(&normalised);
         if *at == recipe.attention {
             layers.push(Layer::Attention);
         }

@@ -56,6 +56,11 @@ impl Best {
         })
     }
 
+    /// Measures steps after that one again: the run has given them up.
+    pub fn forget_after(&mut self, step: u64) {
+        self.measured.retain(|measured| *measured <= step);
+    }
+
     /// Whether the state after so many steps is to be measured and was not yet.
     pub fn is_due(&self, schedule: &Schedule, steps: u64) -> bool {
         schedule.completes(self.every, steps) && !self.measured.contains(&steps)

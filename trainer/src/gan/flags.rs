@@ -73,6 +73,9 @@ pub struct Args {
     /// Side of the maps with self-attention; 0 is none
     #[arg(long, value_name = "SIDE")]
     pub attention: Option<u32>,
+    /// The noise scales and shifts the generator's channels at every resolution (self-modulation)
+    #[arg(long, value_name = "true|false", value_parser = BoolishValueParser::new())]
+    pub modulation: Option<bool>,
     /// Weight of the old average of the generator at each step; 0 keeps no average
     #[arg(long, value_name = "WEIGHT")]
     pub average: Option<f64>,
@@ -196,6 +199,7 @@ impl Args {
             rate_g: self.rate_g.or(settings.rate_g),
             rate_d: self.rate_d.or(settings.rate_d),
             beta1: self.beta1.or(settings.beta1),
+            modulation: self.modulation.or(settings.modulation),
             share_fakes: self.share_fakes.or(settings.share_fakes),
             grid_epochs: self.grid_epochs.or(settings.grid_epochs),
             eval_epochs: self.eval_epochs.or(settings.eval_epochs),

@@ -48,9 +48,14 @@ impl RunFile {
         }
     }
 
-    /// SHA-256 that ties checkpoints to the run.
+    /// SHA-256 that ties checkpoints to the run. A setting that younger programs have counts only where it
+    /// is on: runs from before keep their digest.
     pub fn digest(&self) -> String {
-        hex::encode(Sha256::digest(canonical_json(self)))
+        let mut file = serde_json::to_value(self).expect("has names and numbers");
+        if let Some(recipe) = file["recipe"].as_object_mut().filter(|_| !self.recipe.modulation) {
+            recipe.remove("modulation");
+        }
+        hex::encode(Sha256::digest(canonical_json(&file)))
     }
 }
 

@@ -89,6 +89,7 @@ impl Network {
             buffers: self.buffers.iter(),
             directions: self.directions.iter(),
             spectral: self.plan.directions > 0,
+            input,
             mode,
         };
         let (mut x, mut layers) = (input.shallow_clone(), self.plan.layers.as_slice());
@@ -105,6 +106,7 @@ struct Values<'a> {
     buffers: std::slice::Iter<'a, Tensor>,
     directions: std::slice::Iter<'a, Tensor>,
     spectral: bool,
+    input: &'a Tensor,
     mode: Mode,
 }
 
@@ -153,6 +155,7 @@ impl<'a> Values<'a> {
                 let (scale, shift) = (self.parameter(), self.parameter());
                 x.group_norm(x.size()[1], Some(scale), Some(shift), EPSILON, false)
             }
+            Layer::Modulation => self.modulated(x),
             Layer::PixelShuffle => x.pixel_shuffle(2),
             Layer::Attention => self.attention(x),
             Layer::Relu => x.relu(),
@@ -179,6 +182,15 @@ impl<'a> Values<'a> {
         };
         let (scale, shift, mean, variance) = (Some(scale), Some(shift), Some(mean), Some(variance));
         x.batch_norm(scale, shift, mean, variance, train, momentum, EPSILON, false)
+    }
+
+    fn modulated(&mut self, x: &Tensor) -> Tensor {
+        let input = self.input.flatten(1, -1);
+        let [scale, shift] = [self.parameter(), self.parameter()].map(|weight| {
+            let told = input.linear(weight, None::<&Tensor>).to_kind(x.kind());
+            told.view([-1, x.size()[1], 1, 1])
+        });
+        x * (scale + 1.0) + shift
     }
 
     fn attention(&mut self, x: &Tensor) -> Tensor {

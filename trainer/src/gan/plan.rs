@@ -37,6 +37,9 @@ pub enum Layer {
     Bias,
     /// Batch normalisation with scale and shift.
     BatchNorm,
+    /// Each channel scaled and shifted by what the network's input says (self-modulation,
+    /// arXiv:1810.01365; here a linear function of the noise).
+    Modulation,
     /// Normalisation of each channel of each picture, with scale and shift.
     InstanceNorm,
     /// Every pixel four times.
@@ -232,6 +235,14 @@ impl Plan {
             }
             Layer::InstanceNorm => {
                 self.scale_and_shift(number, before.channels);
+                before
+            }
+            Layer::Modulation => {
+                for what in ["scale.weight", "shift.weight"] {
+                    let shape = [before.channels, self.input.values()];
+                    self.parameter(number, what, &shape, Init::Normal(0.0, DEVIATION));
+                    self.macs += shape[0] * shape[1];
+                }
                 before
             }
             Layer::Double => Shape {

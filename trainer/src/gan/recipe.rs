@@ -58,6 +58,10 @@ pub struct Recipe {
     pub upsampling: Upsampling,
     /// Side of the maps with self-attention; 0 is none.
     pub attention: u32,
+    /// Whether the noise scales and shifts the generator's channels at every resolution; runs from before
+    /// there was a choice do without.
+    #[serde(default)]
+    pub modulation: bool,
     /// Weight of the old average of the generator at each of its steps; 0 keeps no average.
     pub average: f64,
     /// Where the averaged generator's statistics come from.
@@ -154,6 +158,7 @@ impl Recipe {
         set(&mut self.d_norm, &settings.d_norm);
         set(&mut self.upsampling, &settings.upsampling);
         set(&mut self.attention, &settings.attention);
+        set(&mut self.modulation, &settings.modulation);
         set(&mut self.average, &settings.average);
         set(&mut self.statistics, &settings.statistics);
         set(&mut self.augment, &settings.augment);
@@ -186,16 +191,25 @@ impl Recipe {
 
     /// Settings that the networks cannot follow, or that cancel each other.
     fn check_network(&self, settings: &TrainSettings) -> Result<()> {
-        let shaped = settings.d_norm.is_some() || settings.upsampling.is_some() || settings.attention.is_some();
+        let shaped = settings.d_norm.is_some()
+            || settings.upsampling.is_some()
+            || settings.attention.is_some()
+            || settings.modulation.is_some();
         let penalised = matches!(self.regulariser, Regulariser::R1 | Regulariser::R1r2 | Regulariser::Gp);
         let sides = architecture::sides(self.side);
         let wrong = if self.preset != Preset::Default && shaped {
-            "--d-norm, --upsampling and --attention shape the preset `default` alone".to_string()
+            "--d-norm, --upsampling, --attention and --modulation shape the preset `default` alone".to_string()
         } else if self.attention != 0 && self.preset == Preset::Default && !sides[1..].contains(&self.attention) {
             let sides: Vec<String> = sides[1..].iter().map(u32::to_string).collect();
             format!("--attention is the side of a map: 0 (none), {}", sides.join(", "))
-        } else if penalised && self.preset == Preset::Default && self.d_norm == Norm::Batch {
-            "a penalty on gradients is meant for each head by itself, and batch norm mixes them: give --d-norm none"
+        } else if penalised && self.d_norm == Norm::Batch {
+            let way = match self.preset {
+                Preset::Default => "give --d-norm none",
+                _ => "the preset's discriminator has it; take --preset default",
+            };
+            format!("a penalty on gradients is meant for each head by itself, and batch norm mixes them: {way}")
+        } else if self.loss == Loss::Wgan && self.regulariser == Regulariser::None {
+            "the Wasserstein loss has no end where nothing holds the discriminator back: give --regulariser gp or spectral"
                 .into()
         } else if !penalised && (settings.penalty.is_some() || settings.penalty_every.is_some()) {
             "--penalty and --penalty-every are of the regularisers r1, r1r2 and gp: give --regulariser with them".into()

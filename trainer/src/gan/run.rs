@@ -51,7 +51,7 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
     let is_new = there.is_none();
     let (folder, mut file, heads) = match there {
         Some((folder, file)) => {
-            refuse_changes(&name, args, &file)?;
+            refuse_changes(&name, args, &file, data)?;
             memory::refuse_too_much(&file.recipe, device)?;
             let heads = again(args, &file, data)?;
             warn_of_purged(&file, &heads);
@@ -106,6 +106,9 @@ fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
         Some(name) => Some(count(data, name)?),
         None => None,
     };
+    if heads.is_none() {
+        eprintln!("what follows from the number of heads is that of a small set; --manifest tells yours");
+    }
     follow(&mut recipe, settings, heads.unwrap_or(0), args)?;
     memory::telling_when_it_runs_out(&recipe, || {
         outline::print(&recipe, heads, &limits(settings, &recipe, args), device)
@@ -217,7 +220,7 @@ fn begun_from(from: &str, file: &mut RunFile, data: &Path) -> Result<Players> {
 }
 
 /// A resumed run keeps its settings; flags that say otherwise are refused, all at once.
-fn refuse_changes(name: &str, args: &Args, file: &RunFile) -> Result<()> {
+fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Result<()> {
     let mut asked = file.recipe.clone().with(&args.over(&TrainSettings::default()));
     asked.preset = args.preset.unwrap_or(asked.preset);
     asked.seed = args.seed.unwrap_or(asked.seed);
@@ -231,8 +234,12 @@ fn refuse_changes(name: &str, args: &Args, file: &RunFile) -> Result<()> {
         Some(precision) => asked.precision = precision,
     }
     let mut changes = differences(&serde_json::to_value(&file.recipe)?, &serde_json::to_value(&asked)?);
-    if args.from.is_some() {
-        changes.push("its own beginning (--from is for new runs)".into());
+    if let Some(from) = &args.from {
+        let (_, trained) = folder::find(data, Path::new(from))?;
+        let same = file.from.as_deref().and_then(|begun| begun.split('@').next()) == Some(&trained.digest());
+        if !same {
+            changes.push(format!("another beginning than --from {from}"));
+        }
     }
     if changes.is_empty() {
         return Ok(());
@@ -254,6 +261,7 @@ fn shape_differences(kept: &Recipe, asked: &Recipe) -> Result<Vec<String>> {
     like_kept.d_norm = asked.d_norm;
     like_kept.upsampling = asked.upsampling;
     like_kept.attention = asked.attention;
+    like_kept.modulation = asked.modulation;
     Ok(differences(
         &serde_json::to_value(kept)?,
         &serde_json::to_value(like_kept)?,

@@ -23,7 +23,7 @@ use super::sample::{draw, final_generator};
 use super::schedule::Schedule;
 use super::stop::Stop;
 use super::watch::Watch;
-use crate::eval::judge;
+use crate::eval::{judge, record};
 
 /// Steps between two lines of metrics: ten of the report's generator steps.
 const WINDOW: u64 = 50;
@@ -268,6 +268,11 @@ impl<'a> Run<'a> {
         self.step = state.map_or(0, |state| state.step);
         self.returned = Some(self.step);
         self.watch.roll_back();
+        // What was measured of steps that are given up is no figure of this run any more.
+        record::forget_after(self.folder.path(), self.step)?;
+        if let Some(best) = &mut self.best {
+            best.forget_after(self.step);
+        }
         self.log = Log::open(&self.folder.metrics(), self.step)?;
         self.events = Events::begin(&self.folder.events(), self.step)?;
         let note = format!("{why}: back to step {}, both rates halved", self.step);

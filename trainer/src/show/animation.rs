@@ -13,6 +13,7 @@ use image::codecs::webp::WebPEncoder;
 use image::{Delay, DynamicImage, ExtendedColorType, Frame, RgbImage};
 use indicatif::ProgressBar;
 
+use super::make_folder_of;
 use crate::bar::bar;
 
 /// Speed of the choice of a GIF's colours, 1 (best) to 30: at 10 heads show no bands.
@@ -24,12 +25,7 @@ const GIF_SPEED: i32 = 10;
 /// [`Usage`] for another extension; what the disk says.
 pub fn prepare(path: &Path) -> Result<()> {
     kind(path)?;
-    match path.parent() {
-        Some(folder) => {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))
-        }
-        None => Ok(()),
-    }
+    make_folder_of(path)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

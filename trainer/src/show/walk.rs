@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use dataset::failure::Usage;
+use dataset::train_settings::SampleSettings;
 use image::RgbImage;
 use tch::{Kind, Tensor};
 use vision::letterbox::resize;
@@ -19,9 +20,9 @@ use crate::named::Named;
 pub struct Args {
     #[command(flatten)]
     run: Named,
-    /// Seed of the noise: that of `trainer sample`
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Seed of the noise, as in `trainer sample` [default: of stages.toml, 1]
+    #[arg(long)]
+    seed: Option<u64>,
     /// Heads to pass, by their numbers in `trainer sample --labels` of the same seed: 17,3,250
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
     heads: Vec<usize>,
@@ -56,18 +57,19 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Usage`] where the run is unknown or the numbers cannot be; else what reading or writing met.
-pub fn run(args: &Args, data: &Path) -> Result<()> {
+pub fn run(args: &Args, settings: &SampleSettings, data: &Path) -> Result<()> {
     animation::prepare(&args.out)?;
     if args.heads.len() == 1 || (!args.heads.is_empty() && args.walks > 1) {
         return Err(Usage("--heads names two heads or more, of one walk".into()).into());
     }
     crate::gan::run::set_threads(args.threads);
     let trained = Trained::load(data, args.run.path()?)?;
+    let seed = args.seed.unwrap_or(settings.seed);
     let frames = match args.heads.is_empty() {
-        true => random(args, &trained),
+        true => random(args, seed, &trained),
         false => {
             let count = args.heads.iter().max().map_or(0, |last| last + 1);
-            let noise = limited(args, &trained.noise(args.seed, count));
+            let noise = limited(args, &trained.noise(seed, count));
             let named: Vec<i64> = args.heads.iter().map(|head| *head as i64).collect();
             vec![drawn(
                 &trained,
@@ -104,9 +106,9 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
 }
 
 /// The frames of each walk over heads drawn at random.
-fn random(args: &Args, trained: &Trained) -> Vec<Vec<RgbImage>> {
+fn random(args: &Args, seed: u64, trained: &Trained) -> Vec<Vec<RgbImage>> {
     let count = args.walks * args.stations;
-    let noise = limited(args, &trained.noise(args.seed, count as usize));
+    let noise = limited(args, &trained.noise(seed, count as usize));
     let stations = noise.split(args.stations as i64, 0);
     stations.iter().map(|heads| drawn(trained, heads, args.steps)).collect()
 }
