@@ -186,3 +186,35 @@ pub fn known(data: &Path) -> String {
         false => format!(" (there are: {})", names.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dataset::train_settings::TrainSettings;
+
+    #[test]
+    fn a_run_from_before_a_setting_keeps_its_digest() {
+        let settings = TrainSettings {
+            modulation: Some(false),
+            ..TrainSettings::default()
+        };
+        let mut file = RunFile {
+            format: FORMAT,
+            manifest: "v1".into(),
+            manifest_id: "1".into(),
+            heads_digest: "2".into(),
+            heads: 3,
+            recipe: Recipe::resolve(&settings).expect("resolves"),
+            from: None,
+        };
+        let written = serde_json::to_string(&file).expect("writes");
+        let before = written.replace(r#""modulation":false,"#, "");
+        assert_ne!(before, written);
+        let value: serde_json::Value = serde_json::from_str(&before).expect("is JSON");
+        assert_eq!(file.digest(), hex::encode(Sha256::digest(canonical_json(&value))));
+        let read: RunFile = serde_json::from_str(&before).expect("reads");
+        assert_eq!(read, file);
+        file.recipe.modulation = true;
+        assert_ne!(file.digest(), read.digest());
+    }
+}
