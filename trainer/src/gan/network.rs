@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn the_input_scales_and_shifts_each_channel_of_its_own_picture() {
-        let (plain, modulated) = (
+        let (mut plain, modulated) = (
             network(vec![convolution()]),
             network(vec![convolution(), Layer::Modulation]),
         );
@@ -292,10 +292,9 @@ mod tests {
         };
         let input = pictures(2);
         let told = |weight: &Tensor| input.flatten(1, -1).linear(weight, None::<&Tensor>).view([2, 8, 1, 1]);
-        let mut same = plain;
-        let weight = modulated.flat.narrow(0, 0, same.flat.numel() as i64);
-        tch::no_grad(|| same.flat.copy_(&weight));
-        let expected = same.forward(&input, Mode::Use) * (told(scale) + 1.0) + told(shift);
+        let weight = modulated.flat.narrow(0, 0, plain.flat.numel() as i64);
+        tch::no_grad(|| plain.flat.copy_(&weight));
+        let expected = plain.forward(&input, Mode::Use) * (told(scale) + 1.0) + told(shift);
         let found = modulated.forward(&input, Mode::Use);
         assert!(found.allclose(&expected, 1e-5, 1e-5, false));
     }
