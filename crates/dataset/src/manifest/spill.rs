@@ -17,7 +17,8 @@ pub struct Laid {
     length: u32,
 }
 
-/// Rows on the disk. The file has no name: it is gone with this, however the process ends.
+/// Rows on the disk. The file never has a name (where the disk can do that): it is gone with this, however
+/// and whenever the process ends.
 pub struct Spill {
     file: BufWriter<File>,
     /// For messages.
@@ -33,15 +34,7 @@ impl Spill {
     /// [`ManifestError::Io`].
     pub fn create(folder: &Path) -> Result<Self, ManifestError> {
         std::fs::create_dir_all(folder).map_err(io("create", folder))?;
-        let path = folder.join(format!(".rows-{}.part", std::process::id()));
-        let options = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path);
-        let file = options.map_err(io("write", &path))?;
-        std::fs::remove_file(&path).map_err(io("remove", &path))?;
+        let file = tempfile::tempfile_in(folder).map_err(io("write in", folder))?;
         Ok(Self {
             file: BufWriter::with_capacity(1 << 20, file),
             folder: folder.into(),
