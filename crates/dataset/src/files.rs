@@ -4,6 +4,24 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
+/// Makes a folder with those above it, where it is missing.
+///
+/// # Errors
+/// Whatever the system says, with the folder.
+pub fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))
+}
+
+/// Makes the folder that a file is to be written into: before the work that fills it.
+///
+/// # Errors
+/// As [`make_folder`].
+pub fn make_folder_of(path: &Path) -> anyhow::Result<()> {
+    path.parent().map_or(Ok(()), make_folder)
+}
+
 /// Writes a file under a temporary name beside it, flushes it and renames it.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::failure::Locked;
+use crate::files::make_folder;
 
 /// Holds the lock until dropped.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ impl Lock {
     /// # Errors
     /// [`Locked`] where another run holds it; otherwise what the system refuses.
     pub fn take(folder: &Path, command: &str) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        make_folder(folder)?;
         let path = folder.join("lock");
         let mut file = OpenOptions::new()
             .read(true)

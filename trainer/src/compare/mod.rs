@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use dataset::failure::Usage;
+use dataset::files::make_folder_of;
 use image::RgbImage;
 
 use crate::eval::record::{self, Score};
 use crate::gan::grid;
 use crate::gan::metrics::{self, Metrics};
 use crate::gan::trained::Trained;
-use crate::show::make_folder_of;
 
 /// Most runs beside each other: as many as there are colours.
 const MOST: usize = crate::gan::plot::COLOURS.len();

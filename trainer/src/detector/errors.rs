@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use dataset::files::make_folder;
 use image::RgbImage;
 use vision::{BBox, Detection};
 
@@ -59,7 +60,7 @@ fn tile(picture: &Pyramid, bbox: &BBox, colour: [u8; 3]) -> RgbImage {
 
 /// The picture at a side of at most 800 with both kinds of boxes.
 pub fn draw(folder: &Path, name: &str, picture: &RgbImage, faces: &[BBox], found: &[Detection]) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    make_folder(folder)?;
     let scale = (800.0 / picture.width().max(picture.height()) as f32).min(1.0);
     let side = |length: u32| ((length as f32 * scale) as u32).max(1);
     let mut canvas = vision::letterbox::resize(picture, side(picture.width()), side(picture.height()));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use dataset::files::make_folder;
 use image::RgbImage;
 use vision::Letterbox;
 
@@ -39,8 +40,7 @@ pub struct Preview {
 /// Writes the sheets: faces in green, ignored ones in red.
 pub fn preview(settings: &Preview) -> Result<()> {
     let material = Material::load(&settings.sources)?;
-    std::fs::create_dir_all(&settings.out)
-        .with_context(|| format!("cannot make the folder {}", settings.out.display()))?;
+    make_folder(&settings.out)?;
     let tiles = settings.rows * settings.rows;
     if settings.annotations {
         let parts = material

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use dataset::failure::{Paused, Usage};
+use dataset::files::make_folder;
 use tch::Tensor;
 use vision::DetectorSettings;
 
@@ -85,8 +86,7 @@ pub fn train(settings: &Train) -> Result<()> {
         let message = format!("{} exists: give --resume, or another --out", last.display());
         return Err(Usage(message).into());
     }
-    std::fs::create_dir_all(&settings.out)
-        .with_context(|| format!("cannot make the folder {}", settings.out.display()))?;
+    make_folder(&settings.out)?;
     if settings.threads > 0 {
         tch::set_num_threads(settings.threads);
     }

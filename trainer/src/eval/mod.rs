@@ -22,6 +22,7 @@ use anyhow::{Context, Result};
 use dataset::Split;
 use dataset::eval_settings::{EvalSettings, FEWEST};
 use dataset::failure::Usage;
+use dataset::files::make_folder;
 use dataset::manifest::Opened;
 use image::{ImageFormat, RgbImage};
 use tch::Tensor;
@@ -192,7 +193,7 @@ fn save(folder: &Path, judge: &Judge, fakes: &[RgbImage], measured: &Measured) -
     ];
     for (name, (pictures, features)) in SIDES.into_iter().zip(sides) {
         let folder = folder.join(name);
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        make_folder(&folder)?;
         let file = folder.with_extension("npy");
         features
             .write_npy(&file)

@@ -11,7 +11,7 @@ pub mod weights;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use dataset::files::write_durably;
+use dataset::files::{make_folder, write_durably};
 use tch::{Kind, Tensor};
 
 use crate::gan::network::{Mode, Network};
@@ -73,7 +73,7 @@ struct Part<'a> {
 pub fn run(args: &Args, data: &Path) -> Result<()> {
     let trained = Trained::load(data, args.run.path()?)?;
     let out = args.out.clone().unwrap_or_else(|| trained.folder.path().join("export"));
-    std::fs::create_dir_all(&out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    make_folder(&out)?;
     let facts = weights::facts(&trained)?;
     let mut parts = vec![generator(&trained)];
     if args.discriminator {

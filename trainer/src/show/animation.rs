@@ -8,12 +8,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use dataset::failure::Usage;
+use dataset::files::make_folder_of;
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::codecs::webp::WebPEncoder;
 use image::{Delay, DynamicImage, ExtendedColorType, Frame, RgbImage};
 use indicatif::ProgressBar;
 
-use super::make_folder_of;
 use crate::bar::bar;
 
 /// Speed of the choice of a GIF's colours, 1 (best) to 30: at 10 heads show no bands.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use dataset::Split;
 use dataset::failure::Usage;
+use dataset::files::make_folder;
 use image::{GrayImage, Rgb, RgbImage};
 use vision::letterbox::resize;
 use vision::picture::{Limits, decode};
@@ -84,7 +85,7 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
     let trained = Trained::load(data, args.run.path()?)?;
     let (pictures, sizes) = pictures(args, &trained, data)?;
     let mask = Mask::of(&args.mask).at(trained.file.recipe.side, &sizes, args.seed)?;
-    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make the folder {}", args.out.display()))?;
+    make_folder(&args.out)?;
     let how = Search {
         steps: args.steps,
         rate: args.rate,

@@ -15,17 +15,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Makes the folder that a file is to be written into, before the work that fills it.
-///
-/// # Errors
-/// What the disk says.
-pub(crate) fn make_folder_of(path: &Path) -> Result<()> {
-    let Some(folder) = path.parent() else {
-        return Ok(());
-    };
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))
-}
-
 /// Takes away the numbered pictures of an earlier call: fewer of this one would stand among them.
 ///
 /// # Errors

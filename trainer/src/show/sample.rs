@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use dataset::eval_settings::EvalSettings;
 use dataset::failure::Usage;
+use dataset::files::make_folder;
 use dataset::train_settings::{Rank, SampleSettings};
 use image::RgbImage;
 
@@ -198,7 +199,7 @@ fn ranks(values: &[f64]) -> Vec<usize> {
 
 fn write(args: &Args, opinions: &Opinions, kept: &[usize]) -> Result<()> {
     let out = &args.out;
-    std::fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    make_folder(out)?;
     let pictures: Vec<RgbImage> = kept.iter().map(|index| opinions.pictures[*index].clone()).collect();
     let labels = match args.labels {
         true => opinions.labels(kept),
