@@ -14,12 +14,10 @@ use dataset::{Key, Manifest, ManifestRow, Store};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use runs::{assert_refused, checkpoints, data, final_bits, metrics, run, stderr, tiny};
-use trainer::gan::checkpoint::{self, State};
+use runs::{assert_refused, checkpoints, data, final_bits, metrics, poison, run, stderr, tiny};
 use trainer::gan::folder::{RunFile, RunFolder};
 use trainer::gan::heads::Heads;
 use trainer::gan::limits::{End, Limits};
-use trainer::gan::players::Players;
 use trainer::gan::recipe::Recipe;
 use trainer::gan::stop::Stop;
 use trainer::gan::train::train;
@@ -337,17 +335,10 @@ fn a_game_that_breaks_down_is_rolled_back_and_then_stops_with_the_reason() {
     let begun = run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "4"]));
     assert!(begun.status.success(), "{}", stderr(&begun));
     // A checkpoint from which the game breaks down, above the one from which it does not.
-    let place = RunFolder::new(data.path().join("runs/a"));
-    let file = place.read().expect("reads").expect("is there");
-    let mut players = Players::new(&file.recipe);
-    let good = checkpoint::load_newest(&place.checkpoints(), &mut players, &file.digest());
-    let good = good.expect("reads").expect("is there");
-    let _ = players.generator.flat.fill_(3e38);
-    let poisoned = State::new(&players, good.step + 5, &file);
-    checkpoint::save(&place.checkpoints(), &players, &poisoned, 2).expect("writes");
+    let (good, _) = poison(data.path(), "a", 5, 2);
     let back = run(tiny(data.path(), "a", &["--resume", "--epochs", "30"]));
     assert!(back.status.success(), "{}", stderr(&back));
-    for step in [poisoned.step, good.step] {
+    for step in [good + 5, good] {
         let told = format!("back to step {step}, both rates halved");
         assert!(stderr(&back).contains(&told), "{}", stderr(&back));
         assert!(
@@ -357,15 +348,14 @@ fn a_game_that_breaks_down_is_rolled_back_and_then_stops_with_the_reason() {
         );
     }
     let last = metrics(data.path(), "a").pop().expect("a line");
+    let file = RunFolder::new(data.path().join("runs/a")).read();
+    let file = file.expect("reads").expect("is there");
     assert_eq!(last["rate_g"], file.recipe.rate.generator / 4.0);
 
     // The only checkpoint is returned to as often as there is a way back, and stays.
     let begun = run(tiny(data.path(), "b", &["--manifest", "v1", "--epochs", "4"]));
     assert!(begun.status.success(), "{}", stderr(&begun));
-    let place = RunFolder::new(data.path().join("runs/b"));
-    let file = place.read().expect("reads").expect("is there");
-    let poisoned = State::new(&players, good.step, &file);
-    let kept = checkpoint::save(&place.checkpoints(), &players, &poisoned, 1).expect("writes");
+    let (_, kept) = poison(data.path(), "b", 0, 1);
     let lost = run(tiny(data.path(), "b", &["--resume", "--epochs", "30"]));
     assert_refused(&lost, 1, "after 3 ways back at half the rates each");
     assert_eq!(checkpoints(data.path(), "b"), [kept]);

@@ -69,9 +69,11 @@ impl Writer<'_> {
                 self.node("Add", &[&scaled, &shift], &[])
             }
             Step::Modulation { scale, shift } => {
-                let ones = Tensor::ones([scale.size()[0]], (Kind::Float, Device::Cpu));
-                let scale = self.told("scale", scale, &ones);
-                let shift = self.told("shift", shift, &(ones - 1.0));
+                let input = self.node("Flatten", &[self.input], &[("axis", Attribute::Int(1))]);
+                let (scale, shift) = (
+                    self.told("scale", &input, scale, 1.0),
+                    self.told("shift", &input, shift, 0.0),
+                );
                 let scaled = self.node("Mul", &[x, &scale], &[]);
                 self.node("Add", &[&scaled, &shift], &[])
             }
@@ -105,14 +107,12 @@ impl Writer<'_> {
         self.graph.floats(&name, &tensor.size(), &numbers(tensor), Storage::F32)
     }
 
-    /// A linear function of the network's input, one value a channel of each picture.
-    fn told(&mut self, what: &str, weight: &Tensor, bias: &Tensor) -> String {
-        let flat = self.node("Flatten", &[self.input], &[("axis", Attribute::Int(1))]);
-        let (weight, bias) = (
-            self.floats(&format!("{what}_weight"), weight),
-            self.floats(&format!("{what}_bias"), bias),
-        );
-        let told = self.node("Gemm", &[&flat, &weight, &bias], &[("transB", Attribute::Int(1))]);
+    /// A linear function of flat values, with the same bias in all channels: one value a channel of each picture.
+    fn told(&mut self, what: &str, flat: &str, weight: &Tensor, bias: f64) -> String {
+        let bias = Tensor::full([weight.size()[0]], bias, (Kind::Float, Device::Cpu));
+        let bias = self.floats(&format!("{what}_bias"), &bias);
+        let weight = self.floats(&format!("{what}_weight"), weight);
+        let told = self.node("Gemm", &[flat, &weight, &bias], &[("transB", Attribute::Int(1))]);
         self.reshaped(&told, &[0, -1, 1, 1], what)
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
-use super::folder::RunFile;
+use super::folder::{RunFile, RunFolder};
 use super::limits::End;
 use super::outline;
 use super::players::Players;
@@ -65,7 +65,7 @@ impl State {
 }
 
 /// What computes players now.
-pub fn computed_by(players: &Players) -> String {
+fn computed_by(players: &Players) -> String {
     format!("{} on {:?}", outline::threads(), players.device)
 }
 
@@ -178,6 +178,34 @@ fn write(path: &Path, players: &Players, state: &State) -> Result<()> {
 /// Where checkpoints are there and none is whole, or they are of another run.
 pub fn load_newest(folder: &Path, players: &mut Players, run: &str) -> Result<Option<State>> {
     load_newest_but(folder, None, players, run)
+}
+
+/// The state that a run goes on from, which `players` then stand in: its newest checkpoint's, or that before
+/// the first step. Says on standard error where it begins anew, and where its exactness ends.
+///
+/// # Errors
+/// As [`load_newest`]; where a run that began with another's networks has lost them.
+pub fn go_on(folder: &RunFolder, file: &RunFile, players: &mut Players) -> Result<State> {
+    let Some(state) = load_newest(&folder.checkpoints(), players, &file.digest())? else {
+        ensure!(
+            file.from.is_none(),
+            "the run began with another one's networks, and it has no checkpoint left: remove {} and begin it again \
+             with --from",
+            folder.path().display()
+        );
+        if folder.metrics().is_file() {
+            eprintln!("warning: the run has no checkpoint left: it begins anew");
+        }
+        return Ok(State::new(players, 0, file));
+    };
+    let (before, now) = (&state.computed_by, computed_by(players));
+    if !before.is_empty() && *before != now {
+        eprintln!(
+            "warning: the run was computed by {before} and goes on by {now}: its exactness ends here (an undisturbed \
+             run would have other bits)"
+        );
+    }
+    Ok(state)
 }
 
 /// [`load_newest`] with the checkpoint after the step `but` as the last choice: a run that has no other

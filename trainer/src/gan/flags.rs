@@ -25,7 +25,8 @@ pub struct Args {
     /// --eval-epochs and --keep-checkpoints are to be given again
     #[arg(long)]
     pub resume: bool,
-    /// Begins a new run (not one that is resumed) from a trained run's networks; settings that shape them (preset, side, width, ...) must be the same
+    /// Begins from a trained run's networks; settings that shape them (preset, side, width, ...) must be the same.
+    /// With --resume it can only be the run that this one began from
     #[arg(long, value_name = "RUN")]
     pub from: Option<String>,
     /// Prints settings, layers, arithmetic, memory and time, measured by a few steps; writes nothing
@@ -189,6 +190,7 @@ impl Args {
             d_norm: self.d_norm.or(settings.d_norm),
             upsampling: self.upsampling.or(settings.upsampling),
             attention: self.attention.or(settings.attention),
+            modulation: self.modulation.or(settings.modulation),
             average: self.average.or(settings.average),
             statistics: self.statistics.or(settings.statistics),
             augment: self.augment.clone().or(settings.augment.clone()),
@@ -199,7 +201,6 @@ impl Args {
             rate_g: self.rate_g.or(settings.rate_g),
             rate_d: self.rate_d.or(settings.rate_d),
             beta1: self.beta1.or(settings.beta1),
-            modulation: self.modulation.or(settings.modulation),
             share_fakes: self.share_fakes.or(settings.share_fakes),
             grid_epochs: self.grid_epochs.or(settings.grid_epochs),
             eval_epochs: self.eval_epochs.or(settings.eval_epochs),

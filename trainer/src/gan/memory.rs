@@ -82,10 +82,10 @@ fn free() -> Option<f64> {
     system.refresh_memory();
     let own = get_current_pid().ok()?;
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[own]), false, ProcessRefreshKind::nothing());
-    // What the group holds as a cache of files makes room when it is wanted.
     // A container may see its group as the root of all.
     let group = system.process(own).and_then(Process::cgroup_limits);
     let group = group.or_else(|| system.cgroup_limits());
+    // What the group holds as a cache of files makes room when it is wanted.
     let of_group = group.map(|limits| limits.total_memory.saturating_sub(limits.rss));
     let of_machine = Some(system.available_memory()).filter(|available| *available > 0);
     let least = [of_machine, of_group].into_iter().flatten().min()?;

@@ -236,8 +236,8 @@ fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Resul
     let mut changes = differences(&serde_json::to_value(&file.recipe)?, &serde_json::to_value(&asked)?);
     if let Some(from) = &args.from {
         let (_, trained) = folder::find(data, Path::new(from))?;
-        let same = file.from.as_deref().and_then(|begun| begun.split('@').next()) == Some(&trained.digest());
-        if !same {
+        let began = file.from.as_deref().unwrap_or_default();
+        if !began.starts_with(&trained.digest()) {
             changes.push(format!("another beginning than --from {from}"));
         }
     }

@@ -111,25 +111,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self> {
         let recipe = &file.recipe;
         let mut players = Players::on(recipe, device);
-        let state = checkpoint::load_newest(&folder.checkpoints(), &mut players, &file.digest())?;
-        if state.is_none() && file.from.is_some() {
-            bail!(
-                "the run began with another one's networks, and it has no checkpoint left: remove {} and begin it again \
-                 with --from",
-                folder.path().display()
-            );
-        }
-        if state.is_none() && folder.metrics().is_file() {
-            eprintln!("warning: the run has no checkpoint left: it begins anew");
-        }
-        let state = state.unwrap_or_else(|| State::new(&players, 0, file));
-        let (before, now) = (&state.computed_by, checkpoint::computed_by(&players));
-        if !before.is_empty() && *before != now {
-            eprintln!(
-                "warning: the run was computed by {before} and goes on by {now}: its exactness ends here (an undisturbed \
-                 run would have other bits)"
-            );
-        }
+        let state = checkpoint::go_on(folder, file, &mut players)?;
         seed(recipe.seed, Draw::Grid, 0);
         Ok(Self {
             folder,

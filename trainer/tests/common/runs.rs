@@ -4,6 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use trainer::gan::checkpoint::{self, State};
+use trainer::gan::folder::RunFolder;
+use trainer::gan::players::Players;
+
 use super::common::{discs, freeze, trainer};
 
 /// A data folder with the manifest `v1` of `count` heads.
@@ -52,6 +56,20 @@ pub fn assert_refused(output: &Output, code: i32, expected: &str) {
 pub fn checkpoints(data: &Path, name: &str) -> Vec<PathBuf> {
     let folder = data.join("runs").join(name).join("checkpoints");
     dataset::files::sorted_entries(&folder).expect("lists")
+}
+
+/// Writes a checkpoint from which the game breaks down, so many steps after a run's newest one; so many are
+/// kept. Gives the steps of the newest that was there, and the path of the new one.
+pub fn poison(data: &Path, name: &str, later: u64, keep: usize) -> (u64, PathBuf) {
+    let place = RunFolder::new(data.join("runs").join(name));
+    let file = place.read().expect("reads").expect("is there");
+    let mut players = Players::new(&file.recipe);
+    let good = checkpoint::load_newest(&place.checkpoints(), &mut players, &file.digest());
+    let good = good.expect("reads").expect("is there").step;
+    let _ = players.generator.flat.fill_(3e38);
+    let poisoned = State::new(&players, good + later, &file);
+    let path = checkpoint::save(&place.checkpoints(), &players, &poisoned, keep).expect("writes");
+    (good, path)
 }
 
 /// The vectors of the newest checkpoint: what follows the header, whose seconds differ.

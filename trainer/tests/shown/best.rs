@@ -2,11 +2,8 @@
 
 use std::path::Path;
 
-use trainer::gan::checkpoint::{self, State};
-use trainer::gan::folder::RunFolder;
-use trainer::gan::players::Players;
-
 use super::fixture::{data, detector, done, refused, train};
+use super::runs::poison;
 
 /// Settings that name the small feature network, with so many fakes.
 fn settings(data: &Path, count: usize) {
@@ -67,29 +64,21 @@ fn scores_of_steps_that_a_way_back_gives_up_are_gone() {
     let data = data();
     settings(data.path(), 16);
     train(data.path(), "a", &["--eval-epochs", "2"]);
-    let place = RunFolder::new(data.path().join("runs/a"));
-    let mut measured = scores(place.path());
+    let run = data.path().join("runs/a");
+    let mut measured = scores(&run);
     assert_eq!(measured[0]["step"], 8);
     // Three steps on a score, and a checkpoint from which the game breaks down.
     let mut later = measured[0].clone();
     later["step"] = 11.into();
     measured.push(later);
     let text = serde_json::to_vec(&measured).expect("is JSON");
-    std::fs::write(place.path().join("scores.json"), text).expect("writes");
-    let file = place.read().expect("reads").expect("is there");
-    let mut players = Players::new(&file.recipe);
-    let good = checkpoint::load_newest(&place.checkpoints(), &mut players, &file.digest());
-    assert!(good.expect("reads").is_some());
-    let _ = players.generator.flat.fill_(3e38);
-    checkpoint::save(&place.checkpoints(), &players, &State::new(&players, 11, &file), 2).expect("writes");
+    std::fs::write(run.join("scores.json"), text).expect("writes");
+    assert_eq!(poison(data.path(), "a", 3, 2).0, 8);
     done(
         data.path(),
         &["run", "--name", "a", "--resume", "--threads", "1", "--epochs", "20"],
     );
-    let steps: Vec<_> = scores(place.path())
-        .iter()
-        .map(|score| score["step"].as_u64())
-        .collect();
+    let steps: Vec<_> = scores(&run).iter().map(|score| score["step"].as_u64()).collect();
     assert_eq!(steps, [Some(8)]);
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/runs.rs"]
+mod runs;
 
 mod bad;
 mod best;
