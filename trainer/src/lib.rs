@@ -11,3 +11,4 @@ pub mod onnx;
 pub mod settings;
 pub mod shim;
 pub mod show;
+pub mod threads;

@@ -58,6 +58,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    trainer::threads::spin_briefly();
     trainer::shim::keep_memory();
     dataset::failure::end_when_unread();
     let cli = Cli::parse();

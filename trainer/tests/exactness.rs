@@ -186,6 +186,46 @@ fn a_run_goes_on_with_numbers_that_are_no_short_ones_and_with_the_flags_it_was_b
         text.contains("computed by 1 thread on Cpu and goes on by 2 threads"),
         "{text}"
     );
+    // Where the number is left open, it stays the checkpoint's, whatever cores are idle.
+    let text = stderr(&run(tiny(
+        data.path(),
+        "a",
+        &["--resume", "--epochs", "6", "--threads", "0"],
+    )));
+    assert!(text.contains("2 threads") && !text.contains("goes on by"), "{text}");
+}
+
+#[test]
+fn threads_that_wait_spin_briefly_unless_the_environment_says_otherwise() {
+    let data = data(40);
+    for (given, expected) in [
+        (None, "GOMP_SPINCOUNT=5000"),
+        (Some("passive"), "OMP_WAIT_POLICY=passive"),
+    ] {
+        let mut command = tiny(data.path(), "a", &["--manifest", "v1"]);
+        command.env_remove("OMP_WAIT_POLICY").env_remove("GOMP_SPINCOUNT");
+        command.envs(given.map(|policy| ("OMP_WAIT_POLICY", policy)));
+        let mut child = command.spawn().expect("the program starts");
+        let environment = format!("/proc/{}/environ", child.id());
+        let found = loop {
+            let text = std::fs::read(&environment).unwrap_or_default();
+            let found: Vec<String> = text
+                .split(|byte| *byte == 0)
+                .map(|entry| String::from_utf8_lossy(entry).into())
+                .collect();
+            if found.iter().any(|entry| entry == expected) || child.try_wait().expect("waits").is_some() {
+                break found;
+            }
+            std::thread::yield_now();
+        };
+        let _ = child.kill();
+        let _ = child.wait();
+        assert!(found.iter().any(|entry| entry == expected), "{found:?}");
+        assert!(
+            given.is_none() || !found.iter().any(|entry| entry.starts_with("GOMP_SPINCOUNT")),
+            "{found:?}"
+        );
+    }
 }
 
 #[test]

@@ -89,6 +89,35 @@ fn the_seed_fixes_the_heads_and_a_path_serves_as_well_as_a_name() {
 }
 
 #[test]
+fn the_averaged_generators_buffers_are_kept_with_the_run() {
+    let data = trained();
+    let kept = data.path().join("runs/a/ema_buffers.safetensors");
+    let drawn = |out: &str| {
+        assert!(
+            sample(data.path(), Path::new("a"), out, &["--count", "70"])
+                .status
+                .success()
+        );
+        std::fs::read(data.path().join(out).join("grid.png")).expect("reads")
+    };
+    let mut tensors = tch::Tensor::read_safetensors(&kept).expect("the training left them");
+    let first = drawn("first");
+    // What is kept is what is drawn with …
+    tensors[0].1 += 1.0;
+    tch::Tensor::write_safetensors(&tensors, &kept).expect("writes");
+    assert_ne!(drawn("altered"), first);
+    // … unless it is of another checkpoint, damaged, or gone.
+    tensors[0].0 = "another".into();
+    tch::Tensor::write_safetensors(&tensors, &kept).expect("writes");
+    assert_eq!(drawn("other"), first);
+    std::fs::write(&kept, b"no tensors").expect("writes");
+    assert_eq!(drawn("damaged"), first);
+    std::fs::remove_file(&kept).expect("is there again");
+    assert_eq!(drawn("gone"), first);
+    assert!(kept.is_file());
+}
+
+#[test]
 fn unknown_runs_and_impossible_numbers_are_usage_errors() {
     let data = trained();
     let refused = |run: &str, flags: &[&str], expected: &str| {

@@ -233,24 +233,34 @@ pub fn load_newest_but(folder: &Path, but: Option<u64>, players: &mut Players, r
     }
 }
 
+/// Threads that the newest checkpoint of a folder was computed with; none where none can be read.
+pub fn threads_before(folder: &Path) -> Option<usize> {
+    let content = std::fs::read(list(folder).ok()?.first()?).ok()?;
+    let state = parse(&content).ok()?.2;
+    state.computed_by.split(' ').next()?.parse().ok()
+}
+
+/// The header's tensors by name, the data's bytes and the state; of a whole file of this version only.
+fn parse(content: &[u8]) -> Result<(BTreeMap<String, serde_json::Value>, &[u8], State)> {
+    const DAMAGED: &str = "it is damaged";
+    let length = content.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+    let length = usize::try_from(length.context(DAMAGED)?)?;
+    let (header, data) = content[8..].split_at_checked(length).context(DAMAGED)?;
+    let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header).context(DAMAGED)?;
+    let metadata = header.get("__metadata__").context(DAMAGED)?;
+    ensure!(metadata["format"] == FORMAT, "it is of another version");
+    ensure!(metadata["sha256"] == hex::encode(Sha256::digest(data)), DAMAGED);
+    let state = serde_json::from_str(metadata["state"].as_str().context(DAMAGED)?)?;
+    Ok((header, data, state))
+}
+
 fn load(path: &Path, players: &mut Players, run: &str) -> Result<State> {
     let named = || format!("the checkpoint {}", path.display());
     let content = std::fs::read(path).with_context(|| format!("cannot read {}", named()))?;
-    let damaged = || anyhow!("{} is damaged", named());
-    let length = content
-        .first_chunk()
-        .map(|bytes| u64::from_le_bytes(*bytes))
-        .ok_or_else(damaged)?;
-    let (header, data) = content[8..]
-        .split_at_checked(usize::try_from(length)?)
-        .ok_or_else(damaged)?;
-    let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header).map_err(|_| damaged())?;
-    let metadata = header.get("__metadata__").ok_or_else(damaged)?;
-    ensure!(metadata["format"] == FORMAT, "{} is of another version", named());
-    ensure!(metadata["sha256"] == hex::encode(Sha256::digest(data)), damaged());
-    let state: State = serde_json::from_str(metadata["state"].as_str().ok_or_else(damaged)?)?;
+    let (header, data, state) = parse(&content).with_context(|| format!("cannot use {}", named()))?;
     ensure!(state.run == run, "{} belongs to another run", named());
     for (name, tensor) in tensors(players) {
+        let damaged = || anyhow!("{} is damaged", named());
         let entry: Entry = serde_json::from_value(header.get(name).ok_or_else(damaged)?.clone())?;
         let [start, end] = entry.data_offsets;
         let block = data.get(start..end).ok_or_else(damaged)?;
@@ -298,7 +308,8 @@ fn dtype(kind: Kind) -> &'static str {
     }
 }
 
-fn bytes(tensor: &Tensor) -> Vec<u8> {
+/// The bytes of a tensor, row by row.
+pub(super) fn bytes(tensor: &Tensor) -> Vec<u8> {
     let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
     let tensor = tensor.to_device(tch::Device::Cpu).contiguous();
     tensor.copy_data_u8(&mut bytes, tensor.numel());

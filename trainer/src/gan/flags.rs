@@ -136,8 +136,8 @@ pub struct Args {
     /// Processor or GPU (no GPU has run this yet)
     #[arg(long, value_parser = words::<Device>(&["auto", "cpu", "cuda"]))]
     pub device: Option<Device>,
-    /// Threads; 0 is one a core. Another number gives other bits. Beside other busy programs 1 is
-    /// several times quicker than 2: libtorch's threads wait for each other at every layer
+    /// Threads; 0 takes as many as cores are idle when the run begins, and those of its last checkpoint
+    /// when it is resumed. Another number gives other bits
     #[arg(long)]
     pub threads: Option<usize>,
     /// Minutes between two checkpoints

@@ -101,6 +101,11 @@ impl RunFolder {
         self.path.join("best")
     }
 
+    /// The EMA generator's recalibrated batch-norm buffers, of the checkpoint that was last shown.
+    pub fn ema_buffers(&self) -> PathBuf {
+        self.path.join("ema_buffers.safetensors")
+    }
+
     /// The chart of losses.
     pub fn chart(&self) -> PathBuf {
         self.path.join("losses.png")

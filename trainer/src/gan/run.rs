@@ -9,7 +9,7 @@ use dataset::eval_settings::EvalSettings;
 use dataset::failure::{Interrupted, Usage};
 use dataset::lock::Lock;
 use dataset::manifest::check_name;
-use dataset::train_settings::{MOST_THREADS, Precision, Preset, TrainSettings};
+use dataset::train_settings::{Precision, Preset, TrainSettings};
 use serde_json::Value;
 
 use super::best::Best;
@@ -27,6 +27,7 @@ use super::schedule::Schedule;
 use super::stop::Stop;
 use super::train::train;
 use crate::show::card;
+use crate::threads;
 
 /// Heads that a `default` or `gan` run without limits is shown: over some ten thousand heads `default` gets no
 /// better after that (docs/training.md).
@@ -44,10 +45,14 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         return dry_run(args, &settings, data);
     }
     let stop = Stop::listen()?;
-    set_threads(settings.threads);
     let device = device::resolve(settings.device)?;
     let name = args.run_name(&settings, data)?;
     let there = existing(&name, args.resume, data)?;
+    let before = there
+        .as_ref()
+        .and_then(|(folder, _)| checkpoint::threads_before(&folder.checkpoints()));
+    // Another number of threads would end the run's exactness.
+    threads::set(before.filter(|_| settings.threads == 0).unwrap_or(settings.threads));
     let is_new = there.is_none();
     let (folder, mut file, heads) = match there {
         Some((folder, file)) => {
@@ -98,7 +103,7 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
 
 /// Prints what a run would be, and measures a few of its steps; nothing is written.
 fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
-    set_threads(settings.threads);
+    threads::set(settings.threads);
     let device = device::resolve(settings.device)?;
     let mut recipe = Recipe::resolve(settings)?;
     recipe.precision = device::precision(settings.precision, device, recipe.precision);
@@ -120,13 +125,6 @@ fn count(data: &Path, name: &str) -> Result<usize> {
     match find(data, name)?.load()?.split(Split::Train).count() {
         0 => Err(nothing_left(name, 0).into()),
         count => Ok(count),
-    }
-}
-
-/// Uses so many threads for tensors; 0 leaves it to libtorch, one a core.
-pub fn set_threads(threads: usize) {
-    if threads > 0 {
-        tch::set_num_threads(threads.min(MOST_THREADS) as i32);
     }
 }
 

@@ -1,9 +1,14 @@
 //! Drawing heads with trained networks: what every command that shows a run is made of.
 
+use std::path::Path;
+
 use dataset::train_settings::Statistics;
 use image::RgbImage;
+use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
+use super::checkpoint::bytes;
+use super::folder::RunFolder;
 use super::grid;
 use super::network::{Mode, Network};
 use super::players::{Draw, Players, noise, seed};
@@ -14,28 +19,58 @@ const BATCH: i64 = 64;
 /// Batches that the averaged generator's statistics are measured over.
 const STATISTICS: u64 = 16;
 
-/// The generator that heads are shown from: the averaged one where the recipe keeps an average.
-/// Averaged weights need statistics of their own, measured here over fixed noise.
-pub fn final_generator(players: &Players, recipe: &Recipe) -> Network {
+/// The generator that heads are shown from: the averaged one where the recipe keeps an average. Its
+/// recalibrated batch-norm buffers are kept in the run's folder: the forward passes that they take are done
+/// once a checkpoint, not once a command. A folder that cannot be written keeps none.
+pub fn final_generator(folder: &RunFolder, players: &Players, recipe: &Recipe) -> Network {
     let trained = &players.generator;
+    let with = |values: &Tensor, buffers: &Tensor| Network::with_values(trained.plan.clone(), values, buffers);
     let Some(average) = &players.average else {
-        return Network::with_values(trained.plan.clone(), &trained.flat, &trained.kept);
+        return with(&trained.flat, &trained.kept);
     };
-    let averaged = Network::with_values(trained.plan.clone(), average, &trained.kept);
     if recipe.statistics == Statistics::Copy {
-        return averaged;
+        return with(average, &trained.kept);
     }
-    seed(recipe.seed, Draw::Statistics, 0);
+    let path = folder.ema_buffers();
+    let key = buffers_key(average, &trained.kept, recipe.seed);
+    if let Some(buffers) = read_buffers(&path, &key, &trained.kept) {
+        return with(average, &buffers.to_device(players.device));
+    }
+    let averaged = with(average, &trained.kept);
+    recalibrate(&averaged, recipe.seed);
+    let part = path.with_extension(format!("{}.part", std::process::id()));
+    let written = Tensor::write_safetensors(&[(key, &averaged.kept)], &part);
+    if written.is_err() || std::fs::rename(&part, &path).is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    averaged
+}
+
+/// Averaged weights need batch-norm buffers of their own, measured here over fixed noise.
+fn recalibrate(averaged: &Network, run_seed: u64) {
+    seed(run_seed, Draw::Statistics, 0);
     tch::no_grad(|| {
         for number in 1..=STATISTICS {
             // A share of 1/n makes the running value the plain mean of n batches.
-            let _ = averaged.forward(
-                &noise(BATCH).to_device(players.device),
-                Mode::Estimate(1.0 / number as f64),
-            );
+            let noise = noise(BATCH).to_device(averaged.flat.device());
+            let _ = averaged.forward(&noise, Mode::Estimate(1.0 / number as f64));
         }
     });
-    averaged
+}
+
+/// SHA-256 of all that the buffers depend on: the EMA's weights, the trained buffers, the noise.
+fn buffers_key(average: &Tensor, buffers: &Tensor, seed: u64) -> String {
+    let mut hash = Sha256::new_with_prefix(seed.to_le_bytes());
+    hash.update(bytes(average));
+    hash.update(bytes(buffers));
+    hex::encode(hash.finalize())
+}
+
+/// The buffers kept under the key, if they are whole and have the length of `like`.
+fn read_buffers(path: &Path, key: &str, like: &Tensor) -> Option<Tensor> {
+    let mut tensors = Tensor::read_safetensors(path).ok()?.into_iter();
+    let (_, buffers) = tensors.find(|(name, _)| name == key)?;
+    (buffers.size() == like.size() && buffers.kind() == like.kind()).then_some(buffers)
 }
 
 /// Heads [n, 3, side, side] in -1..1 from noise [n, 100, 1, 1], batch by batch.

@@ -299,7 +299,7 @@ impl<'a> Run<'a> {
             images: self.images(),
             seconds: self.time().as_secs_f64(),
         };
-        let generator = final_generator(&self.players, self.recipe());
+        let generator = final_generator(self.folder, &self.players, self.recipe());
         if let Some(best) = &mut self.best {
             let told = best.look(&generator, standing, self.folder, self.file, &checkpoint)?;
             self.progress.say(&told);
@@ -310,7 +310,7 @@ impl<'a> Run<'a> {
     }
 
     fn draw_grid(&self, epoch: u64) -> Result<()> {
-        let generator = final_generator(&self.players, self.recipe());
+        let generator = final_generator(self.folder, &self.players, self.recipe());
         let heads = draw(&generator, &self.fixed_noise);
         grid::save_png(&grid::grid(&grid::pictures(&heads)), &self.folder.grid(epoch))
     }

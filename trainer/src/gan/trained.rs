@@ -43,7 +43,7 @@ impl Trained {
             ))
             .into());
         };
-        let generator = final_generator(&players, &file.recipe);
+        let generator = final_generator(&folder, &players, &file.recipe);
         Ok(Self {
             folder,
             file,

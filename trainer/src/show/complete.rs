@@ -67,7 +67,7 @@ pub struct Args {
     /// Folder for sheet, sequence and pictures, made where it is missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Threads; 0 is one a core
+    /// Threads; 0 takes as many as cores are idle
     #[arg(long, default_value_t = 0)]
     threads: usize,
 }
@@ -81,7 +81,7 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
     if !positive(args.rate) || !positive(args.clip) || !args.lambda.is_finite() {
         return Err(Usage("--rate and --clip must be above 0, and --lambda a number".into()).into());
     }
-    crate::gan::run::set_threads(args.threads);
+    crate::threads::set(args.threads);
     let trained = Trained::load(data, args.run.path()?)?;
     let (pictures, sizes) = pictures(args, &trained, data)?;
     let mask = Mask::of(&args.mask).at(trained.file.recipe.side, &sizes, args.seed)?;

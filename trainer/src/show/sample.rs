@@ -58,7 +58,7 @@ pub struct Args {
     /// Also writes one picture a head
     #[arg(long)]
     each: bool,
-    /// Threads; 0 is one a core
+    /// Threads; 0 takes as many as cores are idle
     #[arg(long, default_value_t = 0)]
     threads: usize,
 }
@@ -77,7 +77,7 @@ pub fn run(args: &Args, settings: &SampleSettings, eval: &EvalSettings, data: &P
     if let Some((key, why)) = settings.problems().first() {
         return Err(Usage(format!("--{key} {why}")).into());
     }
-    crate::gan::run::set_threads(args.threads);
+    crate::threads::set(args.threads);
     let trained = Trained::load(data, args.run.path()?)?;
     let noise = match args.truncation {
         None => trained.noise(settings.seed, settings.count),

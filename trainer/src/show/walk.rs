@@ -48,7 +48,7 @@ pub struct Args {
     /// File to write, .gif or .webp
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Threads; 0 is one a core
+    /// Threads; 0 takes as many as cores are idle
     #[arg(long, default_value_t = 0)]
     threads: usize,
 }
@@ -62,7 +62,7 @@ pub fn run(args: &Args, settings: &SampleSettings, data: &Path) -> Result<()> {
     if args.heads.len() == 1 || (!args.heads.is_empty() && args.walks > 1) {
         return Err(Usage("--heads names two heads or more, of one walk".into()).into());
     }
-    crate::gan::run::set_threads(args.threads);
+    crate::threads::set(args.threads);
     let trained = Trained::load(data, args.run.path()?)?;
     let seed = args.seed.unwrap_or(settings.seed);
     let frames = match args.heads.is_empty() {

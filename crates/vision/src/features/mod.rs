@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::letterbox::resize;
+use crate::model::{Provider, session_builder};
 use crate::runtime;
 use form::settle;
 
@@ -124,13 +125,8 @@ impl FeatureNet {
 
     /// A session on a file's bytes, or why there is none.
     fn open(bytes: &[u8], threads: usize) -> Result<Session, String> {
-        let said = |error: &dyn std::fmt::Display| error.to_string();
-        let environment = runtime::environment().map_err(|error| said(&error))?;
-        let mut builder = Session::builder(environment).map_err(|error| said(&error))?;
-        if threads > 0 {
-            builder = builder.with_intra_threads(threads).map_err(|error| said(&error))?;
-        }
-        builder.commit_from_memory(bytes).map_err(|error| said(&error))
+        let builder = session_builder(threads, Provider::Cpu).map_err(|error| error.to_string());
+        builder?.commit_from_memory(bytes).map_err(|error| error.to_string())
     }
 
     /// The network of a session on these bytes, or what does not fit.

@@ -44,6 +44,8 @@ pub(crate) fn session_builder(threads: usize, provider: Provider) -> Result<Sess
     if threads > 0 {
         builder = builder.with_intra_threads(threads).map_err(|error| failed(&error))?;
     }
+    // Threads that spin for work would take it from the other programs of the machine.
+    builder = builder.with_intra_op_spinning(false).map_err(|error| failed(&error))?;
     // Pictures come in many sizes, and a plan of the memory kept for each of them costs 20 MB a session.
     builder = builder.with_memory_pattern(false).map_err(|error| failed(&error))?;
     provider.register(builder)
