@@ -36,6 +36,7 @@ pub fn check_page(page: &Page, span: Span) {
     for post in &page.posts {
         check_post(post);
     }
+    assert!(page.rows() >= page.posts.len() as u64);
     if let (Some(next), Some(below)) = (page.next, span.below) {
         // A listing that does not go down is the caller's to refuse; it must not overflow here.
         let _ = next.checked_sub(below);

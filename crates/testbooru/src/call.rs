@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, Method, header};
 
 use crate::board::Board;
 use crate::faults::Faults;
+use crate::post::Post;
 use crate::server::Setup;
 
 /// One request that arrived.
@@ -61,6 +62,12 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Whether a page of these posts is not to be had.
+    pub fn cannot_list(&self, page: &[Arc<Post>]) -> bool {
+        let unlistable = &self.shared.setup.unlistable;
+        page.iter().any(|post| unlistable.contains(&post.id))
+    }
+
     /// A parameter; empty where it is not given.
     pub fn text(&self, key: &str) -> &str {
         self.parameters.get(key).map_or("", String::as_str)

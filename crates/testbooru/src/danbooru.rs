@@ -117,6 +117,9 @@ async fn list(call: Call) -> Result<Response, Refusal> {
     let anchor = anchor(call.text("page"), limit)?;
     let posts = call.shared.board.read();
     let selected = query.select(&posts, anchor, limit.min(call.most_rows), call.shared.setup.patience)?;
+    if call.cannot_list(&selected) {
+        return Err(Refusal::Other(StatusCode::INTERNAL_SERVER_ERROR));
+    }
     let parents = posts.parents();
     let rows: Vec<_> = selected
         .iter()

@@ -61,6 +61,9 @@ async fn index(call: Call) -> Response {
         .take(limit.min(call.most_rows))
         .map(|met| met.post())
         .collect();
+    if call.cannot_list(&found) {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     let old = call.shared.setup.old_dapi;
     match old {
         true if found.is_empty() => respond::json(String::new()),

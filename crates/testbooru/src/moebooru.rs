@@ -39,7 +39,13 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
 
 async fn list(call: Call) -> Response {
     match Listing::parse(&call) {
-        Ok(listing) => respond::json(listing.answer(&call.shared.board.read(), &call.root)),
+        Ok(listing) => {
+            let posts = call.shared.board.read();
+            match call.cannot_list(&listing.select(&posts, Asked::ByApi)) {
+                true => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+                false => respond::json(listing.answer(&posts, &call.root)),
+            }
+        }
         Err(TooManyTags) => {
             let reason = "You cannot search for more than 6 tags at a time";
             let body = respond::json(json!({ "success": false, "reason": reason }).to_string());

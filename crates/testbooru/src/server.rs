@@ -56,6 +56,8 @@ pub struct Setup {
     pub dapi_key: Option<(String, String)>,
     /// Gelbooru answers as boards of its older generation do.
     pub old_dapi: bool,
+    /// Ids of posts with which a board's page of a list is answered by 500.
+    pub unlistable: Vec<u64>,
     /// Posts that Danbooru's database looks at for a page before it gives up with a 500.
     pub patience: Option<usize>,
 }

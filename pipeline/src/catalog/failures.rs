@@ -1,4 +1,4 @@
-//! Files and pictures whose last result is a failure, one by one, and their way back.
+//! Files, pictures and parts of lists whose last result is a failure, one by one, and their way back.
 
 use anyhow::Context;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use super::{Catalog, Write};
 /// Which stage a failure is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Stage {
-    /// A post's file was not stored.
+    /// A post's file was not stored, or a part of a list not read.
     Crawl,
     /// A stored picture was not looked at.
     Crop,
@@ -33,7 +33,7 @@ pub struct Failure {
     pub stage: String,
     /// The post's source.
     pub source: Option<String>,
-    /// The post's id.
+    /// The post's id; of a list, the part that could not be read.
     pub post: Option<String>,
     /// Which of its pictures.
     pub page: Option<i64>,
@@ -66,6 +66,15 @@ pub async fn list(catalog: &Catalog, wanted: &Wanted) -> anyhow::Result<Vec<Fail
             "SELECT 'crawl' AS stage, f.source, f.post, f.page, p.page_url, f.image, f.outcome, f.reason, f.detail, \
              f.attempts, f.recorded_at FROM files AS f \
              LEFT JOIN posts AS p ON p.source = f.source AND p.post = f.post WHERE {files}"
+        );
+        failures.extend(fetch(catalog, binds, sql).await?);
+        let mut binds = Binds::default();
+        let holes = holes(wanted, &mut binds);
+        let sql = format!(
+            "SELECT 'crawl' AS stage, h.source, h.place AS post, CAST(0 AS BIGINT) AS page, \
+             CAST(NULL AS TEXT) AS page_url, CAST(NULL AS TEXT) AS image, \
+             CASE WHEN h.given_up = 1 THEN 'refused' ELSE 'failed' END AS outcome, h.reason, h.detail, \
+             h.tries AS attempts, h.recorded_at FROM holes AS h WHERE {holes}"
         );
         failures.extend(fetch(catalog, binds, sql).await?);
     }
@@ -102,6 +111,10 @@ pub async fn again(write: &mut Write, wanted: &Wanted) -> anyhow::Result<()> {
                        WHERE f.source = posts.source AND f.post = posts.post AND f.outcome = 'failed' \
                        AND f.attempts = 0)";
         sqlx::query(waiting).execute(write.connection()).await.context(FAILED)?;
+        let mut binds = Binds::default();
+        let holes = holes(wanted, &mut binds);
+        let sql = format!("UPDATE holes AS h SET tries = 0, next_try = 0, given_up = 0 WHERE {holes}");
+        binds.fetch_rows(sql, write.connection()).await.context(FAILED)?;
     }
     if wanted.stage != Some(Stage::Crawl) {
         let mut binds = Binds::default();
@@ -125,6 +138,18 @@ fn files(wanted: &Wanted, binds: &mut Binds) -> String {
     }
     if let Some(reason) = &wanted.reason {
         condition.push_str(&format!(" AND f.reason = {}", binds.text(reason)));
+    }
+    condition
+}
+
+/// The condition on `holes AS h`.
+fn holes(wanted: &Wanted, binds: &mut Binds) -> String {
+    let mut condition = "h.tries > 0".to_string();
+    if let Some(source) = &wanted.source {
+        condition.push_str(&format!(" AND h.source = {}", binds.text(source)));
+    }
+    if let Some(reason) = &wanted.reason {
+        condition.push_str(&format!(" AND h.reason = {}", binds.text(reason)));
     }
     condition
 }

@@ -2,6 +2,7 @@
 //! have had.
 
 use anyhow::Context;
+use sqlx::Row;
 
 use super::Catalog;
 use super::binds::Binds;
@@ -55,6 +56,19 @@ pub async fn saw_adult_works(catalog: &Catalog, source: &str, since: i64) -> any
         .fetch_optional(catalog.pool())
         .await;
     Ok(row.context("cannot read the known posts")?.is_some())
+}
+
+/// The lowest number of a source's posts uploaded from second `since` on.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn lowest_since(catalog: &Catalog, source: &str, since: i64) -> anyhow::Result<Option<i64>> {
+    let row = sqlx::query("SELECT MIN(number) AS lowest FROM posts WHERE source = $1 AND created_at >= $2")
+        .bind(source)
+        .bind(since)
+        .fetch_one(catalog.pool())
+        .await;
+    Ok(row.context("cannot read the known posts")?.try_get("lowest")?)
 }
 
 async fn fetch(catalog: &Catalog, binds: Binds, sql: String) -> anyhow::Result<Vec<Post>> {

@@ -18,6 +18,7 @@ pub mod explain;
 pub mod failures;
 pub mod files;
 pub mod heads;
+pub mod holes;
 pub mod images;
 pub mod imports;
 pub mod known;

@@ -45,6 +45,8 @@ pub async fn counts(catalog: &Catalog) -> anyhow::Result<Counts> {
                       WHERE outcome IN ('failed', 'refused') \
                       GROUP BY COALESCE(reason, outcome)";
     failures.extend(groups(catalog, undetected).await?);
+    let unlisted = "SELECT 'list: ' || reason, COUNT(*) FROM holes WHERE tries > 0 GROUP BY reason";
+    failures.extend(groups(catalog, unlisted).await?);
     let (images, image_bytes) = pair(
         catalog,
         "SELECT COUNT(*), CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM images WHERE dropped_at IS NULL",

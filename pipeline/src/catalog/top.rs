@@ -33,7 +33,11 @@ pub struct Year {
 /// # Errors
 /// Where the database refuses.
 pub async fn listings(catalog: &Catalog, source: &str) -> anyhow::Result<Vec<Listing>> {
-    let rows = sqlx::query("SELECT query, finished_at FROM cursors WHERE source = $1 AND finished_at > 0")
+    // A part that was not read yet is out; where the site only counts posts that it does not show, nothing is.
+    let complete = "SELECT c.query, c.finished_at FROM cursors AS c WHERE c.source = $1 AND c.finished_at > 0 \
+        AND NOT EXISTS (SELECT 1 FROM holes AS h WHERE h.source = c.source AND h.query = c.query AND h.kind = 'list' \
+        AND h.given_up = 0 AND h.below - h.start > 1 AND h.reason NOT IN ('empty-page', 'unsure-end'))";
+    let rows = sqlx::query(complete)
         .bind(source)
         .fetch_all(catalog.pool())
         .await

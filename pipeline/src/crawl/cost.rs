@@ -76,7 +76,7 @@ pub async fn of_first(catalog: &Catalog, client: &Client, request: &CrawlRequest
     let (count, why) = count(catalog, client, request).await?;
     Ok(Cost {
         requests: count.map(|count| {
-            // An empty page is asked for twice before it counts as the end.
+            // An empty page counts as the end where the site, asked for its count, has no more.
             let end = if count.rankings.is_some() { 0 } else { 2 };
             count.pages + end + of_rows(request, count.posts)
         }),
@@ -97,7 +97,9 @@ fn of_rows(request: &CrawlRequest, posts: u64) -> u64 {
 /// The site's own count, or the highest post number as a bound; in words as well.
 async fn count(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> anyhow::Result<(Option<Count>, String)> {
     let search = request.search();
-    let answer = client.get(&Ask::api(&search.count_url(), MOST_BYTES)).await;
+    let answer = client
+        .get(&Ask::api(&search.count_url(Span::default()), MOST_BYTES))
+        .await;
     let refused = match answer {
         Ok(answer) => match search.parse_count(&answer.bytes, now()) {
             Ok(count) => return Ok((Some(count), in_words(count))),

@@ -1,13 +1,19 @@
 //! What a page of a list leaves out, asked post by post: the counters of works, the kinds of tags, and
 //! what became of works that are no longer listed. Each answer is kept, so that none is asked twice.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use dataset::failure::Interrupted;
 
+use super::holes::in_vain;
 use super::http::{Ask, Client, HttpError};
 use super::pages::MOST_BYTES;
 use super::request::CrawlRequest;
+use super::settings::CrawlSettings;
+use super::walk::Why;
 use crate::catalog::denied::Denied;
+use crate::catalog::holes::{self, Hole, Kind};
 use crate::catalog::posts::{Post, Rating, Status};
 use crate::catalog::selection::refusal;
 use crate::catalog::{Catalog, known, now, posts};
@@ -23,8 +29,12 @@ pub struct Details<'run> {
     pub client: &'run Client,
     /// What was asked for.
     pub request: &'run CrawlRequest,
+    /// `[crawl]`.
+    pub settings: &'run CrawlSettings,
     /// What must not be recorded.
     pub denied: &'run Denied,
+    /// Posts whose own answers failed before: they are asked for as holes, not as rows.
+    pub missing: &'run BTreeSet<i64>,
     /// When the listing began, epoch seconds.
     pub begun_at: i64,
     /// Posts uploaded from this second on are looked at again.
@@ -33,46 +43,85 @@ pub struct Details<'run> {
     pub html: bool,
 }
 
+/// What came of the rows of a page.
+#[derive(Debug, Default)]
+pub struct Complete {
+    /// The posts with all that the site says of them.
+    pub seen: Vec<Post>,
+    /// Those of them that are still to be recorded.
+    pub changed: Vec<Post>,
+    /// The holes of posts whose own answers failed; they are recorded.
+    pub failed: Vec<Hole>,
+    /// Posts that failed before, and wait for their own turn.
+    pub passed: u64,
+}
+
+/// What the site says of one post.
+enum Said {
+    Post(Box<Post>),
+    /// An error, with all tries.
+    Nothing(Why),
+}
+
 impl Details<'_> {
     /// The posts of a page with all that the site says of them, and those of them that are still to be
     /// recorded.
     ///
     /// # Errors
     /// Where the site or the catalog fails; [`Interrupted`].
-    pub async fn complete(&self, mut listed: Vec<Post>) -> anyhow::Result<(Vec<Post>, Vec<Post>)> {
+    pub async fn complete(&self, mut listed: Vec<Post>) -> anyhow::Result<Complete> {
         let search = self.request.search();
         if !search.rows_are_partial(self.html) {
             for post in &mut listed {
                 post.fetched_at = post.fetched_at.max(self.begun_at);
             }
-            return Ok((listed.clone(), listed));
+            return Ok(Complete {
+                seen: listed.clone(),
+                changed: listed,
+                ..Complete::default()
+            });
         }
         let numbers: Vec<i64> = listed.iter().map(|post| post.number).collect();
         let known = known::by_number(self.catalog, &self.request.name, &numbers).await?;
-        let (mut seen, mut changed) = (Vec::new(), Vec::new());
+        let mut complete = Complete::default();
         for post in listed {
-            let known = known.iter().find(|known| known.number == post.number);
-            let complete = match self.wanted(&post, known) {
+            let number = post.number;
+            let known = known.iter().find(|known| known.number == number);
+            let said = match self.wanted(&post, known) {
                 Wanted::Known(known) => {
-                    seen.push(known.clone());
+                    complete.seen.push(known.clone());
                     continue;
                 }
-                Wanted::Row => post,
-                Wanted::Detail => match self.ask(&post, known).await {
-                    Ok(post) => post,
+                Wanted::Row => Said::Post(Box::new(post)),
+                Wanted::Detail if self.missing.contains(&post.number) => {
+                    complete.passed += 1;
+                    continue;
+                }
+                Wanted::Detail => match self.ask(&post).await {
+                    Ok(said) => said,
                     Err(error) => {
-                        self.record(&changed).await?;
+                        self.record(&complete.changed).await?;
                         return Err(error);
                     }
                 },
             };
-            seen.push(complete.clone());
-            changed.push(complete);
-            if changed.len() == TOGETHER {
-                self.record(&std::mem::take(&mut changed)).await?;
+            match said {
+                Said::Post(post) => {
+                    complete.seen.push((*post).clone());
+                    complete.changed.push(*post);
+                }
+                Said::Nothing(why) => {
+                    complete
+                        .failed
+                        .push(self.leave(&Hole::of_post(Kind::Post, number), &why).await?);
+                    complete.seen.extend(known.cloned());
+                }
+            }
+            if complete.changed.len() == TOGETHER {
+                self.record(&std::mem::take(&mut complete.changed)).await?;
             }
         }
-        Ok((seen, changed))
+        Ok(complete)
     }
 
     fn wanted<'known>(&self, post: &Post, known: Option<&'known Post>) -> Wanted<'known> {
@@ -121,7 +170,9 @@ impl Details<'_> {
         for posts in unseen.chunks(TOGETHER) {
             let mut now_known = Vec::new();
             for post in posts {
-                now_known.push(self.ask(post, Some(post)).await?);
+                if let Said::Post(post) = self.ask(post).await? {
+                    now_known.push(*post);
+                }
             }
             self.record(&now_known).await?;
         }
@@ -141,29 +192,90 @@ impl Details<'_> {
         write.commit().await
     }
 
-    /// The whole of a post. A new one whose answer is refused or unreadable is recorded as held; a known
-    /// one stays as it is known: a session that ended, or a ban, must not take down what stands.
-    async fn ask(&self, post: &Post, known: Option<&Post>) -> anyhow::Result<Post> {
+    /// Asks once more for a post whose own answer failed. Gives the hole that is left, if one is.
+    ///
+    /// # Errors
+    /// As [`Self::complete`].
+    pub async fn again(&self, hole: &Hole) -> anyhow::Result<Option<Hole>> {
+        let number = hole.start;
+        let known = known::by_number(self.catalog, &self.request.name, &[number]).await?;
+        let listed = known.into_iter().next().unwrap_or_else(|| Post {
+            source: self.request.name.clone(),
+            post: number.to_string(),
+            number,
+            status: Status::Held,
+            ..Post::default()
+        });
+        let post = match self.ask(&listed).await? {
+            Said::Post(post) => *post,
+            Said::Nothing(why) => return Ok(Some(self.leave(hole, &why).await?)),
+        };
+        let mut write = self.catalog.write().await?;
+        holes::remove(&mut write, &self.request.name, &self.request.query, hole).await?;
+        // Of a post that was never read, and is gone now, there is nothing to record.
+        let unknown = post.created_at == 0 && post.status != Status::Active;
+        if !unknown && !self.denied.refuses(&post) {
+            posts::record_all(&mut write, std::iter::once(&post)).await?;
+        }
+        self.client.save_traffic(&mut write).await?;
+        write.commit().await?;
+        Ok(None)
+    }
+
+    /// Records that a post was asked for in vain.
+    async fn leave(&self, hole: &Hole, why: &Why) -> anyhow::Result<Hole> {
+        let begun_at = if hole.begun_at == 0 {
+            self.begun_at
+        } else {
+            hole.begun_at
+        };
+        let hole = in_vain(
+            self.request,
+            self.settings,
+            Hole {
+                begun_at,
+                ..hole.clone()
+            },
+            why,
+        );
+        let mut write = self.catalog.write().await?;
+        holes::record(&mut write, &self.request.name, &self.request.query, &hole).await?;
+        write.commit().await?;
+        Ok(hole)
+    }
+
+    /// The whole of a post. What is known of one whose answer is an error stays: a session that ended, or a
+    /// ban, must not take down what stands.
+    async fn ask(&self, post: &Post) -> anyhow::Result<Said> {
         let search = self.request.search();
         let Some(url) = search.detail_url(post, self.html) else {
-            return Ok(post.clone());
+            return Ok(Said::Post(Box::new(post.clone())));
         };
-        let gone = |status| Post {
-            status: if self.html { post.status } else { status },
-            fetched_at: self.now(),
-            ..post.clone()
+        let as_status = |status| {
+            Said::Post(Box::new(Post {
+                status,
+                fetched_at: self.now(),
+                ..post.clone()
+            }))
         };
-        let untold = || known.cloned().unwrap_or_else(|| gone(Status::Held));
-        match self.client.get(&Ask::api(&url, MOST_BYTES)).await {
-            Ok(answer) => match search.parse_detail(&answer.bytes, post, self.now()) {
-                Ok(post) => Ok(post),
-                // Looked at again with the next refresh, while it is recent.
-                Err(_) => Ok(untold()),
-            },
-            Err(HttpError::Refused { reason, .. }) => Ok(match reason {
-                "http-404" | "http-410" | "http-451" => gone(Status::Deleted),
-                _ => untold(),
-            }),
+        let ask = Ask::api(&url, MOST_BYTES);
+        let read = self
+            .client
+            .read(&ask, |answer| search.parse_detail(&answer.bytes, post, self.now()));
+        match read.await {
+            Ok(post) => Ok(Said::Post(Box::new(post))),
+            // The row says all but the kinds of its tags, which the next listing asks for again.
+            Err(HttpError::Refused { .. } | HttpError::Failed { .. }) if self.html => Ok(as_status(post.status)),
+            Err(HttpError::Refused { reason, .. }) if matches!(reason, "http-404" | "http-410" | "http-451") => {
+                Ok(as_status(Status::Deleted))
+            }
+            Err(HttpError::Refused { reason, detail } | HttpError::Failed { reason, detail }) => {
+                Ok(Said::Nothing(Why {
+                    reason,
+                    detail,
+                    empty: false,
+                }))
+            }
             Err(HttpError::Stopped) => Err(Interrupted.into()),
             Err(error) => Err(error).with_context(|| {
                 format!(

@@ -153,25 +153,17 @@ impl Fetcher<'_> {
                 sample: post.sample_url.clone(),
             }]));
         };
-        let answer = match self.client.get(&Ask::api(&url, MOST_LIST_BYTES)).await {
-            Ok(answer) => answer,
-            Err(error) => return missed(error).map(|missed| Err(self.first(post, missed))),
+        let read = |answer: &Answer| match answer.is_web_page() {
+            true => Err("a web page where JSON was due".into()),
+            false => search.parse_files(&answer.bytes),
         };
-        let failed = |detail: String| Outcome::Failed {
-            reason: "pages-unreadable",
-            detail: format!("{url}: {detail}"),
-        };
-        if answer.is_web_page() {
-            let failed = failed("a web page where JSON was due".into());
-            return Ok(Err(arrived(File::of(post, failed))));
-        }
-        match search.parse_files(&answer.bytes) {
+        match self.client.read(&Ask::api(&url, MOST_LIST_BYTES), read).await {
             Ok(files) if files.is_empty() => Ok(Err(arrived(File::of(post, no_file())))),
             Ok(mut files) => {
                 files.truncate(self.request.site.max_pages as usize);
                 Ok(Ok(files))
             }
-            Err(detail) => Ok(Err(arrived(File::of(post, failed(detail))))),
+            Err(error) => missed(error).map(|missed| Err(self.first(post, missed))),
         }
     }
 

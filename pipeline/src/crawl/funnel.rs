@@ -1,8 +1,10 @@
 //! What a crawl comes to: from the posts listed to the pictures stored.
 
+use super::cost::plural;
 use super::fetched::Fetched;
 use super::listing::Listed;
 use crate::catalog::denied::DENIED;
+use crate::catalog::holes::Hole;
 use crate::outcome::Tally;
 
 /// The funnel of a run; `waiting` posts are left for a later one.
@@ -14,15 +16,18 @@ pub fn tally(listed: &Listed, fetched: &Fetched, waiting: u64) -> Tally {
     let mut tally = Tally {
         done: fetched.stored + fetched.shared,
         skipped: listed.matching.saturating_sub(fetched.posts),
-        failed: failed + refused,
+        failed: failed + refused + listed.failed,
         lines: Vec::new(),
     };
     tally.line("posts listed", listed.rows);
     for (reason, count) in &listed.refused {
         tally.line(format!("not selected: {reason}"), *count);
     }
-    if listed.unreadable > 0 {
-        tally.line("rows without id or date", listed.unreadable);
+    for (reason, count) in &listed.skipped {
+        tally.line(format!("rows skipped: {reason}"), *count);
+    }
+    if listed.passed > 0 {
+        tally.line("posts that failed before and wait for their turn", listed.passed);
     }
     tally.line("posts selected", listed.matching);
     tally.line("posts fetched", fetched.posts);
@@ -41,7 +46,43 @@ pub fn tally(listed: &Listed, fetched: &Fetched, waiting: u64) -> Tally {
     for (why, count) in later.chain(fetched.later.iter().map(|(why, count)| (why, *count))) {
         tally.line(format!("left waiting: {why}"), count);
     }
+    for note in &listed.notes {
+        tally.line(format!("note: {note}"), 1);
+    }
+    holes(&mut tally, &listed.holes);
     tally.line("posts that still wait", waiting);
     tally.line("bytes stored", fetched.bytes);
     tally
+}
+
+/// Holes that are named one by one; a site that fails all over has thousands.
+const MOST_NAMED: usize = 5;
+
+/// What is missing of the list, and when it is asked for again.
+fn holes(tally: &mut Tally, holes: &[Hole]) {
+    for hole in holes.iter().take(MOST_NAMED) {
+        let then = match (hole.given_up, hole.tries) {
+            (true, tries) => format!("given up after {tries} runs, see `pipeline failures`"),
+            (false, 0) => "the next run goes on there".to_string(),
+            (false, tries) => format!(
+                "failed in {}, to be asked for again from {} on",
+                plural(tries.unsigned_abs(), "run"),
+                moment(hole.next_try)
+            ),
+        };
+        let (place, reason, detail) = (&hole.place, &hole.reason, &hole.detail);
+        tally.line(format!("not listed: {place}: {reason}: {detail}; {then}"), 1);
+    }
+    let more = holes.len().saturating_sub(MOST_NAMED);
+    if more > 0 {
+        tally.line("not listed, of other parts (`pipeline failures`)", more as u64);
+    }
+}
+
+/// A second as date and time, UTC.
+fn moment(second: i64) -> String {
+    match jiff::Timestamp::from_second(second) {
+        Ok(moment) => moment.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        Err(_) => "some day".into(),
+    }
 }

@@ -1,6 +1,6 @@
 //! Reading a site's list of posts, page by page, each committed with the cursor: a listing that was
 //! interrupted goes on where it stood, a finished one looks at what is new and at a window of recent
-//! posts, whose likes still grow.
+//! posts, whose likes still grow. One that cannot get past a page leaves a hole there ([`super::holes`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use anyhow::bail;
 use super::details::Details;
 use super::feed::Told;
 use super::http::{Client, HttpError};
-use super::pages::Pages;
+use super::pages::{Found, Pages};
 use super::progress::Progress;
 use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
@@ -17,6 +17,7 @@ use super::source::Page;
 use crate::catalog::cursors::{self, Cursor};
 use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::files::{self, Window};
+use crate::catalog::holes::{self, Hole, Kind};
 use crate::catalog::posts::Post;
 use crate::catalog::selection::refusal;
 use crate::catalog::{Catalog, now, posts};
@@ -30,8 +31,18 @@ pub struct Listed {
     pub matching: u64,
     /// Those not selected, by reason.
     pub refused: BTreeMap<&'static str, u64>,
-    /// Those that could not be read.
-    pub unreadable: u64,
+    /// Those that could not be read, by what they lack.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// Posts that could not be read for the first time, and parts of the list that were given up.
+    pub failed: u64,
+    /// Posts that could not be read before, and were passed by.
+    pub passed: u64,
+    /// What is odd about the site's list, and hides no post.
+    pub notes: Vec<String>,
+    /// The holes that this run asked for in vain.
+    pub touched: BTreeSet<(Kind, i64)>,
+    /// What is missing of the listing.
+    pub holes: Vec<Hole>,
     /// Why the host was left in peace before the end; a later run goes on.
     pub later: Option<String>,
 }
@@ -65,11 +76,27 @@ impl Listing<'_> {
             Ok(()) => {}
             Err(error) => listed.later = Some(HttpError::later(error)?),
         }
+        let holes = holes::all(self.catalog, &self.request.name, &self.request.query).await?;
+        let touched = |hole: &Hole| !hole.given_up || listed.touched.contains(&(hole.kind, hole.below));
+        listed.holes = holes.into_iter().filter(touched).collect();
         Ok(listed)
     }
 
     async fn list(&self, listed: &mut Listed) -> anyhow::Result<()> {
+        let earlier = holes::all(self.catalog, &self.request.name, &self.request.query).await?;
+        let of_kind = |kind| {
+            let posts = earlier.iter().filter(move |hole| hole.kind == kind);
+            posts.filter_map(Hole::post).collect::<BTreeSet<i64>>()
+        };
+        let missing = of_kind(Kind::Post);
+        let by_number = self.request.search().is_by_number();
+        let bad = if by_number {
+            of_kind(Kind::List)
+        } else {
+            BTreeSet::new()
+        };
         let mut room = self.room().await?;
+        let mut found = Found::of(&self.request.site);
         loop {
             let mut cursor = cursors::load(self.catalog, &self.request.name, &self.request.query).await?;
             let resumed = cursor.begun_at != 0;
@@ -83,7 +110,8 @@ impl Listing<'_> {
                 };
             }
             let mut under_way = UnderWay {
-                pages: Pages::new(self.client, self.request, self.progress),
+                pages: Pages::new(self.client, self.request, self.progress, bad.clone(), found),
+                missing: &missing,
                 cursor,
                 last: BTreeSet::new(),
             };
@@ -94,15 +122,17 @@ impl Listing<'_> {
                 let waiting = self.page(&mut under_way, listed).await?;
                 room = room.map(|room| room.saturating_sub(waiting));
             }
+            found = under_way.pages.as_found();
             // Posts that arrived since an interrupted listing began lie above where it started.
             if !resumed {
-                return Ok(());
+                break;
             }
         }
+        self.fill(&earlier, found, listed).await
     }
 
     /// How many pictures more may wait before listing on is of no use to this run.
-    async fn room(&self) -> anyhow::Result<Option<u64>> {
+    pub(super) async fn room(&self) -> anyhow::Result<Option<u64>> {
         let Some(limit) = self.request.limit else {
             return Ok(None);
         };
@@ -124,72 +154,121 @@ impl Listing<'_> {
 
     /// Lists one page and commits it; says how many pictures more wait now.
     async fn page(&self, under_way: &mut UnderWay<'_>, listed: &mut Listed) -> anyhow::Result<u64> {
-        let UnderWay { pages, cursor, last } = under_way;
-        let mut page = pages.below(cursor.oldest, cursor.bottom).await?;
-        let mut numbers = BTreeSet::new();
-        page.posts.retain(|post| numbers.insert(post.number));
+        let cursor = &under_way.cursor;
+        let below = match under_way.pages.below(cursor.oldest, cursor.bottom).await {
+            Ok(below) => below,
+            Err(error) => return self.stuck(under_way, error, listed).await.map(|()| 0),
+        };
+        let (next, reached) = (below.page.next, below.page.reached);
+        let recent = self.recent(cursor);
+        let details = self.details(cursor.begun_at, recent, under_way.pages.html(), under_way.missing);
+        let taken = match self.take(below.page, &details).await {
+            Ok(taken) => taken,
+            Err(error) => return self.stuck(under_way, error, listed).await.map(|()| 0),
+        };
         // Rankings of two days may well hold the same works.
-        if !numbers.is_empty() && numbers == *last && self.request.ranking.is_none() {
+        if !taken.numbers.is_empty() && taken.numbers == under_way.last && self.request.ranking.is_none() {
             bail!(
                 "{} gives the same page again and again: it does not go down its list",
                 self.request.root
             );
         }
-        let window = Window {
-            from: numbers.first().copied().unwrap_or(0),
-            ..Window::below(numbers.last().map_or(0, |highest| highest + 1))
-        };
-        let before = self.waiting(window).await?;
-        let details = Details {
-            catalog: self.catalog,
-            client: self.client,
-            request: self.request,
-            denied: self.denied,
-            begun_at: cursor.begun_at,
-            recent: self.recent(cursor),
-            html: pages.html(),
-        };
-        let (seen, changed) = details.complete(std::mem::take(&mut page.posts)).await?;
-        cursor.top = cursor.top.max(numbers.last().copied().unwrap_or(0));
-        let finished = page.next.is_none() || self.is_behind(cursor, &page, &numbers);
+        let mut cursor = under_way.cursor.clone();
+        cursor.top = cursor.top.max(taken.numbers.last().copied().unwrap_or(0));
+        let finished = next.is_none() || self.is_behind(&cursor, reached, &taken.numbers);
         if finished && cursor.finished_at > 0 {
-            details.look_for_unseen(&changed).await?;
+            details.look_for_unseen(&taken.changed).await?;
         }
-        *cursor = match page.next.filter(|_| !finished) {
-            Some(next) => Cursor {
-                oldest: next,
-                ..*cursor
-            },
+        let mut mark = Mark::default();
+        if next.is_none() && !below.sure {
+            let hole = self.unsure_end(&cursor);
+            mark.holes.extend(Some(hole).filter(|hole| hole.start < hole.below));
+        }
+        under_way.cursor = match next.filter(|_| !finished) {
+            Some(next) => Cursor { oldest: next, ..cursor },
             None => Cursor {
                 newest: cursor.newest.max(cursor.top),
                 finished_at: cursor.begun_at,
-                bottom: if page.next.is_none() {
-                    cursor.oldest
-                } else {
-                    cursor.bottom
-                },
+                bottom: if next.is_none() { cursor.oldest } else { cursor.bottom },
                 ..Cursor::default()
             },
         };
-        self.write(&changed, cursor).await?;
+        mark.cursor = Some(under_way.cursor.clone());
+        let waiting = self.commit(&taken, &mark, listed).await?;
+        under_way.last = taken.numbers;
+        Ok(waiting)
+    }
+
+    /// How the posts of a page are completed.
+    pub(super) fn details<'listing>(
+        &'listing self,
+        begun_at: i64,
+        recent: i64,
+        html: bool,
+        missing: &'listing BTreeSet<i64>,
+    ) -> Details<'listing> {
+        Details {
+            catalog: self.catalog,
+            client: self.client,
+            request: self.request,
+            settings: self.settings,
+            denied: self.denied,
+            missing,
+            begun_at,
+            recent,
+            html,
+        }
+    }
+
+    /// Completes the posts of a page.
+    pub(super) async fn take(&self, mut page: Page, details: &Details<'_>) -> anyhow::Result<Taken> {
+        let mut numbers = BTreeSet::new();
+        page.posts.retain(|post| numbers.insert(post.number));
+        let complete = details.complete(std::mem::take(&mut page.posts)).await?;
+        Ok(Taken {
+            numbers,
+            skipped: page.skipped,
+            seen: complete.seen,
+            changed: complete.changed,
+            failed: complete.failed,
+            passed: complete.passed,
+        })
+    }
+
+    /// Commits a page with what it means for the listing; says how many pictures more wait now.
+    pub(super) async fn commit(&self, taken: &Taken, mark: &Mark, listed: &mut Listed) -> anyhow::Result<u64> {
+        let window = Window {
+            from: taken.numbers.first().copied().unwrap_or(0),
+            ..Window::below(taken.numbers.last().map_or(0, |highest| highest + 1))
+        };
+        let before = self.waiting(window).await?;
+        self.write(&taken.changed, mark).await?;
         self.told.committed(window);
-        *last = numbers;
-        self.count(&seen, page.unreadable, listed);
+        self.count(taken, listed);
         Ok(self.waiting(window).await?.saturating_sub(before))
     }
 
-    async fn write(&self, changed: &[Post], cursor: &Cursor) -> anyhow::Result<()> {
+    pub(super) async fn write(&self, changed: &[Post], mark: &Mark) -> anyhow::Result<()> {
+        let (source, query) = (&self.request.name, &self.request.query);
         let mut write = self.catalog.write().await?;
         let wanted = changed.iter().filter(|post| !self.denied.refuses(post));
         posts::record_all(&mut write, wanted).await?;
-        cursors::record(&mut write, &self.request.name, &self.request.query, cursor).await?;
+        if let Some(cursor) = &mark.cursor {
+            cursors::record(&mut write, source, query, cursor).await?;
+        }
+        if let Some(gone) = &mark.gone {
+            holes::remove(&mut write, source, query, gone).await?;
+        }
+        for hole in &mark.holes {
+            holes::record(&mut write, source, query, hole).await?;
+        }
         self.client.save_traffic(&mut write).await?;
         write.commit().await
     }
 
     /// From this second on posts are recent: their likes still grow. The window ends before the last
     /// listing began, however long ago that was.
-    fn recent(&self, cursor: &Cursor) -> i64 {
+    pub(super) fn recent(&self, cursor: &Cursor) -> i64 {
         let last = if cursor.finished_at > 0 {
             cursor.finished_at
         } else {
@@ -199,16 +278,22 @@ impl Listing<'_> {
     }
 
     /// Whether a refresh has passed what is new and what is recent.
-    fn is_behind(&self, cursor: &Cursor, page: &Page, numbers: &BTreeSet<i64>) -> bool {
+    fn is_behind(&self, cursor: &Cursor, reached: Option<i64>, numbers: &BTreeSet<i64>) -> bool {
         let known = numbers.first().is_some_and(|lowest| *lowest <= cursor.newest);
-        let old = page.reached.is_some_and(|reached| reached < self.recent(cursor));
+        let old = reached.is_some_and(|reached| reached < self.recent(cursor));
         cursor.finished_at > 0 && known && old
     }
 
-    fn count(&self, seen: &[Post], unreadable: u64, listed: &mut Listed) {
-        listed.rows += seen.len() as u64;
-        listed.unreadable += unreadable;
-        for post in seen {
+    fn count(&self, taken: &Taken, listed: &mut Listed) {
+        listed.rows += taken.seen.len() as u64;
+        listed.passed += taken.passed;
+        for (reason, rows) in &taken.skipped {
+            *listed.skipped.entry(reason).or_default() += rows;
+        }
+        for hole in &taken.failed {
+            self.count_hole(hole, listed);
+        }
+        for post in &taken.seen {
             let denied = self.denied.refuses(post).then_some(DENIED);
             match denied.or_else(|| refusal(&self.request.selection, post)) {
                 None => listed.matching += 1,
@@ -220,9 +305,33 @@ impl Listing<'_> {
 }
 
 /// A listing under way.
-struct UnderWay<'run> {
-    pages: Pages<'run>,
-    cursor: Cursor,
+pub(super) struct UnderWay<'run> {
+    pub(super) pages: Pages<'run>,
+    /// Posts whose own answers failed in earlier runs.
+    missing: &'run BTreeSet<i64>,
+    pub(super) cursor: Cursor,
     /// Post numbers of the page before.
     last: BTreeSet<i64>,
+}
+
+/// What came of a page.
+pub(super) struct Taken {
+    /// Post numbers of its rows.
+    pub(super) numbers: BTreeSet<i64>,
+    skipped: BTreeMap<&'static str, u64>,
+    seen: Vec<Post>,
+    /// What is to be recorded.
+    changed: Vec<Post>,
+    failed: Vec<Hole>,
+    passed: u64,
+}
+
+/// What a page means for the listing, recorded with its posts.
+#[derive(Default)]
+pub(super) struct Mark {
+    pub(super) cursor: Option<Cursor>,
+    /// A hole that it filled, or that others stand for.
+    pub(super) gone: Option<Hole>,
+    /// Holes that are there from now on.
+    pub(super) holes: Vec<Hole>,
 }

@@ -14,6 +14,7 @@ mod fetch;
 mod fetched;
 mod form;
 mod funnel;
+mod holes;
 mod http;
 mod listing;
 mod pages;
@@ -26,6 +27,7 @@ pub mod source;
 mod table;
 mod together;
 mod tries;
+mod walk;
 
 use dataset::Store;
 

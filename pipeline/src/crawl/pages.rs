@@ -2,19 +2,27 @@
 //! that: another look where a page is empty too soon, narrower searches where the site's database
 //! gives up, and the site's pages where its API is refused.
 
+mod advice;
+
+use std::collections::BTreeSet;
+
 use anyhow::{Context, bail};
 use dataset::failure::Interrupted;
 use url::Url;
 
-use super::http::{Answer, Ask, Client, HttpError, TOO_SLOW};
+use super::http::{Answer, Ask, BAD_ANSWER, Client, HttpError, TOO_SLOW};
 use super::progress::Progress;
 use super::request::CrawlRequest;
 use super::settings::{Likes, ListingForm, SiteSettings};
-use super::source::{Dialect, Page, Search, Span};
+use super::source::{Dialect, OUT_OF_PLACE, Page, Search, Span};
+use super::walk::Why;
 use crate::catalog::now;
 
 /// A page of posts with all their URLs is some 200 KB; more than this is no page.
 pub const MOST_BYTES: u64 = 32_000_000;
+
+/// The reason of a hole where a page came without the posts that the site counts there.
+const EMPTY: &str = "empty-page";
 
 /// Each narrower window of post numbers is this part of the one that was too wide.
 const NARROWER: i64 = 4;
@@ -37,6 +45,27 @@ pub struct Pages<'run> {
     too_wide: i64,
     /// Above all post numbers, where that had to be known.
     top: Option<i64>,
+    /// Posts that make any page fail that has them: no page is asked for across them.
+    bad: BTreeSet<i64>,
+}
+
+/// How a site turned out to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// Whether its search knows up-votes.
+    search_upvotes: bool,
+    /// Whether posts are read from its pages for people.
+    html: bool,
+}
+
+impl Found {
+    /// As its settings say.
+    pub fn of(site: &SiteSettings) -> Self {
+        Self {
+            search_upvotes: site.search_upvotes,
+            html: site.listing == ListingForm::Html,
+        }
+    }
 }
 
 /// How a page was refused.
@@ -44,21 +73,42 @@ enum Refused {
     /// The site's database gave up on so wide a search.
     TooSlow,
     /// The API is not for everybody.
-    Api(String),
+    Api(HttpError),
+}
+
+/// A page that did not come, whatever was tried. Others may.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct PageError {
+    /// Of the page, as a hole keeps it.
+    pub why: Why,
+    /// Whether it may be of this page alone; a refusal of all that asks is not.
+    pub of_page: bool,
+    message: String,
 }
 
 impl<'run> Pages<'run> {
-    /// The pages of what the request asks for.
-    pub fn new(client: &'run Client, request: &'run CrawlRequest, progress: &'run Progress<'run>) -> Self {
+    /// The pages of what the request asks for; each of the `bad` posts makes its page fail.
+    pub fn new(
+        client: &'run Client,
+        request: &'run CrawlRequest,
+        progress: &'run Progress<'run>,
+        bad: BTreeSet<i64>,
+        found: Found,
+    ) -> Self {
         Self {
             client,
             request,
             progress,
-            site: request.site.clone(),
-            html: request.site.listing == ListingForm::Html,
+            site: SiteSettings {
+                search_upvotes: found.search_upvotes,
+                ..request.site.clone()
+            },
+            html: found.html,
             window: None,
             too_wide: i64::MAX,
             top: None,
+            bad,
         }
     }
 
@@ -70,35 +120,128 @@ impl<'run> Pages<'run> {
     /// The page below a position, `i64::MAX` for the first. Where it has no posts and no next
     /// position, nothing is below; `bottom` is where an earlier listing found that.
     ///
-    /// An empty page can be a site's slip, and ending there would be a hole for ever: so it is asked
-    /// for twice, but where a listing ended before. A refresh therefore costs no request more.
+    /// An empty page can be a site's slip, and ending there would be a hole for ever: so the site's count is
+    /// asked, but where a listing ended before, and the page again where posts are owed. A refresh therefore
+    /// costs no request more.
     ///
     /// # Errors
-    /// Where the site fails, or its answers lead nowhere; [`Interrupted`]; [`HttpError::Later`].
-    pub async fn below(&mut self, position: i64, bottom: i64) -> anyhow::Result<Page> {
-        let page = self.descending(position).await?;
-        let looks_like_the_end = page.posts.is_empty() && page.next.is_none();
+    /// [`PageError`] where the page does not come; [`Interrupted`]; any [`HttpError`] that is not of the page.
+    pub async fn below(&mut self, position: i64, bottom: i64) -> anyhow::Result<Below> {
+        let mut page = self.descending(position).await?;
         // Where there was nothing at all, `bottom` is the first position.
         let ended_here = position == bottom || (bottom != i64::MAX && position < bottom);
-        if !page.doubtful && (!looks_like_the_end || ended_here) {
-            return Ok(page);
-        }
-        let page = self.descending(position).await?;
-        if page.doubtful && page.posts.is_empty() {
-            bail!(
-                "{} answers with an empty page, twice, and says that it has more posts: the same command goes on from here, \
-                 later",
-                self.request.root
-            );
-        }
-        let nothing = position == i64::MAX && page.posts.is_empty() && page.next.is_none();
-        if nothing && self.does_not_search_likes().await? {
+        if page.is_empty() && !ended_here && position == i64::MAX && self.does_not_search_likes().await? {
             self.progress
                 .note("the site's search does not know upvotes: likes are checked on each row");
             self.site.search_upvotes = false;
-            return self.descending(position).await;
+            page = self.descending(position).await?;
         }
-        Ok(page)
+        let mut tried = 1;
+        loop {
+            let doubt = match page.is_empty() {
+                true if ended_here => Doubt::None,
+                true => self.owed(&page, self.span(position)).await?,
+                // Some of its rows came: what it lacks, a second look shows or nothing does.
+                false if page.doubtful && tried == 1 => Doubt::Owed(1),
+                false => Doubt::None,
+            };
+            let last = tried >= self.client.attempts();
+            match doubt {
+                Doubt::None => return Ok(Below { page, sure: true }),
+                Doubt::Unknown if tried > 1 => return Ok(Below { page, sure: false }),
+                Doubt::Owed(posts) if last => return Err(self.owes(posts).into()),
+                Doubt::Unknown | Doubt::Owed(_) => self.wait(tried).await?,
+            }
+            page = self.descending(position).await?;
+            tried += 1;
+        }
+    }
+
+    /// How the site turned out to be, for other parts of its listing.
+    pub fn as_found(&self) -> Found {
+        Found {
+            search_upvotes: self.site.search_upvotes,
+            html: self.html,
+        }
+    }
+
+    /// A part of the listing by itself, asked for once.
+    ///
+    /// # Errors
+    /// As [`Self::below`].
+    pub async fn part(&mut self, span: Span) -> anyhow::Result<Page> {
+        let site = match span.below.zip(span.from) {
+            // No more rows than it has numbers: also a site that knows no windows then gives few.
+            Some((below, from)) if self.search().is_by_number() => SiteSettings {
+                page: u32::try_from(below - from).unwrap_or(u32::MAX).clamp(1, self.site.page),
+                ..self.site.clone()
+            },
+            _ => self.site.clone(),
+        };
+        let mut answer = self.ask_once(&site, span, true).await?;
+        if let Err(Refused::Api(error)) = &answer
+            && self.may_read_pages()
+        {
+            self.read_pages(error);
+            answer = self.ask_once(&site, span, true).await?;
+        }
+        let page = match answer {
+            Ok(page) => self.in_place(page, span.below.unwrap_or(i64::MAX))?,
+            Err(Refused::TooSlow) => {
+                let detail = "the site gives up on this search";
+                return Err(self.page_error(TOO_SLOW, detail, true).into());
+            }
+            Err(Refused::Api(error)) => return Err(self.refused(error).into()),
+        };
+        match page.is_empty() {
+            true => match self.owed(&page, span).await? {
+                Doubt::Owed(posts) => Err(self.owes(posts).into()),
+                Doubt::None | Doubt::Unknown => Ok(page),
+            },
+            false => Ok(page),
+        }
+    }
+
+    /// Whether an empty page owes posts: by its own count, else by the site's.
+    async fn owed(&self, page: &Page, span: Span) -> anyhow::Result<Doubt> {
+        let doubt = |count: i64| if count > 0 { Doubt::Owed(count) } else { Doubt::None };
+        if let Some(count) = page.count {
+            return Ok(doubt(count));
+        }
+        if !self.search().is_by_number() {
+            return Ok(Doubt::Unknown);
+        }
+        let search = self.search();
+        let url = search.count_url(span);
+        let asked = Ask {
+            once: true,
+            ..Ask::api(&url, MOST_BYTES)
+        };
+        match self.client.get(&asked).await {
+            Ok(answer) => Ok(match search.parse_count(&answer.bytes, now()) {
+                Ok(count) => doubt(i64::try_from(count.posts).unwrap_or(i64::MAX)),
+                Err(_) => Doubt::Unknown,
+            }),
+            Err(HttpError::Refused { .. } | HttpError::Failed { .. }) => Ok(Doubt::Unknown),
+            Err(HttpError::Stopped) => Err(Interrupted.into()),
+            Err(error) => Err(self.cannot(error)),
+        }
+    }
+
+    fn owes(&self, posts: i64) -> PageError {
+        let detail = format!("the page has no row, and the site counts {posts} posts there");
+        let error = self.page_error(EMPTY, &detail, true);
+        PageError {
+            why: Why {
+                empty: true,
+                ..error.why
+            },
+            ..error
+        }
+    }
+
+    async fn wait(&self, tried: u32) -> anyhow::Result<()> {
+        self.client.wait(tried).await.map_err(|error| self.cannot(error))
     }
 
     fn search(&self) -> Search<'_> {
@@ -123,29 +266,51 @@ impl<'run> Pages<'run> {
 
     async fn descending(&mut self, position: i64) -> anyhow::Result<Page> {
         let page = self.ask(position).await?;
-        let stuck = match page.next {
-            Some(next) => next >= position,
-            None => page.posts.is_empty() && page.unreadable > 0,
-        };
-        if stuck {
-            let below = match position {
-                i64::MAX => String::new(),
-                position => format!(" below {position}"),
-            };
-            bail!(
-                "{} does not list downwards{below}: its answers are not what its dialect promises, see whether \
-                 `dialect` of [sites.{}] is right",
-                self.request.root,
-                self.request.name
-            );
+        let page = self.in_place(page, position)?;
+        // Rows that nobody can read tell no position. A full page of them may be followed by others.
+        let nothing = page.posts.is_empty() && page.unreadable() > 0 && page.next.is_none();
+        let full = page.unreadable() >= u64::from(self.search().page_size());
+        if nothing && (full || position == i64::MAX) {
+            let lacks: Vec<&str> = page.skipped.keys().copied().collect();
+            let detail = format!("its rows are no posts ({})", lacks.join(", "));
+            let mut error = self.page_error("no-posts", &detail, position != i64::MAX);
+            if position == i64::MAX {
+                error.message += &self.wrong_dialect();
+            }
+            return Err(error.into());
         }
         Ok(page)
+    }
+
+    /// The page without rows that do not belong below its position.
+    fn in_place(&self, mut page: Page, position: i64) -> anyhow::Result<Page> {
+        if page.next.is_some_and(|next| next >= position) {
+            let detail = format!("it does not list downwards: rows below {position} were asked for, and others came");
+            let mut error = self.page_error("not-downwards", &detail, true);
+            error.message += &self.wrong_dialect();
+            return Err(error.into());
+        }
+        if self.search().is_by_number() {
+            let all = page.posts.len();
+            page.posts.retain(|post| post.number < position);
+            (page.posts.len()..all).for_each(|_| page.skip(OUT_OF_PLACE));
+            // A date to come says nothing of those below.
+            page.reached = page.reached.map(|reached| reached.min(now()));
+        }
+        Ok(page)
+    }
+
+    fn wrong_dialect(&self) -> String {
+        format!(
+            "; its answers are not what its dialect promises, see whether `dialect` of [sites.{}] is right",
+            self.request.name
+        )
     }
 
     async fn ask(&mut self, position: i64) -> anyhow::Result<Page> {
         loop {
             let span = self.span(position);
-            match self.ask_once(span).await? {
+            match self.ask_once(&self.site, span, false).await? {
                 Ok(mut page) => {
                     let from = span.from.filter(|from| *from > 1);
                     if let Some(from) = from.filter(|_| page.next.is_none()) {
@@ -153,25 +318,34 @@ impl<'run> Pages<'run> {
                         page.next = Some(from);
                         self.widen();
                     }
+                    while page.next.is_some_and(|next| self.bad.contains(&(next - 1))) {
+                        page.next = page.next.map(|next| next - 1);
+                    }
                     return Ok(page);
                 }
                 Err(Refused::TooSlow) => self.narrow(span).await?,
-                Err(Refused::Api(why)) if self.may_read_pages() => {
-                    self.progress
-                        .note(&format!("the API is refused ({why}); the site's pages are read"));
-                    self.html = true;
-                }
-                Err(Refused::Api(why)) => bail!("cannot list {} at {}: {why}", self.request.name, self.request.root),
+                Err(Refused::Api(error)) if self.may_read_pages() => self.read_pages(&error),
+                Err(Refused::Api(error)) => return Err(self.refused(error).into()),
             }
         }
     }
 
+    fn read_pages(&mut self, error: &HttpError) {
+        self.progress
+            .note(&format!("the API is refused ({error}); the site's pages are read"));
+        self.html = true;
+    }
+
     fn span(&self, position: i64) -> Span {
         let below = Some(position).filter(|position| *position != i64::MAX).or(self.top);
-        let from = below
+        let window = below
             .zip(self.window)
             .map(|(below, window)| below.saturating_sub(window).max(1));
-        Span { below, from }
+        let bad = self.bad.range(..position).next_back().map(|bad| bad + 1);
+        Span {
+            below,
+            from: window.max(bad),
+        }
     }
 
     async fn narrow(&mut self, span: Span) -> anyhow::Result<()> {
@@ -212,11 +386,16 @@ impl<'run> Pages<'run> {
 
     /// The highest post number of what a URL lists.
     async fn first(&self, url: &Url) -> anyhow::Result<Option<i64>> {
-        let Ok(answer) = self.get(url).await? else {
-            bail!("{} refuses to say which post is its newest", self.request.root);
-        };
-        let page = self.parse(&answer, url, Span::default())?;
-        Ok(page.posts.iter().map(|post| post.number).max())
+        let search = self.search();
+        let read = |answer: &Answer| search.parse(&answer.bytes, Span::default(), now());
+        match self.client.read(&Ask::api(url, MOST_BYTES), read).await {
+            Ok(page) => Ok(page.posts.iter().map(|post| post.number).max()),
+            Err(HttpError::Stopped) => Err(Interrupted.into()),
+            Err(error) => {
+                let what = format!("{} does not say which post is its newest", self.request.root);
+                Err(anyhow::Error::new(error).context(what))
+            }
+        }
     }
 
     /// A web page where the API was due may be read as such only where the API is plainly refused: a
@@ -226,58 +405,88 @@ impl<'run> Pages<'run> {
         site.dialect == Dialect::Moebooru && site.listing == ListingForm::Auto && !self.html
     }
 
-    async fn ask_once(&self, span: Span) -> anyhow::Result<Result<Page, Refused>> {
-        let search = self.search();
+    async fn ask_once(&self, site: &SiteSettings, span: Span, once: bool) -> anyhow::Result<Result<Page, Refused>> {
+        let search = Search { site, ..self.search() };
         let url = match self.html {
             true => search.html_url(span),
             false => search.page_url(span),
         };
-        let answer = match self.get(&url).await? {
-            Ok(answer) => answer,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        if !self.html && answer.is_web_page() {
-            bail!(
-                "{} answers with a web page where JSON was due: a browser challenge, or no site of this dialect. It is \
-                 not worked round; look at it in a browser, wait, or name another root (--root)",
-                self.request.root
-            );
-        }
-        self.parse(&answer, &url, span).map(Ok)
-    }
-
-    fn parse(&self, answer: &Answer, url: &Url, span: Span) -> anyhow::Result<Page> {
-        let search = self.search();
-        let page = match self.html {
+        let read = |answer: &Answer| match self.html {
             true => search.parse_html(&answer.bytes, now()),
+            false if answer.is_web_page() => Err(advice::web_page(&answer.bytes)),
             false => search.parse(&answer.bytes, span, now()),
         };
-        page.map_err(anyhow::Error::msg)
-            .with_context(|| format!("cannot list {} at {url}", self.request.name))
-    }
-
-    async fn get(&self, url: &Url) -> anyhow::Result<Result<Answer, Refused>> {
-        match self.client.get(&Ask::api(url, MOST_BYTES)).await {
-            Ok(answer) => Ok(Ok(answer)),
+        let asked = Ask {
+            once,
+            ..Ask::api(&url, MOST_BYTES)
+        };
+        match self.client.read(&asked, read).await {
+            Ok(page) => Ok(Ok(page)),
             Err(HttpError::Stopped) => Err(Interrupted.into()),
-            Err(HttpError::Refused { reason: TOO_SLOW, .. }) if self.request.site.dialect != Dialect::Pixiv => {
+            Err(HttpError::Refused { reason: TOO_SLOW, .. }) if site.dialect != Dialect::Pixiv => {
                 Ok(Err(Refused::TooSlow))
             }
-            Err(HttpError::Refused { reason, detail }) if closes_api(reason, &detail) => Ok(Err(Refused::Api(detail))),
-            Err(HttpError::Refused { detail, .. }) if detail.starts_with("401") => bail!(
-                "{} wants to know who asks ({detail}): set {} in the environment, or in the file of [crawl] secrets",
-                self.request.root,
-                self.request.site.login_variable(&self.request.name)
-            ),
-            Err(error) => {
-                let what = format!(
-                    "cannot list {} at {}; the same command goes on from here",
-                    self.request.name, self.request.root
-                );
-                Err(anyhow::Error::new(error).context(what))
+            Err(HttpError::Refused { reason, detail }) if closes_api(reason, &detail) => {
+                Ok(Err(Refused::Api(HttpError::Refused { reason, detail })))
             }
+            Err(error @ (HttpError::Refused { .. } | HttpError::Failed { .. })) => Err(self.refused(error).into()),
+            Err(error) => Err(self.cannot(error)),
         }
     }
+
+    /// An error of one request, with the way out.
+    fn refused(&self, error: HttpError) -> PageError {
+        let (HttpError::Refused { reason, detail } | HttpError::Failed { reason, detail }) = &error else {
+            return self.page_error(BAD_ANSWER, &error.to_string(), false);
+        };
+        let advice = advice::of(detail, &self.request.name, &self.site, self.client.has_login());
+        let failed = matches!(error, HttpError::Failed { .. });
+        let of_page = failed && advice.is_none() && matches!(*reason, "server-error" | "truncated" | BAD_ANSWER);
+        let mut page_error = self.page_error(reason, detail, of_page);
+        page_error.message.extend(advice.map(|advice| format!("; {advice}")));
+        page_error
+    }
+
+    fn page_error(&self, reason: &'static str, detail: &str, of_page: bool) -> PageError {
+        let message = format!(
+            "cannot list {} at {}; the same command goes on from here: {detail}",
+            self.request.name, self.request.root
+        );
+        let why = Why {
+            reason,
+            detail: detail.to_string(),
+            empty: false,
+        };
+        PageError { why, of_page, message }
+    }
+
+    fn cannot(&self, error: HttpError) -> anyhow::Error {
+        if error == HttpError::Stopped {
+            return Interrupted.into();
+        }
+        let what = format!(
+            "cannot list {} at {}; the same command goes on from here",
+            self.request.name, self.request.root
+        );
+        anyhow::Error::new(error).context(what)
+    }
+}
+
+/// A page, and how much it means.
+pub struct Below {
+    /// The page.
+    pub page: Page,
+    /// Whether its end is one; where the site counts nothing, an empty page may have been a slip.
+    pub sure: bool,
+}
+
+/// Whether an empty page owes posts.
+enum Doubt {
+    None,
+    /// So many.
+    Owed(i64),
+    /// The site does not say.
+    Unknown,
 }
 
 /// Whether a refusal is of the API as such: forbidden, not there, gone, or not acceptable.

@@ -10,8 +10,11 @@ use super::http::{Client, HttpError};
 use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
 use crate::catalog::files::{self, Window};
-use crate::catalog::{Catalog, cursors, posts};
+use crate::catalog::{Catalog, cursors, holes, posts};
 use crate::period;
+
+/// Parts of a list that are named one by one.
+const MOST_HOLES: usize = 5;
 
 /// Lines with labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -129,6 +132,16 @@ pub async fn dry_run(
         (finished, _) => format!("listed in full on {}", period::show(finished)),
     };
     plan.line("known", format!("{listed} posts, {selected} selected; {when}"));
+    let missing = holes::all(catalog, &request.name, &request.query).await?;
+    let missing: Vec<String> = missing
+        .iter()
+        .filter(|hole| !hole.given_up)
+        .take(MOST_HOLES)
+        .map(|hole| format!("{} ({})", hole.place, hole.reason))
+        .collect();
+    if !missing.is_empty() {
+        plan.line("missing", format!("{}: asked for again", missing.join(", ")));
+    }
     let cost = cost::of_listing(catalog, client, request, settings).await?;
     plan.line(
         "listing",

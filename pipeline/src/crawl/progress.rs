@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 
 use super::fetched::Fetched;
+use crate::catalog::holes::Hole;
 use crate::journal::{Event, Journal};
 
 /// Between two lines where there is no terminal.
@@ -73,6 +74,23 @@ impl<'run> Progress<'run> {
             site: &self.site,
             listed: rows,
             selected: matching,
+        });
+    }
+
+    /// A part of the list, or what the site says of a post, could not be read.
+    pub fn failed(&self, hole: &Hole) {
+        let outcome = if hole.given_up { "refused" } else { "failed" };
+        let (place, reason, detail) = (&hole.place, &hole.reason, &hole.detail);
+        self.journal
+            .note(&format!("{outcome} {}: {place}: {reason}: {detail}", self.site));
+        let post = hole.post().map(|post| post.to_string());
+        self.journal.event(&Event::Failure {
+            source: &self.site,
+            post: post.as_deref().unwrap_or(place),
+            page: 0,
+            outcome,
+            reason,
+            detail,
         });
     }
 

@@ -24,6 +24,10 @@ pub struct CrawlSettings {
     pub attempts: u32,
     /// Runs that try a picture which failed before it is left alone.
     pub file_attempts: u32,
+    /// Runs that ask for a part of a listing that could not be read before it is given up.
+    pub hole_attempts: u32,
+    /// Seconds until such a part is asked for again; doubles with each run that asks in vain.
+    pub hole_backoff: f64,
     /// A finished listing looks again at posts uploaded in so many days before it: their likes grow.
     pub overlap_days: u32,
     /// Seconds to wait for a connection.
@@ -56,7 +60,7 @@ pub struct CrawlSettings {
     pub secrets: Option<PathBuf>,
     /// Seconds between two requests to a loopback host, in place of the site's interval.
     pub loopback_interval: f64,
-    /// As `backoff`, for a loopback host.
+    /// As `backoff` and `hole_backoff`, for a loopback host.
     pub loopback_backoff: f64,
     /// PEM file with certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,
@@ -69,6 +73,8 @@ impl Default for CrawlSettings {
             connections: 32,
             attempts: 4,
             file_attempts: 3,
+            hole_attempts: 6,
+            hole_backoff: 3600.0,
             overlap_days: 30,
             connect_timeout: 20.0,
             read_timeout: 60.0,
@@ -103,6 +109,7 @@ impl CrawlSettings {
             ("connections", self.connections as u64),
             ("attempts", u64::from(self.attempts)),
             ("file_attempts", u64::from(self.file_attempts)),
+            ("hole_attempts", u64::from(self.hole_attempts)),
             ("give_up_after", u64::from(self.give_up_after)),
             ("max_bytes", self.max_bytes),
             ("memory_megabytes", self.memory_megabytes),
@@ -115,6 +122,7 @@ impl CrawlSettings {
             ("read_timeout", self.read_timeout),
             ("page_timeout", self.page_timeout),
             ("backoff", self.backoff),
+            ("hole_backoff", self.hole_backoff),
             ("max_wait", self.max_wait),
             ("cool_down", self.cool_down),
             ("loopback_interval", self.loopback_interval),

@@ -107,7 +107,11 @@ async fn a_listing_by_date_goes_down_by_number_and_the_year_is_that_of_utc() {
     };
     site.done(listing(select)).await;
     let asked = site.asked_for("/posts.json");
-    assert_eq!(asked.len(), 5, "4, 4, 1, none and none again: {asked:?}");
+    assert_eq!(
+        asked.len(),
+        4,
+        "4, 4, 1 and none, which the site's count confirms: {asked:?}"
+    );
     let bounds: Vec<&str> = asked
         .iter()
         .filter_map(|asked| asked.split("page=b").nth(1)?.split('&').next())
@@ -169,10 +173,7 @@ async fn a_search_that_the_database_gives_up_on_is_made_narrower_and_leaves_out_
     let mut twice = asked.clone();
     twice.sort_unstable();
     twice.dedup();
-    assert!(
-        asked.len() - twice.len() <= 1,
-        "only the end is asked for twice: {asked:#?}"
-    );
+    assert_eq!(asked.len(), twice.len(), "nothing is asked for twice: {asked:#?}");
     assert!(asked.iter().any(|asked| asked.contains("id%3A%3E%3D")), "{asked:#?}");
 }
 
@@ -279,8 +280,8 @@ async fn refusals_are_told_in_the_sites_own_words_and_not_repeated() {
 async fn a_search_that_does_not_know_up_votes_hides_no_post() {
     let site = of((0..6).map(post), Setup::default()).await;
     let path = || Target::Path("/posts.json".into());
-    // What such a site answers: nothing to the search, twice, nothing to the question whether it knows.
-    site.server.fault(path(), Fault::Rows(0), 3);
+    // What such a site answers: nothing to the search, nothing to the question whether it knows.
+    site.server.fault(path(), Fault::Rows(0), 2);
     let select = SelectionArgs {
         min_likes: Some(1),
         ..any()

@@ -110,7 +110,6 @@ async fn a_challenge_is_reported_and_not_worked_round() {
     for (fault, expected) in [
         (Fault::Challenge, "browser challenge"),
         (Fault::ChallengeAs200, "web page where JSON was due"),
-        (Fault::BrokenJson, "no JSON"),
         (Fault::Status(451), "cannot list board"),
     ] {
         crawl.server.clear_requests();
@@ -119,6 +118,15 @@ async fn a_challenge_is_reported_and_not_worked_round() {
         assert!(error.contains(expected), "{expected} is not in {error}");
         assert_eq!(crawl.listings().len(), 1, "{fault:?}");
     }
+    assert_eq!(crawl.all().await.done, 1);
+}
+
+#[tokio::test]
+async fn half_an_answer_is_asked_for_again() {
+    let crawl = Crawl::of([post(1)]).await;
+    crawl
+        .server
+        .fault(Target::Path("/post.json".into()), Fault::BrokenJson, 2);
     assert_eq!(crawl.all().await.done, 1);
 }
 

@@ -67,9 +67,17 @@ async fn an_empty_page_in_the_midst_is_not_the_end() {
     assert_eq!(site.done(Args::default()).await.done, 9);
     let site = of((0..9).map(post), Setup::default()).await;
     site.server.fault(path(), Fault::Header("x-fine", "1".into()), 1);
-    site.server.fault(path(), Fault::Rows(0), 2);
-    let error = format!("{:#}", site.run(Args::default()).await.expect_err("owes posts"));
-    assert!(error.contains("says that it has more posts"), "{error}");
+    // More often than a page is asked for, and in the ways round it too.
+    site.server.fault(path(), Fault::Rows(0), 40);
+    let tally = site.done(Args::default()).await;
+    assert!(
+        tally
+            .lines
+            .iter()
+            .any(|(label, _)| label.contains("the site counts 5 posts there")),
+        "{tally:?}"
+    );
+    site.server.clear_faults();
     site.done(Args::default()).await;
     assert_eq!(site.stored().await.len(), 9, "no hole is left");
 }

@@ -46,6 +46,11 @@ fn picture(number: u32) -> Vec<u8> {
 /// A board with a picture that is gone and two posts that share their bytes; as works, some have more
 /// pictures.
 async fn board() -> Server {
+    board_with(|_| Vec::new()).await
+}
+
+/// The same; these of its ids make a page of a list fail.
+async fn board_with(unlistable: impl Fn(&[u64]) -> Vec<u64>) -> Server {
     let board = Board::empty();
     for number in 0..POSTS {
         board.add(NewPost {
@@ -55,8 +60,10 @@ async fn board() -> Server {
             ..NewPost::default()
         });
     }
-    let gone = board.posts()[30].id;
+    let ids: Vec<u64> = board.posts().iter().map(|post| post.id).collect();
+    let gone = ids[30];
     let setup = Setup {
+        unlistable: unlistable(&ids),
         latency: Duration::from_millis(2),
         ..Setup::default()
     };
@@ -111,6 +118,11 @@ async fn state(folder: &Path) -> BTreeMap<&'static str, Vec<String>> {
              AS line FROM files ORDER BY source, post, page",
         ),
         (
+            "holes",
+            "SELECT source || query || kind || below || start || tries || given_up || place || reason AS line \
+             FROM holes ORDER BY source, query, below",
+        ),
+        (
             "cursors",
             "SELECT source || query || newest || begun_at || top || oldest || (finished_at > 0) AS line FROM cursors \
              ORDER BY source, query",
@@ -156,23 +168,26 @@ async fn let_run(server: &Server, requests: usize, then: Duration) {
 /// Kills a crawl at moments from the first page to the last picture (Knuth's multiplier), each time
 /// in a folder of its own; `pictures` are stored in the end.
 async fn killed_at_any_moment(story: &Story, pictures: usize) {
-    let server = board().await;
+    killed(&board().await, story, pictures, KILLS).await;
+}
+
+async fn killed(server: &Server, story: &Story, pictures: usize, kills: u64) {
     let undisturbed = tempfile::tempdir().expect("a folder");
-    finish(crawl(undisturbed.path(), &server, story)).await;
+    finish(crawl(undisturbed.path(), server, story)).await;
     let expected = state(undisturbed.path()).await;
     assert_eq!(expected["images"].len(), pictures);
 
     let all = server.requests().len();
-    let moments = (1..=KILLS).map(|step| step.wrapping_mul(2_654_435_761));
+    let moments = (1..=kills).map(|step| step.wrapping_mul(2_654_435_761));
     for moment in moments {
         let folder = tempfile::tempdir().expect("a folder");
         server.clear_requests();
-        let mut child = crawl(folder.path(), &server, story);
+        let mut child = crawl(folder.path(), server, story);
         let requests = 1 + moment as usize % (all - 1);
-        let_run(&server, requests, Duration::from_micros(moment % 7000)).await;
+        let_run(server, requests, Duration::from_micros(moment % 7000)).await;
         child.kill().expect("is killed");
         child.wait().expect("ends");
-        finish(crawl(folder.path(), &server, story)).await;
+        finish(crawl(folder.path(), server, story)).await;
         assert_eq!(state(folder.path()).await, expected, "killed after {requests} requests");
     }
 }
@@ -192,6 +207,12 @@ async fn a_crawl_of_danbooru_killed_at_any_moment_ends_as_if_undisturbed() {
 async fn a_crawl_of_pixiv_killed_at_any_moment_ends_as_if_undisturbed() {
     // Two of three works have a second picture.
     killed_at_any_moment(&PIXIV, POSTS as usize - 2 + POSTS as usize * 2 / 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crawl_round_a_post_that_fails_killed_at_any_moment_ends_as_if_undisturbed() {
+    let server = board_with(|ids| vec![ids[35]]).await;
+    killed(&server, &DANBOORU, POSTS as usize - 3, KILLS / 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

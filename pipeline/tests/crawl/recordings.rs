@@ -57,7 +57,7 @@ fn read(search: &Search<'_>, bytes: &[u8]) -> Result<Read, Vec<String>> {
         ..Post::default()
     };
     let posts = |page: Page| match page.posts.len() {
-        0 => Err(format!("no post, {} unreadable rows", page.unreadable)),
+        0 => Err(format!("no post, {} unreadable rows", page.unreadable())),
         _ => Ok(Read::Taken),
     };
     let files = |files: Vec<_>| match files.len() {

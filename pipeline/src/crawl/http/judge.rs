@@ -11,6 +11,9 @@ use super::HttpError;
 /// So much of a page tells whether it is a browser challenge.
 pub const CHALLENGE_BYTES: u64 = 64_000;
 
+/// A hundred years, in seconds: no host means a longer wait, whatever number it writes.
+const LONGEST_WAIT: u64 = 100 * 366 * 86_400;
+
 /// Why one try gave no answer.
 pub enum Miss {
     /// No further try.
@@ -136,8 +139,10 @@ pub fn challenge(status: StatusCode) -> Miss {
 /// `Retry-After`, in seconds or as a date; a date gone by is no wait.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(
+            text.parse().unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT),
+        ));
     }
     let until = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
     let seconds = until.as_second() - jiff::Timestamp::now().as_second();
@@ -168,7 +173,20 @@ mod tests {
             .expect("prints");
         let wait = retry_after(&headers(&date)).expect("is a date").as_secs();
         assert!((3590..=3600).contains(&wait), "{wait}");
-        assert_eq!(retry_after(&headers("later")), None);
+        for long in [
+            "18446744073709551616",
+            "99999999999999999999999999",
+            "18446744073709551615",
+        ] {
+            assert_eq!(
+                retry_after(&headers(long)),
+                Some(Duration::from_secs(LONGEST_WAIT)),
+                "{long}"
+            );
+        }
+        for none in ["later", "-5", "1e3", ""] {
+            assert_eq!(retry_after(&headers(none)), None, "{none}");
+        }
         assert_eq!(retry_after(&HeaderMap::new()), None);
     }
 

@@ -91,6 +91,11 @@ impl Login {
         }
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.basic.is_none() && self.cookie.is_none() && self.token.is_none()
+    }
+
     /// The address with the login, for sites that take it there only. It is not to be shown.
     pub fn sign_address(&self, mut url: Url) -> Url {
         if let Some((user, key)) = &self.basic {

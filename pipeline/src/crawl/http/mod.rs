@@ -30,6 +30,10 @@ pub use network::Network;
 pub use robots::NO_TRAINING;
 pub use told::TOO_SLOW;
 
+/// The reason of a failure where an answer came, but not what was asked for: an error of the site under
+/// 200, or half of an answer.
+pub const BAD_ANSWER: &str = "bad-answer";
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
@@ -43,6 +47,8 @@ pub struct Ask<'a> {
     pub referer: Option<&'a str>,
     /// What is here already of it.
     pub known: Option<&'a Known>,
+    /// Whether one try is enough: where a part of a listing is known to fail, the question is only which.
+    pub once: bool,
 }
 
 /// What sort of answer is due.
@@ -65,6 +71,7 @@ impl<'a> Ask<'a> {
             cap,
             referer: None,
             known: None,
+            once: false,
         }
     }
 

@@ -4,24 +4,23 @@ use serde_json::Value;
 use url::Url;
 
 use super::fields::{count, under};
-use super::{Dialect, Search, Span, gelbooru, pixiv};
+use super::{Dialect, Search, Span, danbooru, gelbooru, moebooru, pixiv, words};
 use crate::period::DAY;
 
 impl Search<'_> {
-    /// Where the site says how many posts the search has.
-    pub fn count_url(&self) -> Url {
-        let tags = |path: &str, pairs: &[(&str, &str)]| {
+    /// Where the site says how many posts the search has, all of it or a part.
+    pub fn count_url(&self, span: Span) -> Url {
+        let tags = |path: &str, pairs: &[(&str, &str)], words: String| {
             let mut url = under(self.root, path);
-            url.query_pairs_mut()
-                .extend_pairs(pairs)
-                .append_pair("tags", &self.query().words);
+            url.query_pairs_mut().extend_pairs(pairs).append_pair("tags", &words);
             url
         };
         match self.site.dialect {
-            Dialect::Moebooru => tags("post.xml", &[("limit", "1")]),
-            Dialect::Danbooru => tags("counts/posts.json", &[]),
-            Dialect::Gelbooru => gelbooru::count_url(self),
-            Dialect::Pixiv => self.page_url(Span::default()),
+            Dialect::Moebooru if span == Span::default() => tags("post.xml", &[("limit", "1")], self.query().words),
+            Dialect::Moebooru => tags("post.xml", &[("limit", "1")], moebooru::terms(self, span)),
+            Dialect::Danbooru => tags("counts/posts.json", &[], danbooru::terms(self, span)),
+            Dialect::Gelbooru => gelbooru::count_url(self, span),
+            Dialect::Pixiv => self.page_url(span),
         }
     }
 
@@ -36,7 +35,10 @@ impl Search<'_> {
             (Dialect::Pixiv, None) => (number_at(bytes, "/body/illustManga/total"), None),
             (Dialect::Pixiv, Some(mode)) => (number_at(bytes, "/rank_total"), Some(self.rankings(mode, now))),
         };
-        let posts = posts.ok_or("the answer names no count of posts")?;
+        let posts = posts.ok_or_else(|| match words::of(bytes) {
+            Some(words) => format!("the answer names no count of posts: {words}"),
+            None => "the answer names no count of posts".into(),
+        })?;
         let pages = posts.div_ceil(u64::from(self.page_size().max(1)));
         Ok(match rankings {
             None => Count { posts, pages, rankings },
@@ -83,8 +85,9 @@ fn count_of_xml(bytes: &[u8]) -> Option<u64> {
     let text = String::from_utf8_lossy(bytes);
     let (_, tag) = text.split_once("<posts")?;
     let (tag, _) = tag.split_once('>')?;
-    let (_, value) = tag.split_once("count=\"")?;
-    value.split('"').next()?.parse().ok()
+    let (_, value) = tag.split_once("count=")?;
+    let quote = value.chars().next().filter(|letter| matches!(letter, '"' | '\''))?;
+    value[1..].split(quote).next()?.trim().parse().ok()
 }
 
 #[cfg(test)]

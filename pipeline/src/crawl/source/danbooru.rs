@@ -167,12 +167,21 @@ fn letter(rating: Rating) -> Option<&'static str> {
     }
 }
 
+/// The search's words for a part of the listing.
+pub fn terms(search: &Search<'_>, span: Span) -> String {
+    let mut tags = query(search).words;
+    match (span.from, span.below) {
+        (Some(from), Some(below)) => tags.push_str(&format!(" id:{from}..{}", below - 1)),
+        (Some(from), None) => tags.push_str(&format!(" id:>={from}")),
+        (None, Some(below)) => tags.push_str(&format!(" id:<{below}")),
+        (None, None) => {}
+    }
+    tags
+}
+
 /// See [`Search::page_url`].
 pub fn page_url(search: &Search<'_>, span: Span) -> Url {
-    let mut tags = query(search).words;
-    if let Some(from) = span.from {
-        tags.push_str(&format!(" id:>={from}"));
-    }
+    let tags = terms(search, Span { below: None, ..span });
     let mut url = under(search.root, "posts.json");
     url.query_pairs_mut()
         .append_pair("limit", &search.site.page.to_string())
@@ -191,11 +200,8 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<Page,
     let Value::Array(rows) = answer else {
         return Err(fields::refusal(&answer));
     };
-    Ok(Page::of_board(
-        rows,
-        |row: &Row| row.id,
-        |row| rows::post(search, row, fetched_at),
-    ))
+    let read = |row| rows::post(search, row, fetched_at);
+    Ok(Page::of_board(rows, search.site.page, |row: &Row| row.id, read))
 }
 
 #[cfg(test)]

@@ -7,11 +7,16 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::Url;
 
+use super::words;
+
 /// No site numbers its posts so high; a higher number is garbage that would spoil a cursor.
 const LARGEST_ID: i64 = 1_000_000_000_000_000;
 
 /// The largest float that still stands for one integer.
 const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// 2000-01-01: what is earlier is no upload to a board.
+const FIRST_BOARD: i64 = 946_684_800;
 
 /// 9999-12-31T23:59:59Z: later moments have no date.
 const LAST_SECOND: i64 = 253_402_300_799;
@@ -24,7 +29,14 @@ const LAST_SECOND: i64 = 253_402_300_799;
 pub fn json(bytes: &[u8]) -> Result<Value, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
-    serde_json::from_str(&text).map_err(|error| format!("the answer is no JSON: {error}"))
+    serde_json::from_str(&text).map_err(|error| match words::of(bytes) {
+        Some(words) if text.trim_start().starts_with('<') => {
+            format!("the site refused: {words} (the answer is no JSON)")
+        }
+        Some(words) => format!("the answer is no JSON, but says: {words}"),
+        None if text.trim().is_empty() => "the answer is no JSON: it is empty".into(),
+        None => format!("the answer is no JSON: {error}"),
+    })
 }
 
 /// A count. What fits no integer is none.
@@ -117,12 +129,34 @@ pub fn to_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stri
     Ok(text(&Value::deserialize(deserializer)?))
 }
 
-/// For serde's `deserialize_with`: a text that may be empty, which says something else than none.
-pub fn to_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
+/// For serde's `deserialize_with`: tags with spaces between them, which may be none at all. Sites write
+/// them as a text, as a list, or as lists by kind.
+pub fn to_tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(tags(&Value::deserialize(deserializer)?))
+}
+
+fn tags(value: &Value) -> Option<String> {
+    let all = |values: &mut dyn Iterator<Item = &Value>| {
+        let tags: Vec<String> = values.filter_map(|value| one_tag(value)).collect();
+        Some(tags.join(" "))
+    };
+    match value {
         Value::String(text) => Some(text.replace('\0', "")),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Array(list) => all(&mut list.iter()),
+        Value::Object(kinds) => {
+            let lists = kinds.values().filter_map(tags);
+            Some(lists.collect::<Vec<_>>().join(" "))
+        }
         _ => None,
-    })
+    }
+}
+
+/// A tag of a list: a text whose spaces are part of it, or an object that names it.
+fn one_tag(value: &Value) -> Option<String> {
+    let name = value.get("name").or_else(|| value.get("tag")).unwrap_or(value);
+    let words = text(name)?;
+    Some(words.split_whitespace().collect::<Vec<_>>().join("_")).filter(|tag| !tag.is_empty())
 }
 
 /// For serde's `deserialize_with`: [`flag`], where silence means no.
@@ -133,6 +167,12 @@ pub fn to_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Er
 /// For serde's `deserialize_with`: [`moment`].
 pub fn to_moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     Ok(moment(&Value::deserialize(deserializer)?))
+}
+
+/// For serde's `deserialize_with`: [`moment`], where no board had posts before 2000: what is earlier, 0
+/// above all, is no date.
+pub fn to_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(to_moment(deserializer)?.filter(|second| *second >= FIRST_BOARD))
 }
 
 /// A path of a site, also where its root is a folder.
@@ -163,22 +203,17 @@ pub fn extension_of_url(url: &str) -> Option<String> {
 
 /// Of what a site of any dialect says when it refuses: its own words, else what was seen.
 pub fn refusal(answer: &Value) -> String {
-    // pixiv's app wraps them, and leaves those empty that it does not use.
-    let within = answer.get("error").filter(|error| error.is_object()).unwrap_or(answer);
-    let words = ["message", "user_message", "reason", "error"]
-        .iter()
-        .filter_map(|key| within.get(key)?.as_str())
-        .find(|words| !words.is_empty());
-    // A stranger's text goes to a terminal and a log: one short line of it.
-    let words: String = words
-        .unwrap_or_default()
-        .chars()
-        .filter(|letter| !letter.is_control())
-        .take(200)
-        .collect();
-    match words.is_empty() {
-        true => "the site refused without a reason".into(),
-        false => format!("the site refused: {words}"),
+    let seen = match answer {
+        Value::Object(fields) if fields.is_empty() => "an empty object",
+        Value::Object(_) => "an object without what was asked for",
+        Value::Array(_) => "a list",
+        Value::String(_) => "a text",
+        Value::Null => "null",
+        Value::Bool(_) | Value::Number(_) => "a bare value",
+    };
+    match words::of_json(answer) {
+        Some(words) => format!("the site refused: {words}"),
+        None => format!("the site refused without a reason: its answer is {seen}"),
     }
 }
 
@@ -233,6 +268,21 @@ mod tests {
     }
 
     #[test]
+    fn tags_are_read_in_each_form() {
+        for (written, read) in [
+            (json!("a b"), Some("a b")),
+            (json!(""), Some("")),
+            (json!(["a", "b c", 5, null, {"name": "d"}, ""]), Some("a b_c 5 d")),
+            (json!({"general": ["a"], "character": ["b c"]}), Some("a b_c")),
+            (json!([]), Some("")),
+            (json!(null), None),
+            (json!(true), None),
+        ] {
+            assert_eq!(tags(&written).as_deref(), read, "{written}");
+        }
+    }
+
+    #[test]
     fn numbers_that_do_not_fit_are_none_and_ids_are_positive() {
         assert_eq!(count(&json!("12")), Some(12));
         assert_eq!(count(&json!(12.9)), Some(12));
@@ -275,6 +325,9 @@ mod tests {
             refusal(&json!({"error": "no such ranking"})),
             "the site refused: no such ranking"
         );
-        assert_eq!(refusal(&json!([])), "the site refused without a reason");
+        assert_eq!(
+            refusal(&json!({})),
+            "the site refused without a reason: its answer is an empty object"
+        );
     }
 }

@@ -10,10 +10,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::fields::{self, to_count, to_id, to_moment, to_text, under};
+use super::entities::unescaped;
+use super::fields::{self, to_count, to_date, to_id, to_tags, to_text, under};
 use super::terms::{all_tags, refuse_all_but_score, refuse_meta_tags, refuse_ratings, words_of};
-use super::{Page, Query, Search, Span};
+use super::{NO_DATE, NO_ID, Page, Query, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
+use crate::period::DAY;
 
 /// More are not given at once by gelbooru.com.
 pub const LARGEST_PAGE: u32 = 100;
@@ -82,15 +84,20 @@ pub fn query(search: &Search<'_>) -> Query {
 
 /// See [`Search::page_url`]. By post number, never by page: results end near the twenty-thousandth.
 pub fn page_url(search: &Search<'_>, span: Span) -> Url {
-    let mut tags = query(search).words;
-    tags.extend(span.below.map(|below| format!(" id:<{below}")));
-    tags.extend(span.from.map(|from| format!(" id:>={from}")));
     let mut url = index(search);
     url.query_pairs_mut()
         .append_pair("json", "1")
         .append_pair("limit", &search.site.page.to_string())
-        .append_pair("tags", &tags);
+        .append_pair("tags", &terms(search, span));
     url
+}
+
+/// The search's words for a part of the listing.
+fn terms(search: &Search<'_>, span: Span) -> String {
+    let mut tags = query(search).words;
+    tags.extend(span.below.map(|below| format!(" id:<{below}")));
+    tags.extend(span.from.map(|from| format!(" id:>={from}")));
+    tags
 }
 
 /// Where a post alone is: by its number, whatever is selected.
@@ -104,11 +111,11 @@ pub fn post_url(search: &Search<'_>, post: &Post) -> Url {
 }
 
 /// Where both generations say how many posts a search has: in XML.
-pub fn count_url(search: &Search<'_>) -> Url {
+pub fn count_url(search: &Search<'_>, span: Span) -> Url {
     let mut url = index(search);
     url.query_pairs_mut()
         .append_pair("limit", "1")
-        .append_pair("tags", &query(search).words);
+        .append_pair("tags", &terms(search, span));
     url
 }
 
@@ -127,10 +134,10 @@ fn index(search: &Search<'_>) -> Url {
 struct Row {
     #[serde(deserialize_with = "to_id")]
     id: Option<i64>,
-    #[serde(deserialize_with = "to_moment")]
+    #[serde(deserialize_with = "to_date")]
     created_at: Option<i64>,
     /// Last change, in seconds.
-    #[serde(deserialize_with = "to_moment")]
+    #[serde(deserialize_with = "to_date")]
     change: Option<i64>,
     #[serde(deserialize_with = "to_count")]
     score: Option<i64>,
@@ -151,7 +158,7 @@ struct Row {
     rating: Option<String>,
     #[serde(deserialize_with = "to_text")]
     source: Option<String>,
-    #[serde(deserialize_with = "to_text")]
+    #[serde(deserialize_with = "to_tags")]
     tags: Option<String>,
     #[serde(deserialize_with = "to_text")]
     file_url: Option<String>,
@@ -168,9 +175,10 @@ struct Row {
 pub fn parse(search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<Page, String> {
     let (rows, count) = rows(bytes)?;
     let told = rows.iter().any(|row| row.get("created_at").is_some());
-    let mut page = Page::of_board(rows, |row: &Row| row.id, |row| post(search, row, fetched_at));
+    let read = |row| post(search, row, !told, fetched_at);
+    let mut page = Page::of_board(rows, search.site.page, |row: &Row| row.id, read);
     if !told {
-        bound_uploads(&mut page.posts);
+        bound_uploads(&mut page, fetched_at.saturating_add(DAY));
     }
     page.reached = page.latest();
     // The search knows no dates: what lies below a page of older posts is older still.
@@ -178,8 +186,7 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<Page,
     if page.reached.is_some_and(|reached| reached < since) {
         page.next = None;
     }
-    // It can answer nothing in the midst of its posts, and then says how many it owes.
-    page.doubtful = page.posts.is_empty() && page.unreadable == 0 && count.unwrap_or(0) > 0;
+    page.count = count;
     Ok(page)
 }
 
@@ -188,14 +195,21 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<Page,
 /// # Errors
 /// What is wrong with the answer.
 pub fn parse_post(search: &Search<'_>, bytes: &[u8], listed: &Post, fetched_at: i64) -> Result<Post, String> {
-    let page = parse(search, bytes, fetched_at)?;
-    match page.posts.into_iter().next() {
+    let mut page = parse(search, bytes, fetched_at)?;
+    // A site that knows no such search lists all that it has.
+    let place = page
+        .posts
+        .iter()
+        .position(|post| post.number == listed.number)
+        .unwrap_or(0);
+    let found = (!page.posts.is_empty()).then(|| page.posts.swap_remove(place));
+    match found {
         Some(post) if post.number == listed.number => Ok(Post {
             // By itself, an older board's post has no bound of its upload.
             created_at: listed.created_at,
             ..post
         }),
-        None if page.unreadable == 0 && !page.doubtful => Ok(Post {
+        None if page.unreadable() == 0 && page.count.unwrap_or(0) == 0 => Ok(Post {
             status: Status::Deleted,
             fetched_at,
             ..listed.clone()
@@ -222,19 +236,48 @@ fn rows(bytes: &[u8]) -> Result<(Vec<Value>, Option<i64>), String> {
     }
 }
 
+/// Stands for an upload of which a row says nothing.
+const UNTOLD: i64 = i64::MAX;
+
 /// Where no upload time is told, the last change stands for it, which may be years later. A post is no
-/// younger than those above it: so the earliest change from it upwards is nearer.
-fn bound_uploads(posts: &mut [Post]) {
+/// younger than those above it: so the earliest change from it upwards is nearer. Of those above, two must
+/// say so: one wrong value dates no other post. What has no value of its own takes that of its neighbours.
+fn bound_uploads(page: &mut Page, latest: i64) {
+    let posts = &mut page.posts;
     posts.sort_by_key(|post| std::cmp::Reverse(post.number));
-    let mut earliest = i64::MAX;
-    for post in posts {
-        earliest = earliest.min(post.created_at);
-        post.created_at = earliest;
+    // A change to come is none; nor is one of which the row says nothing.
+    let told = |post: &Post| Some(post.created_at).filter(|at| *at != UNTOLD && *at <= latest);
+    let changes: Vec<Option<i64>> = posts.iter().map(told).collect();
+    // The earliest change above, and the one after it.
+    let (mut first, mut second) = (UNTOLD, UNTOLD);
+    for (post, change) in posts.iter_mut().zip(changes) {
+        let own = change.unwrap_or(UNTOLD);
+        post.created_at = own.min(second).min(if change.is_none() { first } else { UNTOLD });
+        (first, second) = match own {
+            own if own < first => (own, first),
+            own => (first, second.min(own)),
+        };
     }
+    // Those at the top have only neighbours below.
+    let mut below = UNTOLD;
+    for post in posts.iter_mut().rev() {
+        post.created_at = match post.created_at {
+            UNTOLD => below,
+            at => at,
+        };
+        below = post.created_at;
+    }
+    let all = posts.len();
+    posts.retain(|post| post.created_at != UNTOLD);
+    (posts.len()..all).for_each(|_| page.skip(NO_DATE));
 }
 
-fn post(search: &Search<'_>, row: Row, fetched_at: i64) -> Option<Post> {
-    let id = row.id?;
+/// The post of a row; `older`: of the generation that tells no upload times.
+fn post(search: &Search<'_>, row: Row, older: bool, fetched_at: i64) -> Result<Post, &'static str> {
+    let id = row.id.ok_or(NO_ID)?;
+    // Only what names a file can have the date of its neighbours.
+    let untold = (older && (row.file_url.is_some() || row.image.is_some())).then_some(UNTOLD);
+    let created_at = row.created_at.or(row.change).or(untold).ok_or(NO_DATE)?;
     let status = match row.status.as_deref() {
         Some("active") | None => Status::Active,
         Some("pending") => Status::Pending,
@@ -253,19 +296,19 @@ fn post(search: &Search<'_>, row: Row, fetched_at: i64) -> Option<Post> {
     let built = |(folder, name): (String, String)| under(search.root, &format!("images/{folder}/{name}")).to_string();
     let file_url = row.file_url.or_else(|| place.map(built));
     let page_url = format!("{}?page=post&s=view&id={id}", under(search.root, "index.php"));
-    Some(Post {
+    Ok(Post {
         source: search.name.into(),
         post: id.to_string(),
         number: id,
         status,
-        created_at: row.created_at.or(row.change)?,
+        created_at,
         fetched_at,
         likes: row.score,
         score: row.score,
         rating,
-        tags: tag_text(row.tags.as_deref().unwrap_or_default().split_whitespace()),
+        tags: tags(row.tags.as_deref().unwrap_or_default()),
         page_url: Some(page_url),
-        source_url: row.source,
+        source_url: row.source.as_deref().map(unescaped),
         extension: file_url.as_deref().and_then(fields::extension_of_url),
         file_url,
         sample_url: row.sample_url,
@@ -275,6 +318,16 @@ fn post(search: &Search<'_>, row: Row, fetched_at: i64) -> Option<Post> {
         updated_at: row.change,
         ..Post::default()
     })
+}
+
+/// Tags as the board means them: their characters come escaped for a page.
+fn tags(escaped: &str) -> String {
+    let tags = escaped.split_whitespace().map(unescaped);
+    // A reference may stand for a space.
+    let tags: Vec<String> = tags
+        .map(|tag| tag.split_whitespace().collect::<Vec<_>>().join("_"))
+        .collect();
+    tag_text(tags.iter().map(String::as_str).filter(|tag| !tag.is_empty()))
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::fields::{self, to_count, to_flag, to_id, to_moment, to_text, under};
+use super::fields::{self, to_count, to_flag, to_id, to_moment, to_tags, to_text, under};
 use super::terms::{
     WIDER_DATES, all_tags, date_term, refuse_all_but_score, refuse_meta_tags, refuse_ratings, words_of,
 };
-use super::{Page, Query, Search, Span};
+use super::{NO_DATE, NO_ID, Page, Query, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
 
 /// As the sites' API pages say.
@@ -115,7 +115,8 @@ pub fn post_url(search: &Search<'_>, post: &Post) -> Url {
     under(search.root, &format!("post/show/{}", post.number))
 }
 
-fn listing_url(search: &Search<'_>, path: &str, span: Span) -> Url {
+/// The search's words for a part of the listing.
+pub fn terms(search: &Search<'_>, span: Span) -> String {
     // Two `id:` terms would overwrite each other. Any of them lets deleted posts be listed too: so it
     // is seen that they are.
     let ids = match (span.from, span.below) {
@@ -124,10 +125,14 @@ fn listing_url(search: &Search<'_>, path: &str, span: Span) -> Url {
         (None, Some(below)) => format!("<{below}"),
         (None, None) => ">0".into(),
     };
+    format!("{} id:{ids}", query(search).words)
+}
+
+fn listing_url(search: &Search<'_>, path: &str, span: Span) -> Url {
     let mut url = under(search.root, path);
     url.query_pairs_mut()
         .append_pair("limit", &search.site.page.to_string())
-        .append_pair("tags", &format!("{} id:{ids}", query(search).words));
+        .append_pair("tags", &terms(search, span));
     url
 }
 
@@ -149,7 +154,7 @@ struct Row {
     width: Option<i64>,
     #[serde(deserialize_with = "to_count")]
     height: Option<i64>,
-    #[serde(deserialize_with = "to_text")]
+    #[serde(deserialize_with = "to_tags")]
     tags: Option<String>,
     #[serde(deserialize_with = "to_text")]
     source: Option<String>,
@@ -225,16 +230,18 @@ impl Kinds {
 }
 
 fn page(search: &Search<'_>, rows: Vec<Value>, kinds: &Kinds, fetched_at: i64) -> Page {
-    Page::of_board(rows, |row: &Row| row.id, |row| post(search, row, kinds, fetched_at))
+    let read = |row| post(search, row, kinds, fetched_at);
+    Page::of_board(rows, search.site.page, |row: &Row| row.id, read)
 }
 
-fn post(search: &Search<'_>, row: Row, kinds: &Kinds, fetched_at: i64) -> Option<Post> {
-    let id = row.id?;
-    let status = match row.status.as_deref() {
-        Some("active") if row.is_held => Status::Held,
-        Some("active") if row.is_pending => Status::Pending,
-        Some("active") => Status::Active,
-        Some("pending" | "flagged") => Status::Pending,
+fn post(search: &Search<'_>, row: Row, kinds: &Kinds, fetched_at: i64) -> Result<Post, &'static str> {
+    let id = row.id.ok_or(NO_ID)?;
+    // Older boards do not name it: nothing is said against such a post.
+    let status = match row.status.as_deref().unwrap_or("active") {
+        "active" if row.is_held => Status::Held,
+        "active" if row.is_pending => Status::Pending,
+        "active" => Status::Active,
+        "pending" | "flagged" => Status::Pending,
         _ => Status::Deleted,
     };
     // `s` is SAFE here; on Danbooru it is "sensitive".
@@ -249,7 +256,7 @@ fn post(search: &Search<'_>, row: Row, kinds: &Kinds, fetched_at: i64) -> Option
         post: id.to_string(),
         number: id,
         status,
-        created_at: row.created_at?,
+        created_at: row.created_at.ok_or(NO_DATE)?,
         fetched_at,
         likes: row.score,
         score: row.score,
@@ -273,7 +280,7 @@ fn post(search: &Search<'_>, row: Row, kinds: &Kinds, fetched_at: i64) -> Option
         ..Post::default()
     };
     kinds.apply(&mut post);
-    Some(post)
+    Ok(post)
 }
 
 #[cfg(test)]

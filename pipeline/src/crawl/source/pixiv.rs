@@ -7,7 +7,7 @@
 //! nothing. Days are the site's, which lives in Japan.
 
 pub mod app;
-mod days;
+pub mod days;
 pub mod ranking;
 mod rows;
 
@@ -26,6 +26,9 @@ use rows::Work;
 
 /// Works a page of a search, whatever is asked for.
 pub const SEARCH_PAGE: u32 = 60;
+
+/// 2007-09-10, when the site opened: no work is older.
+pub const FIRST_WORK: i64 = 1_189_382_400;
 
 /// What works are rated there.
 const RATINGS: [Rating; 3] = [Rating::Safe, Rating::Sensitive, Rating::Explicit];
@@ -112,7 +115,11 @@ pub fn query(search: &Search<'_>) -> Query {
         Some(mode) => vec![format!("ranking {mode}")],
         None => [format!("word={}", tags.join(" "))]
             .into_iter()
-            .chain(filters(search).into_iter().map(|(key, value)| format!("{key}={value}")))
+            .chain(
+                filters(search, None)
+                    .into_iter()
+                    .map(|(key, value)| format!("{key}={value}")),
+            )
             .collect(),
     };
     Query {
@@ -121,8 +128,8 @@ pub fn query(search: &Search<'_>) -> Query {
     }
 }
 
-/// The parameters of a search that stay the same on every page.
-fn filters(search: &Search<'_>) -> Vec<(&'static str, String)> {
+/// The parameters of a search that stay the same on every page; `from`: the first day that is asked for.
+fn filters(search: &Search<'_>, from: Option<i64>) -> Vec<(&'static str, String)> {
     let selection = search.selection;
     let all_among =
         |some: &[Rating]| !selection.ratings.is_empty() && selection.ratings.iter().all(|rating| some.contains(rating));
@@ -138,11 +145,8 @@ fn filters(search: &Search<'_>) -> Vec<(&'static str, String)> {
         ("type", "all"),
     ];
     let mut filters: Vec<(&str, String)> = fixed.map(|(key, value)| (key, value.to_string())).to_vec();
-    filters.extend(
-        selection
-            .since
-            .map(|second| ("scd", period::show(day_of(second) * DAY))),
-    );
+    let since = selection.since.map(day_of).max(from);
+    filters.extend(since.map(|day| ("scd", period::show(day * DAY))));
     filters.extend(selection.min_width.map(|width| ("wlt", width.to_string())));
     filters.extend(selection.min_height.map(|height| ("hlt", height.to_string())));
     filters
@@ -169,7 +173,7 @@ fn search_url(search: &Search<'_>, span: Span) -> Url {
     }
     let mut pairs = url.query_pairs_mut();
     pairs.append_pair("word", &word);
-    for (key, value) in filters(search) {
+    for (key, value) in filters(search, span.from.map(|from| day_and_page(from).0)) {
         pairs.append_pair(key, &value);
     }
     if let Some(day) = day {
@@ -216,6 +220,9 @@ fn parse_search(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) 
     let works = rows.into_iter().filter(|row| row.get("isAdContainer").is_none());
     page.read(works, |work: Work| work.post(search, fetched_at));
     page.reached = page.latest();
+    // An answer names no rows for want of works, or by a slip.
+    let asked = span.below.map_or(1, |below| day_and_page(below).1);
+    page.count = total.map(|total| total.saturating_sub((asked - 1) * i64::from(SEARCH_PAGE)));
     go_on(&mut page, span, total);
     Ok(page)
 }
@@ -242,8 +249,12 @@ pub fn parse_detail(search: &Search<'_>, bytes: &[u8], listed: &Post, fetched_at
     let work: Work =
         serde_json::from_value(body(bytes)?).map_err(|error| format!("the work cannot be read: {error}"))?;
     match work.post(search, fetched_at) {
-        Some(post) if post.number == listed.number => Ok(post),
-        _ => Err(format!("the answer is not about work {}", listed.number)),
+        Ok(post) if post.number == listed.number => Ok(post),
+        Err(lacks) => Err(format!("the answer about work {} has {lacks}", listed.number)),
+        Ok(other) => Err(format!(
+            "the answer is about work {}, not {}",
+            other.number, listed.number
+        )),
     }
 }
 

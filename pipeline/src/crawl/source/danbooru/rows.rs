@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
 use crate::crawl::settings::Likes;
-use crate::crawl::source::Search;
-use crate::crawl::source::fields::{self, to_count, to_flag, to_id, to_moment, to_text, to_words, under};
+use crate::crawl::source::fields::{self, to_count, to_flag, to_id, to_moment, to_tags, to_text, under};
+use crate::crawl::source::{NO_DATE, NO_ID, Search};
 
 /// A post as the API gives it.
 #[derive(Debug, Default, Deserialize)]
@@ -41,13 +41,13 @@ pub struct Row {
     file_url: Option<String>,
     #[serde(deserialize_with = "to_text")]
     large_file_url: Option<String>,
-    #[serde(deserialize_with = "to_text")]
+    #[serde(deserialize_with = "to_tags")]
     tag_string: Option<String>,
-    #[serde(deserialize_with = "to_words")]
+    #[serde(deserialize_with = "to_tags")]
     tag_string_artist: Option<String>,
-    #[serde(deserialize_with = "to_words")]
+    #[serde(deserialize_with = "to_tags")]
     tag_string_character: Option<String>,
-    #[serde(deserialize_with = "to_words")]
+    #[serde(deserialize_with = "to_tags")]
     tag_string_copyright: Option<String>,
     #[serde(deserialize_with = "to_flag")]
     is_pending: bool,
@@ -59,9 +59,12 @@ pub struct Row {
     is_banned: bool,
 }
 
-/// The post of a row; `None` where it names no number or no date.
-pub fn post(search: &Search<'_>, row: Row, fetched_at: i64) -> Option<Post> {
-    let id = row.id?;
+/// The post of a row.
+///
+/// # Errors
+/// What the row lacks.
+pub fn post(search: &Search<'_>, row: Row, fetched_at: i64) -> Result<Post, &'static str> {
+    let id = row.id.ok_or(NO_ID)?;
     let likes = match search.likes() {
         Likes::FavCount => row.fav_count,
         Likes::Score => row.score,
@@ -88,12 +91,12 @@ pub fn post(search: &Search<'_>, row: Row, fetched_at: i64) -> Option<Post> {
         &row.tag_string_copyright,
     ];
     let kinds_known = kinds.iter().all(|kind| kind.is_some());
-    Some(Post {
+    Ok(Post {
         source: search.name.into(),
         post: id.to_string(),
         number: id,
         status,
-        created_at: row.created_at?,
+        created_at: row.created_at.ok_or(NO_DATE)?,
         fetched_at,
         likes,
         views: None,

@@ -57,7 +57,7 @@ fn one_post_is_an_object_and_none_is_no_field_or_no_text() {
     assert_eq!(one.posts[0].created_at, 1_669_300_235, "UTC");
     assert_eq!(one.next, Some(5));
     for none in [r#"{"@attributes": {"limit": 100, "count": 0}}"#, "", " \n", "[]"] {
-        assert_eq!(read(none).expect("is a page"), Page::default(), "{none}");
+        assert!(read(none).expect("is a page").is_empty(), "{none}");
     }
     for (refused, expected) in [
         (
@@ -73,18 +73,32 @@ fn one_post_is_an_object_and_none_is_no_field_or_no_text() {
 }
 
 #[test]
-fn an_empty_page_that_owes_posts_is_doubtful() {
+fn an_empty_page_tells_how_many_posts_it_owes() {
     let page = read(r#"{"@attributes": {"count": 12}}"#).expect("is a page");
-    assert!(page.doubtful);
+    assert_eq!((page.is_empty(), page.count), (true, Some(12)));
+}
+
+/// 2020-09-13: what the older board's times are counted from here.
+const THEN: i64 = 1_600_000_000;
+
+fn older(changes: &[(i64, Value)]) -> Result<Page, String> {
+    let row = |(id, change): &(i64, Value)| {
+        serde_json::json!({ "id": id, "change": change, "hash": "D41D8CD98F00B204E9800998ECF8427E", "directory": "3",
+            "image": "a.jpeg", "rating": "safe" })
+    };
+    let rows: Vec<Value> = changes.iter().map(row).collect();
+    let text = serde_json::json!(rows).to_string();
+    with(&Selection::default(), |search| {
+        parse(search, text.as_bytes(), THEN + 1_000_000)
+    })
 }
 
 #[test]
-fn without_upload_times_a_post_is_no_younger_than_those_above_it() {
-    let rows = r#"[{"id": 9, "change": 500, "hash": "D41D8CD98F00B204E9800998ECF8427E", "directory": "3",
-        "image": "a.jpeg", "rating": "safe"}, {"id": 8, "change": 900}, {"id": 7, "change": 400}]"#;
-    let page = read(rows).expect("is a page");
-    let times: Vec<i64> = page.posts.iter().map(|post| post.created_at).collect();
-    assert_eq!(times, [500, 500, 400]);
+fn without_upload_times_a_post_is_no_younger_than_two_above_it() {
+    let later = |seconds: i64| Value::from(THEN + seconds);
+    let page = older(&[(9, later(500)), (8, later(600)), (7, later(900)), (6, later(400))]).expect("is a page");
+    let times: Vec<i64> = page.posts.iter().map(|post| post.created_at - THEN).collect();
+    assert_eq!(times, [500, 600, 600, 400]);
     let first = &page.posts[0];
     assert_eq!(
         first.file_url.as_deref(),
@@ -93,11 +107,49 @@ fn without_upload_times_a_post_is_no_younger_than_those_above_it() {
     assert_eq!(first.md5.as_deref(), Some("d41d8cd98f00b204e9800998ecf8427e"));
     assert_eq!((first.rating, first.extension.as_deref()), (Rating::Safe, Some("jpg")));
     let since = Selection {
-        since: Some(501),
+        since: Some(THEN + 601),
         ..Selection::default()
     };
-    let page = with(&since, |search| parse(search, rows.as_bytes(), 7)).expect("is a page");
+    let rows = format!(r#"[{{"id": 9, "change": {THEN}, "image": "a"}}]"#);
+    let page = with(&since, |search| parse(search, rows.as_bytes(), THEN)).expect("is a page");
     assert_eq!(page.next, None, "all below is older");
+}
+
+#[test]
+fn one_wrong_change_dates_no_other_post() {
+    let good = |id: i64| (id, Value::from(THEN + id * 100));
+    let odd = [
+        Value::from(0),
+        Value::from("0"),
+        Value::Null,
+        Value::from(-1),
+        Value::from(86_400),
+        Value::from(i64::MAX),
+        Value::from(THEN * 2),
+        // Wrong, though it could be right.
+        Value::from(1_000_000_000),
+    ];
+    for odd in odd {
+        for place in [9, 5, 1] {
+            let rows: Vec<_> = (1..10)
+                .rev()
+                .map(|id| if id == place { (id, odd.clone()) } else { good(id) })
+                .collect();
+            let page = older(&rows).expect("is a page");
+            assert_eq!((page.posts.len(), page.unreadable()), (9, 0));
+            for post in page.posts.iter().filter(|post| post.number != place) {
+                assert_eq!(post.created_at, THEN + post.number * 100, "{odd} at {place}");
+            }
+        }
+    }
+    // Where no row has a date, or names a file, there is nothing to take it from.
+    assert_eq!(older(&[(2, Value::Null)]).expect("is a page").unreadable(), 1);
+    assert_eq!(
+        read(r#"[{"id": 9, "change": 1600000000}, {"id": 8}]"#)
+            .expect("is a page")
+            .unreadable(),
+        1
+    );
 }
 
 #[test]
@@ -112,7 +164,7 @@ fn every_recorded_answer_parses() {
     let rows = serde_json::from_str::<Value>(&text).expect("is JSON")["post"]
         .as_array()
         .map_or(0, Vec::len);
-    assert_eq!((page.posts.len(), page.unreadable), (rows, 0));
+    assert_eq!((page.posts.len(), page.unreadable()), (rows, 0));
     assert_eq!(page.posts[0].created_at, 1_663_792_008);
     for post in &page.posts {
         assert_eq!(post.rating, Rating::Safe, "{post:?}");

@@ -13,7 +13,7 @@ use super::without_artists;
 use crate::catalog::posts::{Post, Status};
 use crate::crawl::source::fields::{self, extension_of_url, to_count, to_id, to_moment, to_text, under};
 use crate::crawl::source::terms::words_of;
-use crate::crawl::source::{FileUrls, Page, Query, Search, Span};
+use crate::crawl::source::{FileUrls, NO_DATE, NO_ID, Page, Query, Search, Span};
 use crate::period::{self, DAY};
 
 /// Works a page, whatever is asked for.
@@ -51,7 +51,7 @@ pub fn query(search: &Search<'_>) -> Query {
     if selection.since.is_some() || selection.before.is_some() {
         residue.push("dates to the second (the site counts days of Japan)".into());
     }
-    let words: Vec<String> = parameters(search, selection.before.map(|before| day_of(before - 1)))
+    let words: Vec<String> = parameters(search, None, selection.before.map(|before| day_of(before - 1)))
         .into_iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
@@ -61,15 +61,15 @@ pub fn query(search: &Search<'_>) -> Query {
     }
 }
 
-/// What a search is made of, up to a day in Japan.
-fn parameters(search: &Search<'_>, day: Option<i64>) -> Vec<(&'static str, String)> {
+/// What a search is made of, from a day in Japan up to another.
+fn parameters(search: &Search<'_>, from: Option<i64>, day: Option<i64>) -> Vec<(&'static str, String)> {
     let shown = |day: i64| period::show(day * DAY);
     let mut parameters = vec![
         ("word", without_artists(search).join(" ")),
         ("search_target", "exact_match_for_tags".into()),
         ("sort", "date_desc".into()),
     ];
-    let since = search.selection.since.map(day_of);
+    let since = search.selection.since.map(day_of).max(from);
     parameters.extend(since.map(|day| ("start_date", shown(day))));
     parameters.extend(day.map(|day| ("end_date", shown(day))));
     parameters
@@ -84,7 +84,7 @@ pub fn page_url(search: &Search<'_>, span: Span) -> Url {
     let mut url = under(search.root, "v1/search/illust");
     let offset = (page - 1) * i64::from(PAGE);
     url.query_pairs_mut()
-        .extend_pairs(parameters(search, day))
+        .extend_pairs(parameters(search, span.from.map(|from| day_and_page(from).0), day))
         .append_pair("offset", &offset.to_string());
     url
 }
@@ -131,18 +131,18 @@ struct Work {
 }
 
 impl Work {
-    fn post(self, search: &Search<'_>, fetched_at: i64) -> Option<Post> {
-        let id = self.id?;
+    fn post(self, search: &Search<'_>, fetched_at: i64) -> Result<Post, &'static str> {
+        let id = self.id.ok_or(NO_ID)?;
         let first = self.files().into_iter().next().unwrap_or_default();
         let withheld = first.original.is_none() || fields::flag(&self.visible) == Some(false);
         let user = |key: &str| self.user.get(key).and_then(fields::text);
         let page_url = format!("{WORKS}/{id}");
-        Some(Post {
+        Ok(Post {
             source: search.name.into(),
             post: id.to_string(),
             number: id,
             status: if withheld { Status::Held } else { Status::Active },
-            created_at: self.create_date?,
+            created_at: self.create_date.ok_or(NO_DATE)?,
             fetched_at,
             likes: self.total_bookmarks,
             views: self.total_view,
@@ -201,6 +201,8 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> 
     page.reached = page.latest();
     go_on(&mut page, span, None);
     let ends = answer.get("next_url").is_none_or(Value::is_null);
+    // It does not count them, but says whether there are more.
+    page.count = Some(i64::from(!ends)).filter(|_| page.posts.is_empty());
     page.next = page.next.filter(|_| !ends).map(|next| match day_and_page(next) {
         // A tag of so many works a day is beyond the API: on with the day before.
         (day, number) if number > LAST_PAGE => after(day, i64::MAX - 1),
@@ -225,8 +227,12 @@ fn work(bytes: &[u8]) -> Result<Work, String> {
 /// What is wrong with the answer.
 pub fn parse_detail(search: &Search<'_>, bytes: &[u8], listed: &Post, fetched_at: i64) -> Result<Post, String> {
     match work(bytes)?.post(search, fetched_at) {
-        Some(post) if post.number == listed.number => Ok(post),
-        _ => Err(format!("the answer is not about work {}", listed.number)),
+        Ok(post) if post.number == listed.number => Ok(post),
+        Err(lacks) => Err(format!("the answer about work {} has {lacks}", listed.number)),
+        Ok(other) => Err(format!(
+            "the answer is about work {}, not {}",
+            other.number, listed.number
+        )),
     }
 }
 

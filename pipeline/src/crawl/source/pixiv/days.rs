@@ -36,13 +36,12 @@ pub fn after(day: i64, page: i64) -> i64 {
 
 /// Says where a search goes on after a page; `total` works are found up to the bounding day.
 pub fn go_on(page: &mut Page, span: Span, total: Option<i64>) {
-    let days = || page.posts.iter().map(|post| day_of(post.created_at));
-    let (Some(oldest), Some(newest)) = (days().min(), days().max()) else {
+    let Some((oldest, newest)) = days_of(page) else {
         return;
     };
     let (day, number) = span.below.map_or((newest, 1), day_and_page);
     let before = (number - 1) * i64::from(SEARCH_PAGE);
-    let given = page.posts.len() as i64 + page.unreadable as i64;
+    let given = page.rows() as i64;
     if total.is_some_and(|total| before + given >= total) {
         return;
     }
@@ -55,4 +54,20 @@ pub fn go_on(page: &mut Page, span: Span, total: Option<i64>) {
         page.next = Some(after(day, number));
         page.doubtful = total.is_some_and(|total| given < i64::from(SEARCH_PAGE).min(total - before));
     }
+}
+
+/// A gap of so many days before a page's last work may be a wrong date: all between would be passed by.
+const FAR: i64 = 30;
+
+/// The oldest and the newest day of a page's works; one work's wrong date must not make the listing pass
+/// by others. What a gap leaves out comes again with the next page.
+fn days_of(page: &Page) -> Option<(i64, i64)> {
+    let mut days: Vec<i64> = page.posts.iter().map(|post| day_of(post.created_at)).collect();
+    days.sort_unstable();
+    let oldest = match days[..] {
+        [odd, oldest, _, ..] if oldest - odd > FAR => oldest,
+        [oldest, ..] => oldest,
+        [] => return None,
+    };
+    Some((oldest, days.last().copied()?))
 }

@@ -6,13 +6,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::fields::{self, to_count, to_id, to_moment, to_text, under};
-use super::super::{FileUrls, Search};
+use super::super::{FileUrls, NO_DATE, NO_ID, Search};
 use super::days::JAPAN;
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
 use crate::crawl::settings::Likes;
 
-/// Pictures shown in the place of works that the visitor may not see.
-const STAND_INS: [&str; 3] = ["limit_sanity_level", "limit_unviewable", "limit_mypixiv"];
+/// How the names of pictures begin that are shown in the place of works which the visitor may not see:
+/// limit_r18, limit_mypixiv, limit_unknown and others. A work's own file begins with its number.
+const STAND_IN: &str = "limit_";
 
 /// An animation: an archive of frames.
 const UGOIRA: i64 = 2;
@@ -66,9 +67,12 @@ pub struct Work {
 }
 
 impl Work {
-    /// The work as a post; `None` where it has no id or no date.
-    pub fn post(self, search: &Search<'_>, fetched_at: i64) -> Option<Post> {
-        let id = self.illust_id.or(self.id)?;
+    /// The work as a post.
+    ///
+    /// # Errors
+    /// What it lacks.
+    pub fn post(self, search: &Search<'_>, fetched_at: i64) -> Result<Post, &'static str> {
+        let id = self.illust_id.or(self.id).ok_or(NO_ID)?;
         let files = self.urls.as_ref().map(files).unwrap_or_default();
         // Its own answer names no file, or a stand-in, where the visitor may not see the work.
         let withheld = self.urls.is_some() && files.original.is_none();
@@ -77,12 +81,12 @@ impl Work {
             _ => self.like_count,
         };
         let page_url = page_url(search, id);
-        Some(Post {
+        Ok(Post {
             source: search.name.into(),
             post: id.to_string(),
             number: id,
             status: if withheld { Status::Held } else { Status::Active },
-            created_at: self.create_date?,
+            created_at: self.create_date.ok_or(NO_DATE)?,
             fetched_at,
             likes,
             views: self.view_count,
@@ -141,12 +145,15 @@ pub struct Ranked {
 }
 
 impl Ranked {
-    /// The work as a post; `None` where it has no id or no date.
-    pub fn post(self, search: &Search<'_>, for_adults: bool, counted_at: i64) -> Option<Post> {
-        let id = self.illust_id?;
+    /// The work as a post.
+    ///
+    /// # Errors
+    /// What it lacks.
+    pub fn post(self, search: &Search<'_>, for_adults: bool, counted_at: i64) -> Result<Post, &'static str> {
+        let id = self.illust_id.ok_or(NO_ID)?;
         let page_url = page_url(search, id);
         let sexual = self.illust_content_type.get("sexual").and_then(fields::count);
-        Some(Post {
+        Ok(Post {
             source: search.name.into(),
             post: id.to_string(),
             number: id,
@@ -157,7 +164,8 @@ impl Ranked {
             },
             created_at: self
                 .illust_upload_timestamp
-                .or_else(|| written_date(self.date.as_deref()?))?,
+                .or_else(|| written_date(self.date.as_deref()?))
+                .ok_or(NO_DATE)?,
             fetched_at: counted_at,
             likes: self.rating_count,
             views: self.view_count,
@@ -213,7 +221,8 @@ pub fn files(urls: &Value) -> FileUrls {
 
 /// Whether an address is that of a picture shown in the place of a withheld one.
 pub fn is_stand_in(url: &str) -> bool {
-    STAND_INS.iter().any(|name| url.contains(name))
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    path.split('/').any(|part| part.starts_with(STAND_IN))
 }
 
 fn page_url(search: &Search<'_>, id: i64) -> String {

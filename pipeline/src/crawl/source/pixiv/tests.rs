@@ -81,6 +81,28 @@ fn a_search_goes_on_at_the_day_of_its_oldest_work() {
 }
 
 #[test]
+fn one_wrong_date_makes_the_search_pass_by_no_work() {
+    let today = day_of(NOON);
+    let page = read(None, &page_of(&[0, 0, -1, -9000, -2], 90), Span::default()).expect("parses");
+    assert_eq!(page.next.map(day_and_page), Some((today - 2, 1)), "not 1996");
+}
+
+#[test]
+fn a_part_of_a_search_is_days() {
+    let day = day_of(NOON);
+    let span = Span {
+        below: Some(position(day, 2)),
+        from: Some(position(day - 3, 999)),
+    };
+    let selection = Selection {
+        tags: vec!["sky".into()],
+        ..Selection::default()
+    };
+    let url = with(&selection, None, |search| page_url(search, span)).to_string();
+    assert!(url.ends_with("&scd=2021-07-14&ecd=2021-07-17&p=2"), "{url}");
+}
+
+#[test]
 fn positions_fall_from_page_to_page_and_from_day_to_day() {
     for (day, page) in [
         (18_000, 1),
@@ -178,6 +200,9 @@ fn stand_ins_and_missing_addresses_are_works_that_do_not_stand() {
         "{}",
         r#"{"original": "https://s.pximg.net/common/images/limit_mypixiv_360.png"}"#,
         r#"{"original": "https://s.pximg.net/common/images/limit_sanity_level_360.png"}"#,
+        r#"{"original": "https://s.pximg.net/common/images/limit_r18_360.png?2"}"#,
+        r#"{"original": "https://s.pximg.net/common/images/limit_unknown_s.png"}"#,
+        r#"{"original": "https://s.pximg.net/common/images/limit_of_next_year.png"}"#,
     ] {
         let withheld = work(
             urls,
@@ -211,7 +236,7 @@ fn recorded(name: &str) -> Option<String> {
 fn every_recorded_answer_parses() {
     if let Some(text) = recorded("ajax_search_artworks_page.json") {
         let page = read(None, &text, Span::default()).expect("parses");
-        assert_eq!((page.posts.len(), page.unreadable), (4, 0));
+        assert_eq!((page.posts.len(), page.unreadable()), (4, 0));
         let newest = &page.posts[0];
         assert_eq!((newest.number, newest.created_at), (91_284_219, 1_626_435_792));
         assert!(

@@ -80,7 +80,7 @@ fn every_recorded_answer_parses() {
     if let Some(bytes) = recorded("appapi_v1_search_illust.json") {
         let page = with(&selection, |search| parse(search, &bytes, Span::default(), 7)).expect("parses");
         // What was cut from the recording left one row without any field.
-        assert_eq!((page.posts.len(), page.unreadable), (1, 1));
+        assert_eq!((page.posts.len(), page.unreadable()), (1, 1));
         for post in &page.posts {
             assert!(
                 post.views.is_some() && post.favourites.is_some() && post.file_url.is_some(),
