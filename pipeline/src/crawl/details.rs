@@ -9,7 +9,7 @@ use super::pages::MOST_BYTES;
 use super::request::CrawlRequest;
 use crate::catalog::denied::Denied;
 use crate::catalog::posts::{Post, Rating, Status};
-use crate::catalog::selection::refusal;
+use crate::catalog::selection::{refusal, refusal_of_row};
 use crate::catalog::{Catalog, known, now, posts};
 
 /// Answers that are recorded in one transaction: what a crash makes us ask for again.
@@ -34,27 +34,32 @@ pub struct Details<'run> {
 }
 
 impl Details<'_> {
-    /// The posts of a page with all that the site says of them, and those of them that are still to be
+    /// The posts of a page with all that the site says of them, those of them that are still to be
+    /// recorded, and those, with the reason, that their row refuses: nothing more is asked of these, nor
     /// recorded.
     ///
     /// # Errors
     /// Where the site or the catalog fails; [`Interrupted`].
-    pub async fn complete(&self, mut listed: Vec<Post>) -> anyhow::Result<(Vec<Post>, Vec<Post>)> {
+    pub async fn complete(&self, mut listed: Vec<Post>) -> anyhow::Result<(Vec<Post>, Vec<Post>, Vec<Spared>)> {
         let search = self.request.search();
         if !search.rows_are_partial(self.html) {
             for post in &mut listed {
                 post.fetched_at = post.fetched_at.max(self.begun_at);
             }
-            return Ok((listed.clone(), listed));
+            return Ok((listed.clone(), listed, Vec::new()));
         }
         let numbers: Vec<i64> = listed.iter().map(|post| post.number).collect();
         let known = known::by_number(self.catalog, &self.request.name, &numbers).await?;
-        let (mut seen, mut changed) = (Vec::new(), Vec::new());
+        let (mut seen, mut changed, mut spared) = (Vec::new(), Vec::new(), Vec::new());
         for post in listed {
             let known = known.iter().find(|known| known.number == post.number);
             let complete = match self.wanted(&post, known) {
                 Wanted::Known(known) => {
                     seen.push(known.clone());
+                    continue;
+                }
+                Wanted::Nothing(reason) => {
+                    spared.push((post, reason));
                     continue;
                 }
                 Wanted::Row => post,
@@ -72,7 +77,7 @@ impl Details<'_> {
                 self.record(&std::mem::take(&mut changed)).await?;
             }
         }
-        Ok((seen, changed))
+        Ok((seen, changed, spared))
     }
 
     fn wanted<'known>(&self, post: &Post, known: Option<&'known Post>) -> Wanted<'known> {
@@ -99,7 +104,8 @@ impl Details<'_> {
             // Seen by this listing before it was interrupted.
             Some(known) if known.fetched_at >= self.begun_at => Wanted::Known(known),
             Some(known) if known.created_at < self.recent && known.status == Status::Active => Wanted::Known(known),
-            _ => Wanted::Detail,
+            Some(_) => Wanted::Detail,
+            None => refusal_of_row(&self.request.listing, post).map_or(Wanted::Detail, Wanted::Nothing),
         }
     }
 
@@ -175,10 +181,15 @@ impl Details<'_> {
     }
 }
 
+/// A post that its row refuses, and the filter.
+pub type Spared = (Post, &'static str);
+
 /// What is to be recorded of a listed post.
 enum Wanted<'known> {
     /// Nothing: what is known is at least as new.
     Known(&'known Post),
+    /// Nothing, for this filter refuses the row, whatever else were asked.
+    Nothing(&'static str),
     /// The row as it was listed.
     Row,
     /// The post's own answer.

@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::bail;
 
+use super::aliases;
 use super::details::Details;
 use super::feed::Told;
 use super::http::{Client, HttpError};
+use super::near::Seen;
 use super::pages::Pages;
 use super::progress::Progress;
 use super::request::CrawlRequest;
@@ -32,6 +34,14 @@ pub struct Listed {
     pub refused: BTreeMap<&'static str, u64>,
     /// Those that could not be read.
     pub unreadable: u64,
+    /// Selected ones whose picture was stored before.
+    pub stored: u64,
+    /// Selected ones that were skipped or refused before.
+    pub unavailable: u64,
+    /// Works that were not asked for one by one, since their row says that they are refused.
+    pub spared: u64,
+    /// Tags of those not selected, while none is.
+    pub seen: Seen,
     /// Why the host was left in peace before the end; a later run goes on.
     pub later: Option<String>,
 }
@@ -149,7 +159,8 @@ impl Listing<'_> {
             recent: self.recent(cursor),
             html: pages.html(),
         };
-        let (seen, changed) = details.complete(std::mem::take(&mut page.posts)).await?;
+        let (seen, changed, spared) = details.complete(std::mem::take(&mut page.posts)).await?;
+        aliases::learn(self.catalog, self.client, self.request, self.progress, &seen).await?;
         cursor.top = cursor.top.max(numbers.last().copied().unwrap_or(0));
         let finished = page.next.is_none() || self.is_behind(cursor, &page, &numbers);
         if finished && cursor.finished_at > 0 {
@@ -172,9 +183,12 @@ impl Listing<'_> {
             },
         };
         self.write(&changed, cursor).await?;
+        let (stored, unavailable) = files::count_settled(self.catalog, &self.request.selection, window).await?;
+        (listed.stored, listed.unavailable) = (listed.stored + stored, listed.unavailable + unavailable);
         self.told.committed(window);
         *last = numbers;
         self.count(&seen, page.unreadable, listed);
+        self.count_spared(&spared, listed);
         Ok(self.waiting(window).await?.saturating_sub(before))
     }
 
@@ -205,6 +219,15 @@ impl Listing<'_> {
         cursor.finished_at > 0 && known && old
     }
 
+    fn count_spared(&self, spared: &[(Post, &'static str)], listed: &mut Listed) {
+        listed.rows += spared.len() as u64;
+        listed.spared += spared.len() as u64;
+        for (post, reason) in spared {
+            *listed.refused.entry(reason).or_default() += 1;
+            listed.remember(post);
+        }
+    }
+
     fn count(&self, seen: &[Post], unreadable: u64, listed: &mut Listed) {
         listed.rows += seen.len() as u64;
         listed.unreadable += unreadable;
@@ -214,8 +237,20 @@ impl Listing<'_> {
                 None => listed.matching += 1,
                 Some(reason) => *listed.refused.entry(reason).or_default() += 1,
             }
+            listed.remember(post);
         }
         self.progress.listed(listed.rows, listed.matching);
+    }
+}
+
+impl Listed {
+    /// Remembers a post's tags, for whoever asks why none is selected.
+    fn remember(&mut self, post: &Post) {
+        match self.matching {
+            0 => self.seen.add(post),
+            1 => self.seen.clear(),
+            _ => {}
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::Url;
 
+use crate::secrets;
+
 /// No site numbers its posts so high; a higher number is garbage that would spoil a cursor.
 const LARGEST_ID: i64 = 1_000_000_000_000_000;
 
@@ -176,6 +178,7 @@ pub fn refusal(answer: &Value) -> String {
         .filter(|letter| !letter.is_control())
         .take(200)
         .collect();
+    let words = secrets::redact_said(&words);
     match words.is_empty() {
         true => "the site refused without a reason".into(),
         false => format!("the site refused: {words}"),

@@ -1,6 +1,7 @@
 //! The dialects: one file each. A new site of a known dialect is a table in stages.toml, a new
 //! dialect is one file and its lines here.
 
+mod aliases;
 mod count;
 pub mod danbooru;
 pub mod fields;
@@ -9,6 +10,7 @@ pub mod moebooru;
 pub mod pixiv;
 mod terms;
 
+pub use aliases::Renamed;
 pub use count::Count;
 use dataset::failure::Usage;
 use serde::Deserialize;
