@@ -245,14 +245,14 @@ pub fn refusal_of_row(selection: &Selection, row: &Post) -> Option<&'static str>
 }
 
 /// Whether a post lacks a tag of any kind, under every name that its site has for it.
-pub fn lacks(selection: &Selection, post: &Post, tag: &String) -> bool {
+pub fn lacks(selection: &Selection, post: &Post, tag: &str) -> bool {
     !has_tag(selection, post, &post.tags, tag)
         && !has_tag(selection, post, &post.artists, tag)
-        && post.artist.as_ref() != Some(tag)
+        && post.artist.as_deref() != Some(tag)
 }
 
 /// Whether a post's tags have one, or the name by which its site knows it.
-fn has_tag(selection: &Selection, post: &Post, tags: &str, tag: &String) -> bool {
+fn has_tag(selection: &Selection, post: &Post, tags: &str, tag: &str) -> bool {
     let has = |tag: &str| tags.contains(&format!(" {tag} "));
     let aliases = || selection.aliases.of(tag);
     has(tag)

@@ -144,7 +144,9 @@ fn gelbooru(answer: &Value, tag: &str) -> Renamed {
 
 fn to(name: &str, tag: &str) -> Renamed {
     let name = name.to_lowercase();
-    let is_tag = !name.is_empty() && !name.contains(char::is_whitespace);
+    // No database text holds a zero character.
+    let odd = |letter: char| letter.is_whitespace() || letter.is_control();
+    let is_tag = !name.is_empty() && !name.contains(odd);
     match name != tag && is_tag {
         true => Renamed::To(name),
         false => Renamed::No,
