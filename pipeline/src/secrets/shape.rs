@@ -34,9 +34,32 @@ pub fn is_credential(name: &str) -> bool {
 
 /// The text with what looks like credentials masked; `None` where nothing does.
 pub fn masked(text: &str, mask: &str) -> Option<String> {
-    let url = with_masked_urls(text, mask);
-    let parameters = with_masked_parameters(url.as_deref().unwrap_or(text), mask);
-    parameters.or(url)
+    let mut masked: Option<String> = None;
+    for hide in [with_masked_urls, with_masked_logins, with_masked_parameters] {
+        let hidden = hide(masked.as_deref().unwrap_or(text), mask);
+        masked = hidden.or(masked);
+    }
+    masked
+}
+
+/// `user:password@host`, a URL whose scheme was forgotten.
+fn with_masked_logins(text: &str, mask: &str) -> Option<String> {
+    let (mut out, mut copied, mut from) = (String::new(), 0, 0);
+    while let Some(found) = text[from..].find('@') {
+        let at = from + found;
+        from = at + 1;
+        let word =
+            text[copied..at].rfind(|letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '`' | '/'));
+        let word = copied + word.map_or(0, |end| end + 1);
+        let host = text[from..].starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '[');
+        let colon = text[word..at].find(':').map(|colon| word + colon + 1);
+        if let Some(start) = colon.filter(|start| host && *start < at && text[*start..at] != *mask) {
+            out.push_str(&text[copied..start]);
+            out.push_str(mask);
+            copied = at;
+        }
+    }
+    (copied > 0).then(|| out + &text[copied..])
 }
 
 /// `scheme://user:password@host`.

@@ -55,6 +55,8 @@ fn what_is_no_secret_stays_and_json_stays_json() {
         "set HEADS_LOGIN_BOARD=USER:API_KEY",
         "s3cr-etly",
         "100 % of 5%3A",
+        "contact: ada@lovelace.name",
+        "tag artist:name and @someone",
         "",
     ] {
         assert_eq!(redact(text), text);
@@ -81,6 +83,7 @@ fn what_looks_like_a_credential_is_hidden_whosever_it_is() {
         "Cookie: PHPSESSID=hush-hush; a=b",
         "refresh_token=hush-hush",
         "https://hush-hush@h/",
+        "no site `ada:hush-hush@board.example` here",
     ] {
         let hidden = redact(text).into_owned();
         assert!(!hidden.contains("hush") && hidden.contains(MASK), "{text} -> {hidden}");

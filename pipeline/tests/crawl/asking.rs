@@ -95,7 +95,8 @@ async fn an_address_that_changes_costs_a_file_a_new_attempt_and_not_for_ever() {
 
 #[tokio::test]
 async fn posts_that_wait_are_not_called_there() {
-    let site = Site::of(Dialect::Moebooru, (0..12).map(post), Setup::default()).await;
+    let mut site = Site::of(Dialect::Moebooru, (0..12).map(post), Setup::default()).await;
+    site.settings.connections = 1;
     let count = |tally: &Tally| (tally.done, tally.skipped, tally.waiting);
     let listed = Args {
         list_only: true,

@@ -218,16 +218,16 @@ impl SiteSettings {
 /// # Errors
 /// What is wrong with it, for people.
 pub fn parse_root(text: &str) -> Result<Url, String> {
+    // It would be in every URL that is printed or recorded.
+    if text.contains('@') {
+        return Err(
+            "no name or password belongs into a root: logins come from the environment, HEADS_LOGIN_<SITE>".into(),
+        );
+    }
     let shown = secrets::redact(text);
     let root = Url::parse(text).map_err(|error| format!("`{shown}` is no URL ({error}): write https://HOST"))?;
     if !matches!(root.scheme(), "http" | "https") || root.host_str().is_none() {
         return Err(format!("`{shown}` is no web address: write https://HOST"));
-    }
-    // It would be in every URL that is printed or recorded.
-    if !root.username().is_empty() || root.password().is_some() {
-        return Err(
-            "no name or password belongs into a root: logins come from the environment, HEADS_LOGIN_<SITE>".into(),
-        );
     }
     if root.query().is_some() || root.fragment().is_some() {
         return Err("a root ends before `?` and `#`: logins come from the environment, HEADS_LOGIN_<SITE>".into());
