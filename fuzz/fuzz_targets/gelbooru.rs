@@ -8,6 +8,7 @@ use pipeline::crawl::source::{Dialect, Span, gelbooru};
 
 fuzz_target!(|bytes: &[u8]| {
     common::with_search(Dialect::Gelbooru, |search| {
+        let _ = search.parse_alias(bytes, "miku");
         if let Ok(page) = gelbooru::parse(search, bytes, 7) {
             common::check_page(&page, Span::default());
         }

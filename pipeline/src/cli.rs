@@ -58,7 +58,7 @@ pub enum Command {
     Purge(purge::Args),
     /// Says what lies where
     Status(status::Args),
-    /// Lists what was not had, one by one, and why
+    /// Lists every failed item with its reason
     Failures(failures::Args),
     /// Finds the faces in picture files; needs no catalog
     Detect(detect::Args),

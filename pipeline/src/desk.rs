@@ -9,7 +9,7 @@ use dataset::failure::Usage;
 use dataset::lock::Lock;
 
 use crate::catalog::decisions::Verdict;
-use crate::catalog::{Catalog, summary};
+use crate::catalog::{Catalog, aliases, summary};
 use crate::crawl::Network;
 use crate::digests::{self, Digests};
 use crate::journal::Journal;
@@ -149,9 +149,11 @@ impl Desk {
         Ok(tally)
     }
 
-    /// A selection of stored posts, its filters of popularity made exact.
+    /// A selection of stored posts, its filters of popularity made exact, with other names of its tags.
     async fn settled(&self, selection: &Selection) -> anyhow::Result<Selection> {
-        popularity::settle(&self.catalog, selection, &self.settings.sites).await
+        let mut settled = popularity::settle(&self.catalog, selection, &self.settings.sites).await?;
+        aliases::load(&self.catalog, &mut settled).await?;
+        Ok(settled)
     }
 
     /// Judges heads.

@@ -1,4 +1,4 @@
-//! `pipeline failures`: what was not had, one by one, and why.
+//! `pipeline failures`: every failed item with its reason.
 
 use dataset::failure::Usage;
 
@@ -26,7 +26,7 @@ pub struct Args {
     /// JSON objects, one a line, in place of the table
     #[arg(long)]
     pub json: bool,
-    /// Has the next crawl and crop try again what is shown, refused items too
+    /// Has the next crawl, import and crop try again what is shown, refused and skipped items too
     #[arg(long)]
     pub again: bool,
 }
@@ -57,7 +57,7 @@ pub async fn run(catalog: &Catalog, args: &Args) -> anyhow::Result<()> {
     }
     if args.again {
         if found.is_empty() {
-            return Err(Usage("nothing failed that is meant: leave --site, --stage or --reason out".into()).into());
+            return Err(Usage("no failures match these filters: leave --site, --stage or --reason out".into()).into());
         }
         let mut write = catalog.write().await?;
         failures::again(&mut write, &wanted).await?;

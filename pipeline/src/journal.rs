@@ -4,6 +4,7 @@
 //! Events are JSON objects, one a line: `event` names what happened, `at` is epoch seconds, the rest
 //! stands at [`Event`]. These names are a contract that scripts rely on.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use serde::{Serialize, Serializer};
 
 use crate::catalog::now;
 use crate::outcome::Tally;
+use crate::secrets;
 
 /// Logs kept in the data folder, the newest; a nightly run fills them in seven weeks.
 const LOGS_KEPT: usize = 50;
@@ -68,12 +70,34 @@ pub enum Event<'a> {
         post: &'a str,
         /// Which of its pictures.
         page: i64,
-        /// `failed` (tried again by a later run) or `refused` (never).
+        /// `failed` (tried again by a later run), `refused` (never) or `skipped` (not meant to be had: a
+        /// film, or what a site keeps from robots).
         outcome: &'a str,
         /// A short fixed word.
         reason: &'a str,
         /// What was seen.
         detail: &'a str,
+    },
+    /// The site knows a tag by another name; rows are checked for that one, too.
+    Alias {
+        /// The site's name.
+        site: &'a str,
+        /// As it was asked for.
+        name: &'a str,
+        /// As the site has it.
+        tag: &'a str,
+    },
+    /// Posts were listed, and none of them is selected.
+    Unselected {
+        /// The site's name.
+        site: &'a str,
+        /// Posts listed.
+        listed: u64,
+        /// How many each filter refused; each post counts for the first that did.
+        #[serde(serialize_with = "as_object")]
+        refused: &'a [(String, u64)],
+        /// Tags asked for, with tags of the listed posts that are written alike.
+        near: &'a BTreeMap<String, Vec<String>>,
     },
     /// A stage ended.
     Funnel {
@@ -83,6 +107,8 @@ pub enum Event<'a> {
         done: u64,
         /// Items that had it already.
         skipped: u64,
+        /// Items that still wait for a later run.
+        waiting: u64,
         /// Items whose failure was recorded.
         failed: u64,
         /// The funnel by label, in order.
@@ -165,14 +191,14 @@ impl Journal {
 
     /// Tells people something.
     pub fn say(&self, line: &str) {
-        self.bars.suspend(|| eprintln!("{line}"));
+        self.bars.suspend(|| eprintln!("{}", secrets::redact(line)));
         self.note(line);
     }
 
     /// Writes a line into the log only.
     pub fn note(&self, line: &str) {
         if let Some(log) = &self.log {
-            log.write(line);
+            log.write(&secrets::redact(line));
         }
     }
 
@@ -182,7 +208,7 @@ impl Journal {
             return;
         }
         match serde_json::to_string(&Line { at: now(), event }) {
-            Ok(line) => self.print(&line),
+            Ok(line) => self.print(&secrets::redact_json(&line)),
             Err(error) => self.say(&format!("an event cannot be told: {error}")),
         }
     }
@@ -192,12 +218,20 @@ impl Journal {
         let text = tally.text(stage);
         self.note(&text);
         if !self.json {
-            self.print(&text);
+            self.print(&secrets::redact(&text));
+        }
+        let kind = stage.split(' ').next().unwrap_or_default();
+        if tally.failed > 0 && ["crawl", "import", "crop"].contains(&kind) {
+            self.say(&format!(
+                "{} failed: `pipeline failures --stage {kind}` lists each with its reason",
+                tally.failed
+            ));
         }
         self.event(&Event::Funnel {
             stage,
             done: tally.done,
             skipped: tally.skipped,
+            waiting: tally.waiting,
             failed: tally.failed,
             counts: &tally.lines,
         });
@@ -308,13 +342,14 @@ mod tests {
             stage: "crawl",
             done: 1,
             skipped: 0,
+            waiting: 4,
             failed: 2,
             counts: &counts,
         };
         let line = serde_json::to_string(&Line { at: 7, event: &event }).expect("is JSON");
         assert_eq!(
             line,
-            r#"{"at":7,"event":"funnel","stage":"crawl","done":1,"skipped":0,"failed":2,"counts":{"posts listed":3,"a":1}}"#
+            r#"{"at":7,"event":"funnel","stage":"crawl","done":1,"skipped":0,"waiting":4,"failed":2,"counts":{"posts listed":3,"a":1}}"#
         );
     }
 }

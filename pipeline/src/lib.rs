@@ -24,6 +24,7 @@ pub mod progress;
 pub mod purge;
 mod quarantine;
 pub mod run;
+pub mod secrets;
 pub mod selection;
 pub mod settings;
 pub mod sheet;

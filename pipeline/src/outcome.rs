@@ -7,6 +7,8 @@ pub struct Tally {
     pub done: u64,
     /// Items that had it already.
     pub skipped: u64,
+    /// Items that still wait for a later run.
+    pub waiting: u64,
     /// Items whose failure was recorded.
     pub failed: u64,
     /// The funnel, in order: what is counted, and how many.
@@ -23,6 +25,7 @@ impl Tally {
     pub fn add(&mut self, other: &Self) {
         self.done += other.done;
         self.skipped += other.skipped;
+        self.waiting += other.waiting;
         self.failed += other.failed;
     }
 

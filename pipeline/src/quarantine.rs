@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::catalog::denied::Denied;
 use crate::catalog::files::Outcome;
+use crate::secrets;
 
 /// Outcomes whose bytes are worth a look.
 const REASONS: [&str; 3] = ["md5-mismatch", "unknown-format", "undecodable"];
@@ -85,9 +86,12 @@ impl Quarantine {
             return Ok(());
         }
         let note = Note {
-            origin: origin.clone(),
+            origin: Origin {
+                url: secrets::redact(&origin.url).into_owned(),
+                ..origin.clone()
+            },
             reason: (*reason).to_string(),
-            detail: detail.clone(),
+            detail: secrets::redact(detail).into_owned(),
         };
         let path = self.folder.join(hash);
         let write = || {

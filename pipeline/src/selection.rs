@@ -1,13 +1,17 @@
 //! Which posts a stage works on: the same filters for every stage.
 
+mod aliases;
 mod args;
 mod key;
+mod lists;
+mod toml;
 
 use dataset::failure::Usage;
 
 use crate::catalog::posts::Rating;
 use crate::period;
 
+pub use aliases::{Alias, Aliases};
 pub use args::{ANY, SelectionArgs};
 
 /// The filters, resolved; all that are given must hold, and only posts that still stand count.
@@ -54,6 +58,8 @@ pub struct Selection {
     pub min_height: Option<i64>,
     /// File types of the original, any of these (`jpg`, `png`, `webp`, `gif`), sorted; empty: all.
     pub types: Vec<String>,
+    /// Names by which sites know the tags above: a post that has one of its site's has the tag.
+    pub aliases: Aliases,
 }
 
 /// A share of posts, in hundredths of a percent: exact, so that it is the same text everywhere.
@@ -110,8 +116,21 @@ impl Selection {
             let year = &period::show(threshold.since)[..4];
             format!("top-of={}:{year}:min-likes={}", threshold.source, threshold.likes)
         }));
+        let aliases = self.aliases.known().into_iter();
+        lines.extend(aliases.map(|alias| format!("alias={}:{}={}", alias.source, alias.name, alias.tag)));
         lines.sort_unstable();
         lines
+    }
+
+    /// Tags, characters, series and artists that a post must have.
+    pub fn wanted_names(&self) -> impl Iterator<Item = &String> {
+        let kinds = [&self.tags, &self.characters, &self.copyrights, &self.artists];
+        kinds.into_iter().flatten()
+    }
+
+    /// All tags that the selection speaks of.
+    pub fn names(&self) -> Vec<&String> {
+        self.wanted_names().chain(&self.without_tags).collect()
     }
 
     /// The filters as text that names the same listing every day: with relative dates as they were

@@ -237,6 +237,26 @@ mod tests {
     }
 
     #[test]
+    fn filters_are_read_as_texts_as_lists_and_as_dates() {
+        let read = |lines: &str| {
+            let text = format!("[run]\n[[run.crawl]]\nsite = \"a\"\n{lines}\n");
+            let mut file = SettingsFile::parse(Path::new("stages.toml"), &text);
+            let run: RunSettings = file.table("run");
+            file.finish().expect(lines);
+            run.crawl[0].select.resolve().expect(lines)
+        };
+        let as_text = read(
+            "tags = \"long_hair, smile\"\ncharacter = \"miku, rin\"\nrating = \"safe, sensitive\"\nsince = \"2023-05-01\"",
+        );
+        let as_lists = read(
+            "tags = [\"long hair\", \"smile\"]\ncharacter = [\"miku\", \"rin\"]\nrating = [\"safe\", \"sensitive\"]\nsince = 2023-05-01",
+        );
+        assert_eq!(as_text, as_lists);
+        assert_eq!(read("tags = [\"you,me\"]").tags, ["you,me"]);
+        assert_eq!(read("since = 2023").since, read("since = \"2023\"").since);
+    }
+
+    #[test]
     fn a_mistake_in_a_crawl_is_told_with_its_line() {
         let text = "[run]\n[[run.crawl]]\nsite = \"a\"\nlimit = 5\nmin_likes = 7\n";
         let mut file = SettingsFile::parse(Path::new("stages.toml"), text);

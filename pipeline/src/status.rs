@@ -54,6 +54,8 @@ pub struct Status {
     pub failures: u64,
     /// Failures by stage and reason.
     pub failures_by_reason: BTreeMap<String, u64>,
+    /// Files that are not meant to be had (films, what a site keeps from robots), by stage and reason.
+    pub skipped_by_reason: BTreeMap<String, u64>,
     /// Names of the frozen versions.
     pub manifests: Vec<String>,
 }
@@ -87,6 +89,7 @@ pub async fn gather(
         rejected,
         failures: counts.failures.values().sum(),
         failures_by_reason: counts.failures,
+        skipped_by_reason: counts.skipped,
         manifests: dataset::manifest::list(&data.join("manifests"))?,
     })
 }
@@ -117,6 +120,10 @@ pub fn print(status: &Status, data: &Path, catalog: &str) {
     }
     line("failures", status.failures);
     for (reason, count) in &status.failures_by_reason {
+        line(&format!("  {reason}"), *count);
+    }
+    line("skipped", status.skipped_by_reason.values().sum());
+    for (reason, count) in &status.skipped_by_reason {
         line(&format!("  {reason}"), *count);
     }
     line("denied", status.denied);

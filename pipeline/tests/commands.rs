@@ -156,7 +156,7 @@ fn machines_read_events_and_the_log_has_every_failure() {
         panic!("one funnel, not {events:?}");
     };
     assert_eq!(funnel["counts"]["pictures stored"], 5);
-    assert_eq!(funnel["counts"]["posts that still wait"], 0);
+    assert_eq!(funnel["counts"]["waiting"], 0);
     assert!(events.iter().all(|event| event["at"].is_u64()));
 
     let logs = dataset::files::sorted_entries(&place.path("data/logs")).expect("lists");

@@ -10,6 +10,7 @@ use axum::routing::get;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::aliases;
 use crate::call::{Call, Shared};
 use crate::clock;
 use crate::post::{Figures, Post, Rating, Status};
@@ -29,7 +30,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
 }
 
 async fn index(call: Call) -> Response {
-    if call.text("page") != "dapi" || call.text("s") != "post" || call.text("q") != "index" {
+    if call.text("page") != "dapi" || !["post", "tag"].contains(&call.text("s")) || call.text("q") != "index" {
         return StatusCode::NOT_FOUND.into_response();
     }
     if !known(&call) {
@@ -38,6 +39,9 @@ async fn index(call: Call) -> Response {
             respond::json("\"Missing authentication\"".into()),
         )
             .into_response();
+    }
+    if call.text("s") == "tag" {
+        return aliases::gelbooru(&call);
     }
     let query = Query::parse(call.text("tags"));
     let posts = call.shared.board.read();

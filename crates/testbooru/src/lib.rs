@@ -9,6 +9,9 @@
 //! | Gelbooru | `/index.php?page=dapi&s=post&q=index` |
 //! | pixiv | `/ajax/search/artworks/WORD`, `/ajax/illust/ID`, `/ajax/illust/ID/pages`, `/ranking.php`; `/v1/search/illust`, `/v1/illust/detail` |
 //!
+//! Names in [`Setup::aliases`] are searched for as the tags they mean, and told by `/tag_aliases.json`,
+//! `/tag/related.json`, `/tag_alias.json` with `/tag.json`, and `/index.php?page=dapi&s=tag`.
+//!
 //! All show the same posts under the same ids. What the search languages call a date is a day on the
 //! site's own clock, never UTC's.
 //!
@@ -26,6 +29,7 @@
 //! # }
 //! ```
 
+mod aliases;
 mod board;
 mod call;
 mod clock;

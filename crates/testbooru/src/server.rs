@@ -25,7 +25,7 @@ use crate::danbooru::Account;
 use crate::faults::{Fault, Target};
 use crate::post::Post;
 use crate::tls::{Identity, TlsListener};
-use crate::{danbooru, files, gelbooru, moebooru, pixiv, respond};
+use crate::{aliases, danbooru, files, gelbooru, moebooru, pixiv, respond};
 
 /// Threads that answer: serving is not to be what a benchmark of clients measures.
 const WORKERS: usize = 2;
@@ -54,6 +54,8 @@ pub struct Setup {
     pub session: Option<String>,
     /// The user's number and key that Gelbooru's API wants; without it nobody is asked who they are.
     pub dapi_key: Option<(String, String)>,
+    /// Names by which tags are known as well, with the tag that each means.
+    pub aliases: Vec<(String, String)>,
     /// Gelbooru answers as boards of its older generation do.
     pub old_dapi: bool,
     /// Ids of posts with which a board's page of a list is answered by 500.
@@ -180,6 +182,7 @@ fn router(shared: &Arc<Shared>) -> Router {
         .merge(gelbooru::routes())
         .merge(pixiv::routes())
         .merge(files::routes())
+        .merge(aliases::routes())
         .route("/robots.txt", get(robots))
         .route("/truth.json", get(truth))
         .layer(from_fn_with_state(shared.clone(), watch))
@@ -194,8 +197,15 @@ async fn watch(State(shared): State<Arc<Shared>>, mut request: extract::Request,
     if !shared.setup.latency.is_zero() {
         tokio::time::sleep(shared.setup.latency).await;
     }
-    let path = request.uri().path();
+    let path = request.uri().path().to_string();
+    let path = path.as_str();
     let fault = locked(&shared.faults).meet(path, || post_of(&shared.board, path));
+    if !shared.setup.aliases.is_empty()
+        && path != "/tag/related.json"
+        && let Some(uri) = aliases::resolved(request.uri(), &shared.setup.aliases)
+    {
+        *request.uri_mut() = uri;
+    }
     let Some(fault) = fault else {
         return next.run(request).await;
     };

@@ -4,6 +4,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::binds::Binds;
+use super::files::is_skip;
 use super::{Catalog, Write};
 
 /// Which stage a failure is of.
@@ -11,6 +12,8 @@ use super::{Catalog, Write};
 pub enum Stage {
     /// A post's file was not stored, or a part of a list not read.
     Crawl,
+    /// A file of an imported folder was not stored.
+    Import,
     /// A stored picture was not looked at.
     Crop,
 }
@@ -26,10 +29,13 @@ pub struct Wanted {
     pub reason: Option<String>,
 }
 
+/// The stage of a row of `files AS f`.
+const STAGE: &str = "(CASE WHEN f.source LIKE 'import:%' THEN 'import' ELSE 'crawl' END)";
+
 /// One failure. The names are a contract that scripts rely on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Failure {
-    /// `crawl` or `crop`.
+    /// `crawl`, `import` or `crop`.
     pub stage: String,
     /// The post's source.
     pub source: Option<String>,
@@ -41,7 +47,7 @@ pub struct Failure {
     pub page_url: Option<String>,
     /// SHA-256 of the picture, where it is stored.
     pub image: Option<String>,
-    /// `failed` (tried again by a later run) or `refused` (never).
+    /// `failed` (tried again by a later run), `refused` (never) or `skipped` (not meant to be had).
     pub outcome: String,
     /// A short fixed word.
     pub reason: Option<String>,
@@ -63,7 +69,7 @@ pub async fn list(catalog: &Catalog, wanted: &Wanted) -> anyhow::Result<Vec<Fail
         let mut binds = Binds::default();
         let files = files(wanted, &mut binds);
         let sql = format!(
-            "SELECT 'crawl' AS stage, f.source, f.post, f.page, p.page_url, f.image, f.outcome, f.reason, f.detail, \
+            "SELECT {STAGE} AS stage, f.source, f.post, f.page, p.page_url, f.image, f.outcome, f.reason, f.detail, \
              f.attempts, f.recorded_at FROM files AS f \
              LEFT JOIN posts AS p ON p.source = f.source AND p.post = f.post WHERE {files}"
         );
@@ -78,7 +84,7 @@ pub async fn list(catalog: &Catalog, wanted: &Wanted) -> anyhow::Result<Vec<Fail
         );
         failures.extend(fetch(catalog, binds, sql).await?);
     }
-    if wanted.stage != Some(Stage::Crawl) {
+    if matches!(wanted.stage, None | Some(Stage::Crop)) {
         let mut binds = Binds::default();
         let detections = detections(wanted, &mut binds);
         let sql = format!(
@@ -88,6 +94,11 @@ pub async fn list(catalog: &Catalog, wanted: &Wanted) -> anyhow::Result<Vec<Fail
              LEFT JOIN posts AS p ON p.source = f.source AND p.post = f.post WHERE {detections}"
         );
         failures.extend(fetch(catalog, binds, sql).await?);
+    }
+    for failure in failures.iter_mut().filter(|failure| failure.stage != "crop") {
+        if failure.outcome == "refused" && failure.reason.as_deref().is_some_and(is_skip) {
+            failure.outcome = "skipped".into();
+        }
     }
     failures.sort_by(|a, b| {
         let place = |failure: &Failure| (failure.source.clone(), failure.post.clone(), failure.page);
@@ -116,7 +127,7 @@ pub async fn again(write: &mut Write, wanted: &Wanted) -> anyhow::Result<()> {
         let sql = format!("UPDATE holes AS h SET tries = 0, next_try = 0, given_up = 0 WHERE {holes}");
         binds.fetch_rows(sql, write.connection()).await.context(FAILED)?;
     }
-    if wanted.stage != Some(Stage::Crawl) {
+    if matches!(wanted.stage, None | Some(Stage::Crop)) {
         let mut binds = Binds::default();
         let detections = detections(wanted, &mut binds);
         let sql = format!("UPDATE detections AS d SET outcome = 'failed', attempts = 0 WHERE {detections}");
@@ -133,6 +144,10 @@ async fn fetch(catalog: &Catalog, binds: Binds, sql: String) -> anyhow::Result<V
 /// The condition on `files AS f`.
 fn files(wanted: &Wanted, binds: &mut Binds) -> String {
     let mut condition = "f.outcome <> 'stored'".to_string();
+    if let Some(stage) = wanted.stage {
+        let word = if stage == Stage::Import { "import" } else { "crawl" };
+        condition.push_str(&format!(" AND {STAGE} = '{word}'"));
+    }
     if let Some(source) = &wanted.source {
         condition.push_str(&format!(" AND f.source = {}", binds.text(source)));
     }

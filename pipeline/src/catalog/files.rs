@@ -20,18 +20,59 @@ macro_rules! same_file {
     };
 }
 
+/// The row `f` tells of an attempt that failed, or was refused for what lies at its address: another
+/// address may have the file.
+macro_rules! of_address {
+    ($f:literal) => {
+        concat!(
+            "(",
+            $f,
+            ".outcome = 'failed' OR ",
+            $f,
+            ".reason IN ('http-404', 'http-410', 'http-451', 'foreign-host', 'redirect', 'no-file', 'md5-mismatch', \
+             'unknown-format', 'robots'))"
+        )
+    };
+}
+
+/// The row `f` tells of an address that the post `p` of one picture no longer names.
+macro_rules! moved {
+    ($f:literal, $p:literal) => {
+        concat!(
+            "(",
+            $p,
+            ".pages = 1 AND ",
+            $p,
+            ".file_url IS NOT NULL AND ",
+            $f,
+            ".url IS NOT NULL AND ",
+            $f,
+            ".url NOT IN (",
+            $p,
+            ".file_url, COALESCE(",
+            $p,
+            ".jpeg_url, ''), COALESCE(",
+            $p,
+            ".sample_url, '')))"
+        )
+    };
+}
+
+pub(in crate::catalog) use of_address;
+
 mod record;
 mod waiting;
 
 use anyhow::Context;
 use sqlx::Row;
 
+use super::denied::DENIED;
 use super::posts::Post;
 use super::{Catalog, now};
 
 pub(super) use record::places;
 pub use record::{record, record_all, want_pages};
-pub use waiting::{Pending, Window, count_pending, pending};
+pub use waiting::{Pending, Window, count_pending, count_settled, pending};
 
 /// The result of the last attempt at a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +93,15 @@ pub enum Outcome {
         /// What was seen.
         detail: String,
     },
+}
+
+/// Reasons for which a file is not meant to be had: films and animations, and what its site or this
+/// machine's owner keeps out. They are refused like others, and no failure of a run.
+const SKIPS: [&str; 6] = ["no-picture", "animation", "no-file", "noai", "robots", DENIED];
+
+/// Whether a refusal for this reason is no failure.
+pub fn is_skip(reason: &str) -> bool {
+    SKIPS.contains(&reason)
 }
 
 /// One row of `files`; the count of attempts is kept by [`record`].
@@ -79,6 +129,8 @@ pub struct File {
     pub last_modified: Option<String>,
     /// `X-Robots-Tag` that came with the bytes.
     pub robots: Option<String>,
+    /// The address that was asked for, as the post named it; `None` where none was.
+    pub url: Option<String>,
     /// Epoch seconds.
     pub recorded_at: i64,
 }
@@ -98,6 +150,7 @@ impl File {
             etag: None,
             last_modified: None,
             robots: None,
+            url: None,
             recorded_at: now(),
         }
     }
@@ -110,12 +163,23 @@ pub struct Earlier {
     pub page: i64,
     /// Whether it is stored or refused, and the post shows the same file now.
     pub lasts: bool,
+    /// Where it was asked for and not to be had: at another address it may be.
+    pub missing_at: Option<String>,
     /// The picture in the store.
     pub image: Option<String>,
     /// The form that was asked for.
     pub variant: String,
     /// How its host named it.
     pub known: Known,
+}
+
+impl Earlier {
+    /// Whether the file was not to be had where it was asked for, and lies elsewhere now.
+    pub fn has_moved(&self, addresses: &[Option<&str>]) -> bool {
+        let there = addresses.iter().any(|address| address.is_some());
+        let missing = self.missing_at.as_deref();
+        there && missing.is_some() && !addresses.contains(&missing)
+    }
 }
 
 /// How a host named a version of a file, to ask whether it is still that.
@@ -134,6 +198,9 @@ pub struct Known {
 pub async fn of_post(catalog: &Catalog, source: &str, post: &str) -> anyhow::Result<Vec<Earlier>> {
     const SQL: &str = concat!(
         "SELECT f.page, f.image, f.variant, f.etag, f.last_modified, \
+         CASE WHEN f.image IS NULL AND ",
+        of_address!("f"),
+        " THEN f.url END AS missing_at, \
          CAST(CASE WHEN f.outcome <> 'failed' AND ",
         same_file!("f", "p"),
         " THEN 1 ELSE 0 END AS BIGINT) AS lasts FROM files AS f \
@@ -145,6 +212,7 @@ pub async fn of_post(catalog: &Catalog, source: &str, post: &str) -> anyhow::Res
         Ok(Earlier {
             page: row.try_get("page")?,
             lasts: row.try_get::<i64, _>("lasts")? == 1,
+            missing_at: row.try_get("missing_at")?,
             image: row.try_get("image")?,
             variant: row.try_get("variant")?,
             known: Known {

@@ -6,8 +6,8 @@
 //! floats included, so there is no second copy of a query. What reads whole tables steps through a SQLite
 //! file by itself (`scan`), by the same queries.
 
+pub mod aliases;
 mod binds;
-
 pub mod candidates;
 pub mod chosen;
 pub mod cursors;
@@ -51,6 +51,8 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::secrets;
 
 /// The schema's history, embedded in the program.
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
@@ -102,6 +104,7 @@ impl Catalog {
     /// Where the URL, the database or its schema will not do. Passwords are left out of the text.
     pub async fn open(url: &str) -> anyhow::Result<Self> {
         sqlx::any::install_default_drivers();
+        secrets::keep_url(url);
         let shown = without_password(url);
         let backend = match url.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => Backend::Sqlite,
@@ -202,17 +205,24 @@ pub fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-/// The URL with its password replaced: what may be printed.
+/// The URL with its password replaced: what may be printed. It is taken apart by hand: to a parser a
+/// password with an unescaped slash or hash is none, and would stand in the path.
 pub fn without_password(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() || parsed.query().is_some() => {
-            // A URL whose password cannot be replaced has none.
-            let _ = parsed.set_password(parsed.password().map(|_| "***"));
-            parsed.set_query(None);
-            parsed.to_string()
+    if url.starts_with("sqlite:") {
+        return url.to_string();
+    }
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return "(unreadable)".to_string();
+    };
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    match place.rsplit_once('@') {
+        Some((user_info, place)) => {
+            let user = user_info.split_once(':').map(|(user, _)| format!("{user}:***"));
+            format!("{scheme}://{}@{place}", user.as_deref().unwrap_or(user_info))
         }
-        Ok(_) => url.to_string(),
-        Err(_) => "(unreadable)".to_string(),
+        // A password with a question mark.
+        None if query.contains('@') => format!("{scheme}://***"),
+        None => format!("{scheme}://{place}"),
     }
 }
 
@@ -275,6 +285,16 @@ mod tests {
             without_password("sqlite:///srv/a b/c.sqlite"),
             "sqlite:///srv/a b/c.sqlite"
         );
-        assert!(!without_password("postgres://reader:sec ret@:bad:/x").contains("ret"));
+        for url in [
+            "postgres://reader:sec ret@:bad:/x",
+            "postgres://reader:12#secret@db.example/heads",
+            "postgres://reader:12/secret@db.example/heads",
+            "postgres://reader:a?secret@db.example/heads",
+            "postgres://reader:a@secret@db.example/heads",
+            "reader:secret@db.example/heads",
+        ] {
+            let shown = without_password(url);
+            assert!(!shown.contains("ret"), "{shown}");
+        }
     }
 }

@@ -5,8 +5,8 @@ use sqlx::Any;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 
-use super::posts::{Post, Status};
-use crate::selection::{Selection, Threshold};
+use super::posts::{Post, Rating, Status};
+use crate::selection::{Aliases, Selection, Threshold};
 
 /// A value for a placeholder.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,24 +77,34 @@ impl Builder {
         }
     }
 
-    /// The tags are in `column`, or are not. LIKE ignores case on one of the databases and takes _
+    /// The tags are in `column`. LIKE ignores case on one of the databases and takes _
     /// for any letter on both.
-    fn tags(&mut self, column: &str, compared: &str, tags: &[String]) {
+    fn tags(&mut self, column: &str, tags: &[String], aliases: &Aliases) {
         for tag in tags {
-            let place = self.place(Value::Text(format!(" {tag} ")));
-            self.and(&format!("{column} {compared} replace({column}, {place}, '')"));
+            let has = self.has(column, tag, aliases);
+            self.and(&has);
         }
     }
 
-    fn artists(&mut self, artists: &[String]) {
-        for artist in artists {
-            let (name, tag) = (
-                self.place(Value::Text(artist.clone())),
-                self.place(Value::Text(format!(" {artist} "))),
-            );
-            self.and(&format!(
-                "(COALESCE(p.artist, '') = {name} OR {ARTISTS} <> replace({ARTISTS}, {tag}, ''))"
+    /// `column` has the tag, or the name by which the post's site knows it.
+    fn has(&mut self, column: &str, tag: &str, aliases: &Aliases) -> String {
+        let place = self.place(Value::Text(format!(" {tag} ")));
+        let mut has = format!("({column} <> replace({column}, {place}, '')");
+        for alias in aliases.of(tag) {
+            let source = self.place(Value::Text(alias.source));
+            let place = self.place(Value::Text(format!(" {} ", alias.tag)));
+            has.push_str(&format!(
+                " OR (p.source = {source} AND {column} <> replace({column}, {place}, ''))"
             ));
+        }
+        has + ")"
+    }
+
+    fn artists(&mut self, artists: &[String], aliases: &Aliases) {
+        for artist in artists {
+            let name = self.place(Value::Text(artist.clone()));
+            let has = self.has(ARTISTS, artist, aliases);
+            self.and(&format!("(COALESCE(p.artist, '') = {name} OR {has})"));
         }
     }
 
@@ -130,11 +140,15 @@ pub fn conditions(selection: &Selection, first: usize) -> Conditions {
     built.bound("p.views >=", selection.min_views);
     built.bound("p.favourites >=", selection.min_favourites);
     built.bound("p.score >=", selection.min_score);
-    built.tags("p.tags", "<>", &selection.tags);
-    built.tags("p.tags", "=", &selection.without_tags);
-    built.tags(CHARACTERS, "<>", &selection.characters);
-    built.tags(COPYRIGHTS, "<>", &selection.copyrights);
-    built.artists(&selection.artists);
+    let aliases = &selection.aliases;
+    built.tags("p.tags", &selection.tags, aliases);
+    for tag in &selection.without_tags {
+        let has = built.has("p.tags", tag, aliases);
+        built.and(&format!("NOT {has}"));
+    }
+    built.tags(CHARACTERS, &selection.characters, aliases);
+    built.tags(COPYRIGHTS, &selection.copyrights, aliases);
+    built.artists(&selection.artists, aliases);
     built.bound("p.width >=", selection.min_width);
     built.bound("p.height >=", selection.min_height);
     built.among("p.extension", selection.types.iter().cloned());
@@ -156,6 +170,7 @@ pub fn refusal(selection: &Selection, post: &Post) -> Option<&'static str> {
     let early = selection.since.is_some_and(|since| post.created_at < since);
     let late = selection.before.is_some_and(|before| post.created_at >= before);
     let of_kind = |tags, kind| if post.kinds_known { kind } else { tags };
+    let has = |tags: &str, tag: &String| has_tag(selection, post, tags, tag);
     let lacks = |tags: &str, wanted: &[String]| wanted.iter().any(|tag| !has(tags, tag));
     let by_other = |artist: &String| {
         post.artist.as_ref() != Some(artist)
@@ -200,8 +215,50 @@ pub fn refusal(selection: &Selection, post: &Post) -> Option<&'static str> {
     checks.into_iter().find(|(refused, _)| *refused).map(|(_, why)| why)
 }
 
-fn has(tags: &str, tag: &str) -> bool {
-    tags.contains(&format!(" {tag} "))
+/// Whether a listed row alone says that its post is refused, whatever another answer tells of it: its
+/// counters and files; and the reason.
+pub fn refusal_of_row(selection: &Selection, row: &Post) -> Option<&'static str> {
+    let known = |least: Option<i64>, size: Option<i64>| least.filter(|_| size.is_some());
+    let tagged = !row.tags.trim().is_empty();
+    let when_tagged = |tags: &Vec<String>| if tagged { tags.clone() } else { Vec::new() };
+    let mut ratings = selection.ratings.clone();
+    // How strict a reader may be is told later: a harmless work can turn out to be suggestive.
+    if row.rating == Rating::Unknown || (row.rating == Rating::Safe && ratings.contains(&Rating::Sensitive)) {
+        ratings.clear();
+    }
+    let told = Selection {
+        ratings,
+        min_width: known(selection.min_width, row.width),
+        min_height: known(selection.min_height, row.height),
+        tags: when_tagged(&selection.tags),
+        characters: when_tagged(&selection.characters),
+        copyrights: when_tagged(&selection.copyrights),
+        artists: if row.artist.is_some() {
+            selection.artists.clone()
+        } else {
+            Vec::new()
+        },
+        types: Vec::new(),
+        ..selection.without_popularity()
+    };
+    refusal(&told, row)
+}
+
+/// Whether a post lacks a tag of any kind, under every name that its site has for it.
+pub fn lacks(selection: &Selection, post: &Post, tag: &str) -> bool {
+    !has_tag(selection, post, &post.tags, tag)
+        && !has_tag(selection, post, &post.artists, tag)
+        && post.artist.as_deref() != Some(tag)
+}
+
+/// Whether a post's tags have one, or the name by which its site knows it.
+fn has_tag(selection: &Selection, post: &Post, tags: &str, tag: &str) -> bool {
+    let has = |tag: &str| tags.contains(&format!(" {tag} "));
+    let aliases = || selection.aliases.of(tag);
+    has(tag)
+        || aliases()
+            .iter()
+            .any(|alias| alias.source == post.source && has(&alias.tag))
 }
 
 fn is_top(selection: &Selection, post: &Post) -> bool {

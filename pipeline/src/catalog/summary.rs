@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 
-use super::Catalog;
+use super::{Catalog, files};
 
 /// What the catalog holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Counts {
     pub heads: u64,
     /// Files and pictures whose last result is a failure, by `stage: reason`.
     pub failures: BTreeMap<String, u64>,
+    /// Files that are not meant to be had, by `stage: reason`.
+    pub skipped: BTreeMap<String, u64>,
 }
 
 /// Reads all counts.
@@ -35,12 +37,16 @@ pub async fn counts(catalog: &Catalog) -> anyhow::Result<Counts> {
     let posts = groups(catalog, "SELECT source, COUNT(*) FROM posts GROUP BY source").await?;
     let waiting = "SELECT source, COUNT(*) FROM posts WHERE waiting = 1 AND status = 'active' GROUP BY source";
     let waiting = groups(catalog, waiting).await?;
-    let mut failures = groups(
+    let unstored = groups(
         catalog,
-        "SELECT 'crawl: ' || COALESCE(reason, outcome), COUNT(*) FROM files WHERE outcome <> 'stored' \
-         GROUP BY COALESCE(reason, outcome)",
+        "SELECT stage || reason, COUNT(*) FROM (SELECT CASE WHEN source LIKE 'import:%' THEN 'import: ' ELSE 'crawl: ' END \
+         AS stage, COALESCE(reason, outcome) AS reason FROM files WHERE outcome <> 'stored') AS unstored \
+         GROUP BY stage, reason",
     )
     .await?;
+    let is_skip = |word: &str| word.split_once(": ").is_some_and(|(_, reason)| files::is_skip(reason));
+    let (skipped, mut failures): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        unstored.into_iter().partition(|(word, _)| is_skip(word));
     let undetected = "SELECT 'crop: ' || COALESCE(reason, outcome), COUNT(*) FROM detections \
                       WHERE outcome IN ('failed', 'refused') \
                       GROUP BY COALESCE(reason, outcome)";
@@ -64,6 +70,7 @@ pub async fn counts(catalog: &Catalog) -> anyhow::Result<Counts> {
         denied,
         heads,
         failures,
+        skipped,
     })
 }
 

@@ -83,6 +83,12 @@ fn no_picture(bytes: &[u8]) -> Option<&'static str> {
         [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => Some("a film (AVI)"),
         [b'P', b'K', 3 | 5, 4 | 6, ..] => Some("an archive (ZIP), as works of frames are"),
         [b'F' | b'C' | b'Z', b'W', b'S', ..] => Some("a Flash file"),
+        [b'F', b'L', b'V', ..] | [b'O', b'g', b'g', b'S', ..] | [0, 0, 1, 0xba | 0xb3, ..] => Some("a film"),
+        [0x30, 0x26, 0xb2, 0x75, ..] => Some("a film (WMV)"),
+        [b'I', b'D', b'3', ..] => Some("music (MP3)"),
+        [b'R', b'a', b'r', b'!', ..] | [b'7', b'z', 0xbc, 0xaf, ..] => Some("an archive"),
+        [b'%', b'P', b'D', b'F', ..] => Some("a PDF"),
+        [b'8', b'B', b'P', b'S', ..] => Some("a Photoshop file"),
         _ => None,
     }
 }
@@ -157,7 +163,7 @@ mod tests {
         };
         let cut = &whole[..whole.len() - 4];
         let gif = two_frames();
-        let cases: [(&[u8], Option<&str>, &Limits, _); 15] = [
+        let cases: [(&[u8], Option<&str>, &Limits, _); 18] = [
             (&whole, Some(&md5), &limits, ("stored", "")),
             (&whole, None, &limits, ("stored", "")),
             (b"", None, &limits, ("failed", "empty")),
@@ -167,6 +173,9 @@ mod tests {
             (&whole, Some("00"), &limits, ("refused", "md5-mismatch")),
             (b"PK\x03\x04 frames", None, &limits, ("refused", "no-picture")),
             (b"\0\0\0\x20ftypisom", None, &limits, ("refused", "no-picture")),
+            (b"FLV\x01\x05", None, &limits, ("refused", "no-picture")),
+            (b"\0\0\x01\xba film", None, &limits, ("refused", "no-picture")),
+            (b"Rar!\x1a\x07", None, &limits, ("refused", "no-picture")),
             (b"\x1a\x45\xdf\xa3", None, &limits, ("refused", "no-picture")),
             (b"\0\0\0\x20ftypavif", None, &limits, ("refused", "unknown-format")),
             (b"BM bitmap", None, &limits, ("refused", "unknown-format")),

@@ -8,6 +8,7 @@ use super::request::CrawlRequest;
 use super::settings::{CrawlSettings, ListingForm};
 use super::source::{Count, Dialect, Span};
 use crate::catalog::cursors::{self, Cursor};
+use crate::catalog::selection::refusal_of_row;
 use crate::catalog::top;
 use crate::catalog::{Catalog, now, posts};
 
@@ -18,6 +19,8 @@ pub struct Cost {
     pub requests: Option<u64>,
     /// Posts still to be listed; `None` where nobody knows: of a refresh the new ones are missing.
     pub posts: Option<u64>,
+    /// Requests that are saved because rows refuse their works, by the share of them on the first page.
+    pub saved: u64,
     /// How that came about, in words.
     pub why: String,
 }
@@ -60,6 +63,7 @@ async fn of_refresh(
     Ok(Cost {
         requests: Some(window.div_ceil(u64::from(page.max(1))) + 1 + of_rows(request, window)),
         posts: Some(window),
+        saved: 0,
         why: format!(
             "a refresh: {window} posts of the {} days before the last listing are looked at again; one request more for \
              each {page} new posts, of which nobody knows before asking",
@@ -73,16 +77,52 @@ async fn of_refresh(
 /// # Errors
 /// As [`of_listing`].
 pub async fn of_first(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> anyhow::Result<Cost> {
-    let (count, why) = count(catalog, client, request).await?;
+    let (count, why, first) = count(catalog, client, request).await?;
+    let saved = count.map_or(0, |count| first.refused_of(of_rows(request, count.posts)));
     Ok(Cost {
         requests: count.map(|count| {
             // An empty page counts as the end where the site, asked for its count, has no more.
             let end = if count.rankings.is_some() { 0 } else { 2 };
-            count.pages + end + of_rows(request, count.posts)
+            count.pages + end + of_rows(request, count.posts) - saved
         }),
         posts: count.map(|count| count.posts),
+        saved,
         why,
     })
+}
+
+/// What the rows of a first page say of their works.
+#[derive(Clone, Copy, Debug, Default)]
+struct FirstPage {
+    rows: u64,
+    /// Those that are refused whatever else their works' own answers tell.
+    refused: u64,
+}
+
+impl FirstPage {
+    /// Reads the answer that also had the count, where that is a page.
+    fn of(request: &CrawlRequest, bytes: &[u8]) -> Self {
+        if request.site.dialect != Dialect::Pixiv || of_rows(request, 1) == 0 {
+            return Self::default();
+        }
+        let page = request
+            .search()
+            .parse(bytes, Span::default(), now())
+            .unwrap_or_default();
+        let refused = page
+            .posts
+            .iter()
+            .filter(|post| refusal_of_row(&request.listing, post).is_some());
+        Self {
+            rows: page.posts.len() as u64,
+            refused: refused.count() as u64,
+        }
+    }
+
+    /// As large a share of so many works.
+    fn refused_of(self, works: u64) -> u64 {
+        (works.saturating_mul(self.refused)).checked_div(self.rows).unwrap_or(0)
+    }
 }
 
 /// Requests for what the rows of a listing lack.
@@ -95,14 +135,18 @@ fn of_rows(request: &CrawlRequest, posts: u64) -> u64 {
 }
 
 /// The site's own count, or the highest post number as a bound; in words as well.
-async fn count(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> anyhow::Result<(Option<Count>, String)> {
+async fn count(
+    catalog: &Catalog,
+    client: &Client,
+    request: &CrawlRequest,
+) -> anyhow::Result<(Option<Count>, String, FirstPage)> {
     let search = request.search();
     let answer = client
         .get(&Ask::api(&search.count_url(Span::default()), MOST_BYTES))
         .await;
     let refused = match answer {
         Ok(answer) => match search.parse_count(&answer.bytes, now()) {
-            Ok(count) => return Ok((Some(count), in_words(count))),
+            Ok(count) => return Ok((Some(count), in_words(count), FirstPage::of(request, &answer.bytes))),
             Err(why) => why,
         },
         Err(error) => shrugged(error)?,
@@ -121,9 +165,13 @@ async fn count(catalog: &Catalog, client: &Client, request: &CrawlRequest) -> an
                 rankings: None,
             };
             let why = format!("at most: the highest post known is {highest}, and the site gives no count ({refused})");
-            (Some(count), why)
+            (Some(count), why, FirstPage::default())
         }
-        None => (None, format!("not known: the site gives no count ({refused})")),
+        None => (
+            None,
+            format!("not known: the site gives no count ({refused})"),
+            FirstPage::default(),
+        ),
     })
 }
 

@@ -15,7 +15,7 @@ use super::walk::Why;
 use crate::catalog::denied::Denied;
 use crate::catalog::holes::{self, Hole, Kind};
 use crate::catalog::posts::{Post, Rating, Status};
-use crate::catalog::selection::refusal;
+use crate::catalog::selection::{refusal, refusal_of_row};
 use crate::catalog::{Catalog, known, now, posts};
 
 /// Answers that are recorded in one transaction: what a crash makes us ask for again.
@@ -54,6 +54,8 @@ pub struct Complete {
     pub failed: Vec<Hole>,
     /// Posts that failed before, and wait for their own turn.
     pub passed: u64,
+    /// Those that their row refuses, with the filter: nothing more is asked of them, nor recorded.
+    pub spared: Vec<Spared>,
 }
 
 /// What the site says of one post.
@@ -64,8 +66,7 @@ enum Said {
 }
 
 impl Details<'_> {
-    /// The posts of a page with all that the site says of them, and those of them that are still to be
-    /// recorded.
+    /// The posts of a page with all that the site says of them.
     ///
     /// # Errors
     /// Where the site or the catalog fails; [`Interrupted`].
@@ -90,6 +91,10 @@ impl Details<'_> {
             let said = match self.wanted(&post, known) {
                 Wanted::Known(known) => {
                     complete.seen.push(known.clone());
+                    continue;
+                }
+                Wanted::Nothing(reason) => {
+                    complete.spared.push((post, reason));
                     continue;
                 }
                 Wanted::Row => Said::Post(Box::new(post)),
@@ -148,7 +153,8 @@ impl Details<'_> {
             // Seen by this listing before it was interrupted.
             Some(known) if known.fetched_at >= self.begun_at => Wanted::Known(known),
             Some(known) if known.created_at < self.recent && known.status == Status::Active => Wanted::Known(known),
-            _ => Wanted::Detail,
+            Some(_) => Wanted::Detail,
+            None => refusal_of_row(&self.request.listing, post).map_or(Wanted::Detail, Wanted::Nothing),
         }
     }
 
@@ -287,10 +293,15 @@ impl Details<'_> {
     }
 }
 
+/// A post that its row refuses, and the filter.
+pub type Spared = (Post, &'static str);
+
 /// What is to be recorded of a listed post.
 enum Wanted<'known> {
     /// Nothing: what is known is at least as new.
     Known(&'known Post),
+    /// Nothing, for this filter refuses the row, whatever else were asked.
+    Nothing(&'static str),
     /// The row as it was listed.
     Row,
     /// The post's own answer.

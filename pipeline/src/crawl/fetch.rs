@@ -51,6 +51,7 @@ impl Wanted<'_> {
         File {
             page: self.page,
             pages: self.pages,
+            url: Some(self.url.to_string()),
             variant: self.variant.as_str(),
             ..File::of(self.post, outcome)
         }
@@ -127,7 +128,15 @@ impl Fetcher<'_> {
             let before = earlier.iter().find(|earlier| earlier.page == page);
             let last = page + 1 == files.len() as i64;
             // A post that waits has something to record, and be it again what its last picture was.
-            if before.is_some_and(|before| before.lasts) && !(last && tries.is_empty()) {
+            let lasts = |before: &Earlier| {
+                before.lasts
+                    && !before.has_moved(&[
+                        file.original.as_deref(),
+                        file.sample.as_deref(),
+                        post.jpeg_url.as_deref(),
+                    ])
+            };
+            if before.is_some_and(lasts) && !(last && tries.is_empty()) {
                 continue;
             }
             if tries.len() as u64 == most {

@@ -98,6 +98,7 @@ pub fn tell(journal: &Journal, arrival: &Arrival) {
     let (outcome, reason, detail) = match &file.outcome {
         Outcome::Stored(_) => return,
         Outcome::Failed { reason, detail } => ("failed", reason, detail),
+        Outcome::Refused { reason, detail } if files::is_skip(reason) => ("skipped", reason, detail),
         Outcome::Refused { reason, detail } => ("refused", reason, detail),
     };
     let (source, post, page) = (&file.source, &file.post, file.page);

@@ -4,7 +4,10 @@ use super::request::Form;
 use super::source::FileUrls;
 
 /// What is no picture by its name already; the name is believed only so far that it is not fetched.
-const FILMS: [&str; 8] = ["zip", "mp4", "webm", "swf", "mov", "avi", "mkv", "m4v"];
+const FILMS: [&str; 22] = [
+    "zip", "mp4", "webm", "swf", "mov", "avi", "mkv", "m4v", "mpg", "mpeg", "wmv", "flv", "ogv", "3gp", "mp3", "ogg",
+    "wav", "rar", "7z", "pdf", "psd", "clip",
+];
 
 /// The file of the form asked for, or the original where the site makes no such form.
 pub fn choose<'urls>(form: Form, file: &'urls FileUrls, jpeg: Option<&'urls str>) -> Option<(&'urls str, Form)> {

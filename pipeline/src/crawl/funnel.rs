@@ -3,19 +3,19 @@
 use super::cost::plural;
 use super::fetched::Fetched;
 use super::listing::Listed;
-use crate::catalog::denied::DENIED;
+use crate::catalog::files;
 use crate::catalog::holes::Hole;
 use crate::outcome::Tally;
 
 /// The funnel of a run; `waiting` posts are left for a later one.
 pub fn tally(listed: &Listed, fetched: &Fetched, waiting: u64) -> Tally {
-    // What was purged stays out as it should: no failure.
-    let refused = fetched.refused.iter().filter(|(reason, _)| **reason != DENIED);
+    let refused = fetched.refused.iter().filter(|(reason, _)| !files::is_skip(reason));
     let refused: u64 = refused.map(|(_, count)| count).sum();
     let failed: u64 = fetched.failed.values().sum();
     let mut tally = Tally {
         done: fetched.stored + fetched.shared,
-        skipped: listed.matching.saturating_sub(fetched.posts),
+        skipped: listed.stored,
+        waiting,
         failed: failed + refused + listed.failed,
         lines: Vec::new(),
     };
@@ -29,7 +29,14 @@ pub fn tally(listed: &Listed, fetched: &Fetched, waiting: u64) -> Tally {
     if listed.passed > 0 {
         tally.line("posts that failed before and wait for their turn", listed.passed);
     }
+    if listed.spared > 0 {
+        tally.line("requests saved: works that their row refuses", listed.spared);
+    }
     tally.line("posts selected", listed.matching);
+    tally.line("posts stored before", listed.stored);
+    if listed.unavailable > 0 {
+        tally.line("posts skipped or refused before", listed.unavailable);
+    }
     tally.line("posts fetched", fetched.posts);
     tally.line("pictures stored", fetched.stored);
     tally.line("pictures that were there", fetched.shared);
@@ -37,7 +44,8 @@ pub fn tally(listed: &Listed, fetched: &Fetched, waiting: u64) -> Tally {
         tally.line("pictures unchanged", fetched.unchanged);
     }
     for (reason, count) in &fetched.refused {
-        tally.line(format!("refused: {reason}"), *count);
+        let word = if files::is_skip(reason) { "skipped" } else { "refused" };
+        tally.line(format!("{word}: {reason}"), *count);
     }
     for (reason, count) in &fetched.failed {
         tally.line(format!("failed, to be tried again: {reason}"), *count);
@@ -50,7 +58,7 @@ pub fn tally(listed: &Listed, fetched: &Fetched, waiting: u64) -> Tally {
         tally.line(format!("note: {note}"), 1);
     }
     holes(&mut tally, &listed.holes);
-    tally.line("posts that still wait", waiting);
+    tally.line("waiting", waiting);
     tally.line("bytes stored", fetched.bytes);
     tally
 }

@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::bail;
 
-use super::details::Details;
+use super::aliases;
+use super::details::{Details, Spared};
 use super::feed::Told;
 use super::http::{Client, HttpError};
+use super::near::Seen;
 use super::pages::{Found, Pages};
 use super::progress::Progress;
 use super::request::CrawlRequest;
@@ -43,6 +45,15 @@ pub struct Listed {
     pub touched: BTreeSet<(Kind, i64)>,
     /// What is missing of the listing.
     pub holes: Vec<Hole>,
+    /// Selected ones whose picture was stored before.
+    pub stored: u64,
+    /// Selected ones that were skipped or refused before.
+    pub unavailable: u64,
+    /// Works that were not asked for one by one, since their row says that they are refused.
+    pub spared: u64,
+    /// Tags of those not selected, while none is.
+    pub seen: Seen,
+
     /// Why the host was left in peace before the end; a later run goes on.
     pub later: Option<String>,
 }
@@ -225,6 +236,7 @@ impl Listing<'_> {
         let mut numbers = BTreeSet::new();
         page.posts.retain(|post| numbers.insert(post.number));
         let complete = details.complete(std::mem::take(&mut page.posts)).await?;
+        aliases::learn(self.catalog, self.client, self.request, self.progress, &complete.seen).await?;
         Ok(Taken {
             numbers,
             skipped: page.skipped,
@@ -232,6 +244,7 @@ impl Listing<'_> {
             changed: complete.changed,
             failed: complete.failed,
             passed: complete.passed,
+            spared: complete.spared,
         })
     }
 
@@ -243,6 +256,8 @@ impl Listing<'_> {
         };
         let before = self.waiting(window).await?;
         self.write(&taken.changed, mark).await?;
+        let (stored, unavailable) = files::count_settled(self.catalog, &self.request.selection, window).await?;
+        (listed.stored, listed.unavailable) = (listed.stored + stored, listed.unavailable + unavailable);
         self.told.committed(window);
         self.count(taken, listed);
         Ok(self.waiting(window).await?.saturating_sub(before))
@@ -285,13 +300,18 @@ impl Listing<'_> {
     }
 
     fn count(&self, taken: &Taken, listed: &mut Listed) {
-        listed.rows += taken.seen.len() as u64;
+        listed.rows += (taken.seen.len() + taken.spared.len()) as u64;
         listed.passed += taken.passed;
+        listed.spared += taken.spared.len() as u64;
         for (reason, rows) in &taken.skipped {
             *listed.skipped.entry(reason).or_default() += rows;
         }
         for hole in &taken.failed {
             self.count_hole(hole, listed);
+        }
+        for (post, reason) in &taken.spared {
+            *listed.refused.entry(reason).or_default() += 1;
+            listed.remember(post);
         }
         for post in &taken.seen {
             let denied = self.denied.refuses(post).then_some(DENIED);
@@ -299,8 +319,20 @@ impl Listing<'_> {
                 None => listed.matching += 1,
                 Some(reason) => *listed.refused.entry(reason).or_default() += 1,
             }
+            listed.remember(post);
         }
         self.progress.listed(listed.rows, listed.matching);
+    }
+}
+
+impl Listed {
+    /// Remembers a post's tags, for whoever asks why none is selected.
+    fn remember(&mut self, post: &Post) {
+        match self.matching {
+            0 => self.seen.add(post),
+            1 => self.seen.clear(),
+            _ => {}
+        }
     }
 }
 
@@ -324,6 +356,7 @@ pub(super) struct Taken {
     changed: Vec<Post>,
     failed: Vec<Hole>,
     passed: u64,
+    spared: Vec<Spared>,
 }
 
 /// What a page means for the listing, recorded with its posts.

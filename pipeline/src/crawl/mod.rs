@@ -4,6 +4,7 @@
 //! an interrupted run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome
 //! for.
 
+mod aliases;
 mod arrival;
 pub mod check;
 mod cost;
@@ -17,6 +18,7 @@ mod funnel;
 mod holes;
 mod http;
 mod listing;
+mod near;
 mod pages;
 mod plan;
 mod progress;
@@ -58,7 +60,7 @@ pub async fn run(
 ) -> anyhow::Result<Tally> {
     let settings = network.settings();
     let client = network.client(request).await?;
-    let request = share::begin(catalog, &client, request).await?;
+    let request = aliases::known(catalog, share::begin(catalog, &client, request).await?).await?;
     begin(&request, &plan::header(&client, &request, settings).await?, journal);
     let denied = Denied::load(catalog).await?;
     if request.site.max_pages > 1 {
@@ -76,6 +78,7 @@ pub async fn run(
     };
     let done = run.list_and_fetch(&request).await?;
     network.save().await?;
+    near::tell(journal, &request, &done.listed);
     // All that waited was fetched: there is nothing to count, be the catalog as large as it may.
     let waiting = if done.drained {
         0
@@ -92,7 +95,7 @@ pub async fn run(
 /// As [`run`].
 pub async fn dry_run(catalog: &Catalog, network: &Network, request: &CrawlRequest) -> anyhow::Result<String> {
     let client = network.client(request).await?;
-    let request = share::begin(catalog, &client, request).await?;
+    let request = aliases::known(catalog, share::begin(catalog, &client, request).await?).await?;
     let plan = plan::dry_run(catalog, &client, &request, network.settings()).await?;
     Ok(format!("crawl {} at {}, not done:\n{plan}", request.name, request.root))
 }

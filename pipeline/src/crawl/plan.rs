@@ -150,6 +150,13 @@ pub async fn dry_run(
             None => format!("an unknown number of requests ({})", cost.why),
         },
     );
+    if cost.saved > 0 {
+        let saved = cost::plural(cost.saved, "request");
+        plan.line(
+            "saved",
+            format!("about {saved}: the rows of the first page refuse as large a share of its works, which are not asked for"),
+        );
+    }
     if request.list_only {
         plan.line("time", time(cost.requests.unwrap_or(0), request, settings));
         return Ok(plan);

@@ -12,6 +12,7 @@ use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 use super::fetched::Fetched;
 use crate::catalog::holes::Hole;
 use crate::journal::{Event, Journal};
+use crate::selection::Alias;
 
 /// Between two lines where there is no terminal.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
@@ -62,6 +63,19 @@ impl<'run> Progress<'run> {
     /// Says what the listing found out about its site.
     pub fn note(&self, words: &str) {
         self.journal.say(&format!("{}: {words}", self.site));
+    }
+
+    /// Says by which name the site knows a tag.
+    pub fn renamed(&self, alias: &Alias) {
+        self.note(&format!(
+            "the site knows `{}` as `{}`, and so are its posts selected",
+            alias.name, alias.tag
+        ));
+        self.journal.event(&Event::Alias {
+            site: &self.site,
+            name: &alias.name,
+            tag: &alias.tag,
+        });
     }
 
     /// So many posts were listed, so many of them are selected.

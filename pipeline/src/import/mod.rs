@@ -156,6 +156,7 @@ pub async fn run(
                     // What was purged stays out as it should: no failure.
                     match reason {
                         DENIED => tally.skipped += 1,
+                        skip if files::is_skip(skip) => {}
                         _ => tally.failed += 1,
                     }
                     *reasons.entry(reason).or_default() += 1;

@@ -4,7 +4,9 @@ use dataset::failure::Usage;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::{Percent, Selection};
+use super::lists::{read_names, read_tags, sorted};
+use super::toml::{to_date, to_list, to_names, to_tags};
+use super::{Aliases, Percent, Selection};
 use crate::catalog::posts::Rating;
 use crate::period;
 
@@ -40,28 +42,36 @@ pub struct SelectionArgs {
     /// time, content and file select; needs a finished listing of them (crawl --list-only)
     #[arg(long, value_name = "P", help_heading = POPULARITY)]
     pub top_percent: Option<f64>,
-    /// Only posts uploaded in this year or on this day (2023, 2023-05-01, or so long ago: 3y, 18mo,
-    /// 2w, 30d), or later
+    /// Only posts uploaded in this year or month or on this day (2023, 2023-05, 2023-05-01, or so long
+    /// ago: 3y, 18mo, 2w, 30d), or later
     #[arg(long, value_name = "WHEN", help_heading = TIME)]
+    #[serde(deserialize_with = "to_date")]
     pub since: Option<String>,
-    /// Only posts uploaded in this year or on this day, or earlier
+    /// Only posts uploaded in this year or month or on this day, or earlier
     #[arg(long, value_name = "WHEN", help_heading = TIME)]
+    #[serde(deserialize_with = "to_date")]
     pub until: Option<String>,
     /// Only these ratings, a comma list of safe, sensitive, questionable, explicit and unknown; or
     /// any. A crawl takes safe where none is named
     #[arg(long, value_name = "RATINGS", help_heading = CONTENT)]
+    #[serde(deserialize_with = "to_list")]
     pub rating: Option<String>,
-    /// Only posts with all of these tags, and none of those with a dash before them
+    /// Only posts with all of these tags, and none of those with a dash before them; with spaces or
+    /// commas between (`\,` is a comma in a tag)
     #[arg(long, value_name = "TAGS", allow_hyphen_values = true, help_heading = CONTENT)]
+    #[serde(deserialize_with = "to_tags")]
     pub tags: Option<String>,
-    /// Only posts of this character; may be repeated, then all must be there
+    /// Only posts of this character; of several, with commas or by repeating it, all must be there
     #[arg(long, value_name = "NAME", help_heading = CONTENT)]
+    #[serde(deserialize_with = "to_names")]
     pub character: Vec<String>,
     /// Only posts of this series or studio; may be repeated
     #[arg(long, value_name = "NAME", help_heading = CONTENT)]
+    #[serde(deserialize_with = "to_names")]
     pub copyright: Vec<String>,
     /// Only posts of this artist: a tag, or pixiv:USERID; may be repeated
     #[arg(long, value_name = "NAME", help_heading = CONTENT)]
+    #[serde(deserialize_with = "to_names")]
     pub artist: Vec<String>,
     /// Only pictures at least so many pixels wide
     #[arg(long, value_name = "PIXELS", help_heading = PICTURE)]
@@ -71,6 +81,7 @@ pub struct SelectionArgs {
     pub min_height: Option<u32>,
     /// Only originals of these types, a comma list of jpg, png, webp and gif
     #[arg(long, value_name = "TYPES", help_heading = PICTURE)]
+    #[serde(deserialize_with = "to_list")]
     pub types: Option<String>,
     /// Only this source: a site of stages.toml, or import:NAME
     #[arg(long, value_name = "SOURCE", help_heading = CONTENT)]
@@ -91,18 +102,18 @@ impl SelectionArgs {
     /// # Errors
     /// As [`Self::resolve`].
     pub fn resolve_on(&self, today: Date) -> Result<Selection, Usage> {
-        let since = self
-            .since
-            .as_deref()
-            .map(|text| period::begin(text, today))
-            .transpose()?;
-        let before = self.until.as_deref().map(|text| period::end(text, today)).transpose()?;
+        let read = |flag: &str, text: &Option<String>, read: fn(&str, Date) -> Result<i64, Usage>| {
+            let second = text.as_deref().map(|text| read(text, today)).transpose();
+            second.map_err(|Usage(why)| Usage(format!("--{flag}: {why}")))
+        };
+        let since = read("since", &self.since, period::begin)?;
+        let before = read("until", &self.until, period::end)?;
         if let (Some(since), Some(before)) = (since, before)
             && since >= before
         {
             return Err(Usage("--since lies after --until: no post can be in between".into()));
         }
-        let relative = |text: &Option<String>| text.clone().filter(|text| period::is_relative(text));
+        let relative = |text: &Option<String>| text.as_deref().and_then(period::relative);
         let (tags, without_tags) = read_tags(self.tags.as_deref().unwrap_or_default())?;
         Ok(Selection {
             min_likes: self.min_likes,
@@ -125,62 +136,19 @@ impl SelectionArgs {
             types: read_types(self.types.as_deref())?,
             source: self.source.clone(),
             thresholds: Vec::new(),
+            aliases: Aliases::default(),
         })
     }
 }
 
-/// Tags as they are typed, `"a b -c"`: those that must be there, and those that must not.
-///
-/// # Errors
-/// [`Usage`] where a word is no plain tag.
-pub fn read_tags(words: &str) -> Result<(Vec<String>, Vec<String>), Usage> {
-    let (mut with, mut without) = (Vec::new(), Vec::new());
-    for word in words.split_whitespace() {
-        let (list, tag) = match word.strip_prefix('-') {
-            Some(tag) => (&mut without, tag),
-            None => (&mut with, word),
-        };
-        if !is_plain(tag) {
-            return Err(Usage(format!(
-                "`{word}` is no plain tag: write whole tags, with a dash before those that must not be there"
-            )));
-        }
-        list.push(tag.to_lowercase());
-    }
-    Ok((sorted(with), sorted(without)))
-}
-
-fn is_plain(tag: &str) -> bool {
-    !tag.is_empty() && !tag.contains('*') && !tag.starts_with(['~', '-'])
-}
-
-fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
-    list.sort_unstable();
-    list.dedup();
-    list
-}
-
-/// Names as people write them, as tags: lower-case, `_` for spaces.
-fn read_names(flag: &str, names: &[String]) -> Result<Vec<String>, Usage> {
-    let read = |name: &String| {
-        let tag = name.split_whitespace().collect::<Vec<_>>().join("_").to_lowercase();
-        if is_plain(&tag) {
-            return Ok(tag);
-        }
-        Err(Usage(format!(
-            "--{flag} `{name}` is no name: write one whole name, as `hatsune miku` or hatsune_miku; repeat the flag for \
-             several that must all be there"
-        )))
-    };
-    Ok(sorted(names.iter().map(read).collect::<Result<_, _>>()?))
-}
-
 fn read_ratings(list: Option<&str>) -> Result<Vec<Rating>, Usage> {
-    let Some(list) = list.filter(|list| *list != ANY) else {
+    let Some(list) = list.filter(|list| !list.trim().eq_ignore_ascii_case(ANY)) else {
         return Ok(Vec::new());
     };
     let read = |word: &str| {
-        let known = Rating::ALL.into_iter().find(|rating| rating.as_str() == word.trim());
+        let known = Rating::ALL
+            .into_iter()
+            .find(|rating| rating.as_str().eq_ignore_ascii_case(word.trim()));
         known.ok_or_else(|| {
             let known: Vec<&str> = Rating::ALL.iter().map(|rating| rating.as_str()).collect();
             Usage(format!(
@@ -193,7 +161,7 @@ fn read_ratings(list: Option<&str>) -> Result<Vec<Rating>, Usage> {
 }
 
 fn read_types(list: Option<&str>) -> Result<Vec<String>, Usage> {
-    let read = |word: &str| match word.trim().to_lowercase().as_str() {
+    let read = |word: &str| match word.trim().trim_start_matches('.').to_lowercase().as_str() {
         "jpeg" => Ok("jpg".to_string()),
         word if TYPES.contains(&word) => Ok(word.to_string()),
         word => Err(Usage(format!(
@@ -276,9 +244,6 @@ mod tests {
         for (args, expected) in wrong {
             let error = args.resolve().expect_err("is refused").to_string();
             assert!(error.contains(expected), "{expected} is not in {error}");
-        }
-        for wrong in ["blue*", "-", "~a", "--a"] {
-            assert!(read_tags(wrong).is_err(), "{wrong}");
         }
     }
 

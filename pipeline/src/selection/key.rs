@@ -1,5 +1,6 @@
 //! Listings by name: a finished one can stand for another that asks for less.
 
+use super::lists::escaped;
 use super::{Selection, SelectionArgs};
 use crate::period;
 
@@ -20,13 +21,13 @@ impl SelectionArgs {
                 "top-percent" => args.top_percent = Some(value.parse().ok()?),
                 "min-width" => args.min_width = Some(value.parse().ok()?),
                 "min-height" => args.min_height = Some(value.parse().ok()?),
-                "tag" => join(&mut args.tags, ' ', value),
-                "without-tag" => join(&mut args.tags, ' ', &format!("-{value}")),
+                "tag" => join(&mut args.tags, ' ', &escaped(value)),
+                "without-tag" => join(&mut args.tags, ' ', &format!("-{}", escaped(value))),
                 "rating" => join(&mut args.rating, ',', value),
                 "type" => join(&mut args.types, ',', value),
-                "character" => args.character.push(value.into()),
-                "copyright" => args.copyright.push(value.into()),
-                "artist" => args.artist.push(value.into()),
+                "character" => args.character.push(escaped(value)),
+                "copyright" => args.copyright.push(escaped(value)),
+                "artist" => args.artist.push(escaped(value)),
                 "source" => args.source = Some(value.into()),
                 "root" => {}
                 _ => return None,
@@ -173,7 +174,7 @@ mod tests {
             since: text("3y"),
             until: text("2023"),
             rating: text("safe,sensitive"),
-            tags: text("smile it's -comic"),
+            tags: text(r"smile it's you\,me -comic"),
             character: vec!["hatsune_miku".into()],
             types: text("jpg,png"),
             ..SelectionArgs::default()
@@ -190,7 +191,7 @@ mod tests {
         let again = read.resolve_on("2026-01-01".parse().expect("a day")).expect("is sound");
         assert_eq!(again, selection);
         let expected = "--min-likes -5 --min-width 800 --top-percent 2.5 --since 3y --until 2023-12-31 \
-                        --rating safe,sensitive --tags 'it'\\''s smile -comic' --types jpg,png --character hatsune_miku";
+                        --rating safe,sensitive --tags 'it'\\''s smile you\\,me -comic' --types jpg,png --character hatsune_miku";
         assert_eq!(selection.flags(), expected);
         assert_eq!(SelectionArgs::from_key("ranking=daily rating=safe"), None);
     }

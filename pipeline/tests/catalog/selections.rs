@@ -4,7 +4,7 @@ use pipeline::catalog::posts::{self, Post, Rating, Status, tag_text};
 use pipeline::catalog::selection::{conditions, refusal};
 use pipeline::catalog::top::{self, Counter};
 use pipeline::catalog::{Catalog, cursors};
-use pipeline::selection::{Percent, Selection, Threshold};
+use pipeline::selection::{Alias, Aliases, Percent, Selection, Threshold};
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::common::post;
@@ -53,6 +53,26 @@ fn variants() -> Vec<Post> {
         with(32, |post| post.created_at = 1_700_000_000),
     ]);
     variants
+}
+
+/// Names by which one of the sources knows tags of the posts.
+fn aliases() -> Aliases {
+    let aliases = Aliases::default();
+    for (name, tag) in [
+        ("grin", "smile"),
+        ("blueeyes", "blue_eyes"),
+        ("hatsune", "miku"),
+        ("vocaloids", "vocaloid"),
+        ("keikei", "kei"),
+        ("miku", "miku"),
+    ] {
+        aliases.learn(Alias {
+            source: "board".into(),
+            name: name.into(),
+            tag: tag.into(),
+        });
+    }
+    aliases
 }
 
 /// Every filter alone, and some together.
@@ -105,6 +125,19 @@ fn selections() -> Vec<Selection> {
         Selection {
             tags: words(&["smile"]),
             without_tags: words(&["blue_eyes"]),
+            ..none()
+        },
+        Selection {
+            tags: words(&["grin"]),
+            without_tags: words(&["blueeyes"]),
+            aliases: aliases(),
+            ..none()
+        },
+        Selection {
+            characters: words(&["hatsune"]),
+            copyrights: words(&["vocaloids"]),
+            artists: words(&["keikei"]),
+            aliases: aliases(),
             ..none()
         },
         Selection {

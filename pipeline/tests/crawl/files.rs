@@ -94,11 +94,11 @@ async fn of_a_work_only_the_pictures_that_failed_are_asked_for_again() {
     site.server
         .fault(Target::Prefix("/img-original/".into()), Fault::Empty, 1);
     let tally = site.done(search()).await;
-    assert_eq!(lines(&tally)["posts that still wait"], 1, "{tally:?}");
+    assert_eq!(lines(&tally)["waiting"], 1, "{tally:?}");
     assert_eq!(files(&site, "outcome").await, ["failed", "stored", "stored"]);
     site.asked();
     let tally = site.done(search()).await;
-    assert_eq!(lines(&tally)["posts that still wait"], 0, "{tally:?}");
+    assert_eq!(lines(&tally)["waiting"], 0, "{tally:?}");
     assert_eq!(files(&site, "outcome").await, ["stored", "stored", "stored"]);
     assert_eq!(site.asked_for("/img-original/").len(), 1);
 }

@@ -1,7 +1,9 @@
 //! The crawl over real HTTP against local boards, into a real database and a real store; and the
 //! program itself, as its users, cron and the sites see it.
 
+mod aliases;
 mod app;
+mod asking;
 mod board;
 #[path = "../common/mod.rs"]
 mod common;
@@ -22,5 +24,6 @@ mod rankings;
 mod recordings;
 mod refused;
 mod scripted;
+mod secrets;
 mod sessions;
 mod shares;

@@ -1,5 +1,6 @@
 //! Writing what became of files, many at once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use anyhow::Context;
@@ -8,9 +9,10 @@ use sqlx::AssertSqlSafe;
 use super::{File, Outcome};
 use crate::catalog::posts::ROWS_AT_ONCE;
 use crate::catalog::{Write, replaced};
+use crate::secrets;
 
 /// The columns, as they are bound.
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "source",
     "post",
     "page",
@@ -26,6 +28,7 @@ const COLUMNS: [&str; 15] = [
     "last_modified",
     "robots",
     "updated_at",
+    "url",
 ];
 
 /// What becomes of a row that is there: all is as it is now, but that attempts at the same file are
@@ -34,9 +37,10 @@ const UPDATES: &str = concat!(
     "ON CONFLICT (source, post, page) DO UPDATE SET image = excluded.image, md5 = excluded.md5, \
      outcome = excluded.outcome, reason = excluded.reason, detail = excluded.detail, attempts = CASE WHEN ",
     same_file!("files", "excluded"),
-    " THEN files.attempts + excluded.attempts ELSE excluded.attempts END, recorded_at = excluded.recorded_at, \
+    " AND (files.url IS NULL OR excluded.url IS NULL OR files.url = excluded.url) \
+     THEN files.attempts + excluded.attempts ELSE excluded.attempts END, recorded_at = excluded.recorded_at, \
      variant = excluded.variant, etag = excluded.etag, last_modified = excluded.last_modified, \
-     robots = excluded.robots, updated_at = excluded.updated_at"
+     robots = excluded.robots, updated_at = excluded.updated_at, url = excluded.url"
 );
 
 /// Writes the outcome of an attempt, as [`record_all`].
@@ -79,8 +83,8 @@ async fn record_rows(write: &mut Write, files: &[&File]) -> Result<(), sqlx::Err
     for file in files {
         let (word, image, reason, detail) = match &file.outcome {
             Outcome::Stored(image) => ("stored", Some(image.as_str()), None, None),
-            Outcome::Failed { reason, detail } => ("failed", None, Some(*reason), Some(detail.as_str())),
-            Outcome::Refused { reason, detail } => ("refused", None, Some(*reason), Some(detail.as_str())),
+            Outcome::Failed { reason, detail } => ("failed", None, Some(*reason), Some(secrets::redact(detail))),
+            Outcome::Refused { reason, detail } => ("refused", None, Some(*reason), Some(secrets::redact(detail))),
         };
         query = query
             .bind(&file.source)
@@ -90,14 +94,15 @@ async fn record_rows(write: &mut Write, files: &[&File]) -> Result<(), sqlx::Err
             .bind(file.md5.as_deref())
             .bind(word)
             .bind(reason)
-            .bind(detail)
+            .bind(detail.map(Cow::into_owned))
             .bind(i64::from(counts(&file.outcome)))
             .bind(file.recorded_at)
             .bind(file.variant)
             .bind(file.etag.as_deref())
             .bind(file.last_modified.as_deref())
             .bind(file.robots.as_deref())
-            .bind(file.updated_at);
+            .bind(file.updated_at)
+            .bind(file.url.as_deref());
     }
     query.execute(write.connection()).await?;
     settle_all(write, files).await

@@ -49,6 +49,8 @@ const WAITING: &str = concat!(
      AND NOT EXISTS (SELECT 1 FROM files AS f WHERE f.source = p.source AND f.post = p.post \
      AND f.outcome = 'failed' AND f.attempts >= $3 AND ",
     same_file!("f", "p"),
+    " AND NOT ",
+    moved!("f", "p"),
     ")"
 );
 
@@ -104,6 +106,31 @@ pub async fn count_pending(
         .await;
     let row = row.context("cannot count which pictures wait")?;
     Ok(row.try_get::<i64, _>("waiting")?.unsigned_abs())
+}
+
+/// Selected posts of a window that wait no more: those with a stored picture, and those without.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn count_settled(catalog: &Catalog, selection: &Selection, window: Window) -> anyhow::Result<(u64, u64)> {
+    let conditions = conditions(selection, 3);
+    let sql = format!(
+        "SELECT stored, COUNT(*) AS posts FROM (SELECT CAST(CASE WHEN EXISTS (SELECT 1 FROM files AS f \
+         WHERE f.source = p.source AND f.post = p.post AND f.outcome = 'stored') THEN 1 ELSE 0 END AS BIGINT) AS stored \
+         FROM posts AS p WHERE p.waiting + 0 = 0 AND p.number >= $1 AND p.number < $2 AND {}) AS settled GROUP BY stored",
+        conditions.sql
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(window.from).bind(window.below);
+    let rows = conditions.bind(query).fetch_all(catalog.pool()).await;
+    let (mut stored, mut unavailable) = (0, 0);
+    for row in rows.context("cannot count which pictures are stored")? {
+        let count = row.try_get::<i64, _>("posts")?.unsigned_abs();
+        match row.try_get::<i64, _>("stored")? {
+            1 => stored = count,
+            _ => unavailable = count,
+        }
+    }
+    Ok((stored, unavailable))
 }
 
 /// A question about what waits, with what `$1` to `$4` of it stand for.

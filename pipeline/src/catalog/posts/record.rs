@@ -10,7 +10,7 @@ use sqlx::{Any, AssertSqlSafe};
 
 use super::Post;
 use crate::catalog::Write;
-use crate::catalog::files::places;
+use crate::catalog::files::{of_address, places};
 
 /// The columns, as they are bound and updated.
 const COLUMNS: [&str; 30] = [
@@ -47,11 +47,15 @@ const COLUMNS: [&str; 30] = [
 ];
 
 /// Whether the site now shows other bytes than when the post was last recorded: another MD5; where
-/// it names none, a later edit; or a file where there was none.
-const OTHER_FILE: &str = "excluded.md5 <> posts.md5 \
-    OR (excluded.md5 IS NULL AND excluded.updated_at > posts.updated_at) \
-    OR (posts.file_url IS NULL AND excluded.file_url IS NOT NULL AND EXISTS (SELECT 1 FROM files AS f \
-    WHERE f.source = posts.source AND f.post = posts.post AND f.reason = 'no-file'))";
+/// it names none, a later edit; or names another address for a file that was not to be had, none included.
+const OTHER_FILE: &str = concat!(
+    "excluded.md5 <> posts.md5 OR (excluded.md5 IS NULL AND excluded.updated_at > posts.updated_at) \
+     OR (excluded.file_url IS NOT NULL AND excluded.file_url <> COALESCE(posts.file_url, '') \
+     AND EXISTS (SELECT 1 FROM files AS f WHERE f.source = posts.source AND f.post = posts.post \
+     AND f.image IS NULL AND ",
+    of_address!("f"),
+    "))"
+);
 
 /// Columns that stay where this answer does not say the kinds of tags, and an earlier one said them of
 /// the same tags: kinds are asked for once.

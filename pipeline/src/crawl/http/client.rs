@@ -20,6 +20,7 @@ use crate::catalog::Write;
 use crate::crawl::request::CrawlRequest;
 use crate::crawl::settings::duration;
 use crate::crawl::source::Dialect;
+use crate::secrets;
 
 /// Longer ways are loops.
 pub(super) const MOST_REDIRECTS: usize = 5;
@@ -106,6 +107,10 @@ impl Client {
     /// # Errors
     /// Any [`HttpError`].
     pub async fn get(&self, ask: &Ask<'_>) -> Result<Answer, HttpError> {
+        self.follow(ask).await.map_err(HttpError::redacted)
+    }
+
+    async fn follow(&self, ask: &Ask<'_>) -> Result<Answer, HttpError> {
         let refused = |reason, detail| Err(HttpError::Refused { reason, detail });
         if let Err(why) = self.hosts.check(ask.url) {
             return refused("foreign-host", why);
@@ -118,7 +123,7 @@ impl Client {
                 Got::Moved(target) => target,
             };
             match self.hosts.follow(&url, &target) {
-                Ok(next) => url = next,
+                Ok(next) => url = self.without_login(next)?,
                 Err(why) => return refused("redirect", why),
             }
         }
@@ -180,6 +185,22 @@ impl Client {
     /// Whether the site is asked with a login.
     pub fn has_login(&self) -> bool {
         self.login.as_ref().is_some_and(|login| !login.is_empty())
+    }
+
+    /// Where a redirect leads, without the login that it may repeat: the root's own is signed anew, and
+    /// nobody else is to see it.
+    fn without_login(&self, url: Url) -> Result<Url, HttpError> {
+        let url = match &self.login {
+            Some(login) => login.strip(url),
+            None => url,
+        };
+        if !self.hosts.is_root(&url) && secrets::are_in(url.as_str()) {
+            return Err(HttpError::Refused {
+                reason: "redirect",
+                detail: "redirected: the address would carry the login to another host".into(),
+            });
+        }
+        Ok(url)
     }
 
     /// Asks one host until it answers, or there is no sense in asking on.
@@ -257,6 +278,9 @@ impl Client {
         let mut bytes = Vec::new();
         let got = self.try_once(url, ask, &mut bytes).await;
         self.network.traffic().add(&hosts::key(url), bytes.len() as u64);
+        if ask.kind != Kind::File {
+            secrets::scrub(&mut bytes);
+        }
         Ok(got.map(|got| match got {
             Got::Answer(answer) => Got::Answer(Answer { bytes, ..answer }),
             moved @ Got::Moved(_) => moved,
@@ -313,9 +337,10 @@ impl Client {
             return Ok(Got::Answer(answer));
         }
         if status.is_redirection() {
-            let target = header(headers, LOCATION);
+            // As it is: a redirect that repeats the login is followed, with it taken out.
+            let target = headers.get(LOCATION).and_then(|target| target.to_str().ok());
             return target
-                .map(Got::Moved)
+                .map(|target| Got::Moved(target.to_string()))
                 .ok_or_else(|| Miss::refused("redirect", "to no address"));
         }
         if let Some(tags) = answer.robots.as_deref().filter(|_| ask.kind == Kind::File)

@@ -11,6 +11,8 @@ use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderValue};
 use url::Url;
 
+use crate::secrets;
+
 /// What a site is logged in with.
 #[derive(Clone, Default)]
 pub struct Login {
@@ -44,10 +46,14 @@ impl Login {
             value.filter(|value| !value.is_empty()).map(|value| (name, value))
         };
         let basic = value("LOGIN").map(|(name, value)| match value.split_once(':') {
-            Some((user, key)) if !user.is_empty() && !key.is_empty() => Ok((user.to_string(), key.to_string())),
+            Some((user, key)) if !user.is_empty() && !key.is_empty() => {
+                secrets::keep_login(user, key);
+                Ok((user.to_string(), key.to_string()))
+            }
             _ => Err(Usage(format!("{name} is no login: USER:API_KEY is expected"))),
         });
         let cookie = value("SESSION").map(|(name, value)| {
+            secrets::keep(&value);
             let header = HeaderValue::from_str(&format!("PHPSESSID={value}")).ok();
             let plain =
                 header.filter(|_| !value.contains(|character: char| character.is_whitespace() || character == ';'));
@@ -60,6 +66,7 @@ impl Login {
             Ok(cookie)
         });
         let token = value("TOKEN").map(|(name, value)| {
+            secrets::keep(&value);
             let plain = !value.contains(char::is_whitespace);
             let header = HeaderValue::from_str(&format!("Bearer {value}")).ok().filter(|_| plain);
             let mut token = header.ok_or_else(|| Usage(format!("{name} is no token: one word is expected")))?;
@@ -102,6 +109,25 @@ impl Login {
             url.query_pairs_mut()
                 .append_pair("api_key", key)
                 .append_pair("user_id", user);
+        }
+        url
+    }
+
+    /// An address without the login that [`Self::sign_address`] put into it, or a site repeats.
+    pub fn strip(&self, mut url: Url) -> Url {
+        let Some((user, key)) = &self.basic else {
+            return url;
+        };
+        let is_login = |name: &str, value: &str| value == key || (value == user && matches!(name, "user_id" | "login"));
+        let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let kept: Vec<&(String, String)> = pairs.iter().filter(|(name, value)| !is_login(name, value)).collect();
+        if kept.len() < pairs.len() {
+            match kept.is_empty() {
+                true => url.set_query(None),
+                false => {
+                    url.query_pairs_mut().clear().extend_pairs(kept);
+                }
+            }
         }
         url
     }

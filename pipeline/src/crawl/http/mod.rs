@@ -30,6 +30,8 @@ pub use network::Network;
 pub use robots::NO_TRAINING;
 pub use told::TOO_SLOW;
 
+use crate::secrets;
+
 /// The reason of a failure where an answer came, but not what was asked for: an error of the site under
 /// 200, or half of an answer.
 pub const BAD_ANSWER: &str = "bad-answer";
@@ -123,6 +125,24 @@ pub enum HttpError {
 }
 
 impl HttpError {
+    /// The same without secrets: what a site says may repeat what it was asked with.
+    fn redacted(self) -> Self {
+        let hide = |text: String| secrets::redact_said(&text);
+        match self {
+            Self::Refused { reason, detail } => Self::Refused {
+                reason,
+                detail: hide(detail),
+            },
+            Self::Failed { reason, detail } => Self::Failed {
+                reason,
+                detail: hide(detail),
+            },
+            Self::Blocked(why) => Self::Blocked(hide(why)),
+            Self::Later { host, why } => Self::Later { host, why: hide(why) },
+            Self::Catalog(_) | Self::Stopped => self,
+        }
+    }
+
     /// Why a host is left in peace until a later run.
     ///
     /// # Errors
@@ -156,8 +176,11 @@ pub struct Answer {
 
 impl Answer {
     fn without_body(status: StatusCode, headers: &HeaderMap) -> Self {
+        // One letter beyond ASCII must not hide what the others say.
         let robots = headers.get_all("x-robots-tag").iter();
-        let robots: Vec<&str> = robots.filter_map(|value| value.to_str().ok()).collect();
+        let robots: Vec<String> = robots
+            .map(|value| secrets::scrubbed(String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
         Self {
             status: status.as_u16(),
             content_type: header(headers, CONTENT_TYPE).unwrap_or_default().to_lowercase(),
@@ -199,7 +222,8 @@ fn is_web_page(bytes: &[u8]) -> bool {
 }
 
 fn header(headers: &HeaderMap, name: HeaderName) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_string)
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(secrets::scrubbed(value.to_string()))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::catalog::Catalog;
 use crate::catalog::robots::{self, Robots};
 use crate::crawl::request::CrawlRequest;
 use crate::crawl::settings::{CrawlSettings, duration, parse_root};
+use crate::secrets;
 use crate::stop::Stop;
 
 /// Variables that name a proxy, as most programs read them.
@@ -249,6 +250,7 @@ fn build(settings: &CrawlSettings, loopback: bool) -> anyhow::Result<reqwest::Cl
         builder.no_proxy().tls_certs_only(certificates)
     } else {
         let proxies = PROXY_VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
+        let proxies = proxies.inspect(|proxy| secrets::keep_url(proxy));
         let proxies = proxies.filter_map(|proxy| proxy_host(&proxy)).collect();
         builder.tls_certs_merge(certificates).dns_resolver(Resolver { proxies })
     };

@@ -76,28 +76,50 @@ pub fn is_verdict(answer: &Robots) -> bool {
     (200..500).contains(&answer.status)
 }
 
-/// Whether X-Robots-Tag headers, one a line, keep a file from training: `noai` or `noimageai`, for
-/// everybody or for this program.
+/// Directives against training, as hosts write them.
+const AGAINST_TRAINING: [&str; 3] = ["noai", "noimageai", "noml"];
+
+/// Directives with a value behind a colon: what stands before the colon is no robot's name.
+const WITH_VALUE: [&str; 4] = [
+    "max-snippet",
+    "max-image-preview",
+    "max-video-preview",
+    "unavailable_after",
+];
+
+/// Whether X-Robots-Tag headers, one a line, keep a file from training: for everybody, or for this
+/// program. What follows a robot's name, up to the next name, is for that robot alone.
 pub fn forbids_training(tags: &str) -> bool {
     tags.lines().any(|header| {
         let mut for_us = true;
-        header.split(',').any(|part| {
+        header.split([',', ';']).any(|part| {
             let mut directive = part.trim();
-            if let Some((name, rest)) = directive.split_once(':') {
-                // `max-snippet: 20` is a directive with a value; other names are a robot's, and what
-                // follows is for that robot.
-                let name = name.trim().to_lowercase();
-                if !name.starts_with("max-") && name != "unavailable_after" {
-                    for_us = name == AGENT || name == "*";
-                    directive = rest.trim();
-                }
+            if let Some((name, rest)) = directive.split_once(':')
+                && is_agent(name.trim())
+            {
+                for_us = is_us(name.trim());
+                directive = rest.trim();
             }
-            for_us
-                && ["noai", "noimageai"]
-                    .iter()
-                    .any(|word| directive.eq_ignore_ascii_case(word))
+            let is = |word: &str| AGAINST_TRAINING.iter().any(|known| known.eq_ignore_ascii_case(word));
+            for_us && directive.split_whitespace().any(is)
         })
     })
+}
+
+/// Whether a word before a colon names a robot: a date's hour, or a directive with a value, does not.
+fn is_agent(name: &str) -> bool {
+    let token = |letter: char| letter.is_ascii_alphanumeric() || "-_.*/".contains(letter);
+    let with_value = WITH_VALUE.iter().any(|known| known.eq_ignore_ascii_case(name));
+    !name.is_empty()
+        && name.chars().all(token)
+        && !name.starts_with(|letter: char| letter.is_ascii_digit())
+        && !with_value
+}
+
+/// Whether a robot's name means this program: its own, whatever the version behind it, or everybody's.
+fn is_us(name: &str) -> bool {
+    let product = name.split('/').next().unwrap_or_default();
+    product == "*" || product.eq_ignore_ascii_case(AGENT)
 }
 
 #[cfg(test)]
@@ -147,6 +169,17 @@ mod tests {
             "*: noai",
             "max-snippet: 20, noai",
             "otherbot: noai, anime-heads: noimageai",
+            "noml",
+            "index, NoML",
+            "noai;noimageai",
+            "noai noimageai",
+            "Anime-Heads/0.1: noml",
+            "anime-heads:noai",
+            "* : noindex, noai",
+            "otherbot: noindex, *: noml",
+            "googlebot: noindex\nanime-heads: NOAI\notherbot: nofollow",
+            "unavailable_after: Wed, 25 Jun 2031 15:00:00 GMT, noai",
+            "max-image-preview: large, noimageai",
         ] {
             assert!(forbids_training(tags), "{tags}");
         }
@@ -156,6 +189,11 @@ mod tests {
             "otherbot: noai",
             "otherbot: noindex, noai",
             "noaim",
+            "otherbot: noml",
+            "otherbot: noindex, noml\ngooglebot: noai",
+            "anime-heads: noindex, otherbot: noai",
+            "anime-headshunter: noai",
+            "max-snippet: 20",
             "unavailable_after: 1 Jan 2030",
         ] {
             assert!(!forbids_training(tags), "{tags}");

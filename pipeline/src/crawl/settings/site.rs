@@ -9,6 +9,7 @@ use crate::crawl::http::variable;
 use crate::crawl::request::Form;
 use crate::crawl::source::Dialect;
 use crate::crawl::source::pixiv::app;
+use crate::secrets;
 
 /// Where a source's likes come from; likes mean something else at every site.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -217,15 +218,19 @@ impl SiteSettings {
 /// # Errors
 /// What is wrong with it, for people.
 pub fn parse_root(text: &str) -> Result<Url, String> {
-    let root = Url::parse(text).map_err(|error| format!("`{text}` is no URL ({error}): write https://HOST"))?;
-    if !matches!(root.scheme(), "http" | "https") || root.host_str().is_none() {
-        return Err(format!("`{text}` is no web address: write https://HOST"));
-    }
     // It would be in every URL that is printed or recorded.
-    if !root.username().is_empty() || root.password().is_some() {
+    if text.contains('@') {
         return Err(
             "no name or password belongs into a root: logins come from the environment, HEADS_LOGIN_<SITE>".into(),
         );
+    }
+    let shown = secrets::redact(text);
+    let root = Url::parse(text).map_err(|error| format!("`{shown}` is no URL ({error}): write https://HOST"))?;
+    if !matches!(root.scheme(), "http" | "https") || root.host_str().is_none() {
+        return Err(format!("`{shown}` is no web address: write https://HOST"));
+    }
+    if root.query().is_some() || root.fragment().is_some() {
+        return Err("a root ends before `?` and `#`: logins come from the environment, HEADS_LOGIN_<SITE>".into());
     }
     Ok(root)
 }

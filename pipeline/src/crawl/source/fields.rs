@@ -8,6 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::words;
+use crate::secrets;
 
 /// No site numbers its posts so high; a higher number is garbage that would spoil a cursor.
 const LARGEST_ID: i64 = 1_000_000_000_000_000;
@@ -212,7 +213,7 @@ pub fn refusal(answer: &Value) -> String {
         Value::Bool(_) | Value::Number(_) => "a bare value",
     };
     match words::of_json(answer) {
-        Some(words) => format!("the site refused: {words}"),
+        Some(words) => format!("the site refused: {}", secrets::redact_said(&words)),
         None => format!("the site refused without a reason: its answer is {seen}"),
     }
 }

@@ -1,6 +1,7 @@
 //! The dialects: one file each. A new site of a known dialect is a table in stages.toml, a new
 //! dialect is one file and its lines here.
 
+mod aliases;
 mod count;
 pub mod danbooru;
 pub mod entities;
@@ -14,6 +15,7 @@ pub mod words;
 
 use std::collections::BTreeMap;
 
+pub use aliases::Renamed;
 pub use count::Count;
 use dataset::failure::Usage;
 use serde::Deserialize;
