@@ -1,6 +1,7 @@
 //! The crawl over real HTTP against local boards, into a real database and a real store; and the
 //! program itself, as its users, cron and the sites see it.
 
+mod answers;
 mod app;
 mod board;
 #[path = "../common/mod.rs"]
