@@ -114,7 +114,7 @@ pub async fn record(write: &mut Write, source: &str, query: &str, hole: &Hole) -
          ON CONFLICT (source, query, kind, below) DO UPDATE SET \
          start = CASE WHEN excluded.start < holes.start THEN excluded.start ELSE holes.start END, \
          tries = CASE WHEN excluded.tries < holes.tries THEN holes.tries ELSE excluded.tries END, \
-         given_up = CASE WHEN excluded.tries = 0 OR excluded.given_up = 1 THEN excluded.given_up ELSE holes.given_up END, \
+         given_up = CASE WHEN excluded.next_try = 0 OR excluded.given_up = 1 THEN excluded.given_up ELSE holes.given_up END, \
          begun_at = excluded.begun_at, next_try = excluded.next_try, place = excluded.place, reason = excluded.reason, detail = excluded.detail, recorded_at = excluded.recorded_at",
     )
     .bind(source)

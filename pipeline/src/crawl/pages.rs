@@ -3,20 +3,21 @@
 //! gives up, and the site's pages where its API is refused.
 
 mod advice;
+mod error;
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use dataset::failure::Interrupted;
 use url::Url;
 
-use super::http::{Answer, Ask, BAD_ANSWER, Client, HttpError, TOO_SLOW};
+use super::http::{Answer, Ask, Client, HttpError, TOO_SLOW};
 use super::progress::Progress;
 use super::request::CrawlRequest;
 use super::settings::{Likes, ListingForm, SiteSettings};
 use super::source::{Dialect, OUT_OF_PLACE, Page, Search, Span};
-use super::walk::Why;
 use crate::catalog::now;
+pub use error::PageError;
 
 /// A page of posts with all their URLs is some 200 KB; more than this is no page.
 pub const MOST_BYTES: u64 = 32_000_000;
@@ -74,17 +75,6 @@ enum Refused {
     TooSlow,
     /// The API is not for everybody.
     Api(HttpError),
-}
-
-/// A page that did not come, whatever was tried. Others may.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct PageError {
-    /// Of the page, as a hole keeps it.
-    pub why: Why,
-    /// Whether it may be of this page alone; a refusal of all that asks is not.
-    pub of_page: bool,
-    message: String,
 }
 
 impl<'run> Pages<'run> {
@@ -228,18 +218,6 @@ impl<'run> Pages<'run> {
         }
     }
 
-    fn owes(&self, posts: i64) -> PageError {
-        let detail = format!("the page has no row, and the site counts {posts} posts there");
-        let error = self.page_error(EMPTY, &detail, true);
-        PageError {
-            why: Why {
-                empty: true,
-                ..error.why
-            },
-            ..error
-        }
-    }
-
     async fn wait(&self, tried: u32) -> anyhow::Result<()> {
         self.client.wait(tried).await.map_err(|error| self.cannot(error))
     }
@@ -300,13 +278,6 @@ impl<'run> Pages<'run> {
         Ok(page)
     }
 
-    fn wrong_dialect(&self) -> String {
-        format!(
-            "; its answers are not what its dialect promises, see whether `dialect` of [sites.{}] is right",
-            self.request.name
-        )
-    }
-
     async fn ask(&mut self, position: i64) -> anyhow::Result<Page> {
         loop {
             let span = self.span(position);
@@ -355,10 +326,9 @@ impl<'run> Pages<'run> {
         };
         let window = self.window.unwrap_or(below).min(below) / NARROWER;
         if window < NARROWEST {
-            bail!(
-                "{} gives up on this search, even over {NARROWEST} post numbers: ask for fewer filters",
-                self.request.root
-            );
+            let detail =
+                format!("the site gives up on this search, even over {NARROWEST} post numbers: ask for fewer filters");
+            return Err(self.page_error(TOO_SLOW, &detail, false).into());
         }
         self.top = self.top.or(Some(below));
         self.too_wide = window * NARROWER;
@@ -432,43 +402,6 @@ impl<'run> Pages<'run> {
             Err(error @ (HttpError::Refused { .. } | HttpError::Failed { .. })) => Err(self.refused(error).into()),
             Err(error) => Err(self.cannot(error)),
         }
-    }
-
-    /// An error of one request, with the way out.
-    fn refused(&self, error: HttpError) -> PageError {
-        let (HttpError::Refused { reason, detail } | HttpError::Failed { reason, detail }) = &error else {
-            return self.page_error(BAD_ANSWER, &error.to_string(), false);
-        };
-        let advice = advice::of(detail, &self.request.name, &self.site, self.client.has_login());
-        let failed = matches!(error, HttpError::Failed { .. });
-        let of_page = failed && advice.is_none() && matches!(*reason, "server-error" | "truncated" | BAD_ANSWER);
-        let mut page_error = self.page_error(reason, detail, of_page);
-        page_error.message.extend(advice.map(|advice| format!("; {advice}")));
-        page_error
-    }
-
-    fn page_error(&self, reason: &'static str, detail: &str, of_page: bool) -> PageError {
-        let message = format!(
-            "cannot list {} at {}; the same command goes on from here: {detail}",
-            self.request.name, self.request.root
-        );
-        let why = Why {
-            reason,
-            detail: detail.to_string(),
-            empty: false,
-        };
-        PageError { why, of_page, message }
-    }
-
-    fn cannot(&self, error: HttpError) -> anyhow::Error {
-        if error == HttpError::Stopped {
-            return Interrupted.into();
-        }
-        let what = format!(
-            "cannot list {} at {}; the same command goes on from here",
-            self.request.name, self.request.root
-        );
-        anyhow::Error::new(error).context(what)
     }
 }
 

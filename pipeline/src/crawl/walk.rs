@@ -114,7 +114,7 @@ impl Walk {
     pub fn failed(&mut self, search: &Search<'_>, span: Span, why: &Why) -> bool {
         let windows = search.has_windows() && self.in_a_row < WHOLE_PAGES - 1;
         let wide = span.from.is_none_or(|from| search.width(self.below, from) > 1);
-        if windows && wide && !why.empty {
+        if windows && wide {
             // The whole, or a window: a half of it next.
             match span.from.filter(|_| self.fails_from.is_some() || self.width.is_some()) {
                 Some(from) => self.fails_from = Some(from),

@@ -2,6 +2,7 @@
 //! program itself, as its users, cron and the sites see it.
 
 mod aliases;
+mod answers;
 mod app;
 mod asking;
 mod board;

@@ -1,11 +1,20 @@
 //! A site that answers whatever a test says, over HTTP: for what no sane board does.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pipeline::catalog::failures::{self, Failure, Wanted};
+use pipeline::crawl::Args;
+use pipeline::crawl::source::Dialect;
+use pipeline::outcome::Tally;
+use pipeline::selection::SelectionArgs;
 use serde_json::{Value, json};
+use testbooru::Setup;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
+
+use crate::common::site::Site;
 
 /// 2021-01-01, UTC.
 pub const START: i64 = 1_609_459_200;
@@ -131,4 +140,43 @@ pub fn count(url: &Url, posts: i64) -> Said {
             format!("<?xml version=\"1.0\"?><posts count=\"{posts}\" offset=\"0\"></posts>"),
         ),
     }
+}
+
+pub const BOARDS: [Dialect; 3] = [Dialect::Moebooru, Dialect::Danbooru, Dialect::Gelbooru];
+
+/// A catalog for a scripted site.
+pub async fn site(dialect: Dialect) -> Site {
+    let mut site = Site::of(dialect, [], Setup::default()).await;
+    site.site.page = 20;
+    // Between two runs no time passes.
+    site.settings.loopback_backoff = 0.001;
+    site
+}
+
+pub fn listing(board: &Scripted) -> Args {
+    Args {
+        root: Some(board.root.clone()),
+        list_only: true,
+        select: SelectionArgs {
+            rating: Some("any".into()),
+            ..SelectionArgs::default()
+        },
+        ..Args::default()
+    }
+}
+
+pub async fn numbers(site: &Site) -> BTreeSet<i64> {
+    site.posts().await.into_keys().collect()
+}
+
+pub async fn failed(site: &Site) -> Vec<Failure> {
+    failures::list(&site.catalog, &Wanted::default()).await.expect("lists")
+}
+
+pub fn says(tally: &Tally, words: &str) -> bool {
+    tally.lines.iter().any(|(label, _)| label.contains(words))
+}
+
+pub fn rows(rows: Vec<Value>) -> Said {
+    (200, json!(rows).to_string())
 }

@@ -1,6 +1,6 @@
 //! The one client: redirects, pace, retries and back-off.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -15,7 +15,7 @@ use super::judge::{self, Miss, Pause, judge};
 use super::login::Login;
 use super::network::{Host, Network};
 use super::robots;
-use super::{Answer, Ask, BAD_ANSWER, HttpError, Kind, Known, header, told};
+use super::{Answer, Ask, HttpError, Kind, Known, header, told};
 use crate::catalog::Write;
 use crate::crawl::request::CrawlRequest;
 use crate::crawl::settings::duration;
@@ -38,14 +38,14 @@ pub struct Client {
     pub(super) site: String,
     pub(super) hosts: Hosts,
     pub(super) robots_exception: String,
-    login: Option<Login>,
+    pub(super) login: Option<Login>,
     login_in_address: bool,
     interval: Duration,
     image_interval: Duration,
     jitter: Duration,
     backoff: Duration,
     /// Requests in a row whose answers could not be read.
-    unread: AtomicU32,
+    pub(super) unread: AtomicU32,
     ended: watch::Sender<bool>,
 }
 
@@ -128,63 +128,6 @@ impl Client {
             }
         }
         refused("redirect", format!("{}: too many redirects", ask.url))
-    }
-
-    /// Fetches an answer of the API and reads it. One that cannot be read is asked for again after a pause,
-    /// as one that did not come; where several in a row cannot, once is enough.
-    ///
-    /// # Errors
-    /// Any [`HttpError`].
-    pub async fn read<T>(&self, ask: &Ask<'_>, read: impl Fn(&Answer) -> Result<T, String>) -> Result<T, HttpError> {
-        let failing = self.unread.load(Ordering::Relaxed) >= self.network.settings().attempts;
-        let most = if ask.once || failing {
-            1
-        } else {
-            self.network.settings().attempts
-        };
-        let mut tried = 0;
-        loop {
-            let answer = self.get(ask).await?;
-            let why = match read(&answer) {
-                Ok(what) => {
-                    self.unread.store(0, Ordering::Relaxed);
-                    return Ok(what);
-                }
-                Err(why) => why,
-            };
-            tried += 1;
-            if tried >= most {
-                self.unread.fetch_add(1, Ordering::Relaxed);
-                let times = if tried == 1 {
-                    "once".into()
-                } else {
-                    format!("{tried} times")
-                };
-                return Err(HttpError::Failed {
-                    reason: BAD_ANSWER,
-                    detail: format!("{}: {why} (tried {times})", ask.url),
-                });
-            }
-            self.wait(tried).await?;
-        }
-    }
-
-    /// Waits as after a failed try, the `tried`th one of its request.
-    ///
-    /// # Errors
-    /// [`HttpError::Stopped`].
-    pub async fn wait(&self, tried: u32) -> Result<(), HttpError> {
-        self.unless_stopped(tokio::time::sleep(self.usual_pause(tried))).await
-    }
-
-    /// Tries of one request, the first included.
-    pub fn attempts(&self) -> u32 {
-        self.network.settings().attempts
-    }
-
-    /// Whether the site is asked with a login.
-    pub fn has_login(&self) -> bool {
-        self.login.as_ref().is_some_and(|login| !login.is_empty())
     }
 
     /// Where a redirect leads, without the login that it may repeat: the root's own is signed anew, and
@@ -288,7 +231,7 @@ impl Client {
     }
 
     /// The pause after a failed try that names none, the `tried`th one.
-    fn usual_pause(&self, tried: u32) -> Duration {
+    pub(super) fn usual_pause(&self, tried: u32) -> Duration {
         let longest = duration(self.network.settings().max_wait).unwrap_or_default();
         // Up to a quarter longer, so that clients which were turned away together do not come back together.
         let usual = self.backoff * 2_u32.pow(tried.saturating_sub(1).min(MOST_DOUBLINGS));
@@ -393,7 +336,7 @@ impl Client {
         }
     }
 
-    async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Result<T, HttpError> {
+    pub(super) async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Result<T, HttpError> {
         let mut ended = self.ended.subscribe();
         tokio::select! {
             biased;

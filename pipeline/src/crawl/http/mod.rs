@@ -11,6 +11,7 @@ mod login;
 mod network;
 mod pace;
 mod permit;
+mod read;
 mod robots;
 mod told;
 mod traffic;

@@ -48,13 +48,21 @@ pub fn of(detail: &str, name: &str, site: &SiteSettings, has_login: bool) -> Opt
     }
 }
 
+/// What [`web_page`] begins with.
+const WEB_PAGE: &str = "a web page where JSON was due";
+
+/// Whether an error is that of [`web_page`].
+pub fn is_web_page(detail: &str) -> bool {
+    detail.contains(WEB_PAGE)
+}
+
 /// A web page where the answer of an API was due, with its title.
 pub fn web_page(bytes: &[u8]) -> String {
     let title = words::of(bytes)
         .map(|title| format!(" (`{title}`)"))
         .unwrap_or_default();
     format!(
-        "a web page where JSON was due{title}: a browser challenge, or no site of this dialect. It is not worked round; \
+        "{WEB_PAGE}{title}: a browser challenge, or no site of this dialect. It is not worked round; \
          look at it in a browser, wait, or name another root (--root)"
     )
 }

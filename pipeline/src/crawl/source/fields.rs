@@ -274,7 +274,7 @@ mod tests {
             (json!("a b"), Some("a b")),
             (json!(""), Some("")),
             (json!(["a", "b c", 5, null, {"name": "d"}, ""]), Some("a b_c 5 d")),
-            (json!({"general": ["a"], "character": ["b c"]}), Some("a b_c")),
+            (json!({"character": ["a"], "general": ["b c"]}), Some("a b_c")),
             (json!([]), Some("")),
             (json!(null), None),
             (json!(true), None),
