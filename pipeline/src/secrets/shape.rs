@@ -48,9 +48,10 @@ fn with_masked_logins(text: &str, mask: &str) -> Option<String> {
     while let Some(found) = text[from..].find('@') {
         let at = from + found;
         from = at + 1;
-        let word =
-            text[copied..at].rfind(|letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '`' | '/'));
-        let word = copied + word.map_or(0, |end| end + 1);
+        let ends = |letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '`' | '/');
+        let mut before = text[copied..at].char_indices().rev();
+        let end = before.find(|(_, letter)| ends(*letter));
+        let word = copied + end.map_or(0, |(end, letter)| end + letter.len_utf8());
         let host = text[from..].starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '[');
         let colon = text[word..at].find(':').map(|colon| word + colon + 1);
         if let Some(start) = colon.filter(|start| host && *start < at && text[*start..at] != *mask) {
