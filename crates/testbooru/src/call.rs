@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, Method, header};
 
 use crate::board::Board;
 use crate::faults::Faults;
+use crate::pixiv::Tokens;
 use crate::server::Setup;
 
 /// One request that arrived.
@@ -33,6 +34,7 @@ pub struct Request {
 pub(crate) struct Shared {
     pub board: Board,
     pub setup: Setup,
+    pub tokens: Mutex<Tokens>,
     pub scheme: &'static str,
     pub authority: String,
     pub faults: Mutex<Faults>,
