@@ -1,6 +1,7 @@
 //! Which posts a stage works on: the same filters for every stage.
 
 mod args;
+mod blacklist;
 mod key;
 
 use dataset::failure::Usage;
@@ -8,7 +9,8 @@ use dataset::failure::Usage;
 use crate::catalog::posts::Rating;
 use crate::period;
 
-pub use args::{ANY, SelectionArgs};
+pub use args::{AI_TAGS, ANY, AiMade, SelectionArgs};
+pub use blacklist::Blocked;
 
 /// The filters, resolved; all that are given must hold, and only posts that still stand count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,6 +56,13 @@ pub struct Selection {
     pub min_height: Option<i64>,
     /// File types of the original, any of these (`jpg`, `png`, `webp`, `gif`), sorted; empty: all.
     pub types: Vec<String>,
+    /// What becomes of posts that a machine made, by the site's flag or one of `ai_tags`.
+    pub ai_made: AiMade,
+    /// Tags by which sites mark what a machine made.
+    pub ai_tags: Vec<String>,
+    /// Posts that match one of these are out, whatever the other filters say. No part of what names a
+    /// listing: they are listed all the same.
+    pub blacklist: Vec<Blocked>,
 }
 
 /// A share of posts, in hundredths of a percent: exact, so that it is the same text everywhere.
@@ -110,6 +119,7 @@ impl Selection {
             let year = &period::show(threshold.since)[..4];
             format!("top-of={}:{year}:min-likes={}", threshold.source, threshold.likes)
         }));
+        lines.extend(self.blacklist.iter().map(|entry| format!("blacklist={}", entry.text)));
         lines.sort_unstable();
         lines
     }
@@ -158,6 +168,9 @@ impl Selection {
         lines.extend(self.ratings.iter().map(|rating| format!("rating={}", rating.as_str())));
         lines.extend(self.source.iter().map(|source| format!("source={source}")));
         lines.extend(self.top_percent.map(|percent| format!("top-percent={percent}")));
+        if self.ai_made != AiMade::Any {
+            lines.push(format!("ai-made={}", self.ai_made.as_str()));
+        }
         lines
     }
 }

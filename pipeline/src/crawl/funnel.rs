@@ -14,15 +14,21 @@ pub fn tally(listed: &Listed, fetched: &Fetched, waiting: u64) -> Tally {
     let mut tally = Tally {
         done: fetched.stored + fetched.shared,
         skipped: listed.matching.saturating_sub(fetched.posts),
-        failed: failed + refused,
+        failed: failed + refused + listed.missing,
         lines: Vec::new(),
     };
     tally.line("posts listed", listed.rows);
     for (reason, count) in &listed.refused {
         tally.line(format!("not selected: {reason}"), *count);
     }
+    for (entry, count) in &listed.blacklisted {
+        tally.line(format!("not selected: blacklist `{entry}`"), *count);
+    }
     if listed.unreadable > 0 {
         tally.line("rows without id or date", listed.unreadable);
+    }
+    if listed.missing > 0 {
+        tally.line("not found, or not to be read", listed.missing);
     }
     tally.line("posts selected", listed.matching);
     tally.line("posts fetched", fetched.posts);

@@ -18,8 +18,9 @@ use crate::catalog::cursors::{self, Cursor};
 use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::files::{self, Window};
 use crate::catalog::posts::Post;
-use crate::catalog::selection::refusal;
+use crate::catalog::selection::{BLACKLIST, blocking, refusal};
 use crate::catalog::{Catalog, now, posts};
+use crate::selection::Selection;
 
 /// Rows that a run's listing read, and what became of them.
 #[derive(Debug, Default)]
@@ -30,10 +31,35 @@ pub struct Listed {
     pub matching: u64,
     /// Those not selected, by reason.
     pub refused: BTreeMap<&'static str, u64>,
+    /// Those that an entry of the blacklist leaves out, by entry.
+    pub blacklisted: BTreeMap<String, u64>,
     /// Those that could not be read.
     pub unreadable: u64,
+    /// What was asked for by name and is not there, or could not be read.
+    pub missing: u64,
+    /// Numbers of the posts that were asked for by name.
+    pub named: Vec<i64>,
     /// Why the host was left in peace before the end; a later run goes on.
     pub later: Option<String>,
+}
+
+impl Listed {
+    /// Counts a row; says why it is not selected, where it is not.
+    pub fn count(&mut self, denied: &Denied, selection: &Selection, post: &Post) -> Option<&'static str> {
+        self.rows += 1;
+        let denied = denied.refuses(post).then_some(DENIED);
+        let reason = denied.or_else(|| refusal(selection, post));
+        match reason {
+            None => self.matching += 1,
+            Some(BLACKLIST) => {
+                for entry in blocking(selection, post) {
+                    *self.blacklisted.entry(entry.into()).or_default() += 1;
+                }
+            }
+            Some(reason) => *self.refused.entry(reason).or_default() += 1,
+        }
+        reason
+    }
 }
 
 /// One site's listing under one query.
@@ -206,14 +232,9 @@ impl Listing<'_> {
     }
 
     fn count(&self, seen: &[Post], unreadable: u64, listed: &mut Listed) {
-        listed.rows += seen.len() as u64;
         listed.unreadable += unreadable;
         for post in seen {
-            let denied = self.denied.refuses(post).then_some(DENIED);
-            match denied.or_else(|| refusal(&self.request.selection, post)) {
-                None => listed.matching += 1,
-                Some(reason) => *listed.refused.entry(reason).or_default() += 1,
-            }
+            listed.count(self.denied, &self.request.selection, post);
         }
         self.progress.listed(listed.rows, listed.matching);
     }

@@ -1,6 +1,7 @@
 //! The crawl over real HTTP against local boards, into a real database and a real store; and the
 //! program itself, as its users, cron and the sites see it.
 
+mod addresses;
 mod app;
 mod board;
 #[path = "../common/mod.rs"]
@@ -14,6 +15,7 @@ mod html;
 mod kill;
 mod listing;
 mod manners;
+mod named;
 mod pixiv;
 mod place;
 mod program;
@@ -22,3 +24,5 @@ mod recordings;
 mod refused;
 mod sessions;
 mod shares;
+mod tokens;
+mod unwanted;

@@ -85,11 +85,21 @@ pub fn page_url(search: &Search<'_>, span: Span) -> Url {
     let mut tags = query(search).words;
     tags.extend(span.below.map(|below| format!(" id:<{below}")));
     tags.extend(span.from.map(|from| format!(" id:>={from}")));
+    list_url(search, &tags)
+}
+
+/// See [`Search::term_url`].
+pub fn term_url(search: &Search<'_>, term: &str, below: Option<i64>) -> Url {
+    let below = below.map(|below| format!(" id:<{below}")).unwrap_or_default();
+    list_url(search, &format!("{term} sort:id:desc{below}"))
+}
+
+fn list_url(search: &Search<'_>, tags: &str) -> Url {
     let mut url = index(search);
     url.query_pairs_mut()
         .append_pair("json", "1")
         .append_pair("limit", &search.site.page.to_string())
-        .append_pair("tags", &tags);
+        .append_pair("tags", tags);
     url
 }
 
