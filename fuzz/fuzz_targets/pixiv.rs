@@ -1,11 +1,11 @@
-//! Search, ranking, works and their files, of the web pages and of the app.
+//! Search, ranking, works and their files, and the works of an artist, of the web pages and of the app.
 #![no_main]
 
 mod common;
 
 use libfuzzer_sys::fuzz_target;
 use pipeline::crawl::ListingForm;
-use pipeline::crawl::source::{Dialect, Span};
+use pipeline::crawl::source::{Dialect, Span, pixiv};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, bytes)) = bytes.split_first() else { return };
@@ -26,6 +26,9 @@ fuzz_target!(|bytes: &[u8]| {
         }
         _ => {
             let _ = search.parse_files(bytes);
+            for number in pixiv::parse_artist(bytes).unwrap_or_default() {
+                assert!(number > 0);
+            }
         }
     });
 });

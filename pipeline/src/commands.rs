@@ -76,9 +76,10 @@ async fn dispatch(
         }
         Command::Crawl(args) if args.dry_run => return dry_run(&args, &settings, &data, &stop).await,
         Command::Crawl(args) => {
-            let request = args.resolve(&settings.crawl, &settings.sites)?;
-            let desk = Desk::to_write(settings, data, &format!("crawl {}", args.site), stop).await?;
-            told("crawl", desk.crawl(&request, journal).await?)
+            let requests = args.requests(&settings.crawl, &settings.sites)?;
+            let name = requests.first().map_or("", |request| request.name.as_str());
+            let desk = Desk::to_write(settings, data, &format!("crawl {name}"), stop).await?;
+            desk.crawls(requests, journal).await?
         }
         Command::Import(args) => {
             let request = args.resolve()?;
@@ -109,10 +110,12 @@ async fn dispatch(
 
 /// Says what a crawl would do, beside a run that writes and without a lock.
 async fn dry_run(args: &crawl::Args, settings: &Settings, data: &Path, stop: &Stop) -> anyhow::Result<u8> {
-    let request = args.resolve(&settings.crawl, &settings.sites)?;
+    let requests = args.requests(&settings.crawl, &settings.sites)?;
     let catalog = Catalog::to_look(&settings.catalog_url(data)).await?;
     let network = crawl::Network::new(&catalog, &settings.crawl, stop);
-    print!("{}", crawl::dry_run(&catalog, &network, &request).await?);
+    for request in &requests {
+        print!("{}", crawl::dry_run(&catalog, &network, request).await?);
+    }
     Ok(0)
 }
 

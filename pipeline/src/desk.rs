@@ -123,6 +123,25 @@ impl Desk {
         crawl::run(&self.catalog, &self.store, &self.network, request, journal).await
     }
 
+    /// Crawls one site after the other, and tells of each as it ends; a limit holds for all together.
+    ///
+    /// # Errors
+    /// As [`crawl::run`]; what the crawls before recorded stays.
+    pub async fn crawls(&self, requests: Vec<crawl::CrawlRequest>, journal: &Journal) -> anyhow::Result<Tally> {
+        let (several, mut all) = (requests.len() > 1, Tally::default());
+        for mut request in requests {
+            request.limit = request.limit.map(|limit| limit.saturating_sub(all.done));
+            let stage = match several {
+                true => format!("crawl {}, {}", request.name, request.asked().words),
+                false => "crawl".to_string(),
+            };
+            let tally = self.crawl(&request, journal).await?;
+            journal.funnel(&stage, &tally);
+            all.add(&tally);
+        }
+        Ok(all)
+    }
+
     /// Takes in a folder, and judges its heads.
     ///
     /// # Errors
@@ -149,9 +168,11 @@ impl Desk {
         Ok(tally)
     }
 
-    /// A selection of stored posts, its filters of popularity made exact, with other names of its tags.
+    /// A selection of stored posts, without what is never wanted, its filters of popularity made exact, with
+    /// other names of its tags.
     async fn settled(&self, selection: &Selection) -> anyhow::Result<Selection> {
-        let mut settled = popularity::settle(&self.catalog, selection, &self.settings.sites).await?;
+        let selection = self.settings.crawl.complete(selection.clone())?;
+        let mut settled = popularity::settle(&self.catalog, &selection, &self.settings.sites).await?;
         aliases::load(&self.catalog, &mut settled).await?;
         Ok(settled)
     }

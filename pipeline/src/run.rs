@@ -52,8 +52,8 @@ fn resolve(desk: &Desk) -> anyhow::Result<(Vec<CrawlRequest>, Selection)> {
     let settings = &desk.settings;
     let mut requests = Vec::new();
     for crawl in &settings.run.crawl {
-        let request = crawl.args().resolve(&settings.crawl, &settings.sites);
-        requests.push(request.with_context(|| format!("[[run.crawl]] of {}", crawl.site))?);
+        let named = crawl.args().requests(&settings.crawl, &settings.sites);
+        requests.extend(named.with_context(|| format!("[[run.crawl]] of {}", crawl.site))?);
     }
     let selection = settings.run.select.resolve().context("[run.select]")?;
     Ok((requests, selection))

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod args;
+mod blacklist;
 mod key;
 mod lists;
 mod toml;
@@ -12,7 +13,8 @@ use crate::catalog::posts::Rating;
 use crate::period;
 
 pub use aliases::{Alias, Aliases};
-pub use args::{ANY, SelectionArgs};
+pub use args::{AI_TAGS, ANY, AiMade, SelectionArgs};
+pub use blacklist::Blocked;
 
 /// The filters, resolved; all that are given must hold, and only posts that still stand count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +62,13 @@ pub struct Selection {
     pub types: Vec<String>,
     /// Names by which sites know the tags above: a post that has one of its site's has the tag.
     pub aliases: Aliases,
+    /// What becomes of posts that a machine made, by the site's flag or one of `ai_tags`.
+    pub ai_made: AiMade,
+    /// Tags by which sites mark what a machine made.
+    pub ai_tags: Vec<String>,
+    /// Posts that match one of these are out, whatever the other filters say. No part of what names a
+    /// listing: they are listed all the same.
+    pub blacklist: Vec<Blocked>,
 }
 
 /// A share of posts, in hundredths of a percent: exact, so that it is the same text everywhere.
@@ -118,6 +127,7 @@ impl Selection {
         }));
         let aliases = self.aliases.known().into_iter();
         lines.extend(aliases.map(|alias| format!("alias={}:{}={}", alias.source, alias.name, alias.tag)));
+        lines.extend(self.blacklist.iter().map(|entry| format!("blacklist={}", entry.text)));
         lines.sort_unstable();
         lines
     }
@@ -177,6 +187,9 @@ impl Selection {
         lines.extend(self.ratings.iter().map(|rating| format!("rating={}", rating.as_str())));
         lines.extend(self.source.iter().map(|source| format!("source={source}")));
         lines.extend(self.top_percent.map(|percent| format!("top-percent={percent}")));
+        if self.ai_made != AiMade::Any {
+            lines.push(format!("ai-made={}", self.ai_made.as_str()));
+        }
         lines
     }
 }

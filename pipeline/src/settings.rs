@@ -106,6 +106,7 @@ impl Settings {
             run: file.table("run"),
             default_data: file.resolve(Path::new("data")),
         };
+        settings.crawl.ai_tags.clone_from(&settings.curate.ai_tags);
         settings.crawl.check(&mut file);
         settings.crop.check(&mut file);
         settings.curate.check(&mut file);
@@ -136,7 +137,7 @@ impl Settings {
             .run
             .crawl
             .iter()
-            .filter(|crawl| !self.sites.contains_key(&crawl.site))
+            .filter(|crawl| !self.sites.contains_key(&crawl.site) && !crawl.site.contains('/'))
         {
             let known: Vec<&str> = self.sites.keys().map(String::as_str).collect();
             let why = format!("no site `{}`; known are {}", crawl.site, known.join(", "));

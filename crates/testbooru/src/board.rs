@@ -54,6 +54,8 @@ pub struct NewPost {
     pub by_ai: bool,
     /// Held back by its uploader.
     pub held: bool,
+    /// Numbers of the pools it is in.
+    pub pools: Vec<u64>,
     /// Tags in any order.
     pub tags: Vec<(String, TagType)>,
     /// Upload in epoch seconds.
@@ -75,6 +77,7 @@ impl Default for NewPost {
             kind: Kind::Illustration,
             by_ai: false,
             held: false,
+            pools: Vec::new(),
             tags: vec![
                 ("original".into(), TagType::Copyright),
                 ("sky".into(), TagType::General),
@@ -141,6 +144,7 @@ impl Board {
             access: new.access,
             held: new.held,
             parent_id: None,
+            pools: new.pools,
             kind: new.kind,
             by_ai: new.by_ai,
             tags,

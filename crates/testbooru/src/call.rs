@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, Method, header};
 
 use crate::board::Board;
 use crate::faults::Faults;
+use crate::pixiv::Tokens;
 use crate::post::Post;
 use crate::server::Setup;
 
@@ -34,6 +35,7 @@ pub struct Request {
 pub(crate) struct Shared {
     pub board: Board,
     pub setup: Setup,
+    pub tokens: Mutex<Tokens>,
     pub scheme: &'static str,
     pub authority: String,
     pub faults: Mutex<Faults>,

@@ -12,8 +12,8 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 
 use crate::call::{Call, Shared};
-use crate::post::{Post, Rating};
-use crate::posts::Posts;
+use crate::post::{Post, Rating, TagType, artist_number};
+use crate::posts::{Posts, Window};
 use crate::respond;
 
 mod query;
@@ -108,6 +108,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/posts.json", get(list))
         .route("/posts/{id}", get(show))
         .route("/counts/posts.json", get(count))
+        .route("/artists/{id}", get(artist))
 }
 
 async fn list(call: Call) -> Result<Response, Refusal> {
@@ -143,6 +144,27 @@ async fn show(Path(name): Path<String>, call: Call) -> Result<Response, Refusal>
         "" => respond::json_text(&row),
         only => fields(&row, only).to_string(),
     }))
+}
+
+/// An artist's name by their number.
+async fn artist(Path(id): Path<String>, call: Call) -> Result<Response, Refusal> {
+    known(&call)?;
+    let number = id.strip_suffix(".json").and_then(|id| id.parse().ok());
+    let posts = call.shared.board.read();
+    let artists = |post: Arc<Post>| {
+        post.tags
+            .clone()
+            .into_iter()
+            .filter(|(_, kind)| *kind == TagType::Artist)
+    };
+    let mut names = posts
+        .newest_first(Window::default())
+        .flat_map(|met| artists(met.post()))
+        .map(|(name, _)| name);
+    let name = names
+        .find(|name| Some(artist_number(name)) == number)
+        .ok_or(Refusal::NotFound)?;
+    Ok(respond::json(json!({ "id": number, "name": name }).to_string()))
 }
 
 async fn count(call: Call) -> Result<Response, Refusal> {

@@ -205,6 +205,8 @@ struct Query {
     without: Vec<String>,
     ratings: Vec<(bool, String)>,
     bounds: Vec<(String, Range)>,
+    pools: Vec<u64>,
+    md5s: Vec<String>,
 }
 
 impl Query {
@@ -214,6 +216,8 @@ impl Query {
             let (plain, negated) = term.strip_prefix('-').map_or((term, false), |plain| (plain, true));
             match plain.split_once(':') {
                 Some(("sort", _)) => {}
+                Some(("pool", number)) => query.pools.push(number.parse().unwrap_or(0)),
+                Some(("md5", md5)) => query.md5s.push(md5.into()),
                 Some(("rating", word)) => query.ratings.push((negated, word.into())),
                 Some((key @ ("id" | "score" | "width" | "height"), bound)) => {
                     let bound = Range::parse(bound, |text| text.parse().ok());
@@ -238,7 +242,9 @@ impl Query {
             ids,
             ..Window::default()
         };
-        posts.newest_first(window).filter(|met| self.matches(&met.figures()))
+        posts
+            .newest_first(window)
+            .filter(|met| self.matches(&met.figures()) && self.md5s.iter().all(|md5| met.post().file.md5 == *md5))
     }
 
     fn matches(&self, figures: &Figures<'_>) -> bool {
@@ -249,6 +255,7 @@ impl Query {
             _ => f64::from(figures.height),
         };
         figures.status != Status::Deleted
+            && self.pools.iter().all(|pool| figures.pools.contains(pool))
             && self.with.iter().all(|tag| figures.has_tag(tag))
             && !self.without.iter().any(|tag| figures.has_tag(tag))
             && self

@@ -111,6 +111,7 @@ pub(crate) fn posts(uploads: Vec<Upload>, invention: &Invention) -> Vec<Post> {
             access: Access::Open,
             held: !plain && dice.random_bool(0.01),
             parent_id: None,
+            pools: Vec::new(),
             kind: Kind::Illustration,
             by_ai: false,
             tags: tags(&mut dice, upload.faces.len()),

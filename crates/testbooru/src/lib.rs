@@ -5,9 +5,9 @@
 //! | dialect | paths |
 //! |---|---|
 //! | Moebooru | `/post.json`, `/post.xml`, `/post`, `/post/show/ID` |
-//! | Danbooru | `/posts.json`, `/posts/ID.json`, `/counts/posts.json` |
+//! | Danbooru | `/posts.json`, `/posts/ID.json`, `/counts/posts.json`, `/artists/ID.json` |
 //! | Gelbooru | `/index.php?page=dapi&s=post&q=index` |
-//! | pixiv | `/ajax/search/artworks/WORD`, `/ajax/illust/ID`, `/ajax/illust/ID/pages`, `/ranking.php`; `/v1/search/illust`, `/v1/illust/detail` |
+//! | pixiv | `/ajax/search/artworks/WORD`, `/ajax/illust/ID`, `/ajax/illust/ID/pages`, `/ajax/user/ID/profile/all`, `/ranking.php`; `/v1/search/illust`, `/v1/user/illusts`, `/v1/illust/detail`, `/auth/token` |
 //!
 //! Names in [`Setup::aliases`] are searched for as the tags they mean, and told by `/tag_aliases.json`,
 //! `/tag/related.json`, `/tag_alias.json` with `/tag.json`, and `/index.php?page=dapi&s=tag`.
@@ -56,7 +56,8 @@ pub use call::Request;
 pub use danbooru::Account;
 pub use faults::{Fault, RetryAfter, Target};
 pub use file::File;
-pub use post::{Access, Counters, Kind, Post, Rating, Status, TagType};
+pub use pixiv::OAuth;
+pub use post::{Access, Counters, Kind, Post, Rating, Status, TagType, artist_number};
 pub use server::{Server, Setup};
 pub use tls::Identity;
 pub use upload::Pictures;

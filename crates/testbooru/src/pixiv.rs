@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -17,9 +17,14 @@ use crate::respond;
 
 mod app;
 pub(crate) mod files;
+mod oauth;
 mod ranking;
 mod search;
+mod user;
 mod work;
+
+pub use oauth::OAuth;
+pub(crate) use oauth::Tokens;
 
 /// The cookie that says who is logged in.
 const SESSION: &str = "PHPSESSID";
@@ -29,9 +34,12 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/ajax/search/artworks/{word}", get(search::answer))
         .route("/ajax/illust/{id}", get(illust))
         .route("/ajax/illust/{id}/pages", get(pages))
+        .route("/ajax/user/{id}/profile/all", get(user::profile))
         .route("/ranking.php", get(ranking::answer))
         .route("/v1/search/illust", get(app::search))
+        .route("/v1/user/illusts", get(app::of_user))
         .route("/v1/illust/detail", get(app::detail))
+        .route("/auth/token", post(oauth::give))
         .merge(files::routes())
 }
 
@@ -121,6 +129,9 @@ fn has_token(call: &Call) -> bool {
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let token = header.and_then(|value| value.strip_prefix("Bearer "));
+    if call.shared.setup.oauth.is_some() {
+        return token.is_some_and(|token| oauth::is_good(&call.shared, token));
+    }
     match &call.shared.setup.session {
         Some(session) => token == Some(session),
         None => token.is_some_and(|token| !token.is_empty()),

@@ -151,6 +151,14 @@ impl TagType {
     }
 }
 
+/// The number of an artist on Danbooru and pixiv: any that only this name has.
+pub fn artist_number(name: &str) -> u64 {
+    let number = name
+        .bytes()
+        .fold(7_u64, |number, byte| (number * 31 + u64::from(byte)) % 90_000_007);
+    100_000 + number
+}
+
 /// One post.
 #[derive(Clone, Debug)]
 pub struct Post {
@@ -178,6 +186,8 @@ pub struct Post {
     pub held: bool,
     /// The post this one is a variant of.
     pub parent_id: Option<u64>,
+    /// Numbers of the pools it is in.
+    pub pools: Vec<u64>,
     /// What pixiv calls it.
     pub kind: Kind,
     /// Made by a machine, for pixiv.
@@ -211,6 +221,7 @@ pub(crate) struct Figures<'a> {
     pub by_ai: bool,
     pub kind: Kind,
     pub parent_id: Option<u64>,
+    pub pools: &'a [u64],
     pub width: u32,
     pub height: u32,
     pub size: usize,
@@ -270,6 +281,7 @@ impl Post {
             by_ai: self.by_ai,
             kind: self.kind,
             parent_id: self.parent_id,
+            pools: &self.pools,
             width: self.file.width,
             height: self.file.height,
             size: self.file.size,

@@ -23,6 +23,7 @@ use crate::board::Board;
 use crate::call::{MostRows, Request, Shared, locked};
 use crate::danbooru::Account;
 use crate::faults::{Fault, Target};
+use crate::pixiv::OAuth;
 use crate::post::Post;
 use crate::tls::{Identity, TlsListener};
 use crate::{aliases, danbooru, files, gelbooru, moebooru, pixiv, respond};
@@ -52,6 +53,8 @@ pub struct Setup {
     pub account: Option<Account>,
     /// The only session that pixiv knows; without it any is good.
     pub session: Option<String>,
+    /// How pixiv's app gets its tokens; without it the session is the token.
+    pub oauth: Option<OAuth>,
     /// The user's number and key that Gelbooru's API wants; without it nobody is asked who they are.
     pub dapi_key: Option<(String, String)>,
     /// Names by which tags are known as well, with the tag that each means.
@@ -93,6 +96,7 @@ impl Server {
             scheme: if acceptor.is_some() { "https" } else { "http" },
             authority: listener.local_addr()?.to_string(),
             setup,
+            tokens: Mutex::default(),
             faults: Mutex::default(),
             requests: Mutex::default(),
             robots: Mutex::new(ROBOTS.into()),

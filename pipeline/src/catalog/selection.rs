@@ -6,7 +6,13 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 
 use super::posts::{Post, Rating, Status};
-use crate::selection::{Aliases, Selection, Threshold};
+use crate::selection::{AiMade, Aliases, Selection, Threshold};
+
+/// The reason of posts that an entry of `[crawl] blacklist` leaves out.
+pub const BLACKLIST: &str = "blacklist";
+
+/// Entries of the blacklist in one link of a condition.
+const LINKS: usize = 30;
 
 /// A value for a placeholder.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,6 +114,17 @@ impl Builder {
         }
     }
 
+    /// Whether a machine made it, by the site's flag or by a tag.
+    fn ai_made(&mut self, wanted: AiMade, tags: &[String]) {
+        let tags: Vec<String> = tags
+            .iter()
+            .map(|tag| self.place(Value::Text(format!(" {tag} "))))
+            .map(|place| format!(" OR p.tags <> replace(p.tags, {place}, '')"))
+            .collect();
+        let not = if wanted == AiMade::Exclude { "NOT " } else { "" };
+        self.and(&format!("{not}(COALESCE(p.ai_made, 0) = 1{})", tags.concat()));
+    }
+
     fn thresholds(&mut self, thresholds: &[Threshold]) {
         let mut any = String::from("(1 = 0");
         for threshold in thresholds {
@@ -120,6 +137,49 @@ impl Builder {
         }
         self.and(&(any + ")"));
     }
+
+    /// All filters, but that the post stands.
+    fn filters(&mut self, selection: &Selection) {
+        self.among("p.source", selection.source.clone());
+        self.among(
+            "p.rating",
+            selection.ratings.iter().map(|rating| rating.as_str().into()),
+        );
+        self.bound("p.created_at >=", selection.since);
+        self.bound("p.created_at <", selection.before);
+        self.bound("p.likes >=", selection.min_likes);
+        self.bound("p.views >=", selection.min_views);
+        self.bound("p.favourites >=", selection.min_favourites);
+        self.bound("p.score >=", selection.min_score);
+        let aliases = &selection.aliases;
+        self.tags("p.tags", &selection.tags, aliases);
+        for tag in &selection.without_tags {
+            let has = self.has("p.tags", tag, aliases);
+            self.and(&format!("NOT {has}"));
+        }
+        self.tags(CHARACTERS, &selection.characters, aliases);
+        self.tags(COPYRIGHTS, &selection.copyrights, aliases);
+        self.artists(&selection.artists, aliases);
+        self.bound("p.width >=", selection.min_width);
+        self.bound("p.height >=", selection.min_height);
+        self.among("p.extension", selection.types.iter().cloned());
+        if selection.top_percent.is_some() {
+            self.thresholds(&selection.thresholds);
+        }
+        if selection.ai_made != AiMade::Any {
+            self.ai_made(selection.ai_made, &selection.ai_tags);
+        }
+        // SQLite takes expressions of a thousand levels, and each link of a chain is one.
+        for entries in selection.blacklist.chunks(LINKS) {
+            self.and("NOT (1 = 0");
+            for entry in entries {
+                self.sql.push_str(" OR (1 = 1");
+                self.filters(&entry.selection);
+                self.sql.push(')');
+            }
+            self.sql.push(')');
+        }
+    }
 }
 
 /// The selection as a condition on `posts AS p` that stand; placeholders count from `$first`.
@@ -129,32 +189,7 @@ pub fn conditions(selection: &Selection, first: usize) -> Conditions {
         first,
         values: Vec::new(),
     };
-    built.among("p.source", selection.source.clone());
-    built.among(
-        "p.rating",
-        selection.ratings.iter().map(|rating| rating.as_str().into()),
-    );
-    built.bound("p.created_at >=", selection.since);
-    built.bound("p.created_at <", selection.before);
-    built.bound("p.likes >=", selection.min_likes);
-    built.bound("p.views >=", selection.min_views);
-    built.bound("p.favourites >=", selection.min_favourites);
-    built.bound("p.score >=", selection.min_score);
-    let aliases = &selection.aliases;
-    built.tags("p.tags", &selection.tags, aliases);
-    for tag in &selection.without_tags {
-        let has = built.has("p.tags", tag, aliases);
-        built.and(&format!("NOT {has}"));
-    }
-    built.tags(CHARACTERS, &selection.characters, aliases);
-    built.tags(COPYRIGHTS, &selection.copyrights, aliases);
-    built.artists(&selection.artists, aliases);
-    built.bound("p.width >=", selection.min_width);
-    built.bound("p.height >=", selection.min_height);
-    built.among("p.extension", selection.types.iter().cloned());
-    if selection.top_percent.is_some() {
-        built.thresholds(&selection.thresholds);
-    }
+    built.filters(selection);
     Conditions {
         sql: built.sql,
         values: built.values,
@@ -183,6 +218,7 @@ pub fn refusal(selection: &Selection, post: &Post) -> Option<&'static str> {
     let checks = [
         (other(&selection.source, &post.source), "other-source"),
         (post.status != Status::Active, post.status.as_str()),
+        (blocking(selection, post).next().is_some(), BLACKLIST),
         (
             !selection.ratings.is_empty() && !selection.ratings.contains(&post.rating),
             "rating",
@@ -203,6 +239,7 @@ pub fn refusal(selection: &Selection, post: &Post) -> Option<&'static str> {
         ),
         (selection.artists.iter().any(by_other), "artist"),
         (small, "size"),
+        (is_unwanted(selection, post), "ai-made"),
         (
             !selection.types.is_empty() && !post.extension.as_ref().is_some_and(is_type),
             "type",
@@ -239,6 +276,12 @@ pub fn refusal_of_row(selection: &Selection, row: &Post) -> Option<&'static str>
             Vec::new()
         },
         types: Vec::new(),
+        // A row without a flag may still be told to be made by a machine.
+        ai_made: match selection.ai_made {
+            AiMade::Only if row.ai_made.is_none() => AiMade::Any,
+            wanted => wanted,
+        },
+        blacklist: if tagged { selection.blacklist.clone() } else { Vec::new() },
         ..selection.without_popularity()
     };
     refusal(&told, row)
@@ -259,6 +302,28 @@ fn has_tag(selection: &Selection, post: &Post, tags: &str, tag: &str) -> bool {
         || aliases()
             .iter()
             .any(|alias| alias.source == post.source && has(&alias.tag))
+}
+
+/// The entries of the blacklist that a post matches.
+pub fn blocking<'entry>(selection: &'entry Selection, post: &Post) -> impl Iterator<Item = &'entry str> {
+    let matches = selection
+        .blacklist
+        .iter()
+        .filter(|entry| refusal(&entry.selection, post).is_none());
+    matches.map(|entry| entry.text.as_str())
+}
+
+/// Whether it was made by a machine, and is not to be, or the other way round.
+fn is_unwanted(selection: &Selection, post: &Post) -> bool {
+    let made = post.ai_made == Some(true) || selection
+            .ai_tags
+            .iter()
+            .any(|tag| post.tags.contains(&format!(" {tag} ")));
+    match selection.ai_made {
+        AiMade::Any => false,
+        AiMade::Exclude => made,
+        AiMade::Only => !made,
+    }
 }
 
 fn is_top(selection: &Selection, post: &Post) -> bool {

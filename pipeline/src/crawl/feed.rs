@@ -45,6 +45,11 @@ impl Feed {
         feed().1
     }
 
+    /// The same without the rest: what is told of is all that is read.
+    pub fn without_rest(self) -> Self {
+        Self { rest: true, ..self }
+    }
+
     /// Where to look next; waits for the listing. `None` where all has been looked at.
     pub async fn window(&mut self) -> Option<Window> {
         if self.window.is_none() {

@@ -16,12 +16,15 @@ pub fn tally(listed: &Listed, fetched: &Fetched, waiting: u64) -> Tally {
         done: fetched.stored + fetched.shared,
         skipped: listed.stored,
         waiting,
-        failed: failed + refused + listed.failed,
+        failed: failed + refused + listed.failed + listed.missing,
         lines: Vec::new(),
     };
     tally.line("posts listed", listed.rows);
     for (reason, count) in &listed.refused {
         tally.line(format!("not selected: {reason}"), *count);
+    }
+    for (entry, count) in &listed.blacklisted {
+        tally.line(format!("not selected: blacklist `{entry}`"), *count);
     }
     for (reason, count) in &listed.skipped {
         tally.line(format!("rows skipped: {reason}"), *count);
@@ -31,6 +34,9 @@ pub fn tally(listed: &Listed, fetched: &Fetched, waiting: u64) -> Tally {
     }
     if listed.spared > 0 {
         tally.line("requests saved: works that their row refuses", listed.spared);
+    }
+    if listed.missing > 0 {
+        tally.line("not found, or not to be read", listed.missing);
     }
     tally.line("posts selected", listed.matching);
     tally.line("posts stored before", listed.stored);

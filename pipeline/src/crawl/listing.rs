@@ -21,8 +21,9 @@ use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::files::{self, Window};
 use crate::catalog::holes::{self, Hole, Kind};
 use crate::catalog::posts::Post;
-use crate::catalog::selection::refusal;
+use crate::catalog::selection::{BLACKLIST, blocking, refusal};
 use crate::catalog::{Catalog, now, posts};
+use crate::selection::Selection;
 
 /// Rows that a run's listing read, and what became of them.
 #[derive(Debug, Default)]
@@ -33,6 +34,12 @@ pub struct Listed {
     pub matching: u64,
     /// Those not selected, by reason.
     pub refused: BTreeMap<&'static str, u64>,
+    /// Those that an entry of the blacklist leaves out, by entry.
+    pub blacklisted: BTreeMap<String, u64>,
+    /// What was asked for by name and is not there, or could not be read.
+    pub missing: u64,
+    /// Numbers of the posts that were asked for by name.
+    pub named: Vec<i64>,
     /// Those that could not be read, by what they lack.
     pub skipped: BTreeMap<&'static str, u64>,
     /// Posts that could not be read for the first time, and parts of the list that were given up.
@@ -53,9 +60,44 @@ pub struct Listed {
     pub spared: u64,
     /// Tags of those not selected, while none is.
     pub seen: Seen,
-
     /// Why the host was left in peace before the end; a later run goes on.
     pub later: Option<String>,
+}
+
+impl Listed {
+    /// Counts a row; says why it is not selected, where it is not.
+    pub fn count(&mut self, denied: &Denied, selection: &Selection, post: &Post) -> Option<&'static str> {
+        self.rows += 1;
+        let denied = denied.refuses(post).then_some(DENIED);
+        let reason = denied.or_else(|| refusal(selection, post));
+        match reason {
+            None => self.matching += 1,
+            Some(BLACKLIST) => {
+                for entry in blocking(selection, post) {
+                    *self.blacklisted.entry(entry.into()).or_default() += 1;
+                }
+            }
+            Some(reason) => *self.refused.entry(reason).or_default() += 1,
+        }
+        self.remember(post);
+        reason
+    }
+
+    /// Counts rows that could not be read, by what they lack.
+    pub fn skip(&mut self, skipped: &BTreeMap<&'static str, u64>) {
+        for (reason, rows) in skipped {
+            *self.skipped.entry(reason).or_default() += rows;
+        }
+    }
+
+    /// Remembers a post's tags, for whoever asks why none is selected.
+    fn remember(&mut self, post: &Post) {
+        match self.matching {
+            0 => self.seen.add(post),
+            1 => self.seen.clear(),
+            _ => {}
+        }
+    }
 }
 
 /// One site's listing under one query.
@@ -300,12 +342,10 @@ impl Listing<'_> {
     }
 
     fn count(&self, taken: &Taken, listed: &mut Listed) {
-        listed.rows += (taken.seen.len() + taken.spared.len()) as u64;
+        listed.rows += taken.spared.len() as u64;
         listed.passed += taken.passed;
         listed.spared += taken.spared.len() as u64;
-        for (reason, rows) in &taken.skipped {
-            *listed.skipped.entry(reason).or_default() += rows;
-        }
+        listed.skip(&taken.skipped);
         for hole in &taken.failed {
             self.count_hole(hole, listed);
         }
@@ -314,25 +354,9 @@ impl Listing<'_> {
             listed.remember(post);
         }
         for post in &taken.seen {
-            let denied = self.denied.refuses(post).then_some(DENIED);
-            match denied.or_else(|| refusal(&self.request.selection, post)) {
-                None => listed.matching += 1,
-                Some(reason) => *listed.refused.entry(reason).or_default() += 1,
-            }
-            listed.remember(post);
+            listed.count(self.denied, &self.request.selection, post);
         }
         self.progress.listed(listed.rows, listed.matching);
-    }
-}
-
-impl Listed {
-    /// Remembers a post's tags, for whoever asks why none is selected.
-    fn remember(&mut self, post: &Post) {
-        match self.matching {
-            0 => self.seen.add(post),
-            1 => self.seen.clear(),
-            _ => {}
-        }
     }
 }
 

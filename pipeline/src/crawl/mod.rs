@@ -1,11 +1,14 @@
-//! `pipeline crawl SITE`: lists a site's posts, then fetches the pictures of those selected.
+//! `pipeline crawl SITE` or `URL`: lists a site's posts, then fetches the pictures of those selected.
 //!
 //! Each page of the listing is committed, cursor included, before any of its pictures is fetched, so that
 //! an interrupted run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome
 //! for.
 
+mod address;
 mod aliases;
+mod allow;
 mod arrival;
+mod asked;
 pub mod check;
 mod cost;
 mod details;
@@ -18,6 +21,7 @@ mod funnel;
 mod holes;
 mod http;
 mod listing;
+mod named;
 mod near;
 mod pages;
 mod plan;
@@ -27,6 +31,7 @@ mod settings;
 mod share;
 pub mod source;
 mod table;
+mod target;
 mod together;
 mod tries;
 mod walk;
@@ -37,6 +42,7 @@ pub use http::Network;
 pub use request::{Args, CrawlRequest, Form};
 pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
 pub use table::RunCrawl;
+pub use target::{PostName, Target};
 
 use crate::catalog::Catalog;
 use crate::catalog::denied::Denied;
@@ -84,7 +90,15 @@ pub async fn run(
         0
     } else {
         let attempts = i64::from(settings.file_attempts);
-        files::count_pending(catalog, &done.selection, attempts, Window::below(i64::MAX)).await?
+        let windows = match &request.target {
+            None => vec![Window::below(i64::MAX)],
+            Some(_) => done.listed.named.iter().map(|number| named::window(*number)).collect(),
+        };
+        let mut waiting = 0;
+        for window in windows {
+            waiting += files::count_pending(catalog, &done.selection, attempts, window).await?;
+        }
+        waiting
     };
     Ok(funnel::tally(&done.listed, &done.fetched, waiting))
 }
@@ -102,7 +116,7 @@ pub async fn dry_run(catalog: &Catalog, network: &Network, request: &CrawlReques
 
 /// Says what is asked, and what is checked here only.
 fn begin(request: &CrawlRequest, plan: &Plan, journal: &Journal) {
-    let query = request.search().query();
+    let query = request.asked();
     journal.say(format!("crawl {} at {}\n{plan}", request.name, request.root).trim_end());
     journal.event(&Event::Crawl {
         site: &request.name,

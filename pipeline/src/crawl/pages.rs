@@ -2,7 +2,7 @@
 //! that: another look where a page is empty too soon, narrower searches where the site's database
 //! gives up, and the site's pages where its API is refused.
 
-mod advice;
+pub(super) mod advice;
 mod error;
 
 use std::collections::BTreeSet;

@@ -7,6 +7,7 @@ use dataset::failure::Interrupted;
 
 use super::cost;
 use super::http::{Client, HttpError};
+use super::named;
 use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
 use crate::catalog::files::{self, Window};
@@ -54,7 +55,7 @@ pub async fn header(client: &Client, request: &CrawlRequest, settings: &CrawlSet
 
 fn in_words(request: &CrawlRequest, settings: &CrawlSettings) -> Plan {
     let mut plan = Plan::default();
-    let query = request.search().query();
+    let query = request.asked();
     plan.line("asks", query.words);
     let mut residue = query.residue;
     residue.extend(
@@ -95,10 +96,13 @@ fn in_words(request: &CrawlRequest, settings: &CrawlSettings) -> Plan {
     );
     plan.line(
         "window",
-        format!(
-            "posts of the {} days before the last finished listing are looked at again",
-            settings.overlap_days
-        ),
+        match &request.target {
+            None => format!(
+                "posts of the {} days before the last finished listing are looked at again",
+                settings.overlap_days
+            ),
+            Some(_) => "all that is named is asked for in each run".to_string(),
+        },
     );
     plan
 }
@@ -121,6 +125,24 @@ pub async fn dry_run(
     settings: &CrawlSettings,
 ) -> anyhow::Result<Plan> {
     let mut plan = header(client, request, settings).await?;
+    if let Some(target) = &request.target {
+        match named::requests(target, &request.search()) {
+            Some(requests) => {
+                plan.line("listing", cost::plural(requests, "request"));
+                let pictures = if request.list_only {
+                    0
+                } else {
+                    requests.min(request.limit.unwrap_or(u64::MAX))
+                };
+                plan.line("time", time(requests + pictures, request, settings));
+            }
+            None => plan.line(
+                "listing",
+                "an unknown number of requests (how many posts it has is known once it is listed)",
+            ),
+        }
+        return Ok(plan);
+    }
     let cursor = cursors::load(catalog, &request.name, &request.query).await?;
     let listed = posts::count(catalog, &request.listing, None).await?;
     let selected = posts::count(catalog, &request.selection, None).await?;

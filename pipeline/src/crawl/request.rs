@@ -6,14 +6,19 @@ use dataset::failure::Usage;
 use serde::Deserialize;
 use url::Url;
 
+use super::address;
 use super::http::{Hosts, is_loopback, placeholder};
 use super::settings::{CrawlSettings, SiteSettings, parse_root};
-use super::source::{Dialect, Search};
+use super::source::{Dialect, Query, Search};
+use super::target::Target;
 use crate::selection::{Selection, SelectionArgs};
 
 const EXAMPLE: &str = "Examples:
   pipeline crawl konachan --min-likes 500 --since 3y --tags \"blue_eyes -comic\" --limit 200
-  pipeline crawl konachan --character \"hatsune miku\" --min-width 1000 --dry-run";
+  pipeline crawl konachan --character \"hatsune miku\" --min-width 1000 --dry-run
+  pipeline crawl https://konachan.net/post/show/123 https://yande.re/pool/show/45
+  pipeline crawl konachan 123 456 pool:45
+  pipeline crawl pixiv --artist pixiv:123";
 
 /// Which of a post's files is fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
@@ -43,9 +48,16 @@ impl Form {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(after_help = EXAMPLE, mut_arg("source", |source| source.hide(true)))]
 pub struct Args {
-    /// A site of stages.toml, [sites.SITE]
-    #[arg(value_name = "SITE")]
+    /// A site of stages.toml, [sites.SITE]; or an address: of a post, a pool, an artist, a search or a
+    /// picture
+    #[arg(value_name = "SITE|URL")]
     pub site: String,
+    /// Only these: posts of the site by number, pool:NUMBER, artist:NUMBER, or more addresses
+    #[arg(value_name = "POST|URL")]
+    pub names: Vec<String>,
+    /// What `names` come to, for one crawl.
+    #[arg(skip)]
+    pub target: Option<Target>,
     /// Where the site is, in place of its own root: a mirror, or a local board
     #[arg(long, value_name = "URL")]
     pub root: Option<String>,
@@ -97,6 +109,8 @@ pub struct CrawlRequest {
     pub file: Form,
     /// The ranking that is listed in place of a search.
     pub ranking: Option<String>,
+    /// What is listed by its name, in place of a search.
+    pub target: Option<Target>,
     /// Whether no picture is fetched.
     pub list_only: bool,
 }
@@ -111,27 +125,24 @@ impl Args {
         settings: &CrawlSettings,
         sites: &BTreeMap<String, SiteSettings>,
     ) -> Result<CrawlRequest, Usage> {
-        let Some(site) = sites.get(&self.site) else {
-            let known: Vec<&str> = sites.keys().map(String::as_str).collect();
-            return Err(Usage(format!(
-                "no site `{}` in stages.toml; known are {}; a new one is a table [sites.{}] there",
-                self.site,
-                known.join(", "),
-                self.site
-            )));
-        };
-        let given = self.root.as_deref();
-        let root = parse_root(given.unwrap_or(&site.root)).map_err(Usage)?;
-        let selection = self.selection()?;
+        let site = sites.get(&self.site).ok_or_else(|| unknown_site(&self.site, sites))?;
+        let root = self.root(site)?;
+        let selection = settings.complete(self.selection(site)?)?;
+        let target = self.target.clone().or_else(|| self.artist_by_number(site, &selection));
         let loopback = is_loopback(&root);
         self.may_be_asked(site, &root, settings)?;
-        let listing = match selection.top_percent {
-            Some(_) => selection.without_popularity(),
-            None => selection.clone(),
+        let listing = Selection {
+            // What is never wanted is listed all the same.
+            blacklist: Vec::new(),
+            ..match selection.top_percent {
+                Some(_) => selection.without_popularity(),
+                None => selection.clone(),
+            }
         };
         let mut query = listing.key();
         query.extend(self.ranking.as_ref().map(|ranking| format!("ranking={ranking}")));
-        query.extend(given.map(|_| format!("root={root}")));
+        query.extend(self.root.as_ref().map(|_| format!("root={root}")));
+        query.extend(target.as_ref().map(|target| format!("target={target}")));
         // A board on this machine serves its own pictures: what its answers name elsewhere is not fetched.
         let listed = site.hosts.iter().filter(|_| !loopback).map(|host| host.to_lowercase());
         let listed: Vec<String> = listed.collect();
@@ -147,13 +158,17 @@ impl Args {
             limit: self.limit,
             file: self.file.unwrap_or(site.file),
             ranking: self.ranking.clone(),
+            target,
             list_only: self.list_only,
         };
         let whole = Search {
             selection: &request.selection,
             ..request.search()
         };
-        whole.check()?;
+        match &request.target {
+            None => whole.check()?,
+            Some(target) => self.check_target(target, &whole)?,
+        }
         if request.ranking.is_some() && request.selection.top_percent.is_some() {
             return Err(Usage(
                 "--top-percent cannot be used with --ranking: a ranking lists the most liked works only; --min-likes can"
@@ -161,6 +176,41 @@ impl Args {
             ));
         }
         Ok(request)
+    }
+
+    /// An artist whose works the site lists by their number: `--artist pixiv:123`.
+    fn artist_by_number(&self, site: &SiteSettings, selection: &Selection) -> Option<Target> {
+        let [artist] = &selection.artists[..] else {
+            return None;
+        };
+        let number = artist.strip_prefix("pixiv:")?.parse().ok()?;
+        (site.dialect == Dialect::Pixiv && self.ranking.is_none()).then_some(Target::Artist(number))
+    }
+
+    /// Refuses what cannot be asked of posts that are named.
+    fn check_target(&self, target: &Target, search: &Search<'_>) -> Result<(), Usage> {
+        search.check_filters()?;
+        let dialect = search.site.dialect;
+        let why = match target {
+            _ if self.ranking.is_some() => "--ranking lists other works than the ones that are named: leave one out",
+            _ if search.selection.top_percent.is_some() => {
+                "--top-percent is a share of all posts, and only some are named: use --min-likes"
+            }
+            Target::Pool(_) if dialect == Dialect::Pixiv => "pixiv has no pools",
+            Target::Artist(_) if !address::has_artists(dialect) => {
+                "artists have no numbers there: name one by --artist"
+            }
+            _ => return Ok(()),
+        };
+        Err(Usage(format!("{target} of {}: {why}", self.site)))
+    }
+
+    /// Where the site is: its own root, or the one that was given.
+    ///
+    /// # Errors
+    /// [`Usage`] where it is none.
+    pub fn root(&self, site: &SiteSettings) -> Result<Url, Usage> {
+        parse_root(self.root.as_deref().unwrap_or(&site.root)).map_err(Usage)
     }
 
     /// Refuses a site whose terms were not acknowledged, and one elsewhere that could not reach whoever
@@ -183,7 +233,7 @@ impl Args {
     }
 
     /// The filters: of this site, and of safe posts where no rating is named.
-    fn selection(&self) -> Result<Selection, Usage> {
+    fn selection(&self, site: &SiteSettings) -> Result<Selection, Usage> {
         if self.select.source.as_ref().is_some_and(|source| *source != self.site) {
             return Err(Usage(format!(
                 "a crawl takes its posts from its one site, `{}`: leave `source` out",
@@ -191,13 +241,30 @@ impl Args {
             )));
         }
         let rating = self.select.rating.clone().unwrap_or_else(|| "safe".into());
-        let select = SelectionArgs {
+        let mut select = SelectionArgs {
             source: Some(self.site.clone()),
             rating: Some(rating),
             ..self.select.clone()
         };
+        if site.dialect == Dialect::Pixiv {
+            // Artists have numbers there, and no work is tagged with one.
+            for artist in &mut select.artist {
+                if !artist.is_empty() && artist.bytes().all(|byte| byte.is_ascii_digit()) {
+                    *artist = format!("pixiv:{artist}");
+                }
+            }
+        }
         select.resolve()
     }
+}
+
+/// The refusal of a site that stages.toml has no table of.
+pub fn unknown_site(name: &str, sites: &BTreeMap<String, SiteSettings>) -> Usage {
+    let known: Vec<&str> = sites.keys().map(String::as_str).collect();
+    Usage(format!(
+        "no site `{name}` in stages.toml; known are {}; a new one is a table [sites.{name}] there",
+        known.join(", ")
+    ))
 }
 
 impl CrawlRequest {
@@ -209,6 +276,17 @@ impl CrawlRequest {
             root: &self.root,
             selection: &self.listing,
             ranking: self.ranking.as_deref(),
+        }
+    }
+
+    /// What is asked for, in words: the search, or what is named.
+    pub fn asked(&self) -> Query {
+        match &self.target {
+            None => self.search().query(),
+            Some(target) => Query {
+                words: target.to_string(),
+                residue: vec!["every filter, as the posts are asked for by name".into()],
+            },
         }
     }
 

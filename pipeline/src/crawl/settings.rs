@@ -5,11 +5,13 @@ mod site;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dataset::failure::Usage;
 use dataset::settings::SettingsFile;
 use serde::Deserialize;
 
 pub use self::site::{Likes, ListingForm, SiteSettings, parse_root};
 use crate::period::DAY;
+use crate::selection::{AI_TAGS, Blocked, Selection};
 
 /// `[crawl]`: manners and limits that hold for every site.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -58,6 +60,11 @@ pub struct CrawlSettings {
     pub quarantine_megabytes: u64,
     /// File of `NAME=VALUE` lines with logins, readable by its owner only.
     pub secrets: Option<PathBuf>,
+    /// What is never wanted, as [`Blocked::read`] takes it.
+    pub blacklist: Vec<String>,
+    /// `[curate] ai_tags`: tags by which sites mark what a machine made.
+    #[serde(skip)]
+    pub ai_tags: Vec<String>,
     /// Seconds between two requests to a loopback host, in place of the site's interval.
     pub loopback_interval: f64,
     /// As `backoff` and `hole_backoff`, for a loopback host.
@@ -89,6 +96,8 @@ impl Default for CrawlSettings {
             daily_megabytes: 20_000,
             quarantine_megabytes: 200,
             secrets: None,
+            blacklist: Vec::new(),
+            ai_tags: AI_TAGS.map(String::from).into(),
             loopback_interval: 0.0,
             loopback_backoff: 0.05,
             ca_file: None,
@@ -101,6 +110,23 @@ impl CrawlSettings {
     /// `listed_at`: their likes still grow.
     pub fn recent(&self, listed_at: i64) -> i64 {
         listed_at - i64::from(self.overlap_days) * DAY
+    }
+
+    /// A selection with what these settings add to every one: the blacklist, and the tags of what a
+    /// machine made.
+    ///
+    /// # Errors
+    /// [`Usage`] where an entry of the blacklist cannot be meant.
+    pub fn complete(&self, selection: Selection) -> Result<Selection, Usage> {
+        Ok(Selection {
+            blacklist: self
+                .blacklist
+                .iter()
+                .map(|entry| Blocked::read(entry))
+                .collect::<Result<_, _>>()?,
+            ai_tags: self.ai_tags.clone(),
+            ..selection
+        })
     }
 
     /// Refuses values that no crawl can have.
@@ -133,6 +159,9 @@ impl CrawlSettings {
         }
         if duration(self.min_rate).is_none() {
             file.refuse("crawl", "min_rate", "bytes a second are expected, 0 or more");
+        }
+        for why in self.blacklist.iter().filter_map(|entry| Blocked::read(entry).err()) {
+            file.refuse("crawl", "blacklist", why);
         }
         if self.contact.contains(|character: char| !matches!(character, ' '..='~')) {
             file.refuse(

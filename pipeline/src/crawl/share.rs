@@ -6,7 +6,7 @@ use super::request::CrawlRequest;
 use crate::catalog::Catalog;
 use crate::catalog::top::{self, Listing, Year};
 use crate::popularity::{note_small, unlisted};
-use crate::selection::SelectionArgs;
+use crate::selection::{Selection, SelectionArgs};
 
 /// The request with the listing that it refreshes: a finished one that holds all posts the share is
 /// of. Others come back as they were.
@@ -31,7 +31,10 @@ pub async fn begin(catalog: &Catalog, client: &Client, request: &CrawlRequest) -
     // Times ago count from today again, as in any refresh.
     let today = SelectionArgs::from_key(&listing.query).and_then(|args| args.resolve().ok());
     let refreshed = CrawlRequest {
-        listing: today.unwrap_or(listing.selection),
+        listing: Selection {
+            ai_tags: request.listing.ai_tags.clone(),
+            ..today.unwrap_or(listing.selection)
+        },
         query: listing.query,
         ..request.clone()
     };

@@ -12,7 +12,7 @@ use crate::selection::SelectionArgs;
 /// One `[[run.crawl]]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunCrawl {
-    /// A site table's name.
+    /// A site table's name, or an address of one.
     pub site: String,
     /// As `pipeline crawl --limit`.
     pub limit: Option<u64>,

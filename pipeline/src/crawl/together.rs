@@ -10,6 +10,7 @@ use super::fetch::Fetcher;
 use super::fetched::Fetched;
 use super::http::{Client, Network};
 use super::listing::{Listed, Listing};
+use super::named::Named;
 use super::progress::Progress;
 use super::request::CrawlRequest;
 use super::share;
@@ -54,7 +55,10 @@ impl Run<'_> {
     /// # Errors
     /// [`Interrupted`]; otherwise what the site, the store or the catalog refuses.
     pub async fn list_and_fetch(&self, request: &CrawlRequest) -> anyhow::Result<Done> {
-        let (told, pages) = feed();
+        let (told, mut pages) = feed();
+        if request.target.is_some() {
+            pages = pages.without_rest();
+        }
         if request.list_only {
             let listed = self.list(request, told).await?;
             return Ok(done(request, listed, Fetched::default(), false));
@@ -63,7 +67,9 @@ impl Run<'_> {
         let (request, listed, fetched) = if request.limit.is_some() || request.selection.top_percent.is_some() {
             let listed = self.list(request, told).await?;
             settled = share::settle(self.catalog, request).await?;
-            let fetched = self.fetch(&settled, Feed::ended()).await?;
+            // Of a target all is listed, and its pages are still to be read.
+            let pages = if request.target.is_some() { pages } else { Feed::ended() };
+            let fetched = self.fetch(&settled, pages).await?;
             (&settled, listed, fetched)
         } else {
             let (listed, fetched) = self.both(request, told, pages).await?;
@@ -95,6 +101,20 @@ impl Run<'_> {
 
     async fn list(&self, request: &CrawlRequest, told: Told) -> anyhow::Result<Listed> {
         let progress = Progress::listing(self.journal, &request.name);
+        if let Some(target) = &request.target {
+            let named = Named {
+                catalog: self.catalog,
+                client: self.client,
+                request,
+                settings: self.network.settings(),
+                denied: self.denied,
+                progress: &progress,
+                told,
+            };
+            let listed = named.run(target).await;
+            progress.finish();
+            return listed;
+        }
         let listing = Listing {
             catalog: self.catalog,
             client: self.client,
@@ -110,7 +130,12 @@ impl Run<'_> {
     }
 
     async fn fetch(&self, request: &CrawlRequest, pages: Feed) -> anyhow::Result<Fetched> {
-        let settings = self.network.settings();
+        let mut settings = self.network.settings().clone();
+        if request.target.is_some() {
+            // Who names a post wants it tried again.
+            settings.file_attempts = u32::MAX;
+        }
+        let settings = &settings;
         let fetcher = Fetcher {
             catalog: self.catalog,
             store: self.store,

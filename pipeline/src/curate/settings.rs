@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::StyleSettings;
 use crate::catalog::posts::Rating;
 use crate::catalog::verdicts::Caps;
+use crate::selection::AI_TAGS;
 
 /// Which heads are good enough. All of it enters the policy's digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,7 +67,7 @@ impl Default for CurateSettings {
             max_crossings: 0.3,
             ratings: Vec::new(),
             ai_made: false,
-            ai_tags: ["ai-assisted", "ai-generated", "ai_generated"].map(String::from).into(),
+            ai_tags: AI_TAGS.map(String::from).into(),
             min_second_score: 0.2,
             near_duplicate: 14,
             max_per_picture: 0,

@@ -21,6 +21,40 @@ pub const ANY: &str = "any";
 /// File types that hold pictures, as sites name them.
 const TYPES: [&str; 4] = ["jpg", "png", "webp", "gif"];
 
+/// Tags by which sites mark what a machine made, where [curate] ai_tags names no others.
+pub const AI_TAGS: [&str; 3] = ["ai-assisted", "ai-generated", "ai_generated"];
+
+/// What becomes of posts that a machine made, where their site or its tags say so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AiMade {
+    /// They count like all others.
+    #[default]
+    Any,
+    /// They are left out.
+    Exclude,
+    /// Only they are taken.
+    Only,
+}
+
+impl AiMade {
+    /// The word on the command line and in stages.toml.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Exclude => "exclude",
+            Self::Only => "only",
+        }
+    }
+
+    /// The value that a word stands for.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Any, Self::Exclude, Self::Only]
+            .into_iter()
+            .find(|value| value.as_str() == word)
+    }
+}
+
 /// The filters of every command that selects posts, and of `[run.select]` and `[[run.crawl]]`; all
 /// that are given must hold.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize)]
@@ -73,6 +107,9 @@ pub struct SelectionArgs {
     #[arg(long, value_name = "NAME", help_heading = CONTENT)]
     #[serde(deserialize_with = "to_names")]
     pub artist: Vec<String>,
+    /// Posts that a machine made, by the site's flag or a tag of [curate] ai_tags
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t, help_heading = CONTENT)]
+    pub ai_made: AiMade,
     /// Only pictures at least so many pixels wide
     #[arg(long, value_name = "PIXELS", help_heading = PICTURE)]
     pub min_width: Option<u32>,
@@ -135,8 +172,8 @@ impl SelectionArgs {
             min_height: self.min_height.map(i64::from),
             types: read_types(self.types.as_deref())?,
             source: self.source.clone(),
-            thresholds: Vec::new(),
-            aliases: Aliases::default(),
+            ai_made: self.ai_made,
+            ..Selection::default()
         })
     }
 }

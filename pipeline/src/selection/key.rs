@@ -1,7 +1,7 @@
 //! Listings by name: a finished one can stand for another that asks for less.
 
 use super::lists::escaped;
-use super::{Selection, SelectionArgs};
+use super::{AiMade, Selection, SelectionArgs};
 use crate::period;
 
 impl SelectionArgs {
@@ -29,6 +29,7 @@ impl SelectionArgs {
                 "copyright" => args.copyright.push(escaped(value)),
                 "artist" => args.artist.push(escaped(value)),
                 "source" => args.source = Some(value.into()),
+                "ai-made" => args.ai_made = AiMade::parse(value)?,
                 "root" => {}
                 _ => return None,
             }
@@ -69,6 +70,9 @@ impl SelectionArgs {
         flags.extend(texts.map(|(flag, text)| format!("--{flag} {}", quoted(text))));
         for (flag, names) in lists {
             flags.extend(names.iter().map(|name| format!("--{flag} {}", quoted(name))));
+        }
+        if self.ai_made != AiMade::Any {
+            flags.push(format!("--ai-made {}", self.ai_made.as_str()));
         }
         flags.join(" ")
     }
@@ -142,6 +146,7 @@ impl Selection {
             && subset(&self.artists, &wanted.artists)
             && within(&wanted.ratings, &self.ratings)
             && within(&wanted.types, &self.types)
+            && (self.ai_made == AiMade::Any || self.ai_made == wanted.ai_made)
             && at_least(self.min_width, wanted.min_width)
             && at_least(self.min_height, wanted.min_height)
     }
@@ -177,6 +182,7 @@ mod tests {
             tags: text(r"smile it's you\,me -comic"),
             character: vec!["hatsune_miku".into()],
             types: text("jpg,png"),
+            ai_made: AiMade::Exclude,
             ..SelectionArgs::default()
         }
     }
@@ -191,7 +197,8 @@ mod tests {
         let again = read.resolve_on("2026-01-01".parse().expect("a day")).expect("is sound");
         assert_eq!(again, selection);
         let expected = "--min-likes -5 --min-width 800 --top-percent 2.5 --since 3y --until 2023-12-31 \
-                        --rating safe,sensitive --tags 'it'\\''s smile you\\,me -comic' --types jpg,png --character hatsune_miku";
+                        --rating safe,sensitive --tags 'it'\\''s smile you\\,me -comic' --types jpg,png --character hatsune_miku \
+                        --ai-made exclude";
         assert_eq!(selection.flags(), expected);
         assert_eq!(SelectionArgs::from_key("ranking=daily rating=safe"), None);
     }
@@ -233,6 +240,7 @@ mod tests {
             "min-width=1",
             "min-likes=1",
             "min-score=1",
+            "ai-made=exclude",
         ];
         for listed in others {
             assert!(!read(listed).covers(&read(wanted)), "{listed}");

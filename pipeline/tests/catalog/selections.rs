@@ -4,7 +4,7 @@ use pipeline::catalog::posts::{self, Post, Rating, Status, tag_text};
 use pipeline::catalog::selection::{conditions, refusal};
 use pipeline::catalog::top::{self, Counter};
 use pipeline::catalog::{Catalog, cursors};
-use pipeline::selection::{Alias, Aliases, Percent, Selection, Threshold};
+use pipeline::selection::{AI_TAGS, AiMade, Alias, Aliases, Blocked, Percent, Selection, Threshold};
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::common::post;
@@ -51,6 +51,9 @@ fn variants() -> Vec<Post> {
         with(30, |post| post.artist = Some("pixiv:12".into())),
         with(31, |post| post.tags = tag_text([])),
         with(32, |post| post.created_at = 1_700_000_000),
+        with(33, |post| post.ai_made = Some(true)),
+        with(34, |post| post.ai_made = Some(false)),
+        with(35, |post| post.tags = tag_text(["ai-generated", "smile"])),
     ]);
     variants
 }
@@ -86,7 +89,29 @@ fn selections() -> Vec<Selection> {
     };
     let top = Percent::read(10.0).ok();
     let none = Selection::default;
+    let made = |ai_made| Selection {
+        ai_made,
+        ai_tags: AI_TAGS.map(String::from).into(),
+        ..none()
+    };
+    let without = |entries: &[&str]| Selection {
+        blacklist: entries.iter().map(|entry| Blocked::read(entry).expect(entry)).collect(),
+        ..none()
+    };
+    let many: Vec<String> = (0..2000).map(|number| format!("tag{number} -other{number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).chain(["blue_eyes"]).collect();
     vec![
+        without(&many),
+        made(AiMade::Only),
+        Selection {
+            min_width: Some(1000),
+            ..made(AiMade::Exclude)
+        },
+        without(&["smile -blue_eyes", "artist:kei", "blue_eyes rating:explicit"]),
+        Selection {
+            min_likes: Some(900),
+            ..without(&["source:other", "character:miku copyright:vocaloid", "blue_eyes"])
+        },
         none(),
         Selection {
             min_likes: Some(500),

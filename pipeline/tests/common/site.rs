@@ -116,6 +116,30 @@ impl Site {
         Ok(args.resolve(&self.settings, &sites)?)
     }
 
+    /// The crawls that a command line with names asks for.
+    pub fn requests(&self, names: &[&str], args: Args) -> anyhow::Result<Vec<CrawlRequest>> {
+        let args = Args {
+            root: Some(self.server.root_url()),
+            site: "board".into(),
+            names: names.iter().map(|name| (*name).to_string()).collect(),
+            ..args
+        };
+        let sites = BTreeMap::from([(args.site.clone(), self.site.clone())]);
+        Ok(args.requests(&self.settings, &sites)?)
+    }
+
+    /// Crawls what is named, each once.
+    pub async fn named(&self, names: &[&str], args: Args) -> Tally {
+        let (journal, mut all) = (Journal::default(), Tally::default());
+        for request in self.requests(names, args).expect("is understood") {
+            let tally = crawl::run(&self.catalog, &self.store, &self.network(), &request, &journal).await;
+            let tally = tally.expect("crawls");
+            all.add(&tally);
+            all.lines.extend(tally.lines);
+        }
+        all
+    }
+
     /// The way to the board.
     pub fn network(&self) -> Network {
         Network::new(&self.catalog, &self.settings, &Stop::never())

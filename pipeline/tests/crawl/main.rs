@@ -1,6 +1,7 @@
 //! The crawl over real HTTP against local boards, into a real database and a real store; and the
 //! program itself, as its users, cron and the sites see it.
 
+mod addresses;
 mod aliases;
 mod answers;
 mod app;
@@ -18,6 +19,7 @@ mod html;
 mod kill;
 mod listing;
 mod manners;
+mod named;
 mod pixiv;
 mod place;
 mod program;
@@ -28,3 +30,5 @@ mod scripted;
 mod secrets;
 mod sessions;
 mod shares;
+mod tokens;
+mod unwanted;

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use dataset::failure::{USAGE, exit_code};
 use dataset::{Manifest, Split};
+use pipeline::crawl::CrawlSettings;
 use pipeline::manifest::{self, ManifestSettings, Origin};
 use pipeline::selection::Selection;
 
@@ -103,6 +104,29 @@ async fn a_version_is_frozen_once(house: House) {
     assert!(report.problems.is_empty() && report.heads == 6);
 }
 
+/// A picture that the blacklist came to name after it was stored is left out of all that follows.
+async fn what_is_blacklisted_is_neither_cropped_nor_frozen(house: House) {
+    let crawl = CrawlSettings {
+        blacklist: vec!["artist:artist1 smile".into(), "source:elsewhere".into()],
+        ..CrawlSettings::default()
+    };
+    let wanted = crawl.complete(Selection::default()).expect("is sound");
+    for number in 1..7 {
+        let bytes = png(&picture(number, &[(2, 2, 255), (5, 5, 112)]));
+        house.add(i64::from(number), Some(100), &bytes).await;
+    }
+    let cropped = house.crop(wanted.clone()).await.expect("crops");
+    assert_eq!(cropped.lines[0], ("pictures selected".to_string(), 4));
+    house.crop(Selection::default()).await.expect("crops");
+    let frozen = freeze(&house, Some("v1"), &wanted).await.expect("freezes");
+    let posts: Vec<&str> = frozen.manifest.rows.iter().map(|row| row.post.as_str()).collect();
+    assert_eq!(posts, ["2", "3", "5", "6"]);
+    assert_eq!(
+        frozen.manifest.body.filters,
+        ["blacklist=artist:artist1 smile", "blacklist=source:elsewhere"]
+    );
+}
+
 async fn a_refresh_makes_a_new_version_only_of_new_rows(house: House) {
     fill(&house, 1, 9).await;
     let all = Selection::default();
@@ -193,6 +217,7 @@ async fn nothing_to_freeze_names_the_way_out(house: House) {
 
 on_both!(
     a_version_is_frozen_once,
+    what_is_blacklisted_is_neither_cropped_nor_frozen,
     a_refresh_makes_a_new_version_only_of_new_rows,
     of_equal_heads_the_selection_keeps_one,
     a_copy_does_not_stand_in_for_a_head_above_the_cap,

@@ -31,7 +31,7 @@ const RANGES: [&str; 14] = [
 /// Metatags that take a word and cost nothing.
 const FREE_WORDS: [&str; 8] = ["child", "filetype", "is", "limit", "md5", "parent", "rating", "status"];
 /// Metatags that take a word and cost as much as a tag.
-const COSTLY_WORDS: [&str; 3] = ["order", "source", "user"];
+const COSTLY_WORDS: [&str; 4] = ["order", "pool", "source", "user"];
 /// Where a page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Anchor {

@@ -71,6 +71,7 @@ pub(super) fn has_word(met: &Met<'_>, post: &Figures<'_>, key: &str, word: &str)
         "parent" => word
             .parse()
             .is_ok_and(|parent| post.parent_id == Some(parent) || post.id == parent),
+        "pool" => word.parse().is_ok_and(|pool| post.pools.contains(&pool)),
         "rating" => word
             .split(',')
             .any(|rating| rating.starts_with(post.rating.danbooru_letter())),

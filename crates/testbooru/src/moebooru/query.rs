@@ -13,8 +13,9 @@ const MAX_TAGS: usize = 6;
 /// Meta-tags that compare a number or a date.
 const RANGES: [&str; 8] = ["change", "date", "height", "id", "mpixels", "ratio", "score", "width"];
 /// Meta-tags that take a word.
-const WORDS: [&str; 12] = [
-    "-rating", "deleted", "ext", "holds", "limit", "md5", "order", "parent", "pending", "rating", "source", "user",
+const WORDS: [&str; 13] = [
+    "-rating", "deleted", "ext", "holds", "limit", "md5", "order", "parent", "pending", "pool", "rating", "source",
+    "user",
 ];
 
 /// Who asks: the pages hide what the API shows.
@@ -175,6 +176,7 @@ fn has_word(met: &Met<'_>, figures: &Figures<'_>, key: &str, word: &str) -> bool
         "parent" => word
             .parse()
             .is_ok_and(|parent| figures.parent_id == Some(parent) || figures.id == parent),
+        "pool" => word.parse().is_ok_and(|pool| figures.pools.contains(&pool)),
         "source" => range::fits(&format!("{word}*"), &met.post().source.to_lowercase()),
         "user" => met.post().author.to_lowercase() == word,
         _ => true,

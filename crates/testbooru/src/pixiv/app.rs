@@ -31,7 +31,10 @@ impl IntoResponse for AppRefusal {
 
 fn check_token(call: &Call) -> Result<(), AppRefusal> {
     match super::has_token(call) {
-        true => Ok(()),
+        true => {
+            super::oauth::spend(&call.shared);
+            Ok(())
+        }
         false => Err(AppRefusal(
             StatusCode::BAD_REQUEST,
             "Error occurred at the OAuth process. Please check your Access Token to fix this. Error Message: invalid_grant",
@@ -70,6 +73,30 @@ pub(super) async fn search(mut call: Call) -> Result<Response, AppRefusal> {
         "illusts": rows, "next_url": more.then_some(next), "search_span_limit": 31_536_000, "show_ai": true
     });
     Ok(respond::json(answer.to_string()))
+}
+
+/// `/v1/user/illusts`: the works of an artist, the newest first.
+pub(super) async fn of_user(call: Call) -> Result<Response, AppRefusal> {
+    check_token(&call)?;
+    let user: u64 = call.text("user_id").parse().unwrap_or(0);
+    let offset: usize = call.text("offset").parse().unwrap_or(0);
+    let posts = &*call.shared.board.read();
+    let works = super::user::works(posts, user);
+    let rows: Vec<Value> = works
+        .iter()
+        .skip(offset)
+        .take(ROWS.min(call.most_rows))
+        .map(|post| row(post, posts.uploaded(post), &call.root))
+        .collect();
+    let more = works.len() > offset + rows.len();
+    let next = format!(
+        "{}/v1/user/illusts?user_id={user}&offset={}",
+        call.root,
+        offset + rows.len()
+    );
+    Ok(respond::json(
+        json!({ "illusts": rows, "next_url": more.then_some(next) }).to_string(),
+    ))
 }
 
 /// `/v1/illust/detail`.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::files::{self, Form};
 use super::x_restrict;
 use crate::clock::{self, JAPAN_OFFSET};
-use crate::post::{Figures, Kind, Post, Rating, TagType};
+use crate::post::{Figures, Kind, Post, Rating, TagType, artist_number};
 
 /// From this day on, 2022-10-31, artists have said whether a machine made it.
 const AI_ASKED_SINCE: i64 = 1_667_174_400;
@@ -41,11 +41,7 @@ pub(super) fn illust_type(kind: Kind) -> u8 {
 pub(super) fn user(post: &Post) -> (&str, u64) {
     let artist = post.tags.iter().find(|(_, kind)| *kind == TagType::Artist);
     let name = artist.map_or(post.author.as_str(), |(name, _)| name.as_str());
-    // Any number that only this name has.
-    let number = name
-        .bytes()
-        .fold(7_u64, |number, byte| (number * 31 + u64::from(byte)) % 90_000_007);
-    (name, 100_000 + number)
+    (name, artist_number(name))
 }
 
 pub(super) fn title(post: &Post) -> String {

@@ -1,10 +1,11 @@
 //! The one client: redirects, pace, retries and back-off.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use futures::FutureExt;
-use reqwest::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION, REFERER};
+use reqwest::header::{AUTHORIZATION, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION, REFERER};
 use reqwest::{RequestBuilder, Response};
 use tokio::sync::watch;
 use url::Url;
@@ -15,6 +16,7 @@ use super::judge::{self, Miss, Pause, judge};
 use super::login::Login;
 use super::network::{Host, Network};
 use super::robots;
+use super::token::{self, Tokens};
 use super::{Answer, Ask, HttpError, Kind, Known, header, told};
 use crate::catalog::Write;
 use crate::crawl::request::CrawlRequest;
@@ -33,15 +35,16 @@ const ERROR_BYTES: u64 = 64_000;
 
 /// A client for one crawl.
 pub struct Client {
-    client: reqwest::Client,
+    pub(super) client: reqwest::Client,
     pub(super) network: Network,
     pub(super) site: String,
     pub(super) hosts: Hosts,
     pub(super) robots_exception: String,
     pub(super) login: Option<Login>,
     login_in_address: bool,
+    tokens: Option<Arc<Tokens>>,
     interval: Duration,
-    image_interval: Duration,
+    pub(super) image_interval: Duration,
     jitter: Duration,
     backoff: Duration,
     /// Requests in a row whose answers could not be read.
@@ -81,6 +84,7 @@ impl Client {
             site: request.name.clone(),
             hosts: request.hosts.clone(),
             robots_exception: request.site.robots_exception.trim().to_string(),
+            tokens: login.as_ref().and_then(|login| network.tokens(request, login)),
             login,
             login_in_address: request.site.dialect == Dialect::Gelbooru,
             interval: seconds(interval),
@@ -171,6 +175,8 @@ impl Client {
                     }
                     return Err(error);
                 }
+                // No fault of the host, and not asked in vain more than once.
+                Err(Miss::Again { reason, .. }) if reason == token::EXPIRED => continue,
                 Err(Miss::Again { reason, detail, pause }) => (reason, detail, pause),
             };
             tried += 1;
@@ -238,7 +244,7 @@ impl Client {
         usual.min(longest).mul_f64(1.0 + fastrand::f64() / 4.0)
     }
 
-    async fn pause(&self, pause: Pause, tried: u32, host: &Host, last: bool) -> Result<(), HttpError> {
+    pub(super) async fn pause(&self, pause: Pause, tried: u32, host: &Host, last: bool) -> Result<(), HttpError> {
         let longest = duration(self.network.settings().max_wait).unwrap_or_default();
         let usual = self.usual_pause(tried);
         match pause {
@@ -256,7 +262,13 @@ impl Client {
 
     /// Asks once; the body goes to `bytes`, as far as it came.
     async fn try_once(&self, url: &Url, ask: &Ask<'_>, bytes: &mut Vec<u8>) -> Result<Got, Miss> {
-        let response = match self.request(url, ask).send().await {
+        let tokens = self.tokens.as_deref().filter(|_| self.is_private(url, ask));
+        let access = match tokens {
+            Some(tokens) => Some((tokens, self.access(tokens).await.map_err(Miss::Last)?)),
+            None => None,
+        };
+        let request = self.request(url, ask, access.as_ref().map(|(_, header)| header));
+        let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return Err(judge::unanswered(&error)),
         };
@@ -270,11 +282,18 @@ impl Client {
             if page || ask.kind == Kind::Api {
                 self.read_error(response, bytes).await;
             }
+            if let Some((tokens, header)) = access.filter(|_| token::is_of_token(status, bytes)) {
+                let words = told::with_words(miss, bytes);
+                return Err(tokens.refused(&header, &words.to_string()).await);
+            }
             return Err(match ask.kind {
                 _ if page && judge::is_challenge_page(status, bytes) => judge::challenge(status),
                 Kind::Api => told::with_words(miss, bytes),
                 Kind::File | Kind::Robots => miss,
             });
+        }
+        if let Some((tokens, header)) = access {
+            tokens.worked(&header).await;
         }
         if answer.is_unchanged() {
             return Ok(Got::Answer(answer));
@@ -310,14 +329,21 @@ impl Client {
         Ok(Got::Answer(answer.holding(memory)))
     }
 
-    fn request(&self, url: &Url, ask: &Ask<'_>) -> RequestBuilder {
-        let private = url.scheme() == "https" || hosts::is_loopback(url);
-        let login = self.login.as_ref();
-        let login = login.filter(|_| ask.kind == Kind::Api && private && self.hosts.is_root(url));
+    /// Whether a request may carry a login: to the site's own API only, unseen by others.
+    fn is_private(&self, url: &Url, ask: &Ask<'_>) -> bool {
+        let unseen = url.scheme() == "https" || hosts::is_loopback(url);
+        ask.kind == Kind::Api && unseen && self.hosts.is_root(url)
+    }
+
+    fn request(&self, url: &Url, ask: &Ask<'_>, access: Option<&HeaderValue>) -> RequestBuilder {
+        let login = self.login.as_ref().filter(|_| self.is_private(url, ask));
         let mut request = match login.filter(|_| self.login_in_address) {
             Some(login) => self.client.get(login.sign_address(url.clone())),
             None => self.client.get(url.clone()),
         };
+        if let Some(access) = access {
+            request = request.header(AUTHORIZATION, access.clone());
+        }
         if let Some(referer) = ask.referer {
             request = request.header(REFERER, referer);
         }
@@ -364,7 +390,7 @@ impl Client {
         let _ = body::read(response, limits, bytes).await;
     }
 
-    fn limits(&self, ask: &Ask<'_>) -> Limits {
+    pub(super) fn limits(&self, ask: &Ask<'_>) -> Limits {
         let settings = self.network.settings();
         Limits {
             cap: ask.cap,

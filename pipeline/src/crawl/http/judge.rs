@@ -39,6 +39,15 @@ pub enum Pause {
     Host(Option<Duration>),
 }
 
+impl std::fmt::Display for Miss {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Last(HttpError::Refused { detail, .. }) | Self::Again { detail, .. } => formatter.write_str(detail),
+            Self::Last(error) => error.fmt(formatter),
+        }
+    }
+}
+
 impl Miss {
     /// No further try: the same request gets the same answer.
     pub fn refused(reason: &'static str, detail: impl Into<String>) -> Self {

@@ -13,6 +13,9 @@ use url::Url;
 
 use crate::secrets;
 
+/// The kind of the variable that holds what buys access tokens.
+pub const REFRESH_TOKEN: &str = "REFRESH_TOKEN";
+
 /// What a site is logged in with.
 #[derive(Clone, Default)]
 pub struct Login {
@@ -22,6 +25,8 @@ pub struct Login {
     cookie: Option<HeaderValue>,
     /// The whole `Authorization` header of an API that wants a token.
     token: Option<HeaderValue>,
+    /// What buys such tokens.
+    refresh: Option<String>,
 }
 
 impl fmt::Debug for Login {
@@ -33,8 +38,8 @@ impl fmt::Debug for Login {
 
 impl Login {
     /// The login of a site: `HEADS_LOGIN_<SITE>` (NAME:API_KEY), `HEADS_SESSION_<SITE>` (the PHPSESSID
-    /// cookie's value) and `HEADS_TOKEN_<SITE>` (an access token) of the environment, else of the secrets
-    /// file.
+    /// cookie's value), `HEADS_TOKEN_<SITE>` (an access token) and `HEADS_REFRESH_TOKEN_<SITE>` (what buys
+    /// access tokens) of the environment, else of the secrets file.
     ///
     /// # Errors
     /// [`Usage`] where the file cannot be read or can be read by others, or a value will not do.
@@ -73,10 +78,18 @@ impl Login {
             token.set_sensitive(true);
             Ok(token)
         });
+        let refresh = value(REFRESH_TOKEN).map(|(name, value)| match value.contains(char::is_whitespace) {
+            true => Err(Usage(format!("{name} is no refresh token: one word is expected"))),
+            false => {
+                secrets::keep(&value);
+                Ok(value)
+            }
+        });
         Ok(Self {
             basic: basic.transpose()?,
             cookie: cookie.transpose()?,
             token: token.transpose()?,
+            refresh: refresh.transpose()?,
         })
     }
 
@@ -86,6 +99,7 @@ impl Login {
             ("API key", self.basic.is_some()),
             ("session", self.cookie.is_some()),
             ("token", self.token.is_some()),
+            ("refresh token", self.refresh.is_some()),
         ];
         let there: Vec<&str> = kinds
             .into_iter()
@@ -140,14 +154,19 @@ impl Login {
         if let Some(cookie) = &self.cookie {
             request = request.header(COOKIE, cookie.clone());
         }
-        if let Some(token) = &self.token {
+        if let Some(token) = self.token.as_ref().filter(|_| self.refresh.is_none()) {
             request = request.header(AUTHORIZATION, token.clone());
         }
         request
     }
+
+    /// What buys access tokens; it goes before a token that was given.
+    pub fn refresh_token(&self) -> Option<&str> {
+        self.refresh.as_deref()
+    }
 }
 
-/// The variable that holds a site's secret of a kind: `LOGIN`, `SESSION` or `TOKEN`.
+/// The variable that holds a site's secret of a kind: `LOGIN`, `SESSION`, `TOKEN` or `REFRESH_TOKEN`.
 pub fn variable(kind: &str, site: &str) -> String {
     let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
     let site: String = site.chars().map(letter).collect();
@@ -216,6 +235,7 @@ mod tests {
             ("HEADS_LOGIN_MY_BOARD=k3y", 0o600, "USER:API_KEY"),
             ("HEADS_SESSION_MY_BOARD=k3y; other=1", 0o600, "PHPSESSID"),
             ("HEADS_TOKEN_MY_BOARD=k3y k3y", 0o600, "one word"),
+            ("HEADS_REFRESH_TOKEN_MY_BOARD=k3y k3y", 0o600, "one word"),
             ("k3y", 0o600, "line 1"),
         ] {
             let error = login(text, mode).expect_err("is refused").to_string();

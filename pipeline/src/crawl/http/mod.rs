@@ -13,6 +13,7 @@ mod pace;
 mod permit;
 mod read;
 mod robots;
+mod token;
 mod told;
 mod traffic;
 
@@ -26,7 +27,7 @@ pub use client::Client;
 pub use contact::placeholder;
 pub use hosts::{Hosts, is_loopback};
 pub use judge::may_pass;
-pub use login::variable;
+pub use login::{REFRESH_TOKEN, variable};
 pub use network::Network;
 pub use robots::NO_TRAINING;
 pub use told::TOO_SLOW;

@@ -15,9 +15,10 @@ use tokio::time::Instant;
 use super::client::Client;
 use super::health::Health;
 use super::hosts::{Resolver, key};
-use super::login::Login;
+use super::login::{Login, REFRESH_TOKEN, variable};
 use super::pace::Pace;
 use super::robots::Rules;
+use super::token::Tokens;
 use super::traffic::Traffic;
 use super::{HttpError, Kind};
 use crate::catalog::Catalog;
@@ -50,6 +51,8 @@ struct Shared {
     stop: Stop,
     hosts: Mutex<BTreeMap<String, Arc<Host>>>,
     traffic: Traffic,
+    /// Access tokens, by the site's name and root: all crawls of a run use the same one.
+    tokens: Mutex<BTreeMap<(String, String), Arc<Tokens>>>,
     /// For pictures on their way to the store.
     memory: Arc<Semaphore>,
     /// All permits of `memory`, each for [`UNIT`] bytes.
@@ -103,6 +106,7 @@ impl Network {
             stop: stop.clone(),
             hosts: Mutex::default(),
             traffic: Traffic::default(),
+            tokens: Mutex::default(),
             memory: Arc::new(Semaphore::new(units as usize)),
             units,
             open: OnceCell::new(),
@@ -145,6 +149,16 @@ impl Network {
         }
         let secrets = self.0.settings.secrets.as_deref();
         Ok(Some(Login::of_site(&request.name, secrets)?))
+    }
+
+    /// Where a site's access tokens come from, for logins that buy them.
+    pub fn tokens(&self, request: &CrawlRequest, login: &Login) -> Option<Arc<Tokens>> {
+        let refresh = login.refresh_token()?;
+        let mut tokens = self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_site = tokens.entry((request.name.clone(), request.root.to_string()));
+        let variable = variable(REFRESH_TOKEN, &request.name);
+        let new = || Arc::new(Tokens::new(&request.site.oauth, &request.root, variable, refresh));
+        Some(Arc::clone(of_site.or_insert_with(new)))
     }
 
     /// `[crawl]`.

@@ -36,7 +36,7 @@ pub fn of(detail: &str, name: &str, site: &SiteSettings, has_login: bool) -> Opt
     match () {
         () if detail.starts_with("401") || has(&LOGIN) => Some(match has_login {
             false => format!(
-                "it wants to know who asks: set {variable} in the environment, or in the file of [crawl] secrets"
+                "it requires authentication: set {variable} in the environment, or in the file of [crawl] secrets"
             ),
             true => format!("the login was refused: see whether {variable} is right, and still holds"),
         }),

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::duration;
-use crate::crawl::http::variable;
+use crate::crawl::http::{REFRESH_TOKEN, is_loopback, variable};
 use crate::crawl::request::Form;
 use crate::crawl::source::Dialect;
 use crate::crawl::source::pixiv::app;
@@ -88,6 +88,8 @@ pub struct SiteSettings {
     pub robots_exception: String,
     /// Pictures that one work may give, where works have several: its likes count for all of them.
     pub max_pages: u32,
+    /// Where pixiv's app gets its access tokens; empty: where pixiv gives them.
+    pub oauth: String,
     /// Set by whoever read the terms of a site that is off until then.
     pub acknowledged: bool,
 }
@@ -124,6 +126,7 @@ impl Default for SiteSettings {
             search_upvotes: true,
             robots_exception: String::new(),
             max_pages: 1,
+            oauth: String::new(),
             acknowledged: false,
         }
     }
@@ -147,11 +150,27 @@ impl SiteSettings {
     /// The variable that a login of the site is read from, `name` being its table's.
     pub fn login_variable(&self, name: &str) -> String {
         let kind = match self.dialect {
-            Dialect::Pixiv if self.listing == ListingForm::App => "TOKEN",
+            Dialect::Pixiv if self.listing == ListingForm::App => REFRESH_TOKEN,
             Dialect::Pixiv => "SESSION",
             Dialect::Moebooru | Dialect::Danbooru | Dialect::Gelbooru => "LOGIN",
         };
         variable(kind, name)
+    }
+
+    /// Why no refresh token may be sent where `oauth` says.
+    fn wrong_oauth(&self) -> Option<String> {
+        if self.oauth.is_empty() {
+            return None;
+        }
+        if self.listing != ListingForm::App {
+            return Some("only the API of pixiv's app (listing = \"app\") takes tokens".into());
+        }
+        let url = match parse_root(&self.oauth) {
+            Ok(url) => url,
+            Err(why) => return Some(why),
+        };
+        let unseen = url.scheme() == "https" || is_loopback(&url);
+        (!unseen).then(|| format!("`{url}` is not https: a refresh token would be seen on the way"))
     }
 
     /// Refuses values that no site can have; `name` is the table's.
@@ -206,6 +225,9 @@ impl SiteSettings {
         }
         if self.listing == ListingForm::App && self.dialect != Dialect::Pixiv {
             file.refuse(&table, "listing", "only pixiv has an app whose API can be read");
+        }
+        if let Some(why) = self.wrong_oauth() {
+            file.refuse(&table, "oauth", why);
         }
         if self.max_pages == 0 {
             file.refuse(&table, "max_pages", "must be 1 or more");

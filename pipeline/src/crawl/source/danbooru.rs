@@ -181,13 +181,37 @@ pub fn terms(search: &Search<'_>, span: Span) -> String {
 
 /// See [`Search::page_url`].
 pub fn page_url(search: &Search<'_>, span: Span) -> Url {
-    let tags = terms(search, Span { below: None, ..span });
+    list_url(search, &terms(search, Span { below: None, ..span }), span.below)
+}
+
+/// See [`Search::term_url`].
+pub fn term_url(search: &Search<'_>, term: &str, below: Option<i64>) -> Url {
+    list_url(search, &format!("{term} status:any"), below)
+}
+
+/// Where an artist's name is.
+pub fn artist_url(search: &Search<'_>, number: i64) -> Url {
+    under(search.root, &format!("artists/{number}.json"))
+}
+
+/// Reads what [`artist_url`] answers: the tag of their posts.
+///
+/// # Errors
+/// What is wrong with the answer.
+pub fn parse_artist(bytes: &[u8]) -> Result<String, String> {
+    let answer: Value = fields::json(bytes)?;
+    let name = answer.get("name").and_then(fields::text);
+    let name = name.filter(|name| !name.contains(char::is_whitespace));
+    name.ok_or_else(|| fields::refusal(&answer))
+}
+
+fn list_url(search: &Search<'_>, tags: &str, below: Option<i64>) -> Url {
     let mut url = under(search.root, "posts.json");
     url.query_pairs_mut()
         .append_pair("limit", &search.site.page.to_string())
-        .append_pair("page", &format!("b{}", span.below.unwrap_or(TOP)))
+        .append_pair("page", &format!("b{}", below.unwrap_or(TOP)))
         .append_pair("only", FIELDS)
-        .append_pair("tags", &tags);
+        .append_pair("tags", tags);
     url
 }
 

@@ -84,11 +84,21 @@ pub fn query(search: &Search<'_>) -> Query {
 
 /// See [`Search::page_url`]. By post number, never by page: results end near the twenty-thousandth.
 pub fn page_url(search: &Search<'_>, span: Span) -> Url {
+    list_url(search, &terms(search, span))
+}
+
+/// See [`Search::term_url`].
+pub fn term_url(search: &Search<'_>, term: &str, below: Option<i64>) -> Url {
+    let below = below.map(|below| format!(" id:<{below}")).unwrap_or_default();
+    list_url(search, &format!("{term} sort:id:desc{below}"))
+}
+
+fn list_url(search: &Search<'_>, tags: &str) -> Url {
     let mut url = index(search);
     url.query_pairs_mut()
         .append_pair("json", "1")
         .append_pair("limit", &search.site.page.to_string())
-        .append_pair("tags", &terms(search, span));
+        .append_pair("tags", tags);
     url
 }
 

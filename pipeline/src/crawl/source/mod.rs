@@ -24,7 +24,7 @@ use url::Url;
 
 use super::settings::{Likes, ListingForm, SiteSettings};
 use crate::catalog::posts::Post;
-use crate::selection::Selection;
+use crate::selection::{AiMade, Selection};
 
 /// The API that a site speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -118,6 +118,17 @@ impl Search<'_> {
         }
     }
 
+    /// As [`Self::check`], where posts are named: a search needs nothing more then.
+    ///
+    /// # Errors
+    /// [`Usage`].
+    pub fn check_filters(&self) -> Result<(), Usage> {
+        match self.site.dialect {
+            Dialect::Pixiv => pixiv::check_filters(self),
+            Dialect::Moebooru | Dialect::Danbooru | Dialect::Gelbooru => self.check(),
+        }
+    }
+
     /// What counts as likes in this listing.
     pub fn likes(&self) -> Likes {
         match self.site.dialect {
@@ -136,12 +147,20 @@ impl Search<'_> {
 
     /// The selection as far as the site's own search can express it; each row is checked again.
     pub fn query(&self) -> Query {
-        match self.site.dialect {
+        let mut query = match self.site.dialect {
             Dialect::Moebooru => moebooru::query(self),
             Dialect::Danbooru => danbooru::query(self),
             Dialect::Gelbooru => gelbooru::query(self),
             Dialect::Pixiv => pixiv::query(self),
-        }
+        };
+        let unsaid = match self.selection.ai_made {
+            AiMade::Any => None,
+            AiMade::Exclude if pixiv::searches_without_ai(self) => None,
+            AiMade::Exclude => Some("not made by a machine, as its flag or tags say"),
+            AiMade::Only => Some("made by a machine, as its flag or tags say"),
+        };
+        query.residue.extend(unsaid.map(String::from));
+        query
     }
 
     /// Where a page is.
@@ -211,6 +230,24 @@ impl Search<'_> {
     /// What is wrong with it, for people, where it is no list of posts.
     pub fn parse_html(&self, bytes: &[u8], fetched_at: i64) -> Result<Page, String> {
         moebooru::web::parse_list(self, bytes, fetched_at)
+    }
+
+    /// Where a board lists what one term of its search finds, whatever is selected: from the top, or below a
+    /// post number. `html`: among the pages for people, of moebooru.
+    pub fn term_url(&self, term: &str, below: Option<i64>, html: bool) -> Url {
+        match self.site.dialect {
+            Dialect::Moebooru => moebooru::term_url(self, term, below, html),
+            Dialect::Danbooru => danbooru::term_url(self, term, below),
+            Dialect::Gelbooru | Dialect::Pixiv => gelbooru::term_url(self, term, below),
+        }
+    }
+
+    /// Post numbers that one request may name.
+    pub fn numbers_at_once(&self) -> usize {
+        match self.site.dialect {
+            Dialect::Moebooru | Dialect::Danbooru => self.site.page as usize,
+            Dialect::Gelbooru | Dialect::Pixiv => 1,
+        }
     }
 
     /// Whether rows of the listing can lack what another request tells of the post, or be older than

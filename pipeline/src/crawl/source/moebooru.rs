@@ -110,6 +110,26 @@ pub fn html_url(search: &Search<'_>, span: Span) -> Url {
     listing_url(search, "post", span)
 }
 
+/// See [`Search::term_url`].
+pub fn term_url(search: &Search<'_>, term: &str, below: Option<i64>, html: bool) -> Url {
+    // Two `id:` terms would overwrite each other, and one shows deleted posts too.
+    let ids = match below {
+        _ if term.starts_with("id:") => String::new(),
+        Some(below) => format!(" id:<{below}"),
+        None => " id:>0".into(),
+    };
+    let mut url = under(search.root, if html { "post" } else { "post.json" });
+    let mut pairs = url.query_pairs_mut();
+    pairs
+        .append_pair("limit", &search.site.page.to_string())
+        .append_pair("tags", &format!("{term} order:id_desc{ids}"));
+    if !html {
+        pairs.append_pair("api_version", "2").append_pair("include_tags", "1");
+    }
+    drop(pairs);
+    url
+}
+
 /// See [`Search::detail_url`].
 pub fn post_url(search: &Search<'_>, post: &Post) -> Url {
     under(search.root, &format!("post/show/{}", post.number))

@@ -17,10 +17,11 @@ use url::Url;
 
 use super::fields::{self, under};
 use super::terms::{all_tags, refuse_meta_tags, refuse_ratings, refuse_unknown, words_of};
-use super::{FileUrls, Page, Query, Search, Span};
+use super::{Dialect, FileUrls, Page, Query, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status};
 use crate::crawl::settings::ListingForm;
 use crate::period::{self, DAY};
+use crate::selection::AiMade;
 use days::{day_and_page, day_of, go_on};
 use rows::Work;
 
@@ -38,25 +39,13 @@ const RATINGS: [Rating; 3] = [Rating::Safe, Rating::Sensitive, Rating::Explicit]
 /// # Errors
 /// [`Usage`].
 pub fn check(search: &Search<'_>) -> Result<(), Usage> {
-    let selection = search.selection;
-    let unknown = [
-        ("--min-score", selection.min_score.is_some()),
-        (
-            "--min-favourites in a ranking",
-            search.ranking.is_some() && selection.min_favourites.is_some(),
-        ),
-    ];
-    refuse_unknown(
-        search,
-        &unknown,
-        "its works have likes, views and (outside of rankings) favourites",
-    )?;
-    refuse_ratings(search, &RATINGS)?;
-    refuse_meta_tags(search, &[])?;
+    check_filters(search)?;
     let Some(mode) = search.ranking else {
+        let selection = search.selection;
         if all_tags(selection).iter().all(|tag| tag.starts_with('-')) || without_artists(search).is_empty() {
             return Err(Usage(format!(
-                "{} lists nothing without a word: name a tag that works must have (--tags), or a ranking (--ranking daily)",
+                "{} lists nothing without a word: name a tag that works must have (--tags), an artist by number (--artist \
+                 pixiv:123), or a ranking (--ranking daily)",
                 search.name
             )));
         }
@@ -69,6 +58,39 @@ pub fn check(search: &Search<'_>) -> Result<(), Usage> {
         )));
     }
     ranking::check(search, mode)
+}
+
+/// See [`Search::check_filters`].
+///
+/// # Errors
+/// [`Usage`].
+pub fn check_filters(search: &Search<'_>) -> Result<(), Usage> {
+    let selection = search.selection;
+    let unknown = [
+        ("--min-score", selection.min_score.is_some()),
+        (
+            "--min-favourites in a ranking",
+            search.ranking.is_some() && selection.min_favourites.is_some(),
+        ),
+        (
+            "--ai-made in a ranking (its rows do not say)",
+            search.ranking.is_some() && selection.ai_made != AiMade::Any,
+        ),
+    ];
+    refuse_unknown(
+        search,
+        &unknown,
+        "its works have likes, views and (outside of rankings) favourites",
+    )?;
+    refuse_ratings(search, &RATINGS)?;
+    refuse_meta_tags(search, &[])
+}
+
+/// Whether the search is asked to leave out what a machine made. The app's `search_ai_type` is not sent:
+/// public clients disagree on which of its values leaves such works out, and each row says it.
+pub fn searches_without_ai(search: &Search<'_>) -> bool {
+    let of_web = search.site.dialect == Dialect::Pixiv && !uses_app(search) && search.ranking.is_none();
+    of_web && search.selection.ai_made == AiMade::Exclude
 }
 
 fn uses_app(search: &Search<'_>) -> bool {
@@ -149,6 +171,9 @@ fn filters(search: &Search<'_>, from: Option<i64>) -> Vec<(&'static str, String)
     filters.extend(since.map(|day| ("scd", period::show(day * DAY))));
     filters.extend(selection.min_width.map(|width| ("wlt", width.to_string())));
     filters.extend(selection.min_height.map(|height| ("hlt", height.to_string())));
+    if searches_without_ai(search) {
+        filters.push(("ai_type", "1".to_string()));
+    }
     filters
 }
 
@@ -236,6 +261,32 @@ pub fn detail_url(search: &Search<'_>, post: &Post) -> Option<Url> {
         .ranking
         .is_none()
         .then(|| under(search.root, &format!("ajax/illust/{}", post.number)))
+}
+
+/// Where all works of an artist are named: all numbers at once by the web, thirty works from an offset by
+/// the app.
+pub fn artist_url(search: &Search<'_>, artist: i64, offset: i64) -> Url {
+    if uses_app(search) {
+        return app::artist_url(search.root, artist, offset);
+    }
+    under(search.root, &format!("ajax/user/{artist}/profile/all"))
+}
+
+/// Reads what [`artist_url`] answers from the web: numbers of works, the newest first.
+///
+/// # Errors
+/// What is wrong with the answer.
+pub fn parse_artist(bytes: &[u8]) -> Result<Vec<i64>, String> {
+    let body = body(bytes)?;
+    // PHP writes an empty map as a list.
+    let of_kind = |kind: &str| body.get(kind).and_then(Value::as_object).into_iter().flatten();
+    let names = ["illusts", "manga"].into_iter().flat_map(of_kind);
+    let mut numbers: Vec<i64> = names
+        .filter_map(|(id, _)| fields::id(&Value::from(id.as_str())))
+        .collect();
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    numbers.dedup();
+    Ok(numbers)
 }
 
 /// Reads what [`detail_url`] answers about a work.

@@ -9,7 +9,7 @@ use super::{Groups, short};
 use crate::catalog::posts::{Post, Rating, tag_text};
 use crate::catalog::selection::refusal;
 use crate::catalog::{Catalog, explain};
-use crate::selection::{Selection, SelectionArgs};
+use crate::selection::{Blocked, Selection, SelectionArgs};
 
 /// What one of the two versions took, to say why it has not a row of the other.
 struct Side {
@@ -174,7 +174,11 @@ fn filters(lines: &[String]) -> Selection {
     };
     let text: Vec<&str> = lines.iter().filter(known).map(String::as_str).collect();
     let args = SelectionArgs::from_key(&text.join(" "));
-    args.and_then(|args| args.resolve().ok()).unwrap_or_default()
+    let entries = lines.iter().filter_map(|line| line.strip_prefix("blacklist="));
+    Selection {
+        blacklist: entries.filter_map(|entry| Blocked::read(entry).ok()).collect(),
+        ..args.and_then(|args| args.resolve().ok()).unwrap_or_default()
+    }
 }
 
 /// A row as a post of that day. It does not tell the kinds of its tags, as some sites do not.
@@ -203,6 +207,7 @@ mod tests {
     fn filters_are_read_back_as_far_as_rows_tell() {
         let lines = [
             "before=2024-01-01",
+            "blacklist=gore -cute",
             "min-likes=500",
             "min-width=800",
             "tag=smile",
@@ -212,6 +217,12 @@ mod tests {
         assert_eq!(read.min_likes, Some(500));
         assert_eq!(read.tags, ["smile"]);
         assert_eq!(read.min_width, None);
-        assert_eq!(read.describe(), ["before=2024-01-01", "min-likes=500", "tag=smile"]);
+        let expected = [
+            "before=2024-01-01",
+            "blacklist=gore -cute",
+            "min-likes=500",
+            "tag=smile",
+        ];
+        assert_eq!(read.describe(), expected);
     }
 }

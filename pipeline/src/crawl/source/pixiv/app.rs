@@ -96,6 +96,26 @@ pub fn detail_url(root: &Url, post: &Post) -> Url {
     url
 }
 
+/// Where an artist's works are listed, the newest first.
+pub fn artist_url(root: &Url, artist: i64, offset: i64) -> Url {
+    let mut url = under(root, "v1/user/illusts");
+    url.query_pairs_mut()
+        .append_pair("user_id", &artist.to_string())
+        .append_pair("offset", &offset.to_string());
+    url
+}
+
+/// Reads what [`artist_url`] answers: works, and whether more follow.
+///
+/// # Errors
+/// What is wrong with the answer.
+pub fn parse_artist(search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<(Page, bool), String> {
+    let page = parse(search, bytes, Span::default(), fetched_at)?;
+    let answer: Value = fields::json(bytes)?;
+    let more = answer.get("next_url").is_some_and(|next| !next.is_null());
+    Ok((page, more))
+}
+
 /// A work, in a list and alone.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
