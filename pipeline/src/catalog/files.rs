@@ -20,6 +20,7 @@ macro_rules! same_file {
     };
 }
 
+mod lost;
 mod record;
 mod waiting;
 
@@ -29,6 +30,7 @@ use sqlx::Row;
 use super::posts::Post;
 use super::{Catalog, now};
 
+pub use lost::{lost, want_again};
 pub(super) use record::places;
 pub use record::{record, record_all, want_pages};
 pub use waiting::{Pending, Window, count_pending, pending};
