@@ -56,8 +56,14 @@ fn main() -> anyhow::Result<()> {
         }
     }
     let faces = faces(&pictures)?;
-    println!("{} pictures, {} faces that pass score, aspect and side", pictures.len(), faces.len());
-    println!("| max_shift | max_shrink | refused | accepted | of these over the edge | centre across | centre down | size |");
+    println!(
+        "{} pictures, {} faces that pass score, aspect and side",
+        pictures.len(),
+        faces.len()
+    );
+    println!(
+        "| max_shift | max_shrink | refused | accepted | of these over the edge | centre across | centre down | size |"
+    );
     println!("|---:|---:|---:|---:|---:|---|---|---|");
     for (max_shift, max_shrink) in CHOICES {
         let rule = CropRule {
@@ -155,5 +161,7 @@ fn draw(rule: &CropRule, pictures: &[RgbImage], faces: &[Face], path: &Path) -> 
         let (x, y) = (at % COLUMNS * (TILE + 4) + 2, at / COLUMNS * (TILE + 4) + 2);
         image::imageops::replace(&mut sheet, tile, i64::from(x), i64::from(y));
     }
-    sheet.save(path).with_context(|| format!("cannot write {}", path.display()))
+    sheet
+        .save(path)
+        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -68,7 +68,10 @@ async fn dispatch(
         }
         Command::Export(args) => {
             let selection = args.select.resolve()?;
-            let tally = Desk::to_read(settings, data, stop).await?.export(&args, &selection).await?;
+            let tally = Desk::to_read(settings, data, stop)
+                .await?
+                .export(&args, &selection)
+                .await?;
             tally.print("export");
             tally
         }

@@ -236,7 +236,10 @@ mod tests {
         assert!(shipped.is_file() && !shipped.starts_with(folder.path()), "{shipped:?}");
         // One that lies beside the settings comes first, and no other name is looked for elsewhere.
         let own = folder.path().join(SHIPPED_DETECTOR);
-        assert_eq!(file.resolve_detector(Path::new("data/mine.onnx")), own.with_file_name("mine.onnx"));
+        assert_eq!(
+            file.resolve_detector(Path::new("data/mine.onnx")),
+            own.with_file_name("mine.onnx")
+        );
         std::fs::create_dir(folder.path().join("data")).expect("a folder");
         std::fs::write(&own, "mine").expect("writes");
         assert_eq!(file.resolve_detector(Path::new(SHIPPED_DETECTOR)), own);

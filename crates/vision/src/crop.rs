@@ -213,7 +213,10 @@ mod tests {
         let higher = moving.region(&face(500.0, 80.0), 1000, 1000);
         assert_eq!((higher.y, higher.side), (0, 166));
         let place = moving.place(&face(500.0, 80.0), 1000, 1000);
-        assert!((place[1] - 0.48).abs() < 0.01 && (place[2] - 0.6).abs() < 0.01, "{place:?}");
+        assert!(
+            (place[1] - 0.48).abs() < 0.01 && (place[2] - 0.6).abs() < 0.01,
+            "{place:?}"
+        );
         // Beyond both bounds the rest reaches over, and is told.
         let highest = moving.region(&face(500.0, 40.0), 1000, 1000);
         assert_eq!((highest.y, highest.side), (-32, 150));
@@ -230,11 +233,19 @@ mod tests {
             for step in 0..3000_u32 {
                 let (x, y) = (step % 61, step % 47);
                 let (width, height) = (20 + step % 37, 20 + step % 53);
-                let face = BBox::from_centre(x as f32 - 2.3, y as f32 - 1.7, 4.0 + (step % 11) as f32, 5.0 + (step % 7) as f32);
+                let face = BBox::from_centre(
+                    x as f32 - 2.3,
+                    y as f32 - 1.7,
+                    4.0 + (step % 11) as f32,
+                    5.0 + (step % 7) as f32,
+                );
                 let (region, before) = (moving.region(&face, width, height), fixed.region(&face, width, height));
                 let inside = [region, before].map(|region| moving.inside(region, width, height));
                 // To whole pixels.
-                assert!(inside[0] >= inside[1] - 2.0 / region.side as f32, "{face:?} {region:?} {before:?}");
+                assert!(
+                    inside[0] >= inside[1] - 2.0 / region.side as f32,
+                    "{face:?} {region:?} {before:?}"
+                );
                 let side = region.side as f32;
                 assert!(side + 0.5 >= before.side as f32 * (1.0 - shrink) && region.side <= before.side);
                 let [across, down, _] = moving.place(&face, width, height);

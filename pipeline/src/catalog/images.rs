@@ -7,9 +7,9 @@ use dataset::Key;
 use sqlx::AssertSqlSafe;
 use vision::picture::Format;
 
-use super::{Catalog, Write};
 use super::files::places;
 use super::posts::ROWS_AT_ONCE;
+use super::{Catalog, Write};
 
 /// One row of `images`.
 #[derive(Clone, Debug, PartialEq)]

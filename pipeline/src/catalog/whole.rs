@@ -49,7 +49,10 @@ fn selected(selection: &Selection, binds: &mut Binds) -> String {
 /// Where the database refuses.
 pub async fn count(catalog: &Catalog, selection: &Selection) -> anyhow::Result<u64> {
     let mut binds = Binds::default();
-    let sql = format!("SELECT COUNT(*) FROM images AS i WHERE {}", selected(selection, &mut binds));
+    let sql = format!(
+        "SELECT COUNT(*) FROM images AS i WHERE {}",
+        selected(selection, &mut binds)
+    );
     let count = binds.count(sql, catalog.pool()).await;
     count.context("cannot count the selected pictures")
 }
@@ -77,8 +80,10 @@ pub async fn page(catalog: &Catalog, selection: &Selection, last: &str, limit: i
     let mut found = Vec::with_capacity(rows.len());
     for (row, image) in rows.iter().zip(images) {
         // A purge beside this has taken it out.
-        let Some((post, page)) = posts.remove(&image) else { continue };
-        let format = parse_format(row.try_get("format")?)?;
+        let Some((post, page)) = posts.remove(&image) else {
+            continue;
+        };
+        let format = parse_format(&row.try_get::<String, _>("format")?)?;
         let dropped: Option<i64> = row.try_get("dropped_at")?;
         found.push(Whole {
             object: match dropped {

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
-use dataset::{Key, Store};
 use dataset::failure::Interrupted;
+use dataset::{Key, Store};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use vision::DetectorError;

@@ -72,9 +72,7 @@ impl Looker {
             let side = self.side;
             let looked = tokio::task::spawn_blocking(move || {
                 let batches: Vec<_> = heads.chunks(BATCH).collect();
-                let looked = batches
-                    .into_iter()
-                    .map(|batch| look(&store, &detector, side, batch));
+                let looked = batches.into_iter().map(|batch| look(&store, &detector, side, batch));
                 looked.collect::<anyhow::Result<Vec<_>>>()
             });
             let looked: Vec<(String, f64)> = looked.await.context("the second look failed")??.concat();

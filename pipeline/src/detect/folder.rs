@@ -40,13 +40,23 @@ pub(super) fn expanded(named: &[PathBuf]) -> anyhow::Result<Vec<Picture>> {
         }
         let (before, mut passed) = (all.len(), BTreeMap::new());
         walk(path, path, &mut all, &mut passed)?;
-        let counts: Vec<String> = passed.iter().map(|(ending, count)| format!("{count} {ending}")).collect();
+        let counts: Vec<String> = passed
+            .iter()
+            .map(|(ending, count)| format!("{count} {ending}"))
+            .collect();
         let passed = match counts.is_empty() {
             true => String::new(),
-            false => format!("passed over in {}, no pictures that are read: {}", path.display(), counts.join(", ")),
+            false => format!(
+                "passed over in {}, no pictures that are read: {}",
+                path.display(),
+                counts.join(", ")
+            ),
         };
         if all.len() == before {
-            let why = format!("no picture file lies in {}, nor in a folder in it. {passed}", path.display());
+            let why = format!(
+                "no picture file lies in {}, nor in a folder in it. {passed}",
+                path.display()
+            );
             return Err(Usage(why.trim_end().into()).into());
         }
         if !passed.is_empty() {
@@ -57,15 +67,12 @@ pub(super) fn expanded(named: &[PathBuf]) -> anyhow::Result<Vec<Picture>> {
 }
 
 /// Links to folders are not followed, so the walk ends; hidden files and folders are a system's own.
-fn walk(
-    root: &Path,
-    folder: &Path,
-    all: &mut Vec<Picture>,
-    passed: &mut BTreeMap<String, u64>,
-) -> anyhow::Result<()> {
+fn walk(root: &Path, folder: &Path, all: &mut Vec<Picture>, passed: &mut BTreeMap<String, u64>) -> anyhow::Result<()> {
     let entries = dataset::files::sorted_entries(folder);
     for path in entries.with_context(|| format!("cannot list {}", folder.display()))? {
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         if hidden {
             continue;
         }

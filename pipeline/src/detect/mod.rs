@@ -107,7 +107,9 @@ pub fn run(args: &Args, detector: &Detector, limits: &Limits, min_score: f64, st
 pub fn compare_files(args: &Args, comparison: &Comparison, stop: &Stop) -> anyhow::Result<Tally> {
     let files = expanded(&args.pictures)?;
     let total = files.len() as u64;
-    let items = files.into_iter().map(|Picture { path, name }| (name, std::fs::read(path).map_err(Into::into)));
+    let items = files
+        .into_iter()
+        .map(|Picture { path, name }| (name, std::fs::read(path).map_err(Into::into)));
     compare(comparison, total, items, stop)
 }
 

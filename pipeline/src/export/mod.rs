@@ -45,7 +45,13 @@ pub struct Args {
     /// A new or empty folder, or one that this command made
     pub dir: PathBuf,
     /// What is written beside each picture, a comma list
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "txt,json", value_name = "KINDS")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "txt,json",
+        value_name = "KINDS"
+    )]
     pub sidecars: Vec<Sidecar>,
     /// Tags in .txt files as the sites write them, `_` in place of spaces
     #[arg(long)]
@@ -119,7 +125,10 @@ pub async fn run(
 
 /// What became of a picture.
 enum Outcome {
-    Written { picture: Written, sidecars: [Written; 2] },
+    Written {
+        picture: Written,
+        sidecars: [Written; 2],
+    },
     /// Its bytes were dropped to save room.
     Dropped,
     /// Missing in the store, or damaged.

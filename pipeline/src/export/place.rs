@@ -110,7 +110,7 @@ impl Place {
         let mut pictures = 0;
         for path in sorted_entries(&self.0).with_context(cannot)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let (hash, ending) = name.split_once('.').unwrap_or((&name, ""));
+            let (hash, ending) = name.split_once('.').unwrap_or((name.as_ref(), ""));
             if check_hash(hash).is_ok() && denied.has_sha256(hash) {
                 std::fs::remove_file(&path).with_context(cannot)?;
                 pictures += u64::from(!matches!(ending, "txt" | "json"));

@@ -59,7 +59,9 @@ pub(super) fn json(picture: &Whole) -> anyhow::Result<String> {
         tags_character: post.characters.split_whitespace().collect(),
         tags_copyright: post.copyrights.split_whitespace().collect(),
         kinds_known: post.kinds_known,
-        uploaded: Timestamp::from_second(post.created_at).ok().map(|moment| moment.to_string()),
+        uploaded: Timestamp::from_second(post.created_at)
+            .ok()
+            .map(|moment| moment.to_string()),
         likes: post.likes,
         views: post.views,
         favourites: post.favourites,
@@ -132,7 +134,10 @@ mod tests {
 
     #[test]
     fn tags_are_written_as_trainers_read_them() {
-        let some = picture(&["long_hair", "^_^", "hatsune_miku", "(o)_(o)", "a,b"], &["hatsune_miku"]);
+        let some = picture(
+            &["long_hair", "^_^", "hatsune_miku", "(o)_(o)", "a,b"],
+            &["hatsune_miku"],
+        );
         assert_eq!(text(&some, false), "hatsune miku, (o)_(o), ^_^, ab, long hair\n");
         assert_eq!(text(&some, true), "hatsune_miku, (o)_(o), ^_^, ab, long_hair\n");
         assert_eq!(text(&picture(&["long_hair"], &[]), false), "long_hair\n");

@@ -65,12 +65,11 @@ impl Reader {
                 return Ok(Err(Outcome::Failed { reason, detail }));
             }
         };
-        let (format, picture) = match header(&bytes, &self.limits)
-            .and_then(|header| Ok((header.format, decode(&bytes, &self.limits)?)))
-        {
-            Ok(read) => read,
-            Err(error) => return refused(error.reason(), error.to_string()),
-        };
+        let (format, picture) =
+            match header(&bytes, &self.limits).and_then(|header| Ok((header.format, decode(&bytes, &self.limits)?))) {
+                Ok(read) => read,
+                Err(error) => return refused(error.reason(), error.to_string()),
+            };
         let image = Image {
             image: hex::encode(Sha256::digest(&bytes)),
             format,

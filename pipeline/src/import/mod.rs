@@ -20,6 +20,7 @@ use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::detections::{DetectionOutcome, GIVEN};
 use crate::catalog::files::{File, Outcome};
 use crate::catalog::imports::Imported;
+use crate::catalog::posts::Post;
 use crate::catalog::{Catalog, detections, files, images, imports, posts};
 use crate::outcome::Tally;
 use crate::progress;
@@ -108,6 +109,16 @@ impl Args {
             limit: self.limit,
         })
     }
+}
+
+/// What a sidecar's text says of its picture, as a post that is nobody's yet.
+///
+/// # Errors
+/// Why it says nothing: a word, and what was seen.
+pub fn read_sidecar(text: &str, is_json: bool) -> Result<Post, (&'static str, String)> {
+    let mut post = Post::default();
+    sidecar::parse(text, is_json)?.describe(&mut post);
+    Ok(post)
 }
 
 /// Takes the folder's files in the order of their names; those taken before are skipped unless the file or
@@ -207,7 +218,10 @@ async fn new_files(
     let (place, lost) = (store.clone(), Arc::new(AtomicU64::new(0)));
     let count = Arc::clone(&lost);
     let dealt_with = move |file: &Imported| {
-        let picture = file.picture.as_ref().is_none_or(|(key, bytes)| place.holds(key, Some(*bytes)));
+        let picture = file
+            .picture
+            .as_ref()
+            .is_none_or(|(key, bytes)| place.holds(key, Some(*bytes)));
         let whole = picture && file.head.as_ref().is_none_or(|head| place.holds(head, None));
         count.fetch_add(u64::from(!whole), Ordering::Relaxed);
         whole

@@ -71,7 +71,10 @@ fn walk(folder: &Path, all: &mut BTreeMap<PathBuf, Metadata>) -> anyhow::Result<
     let entries =
         dataset::files::sorted_entries(folder).with_context(|| format!("cannot list {}", folder.display()))?;
     for path in entries {
-        if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
+        if path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+        {
             continue;
         }
         let kind = path

@@ -82,7 +82,9 @@ pub enum Command {
         json: bool,
     },
     /// Proves that a version and its heads are what was frozen; every changed file is named
-    #[command(after_help = "Examples: pipeline manifest verify v3\n          pipeline manifest verify v3 exports/v3 v3.tar")]
+    #[command(
+        after_help = "Examples: pipeline manifest verify v3\n          pipeline manifest verify v3 exports/v3 v3.tar"
+    )]
     Verify {
         /// The version
         name: String,
@@ -169,7 +171,10 @@ pub fn verify_copies(folder: &Path, name: &str, copies: &[PathBuf]) -> Result<()
             return Err(Usage(why).into());
         };
         tell_problems(&report.problems, || {
-            format!("the bundle {} is not as it was written; remove it and bundle again", copy.display())
+            format!(
+                "the bundle {} is not as it was written; remove it and bundle again",
+                copy.display()
+            )
         })?;
         println!("{}: {} heads as they were frozen", copy.display(), report.heads);
     }

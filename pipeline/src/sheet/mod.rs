@@ -123,7 +123,10 @@ pub async fn run(
                 page => format!("{name}-{page}.png"),
             };
             let title = match verdict == DUPLICATE {
-                true => format!("{word}: {} of {total}, each with the head that was kept beside it", some.len()),
+                true => format!(
+                    "{word}: {} of {total}, each with the head that was kept beside it",
+                    some.len()
+                ),
                 false => format!("{word}: {} of {total}", some.len()),
             };
             draw_heads(store, title, some, &out.join(&file)).await?;
@@ -225,7 +228,7 @@ async fn draw_pictures(
 }
 
 fn head_sheet(title: &str, heads: &[SampleHead], store: &Store) -> anyhow::Result<RgbImage> {
-    let tile = |hash: &str, what: String, frame| {
+    let tile = |hash: &str, what: String, frame| -> anyhow::Result<Option<Tile>> {
         let picture = load(store, &Key::head(hash)?)?;
         Ok(picture.map(|picture| Tile {
             text: vec![hash[..ID].into(), what],

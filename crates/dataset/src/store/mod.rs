@@ -141,7 +141,9 @@ impl Store {
     /// Whether an object is there, and of that length where one is known; its bytes are not read. For
     /// worker threads.
     pub fn holds(&self, key: &Key, bytes: Option<i64>) -> bool {
-        let found = std::fs::metadata(self.path_of(key)).ok().filter(|found| found.is_file());
+        let found = std::fs::metadata(self.path_of(key))
+            .ok()
+            .filter(|found| found.is_file());
         found.is_some_and(|found| found.len() > 0 && bytes.is_none_or(|bytes| found.len() as i64 == bytes))
     }
 

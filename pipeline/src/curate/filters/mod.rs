@@ -46,8 +46,11 @@ impl Subject {
 
     /// Where it was cut out of its picture.
     fn region(&self) -> Region {
-        self.rule
-            .region(&self.face(), self.head.picture_width as u32, self.head.picture_height as u32)
+        self.rule.region(
+            &self.face(),
+            self.head.picture_width as u32,
+            self.head.picture_height as u32,
+        )
     }
 
     /// Its name, and where its face is in it.

@@ -50,13 +50,17 @@ fn about(fields: &Fields) -> About {
     about.rating = rating_of(fields, site.as_deref());
     about.artist = artist_of(fields);
     about.source_url = urls_of(fields, &["source_url", "source", "sources"]);
-    about.page_url = urls_of(fields, &["page_url", "post_url", "webpage_url"]).or_else(|| page_of(fields, site.as_deref()));
+    about.page_url =
+        urls_of(fields, &["page_url", "post_url", "webpage_url"]).or_else(|| page_of(fields, site.as_deref()));
     about.uploaded = ["uploaded", "created_at", "create_date", "date"]
         .iter()
         .find_map(|name| moment(fields.get(*name)?));
     about.likes = count_of(fields, &["likes"]);
     about.views = count_of(fields, &["views", "total_view", "view_count"]);
-    about.favourites = count_of(fields, &["favourites", "fav_count", "total_bookmarks", "bookmark_count"]);
+    about.favourites = count_of(
+        fields,
+        &["favourites", "fav_count", "total_bookmarks", "bookmark_count"],
+    );
     about.score = count_of(fields, &["score"]).or_else(|| count(fields.get("score")?.get("total")?));
     about.ai_made = ai_of(fields);
     about.origin = origin_of(fields, site);
@@ -83,10 +87,18 @@ fn read_tags(fields: &Fields, about: &mut About) {
         about.kinds_known = known;
     }
     if about.tags.is_empty() {
-        for name in ["tag_string", "tags_general", "tag_string_general", "tags_meta", "tags_metadata"] {
+        for name in [
+            "tag_string",
+            "tags_general",
+            "tag_string_general",
+            "tags_meta",
+            "tags_metadata",
+        ] {
             about.tags.extend(fields.get(name).into_iter().flat_map(list_of));
         }
-        about.tags.extend([&artists, &characters, &copyrights].into_iter().flatten().cloned());
+        about
+            .tags
+            .extend([&artists, &characters, &copyrights].into_iter().flatten().cloned());
     }
     (about.artists, about.characters, about.copyrights) = (artists, characters, copyrights);
 }
@@ -94,8 +106,12 @@ fn read_tags(fields: &Fields, about: &mut About) {
 /// pixiv's numbers last where names change: an artist is purged by them.
 fn add_pixiv_artist(fields: &Fields, about: &mut About) {
     if let Some(user) = fields.get("user").and_then(Value::as_object) {
-        about.artists.extend(text_of(user, &["name"]).and_then(|name| tag(&name)));
-        about.artists.extend(text_of(user, &["id"]).map(|id| format!("pixiv:{id}")));
+        about
+            .artists
+            .extend(text_of(user, &["name"]).and_then(|name| tag(&name)));
+        about
+            .artists
+            .extend(text_of(user, &["id"]).map(|id| format!("pixiv:{id}")));
     }
 }
 

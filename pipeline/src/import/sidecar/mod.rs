@@ -51,10 +51,7 @@ impl About {
         let (mut about, mut faults) = (Self::default(), Vec::new());
         for path in sidecars {
             let is_json = path.extension().is_some_and(|ending| ending == "json");
-            let read = text_of(path).and_then(|text| match is_json {
-                true => json::read(&text),
-                false => tags::read(&text),
-            });
+            let read = text_of(path).and_then(|text| parse(&text, is_json));
             match read {
                 Ok(read) => about.fill(read),
                 Err((reason, detail)) => faults.push(Fault {
@@ -106,7 +103,18 @@ impl About {
 }
 
 /// Why a sidecar says nothing: the word for counts, and what was seen.
-type Unread = (&'static str, String);
+pub(super) type Unread = (&'static str, String);
+
+/// Reads a sidecar's text.
+///
+/// # Errors
+/// Why it says nothing.
+pub(super) fn parse(text: &str, is_json: bool) -> Result<About, Unread> {
+    match is_json {
+        true => json::read(text),
+        false => tags::read(text),
+    }
+}
 
 /// A sidecar's text, also behind a byte order mark.
 fn text_of(path: &Path) -> Result<String, Unread> {
@@ -123,6 +131,3 @@ fn text_of(path: &Path) -> Result<String, Unread> {
         Err(error) => Err(("not-utf8", format!("no UTF-8 from byte {} on", error.valid_up_to()))),
     }
 }
-
-#[cfg(test)]
-mod tests;

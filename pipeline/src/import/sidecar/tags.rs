@@ -20,7 +20,7 @@ pub(super) fn read(text: &str) -> Result<About, Unread> {
         true => text.split_whitespace().collect(),
         false => lines.flat_map(|line| line.split(',')).map(str::trim).collect(),
     };
-    let prose = |tag: &&str| tag.len() > MOST_BYTES || tag.split_whitespace().count() > MOST_WORDS;
+    let prose = |tag: &&&str| tag.len() > MOST_BYTES || tag.split_whitespace().count() > MOST_WORDS;
     if let Some(sentence) = tags.iter().find(prose) {
         let start: String = sentence.chars().take(60).collect();
         return Err(("prose", format!("sentences, not tags: `{start}…`")));

@@ -157,7 +157,11 @@ pub(super) fn verify(dir: &Path, opened: &Opened) -> anyhow::Result<bool> {
             dir.display()
         )
     })?;
-    println!("{}: {} files, each with the hash that it was written with", dir.display(), checked.files);
+    println!(
+        "{}: {} files, each with the hash that it was written with",
+        dir.display(),
+        checked.files
+    );
     Ok(true)
 }
 

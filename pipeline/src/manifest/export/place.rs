@@ -155,7 +155,10 @@ impl Place {
         let shards = self.shards.values().flatten();
         let known = shards.map(|shard| (shard.path.clone(), shard.sha256.clone())).collect();
         let sums = sums(&self.folder, known)?;
-        let lines: Vec<String> = sums.iter().map(|(path, sha256)| format!("{sha256}  {path}\n")).collect();
+        let lines: Vec<String> = sums
+            .iter()
+            .map(|(path, sha256)| format!("{sha256}  {path}\n"))
+            .collect();
         write_durably(&self.folder.join(SUMS), lines.concat().as_bytes()).with_context(cannot)?;
         let progress = self.folder.join(PROGRESS);
         if progress.exists() {
@@ -186,10 +189,14 @@ pub(super) fn check(folder: &Path, id: &str) -> anyhow::Result<Option<Checked>> 
     };
     let mut checked = Checked::default();
     if ticket.id != id {
-        checked.problems.push(problem(TICKET, "says that this is an export of another version"));
+        checked
+            .problems
+            .push(problem(TICKET, "says that this is an export of another version"));
     }
     let Ok(text) = std::fs::read_to_string(folder.join(SUMS)) else {
-        checked.problems.push(problem(SUMS, "is missing: nothing can be told of the other files"));
+        checked
+            .problems
+            .push(problem(SUMS, "is missing: nothing can be told of the other files"));
         return Ok(Some(checked));
     };
     let written: BTreeMap<&str, &str> = text
@@ -199,7 +206,11 @@ pub(super) fn check(folder: &Path, id: &str) -> anyhow::Result<Option<Checked>> 
         .collect();
     let found = sums(folder, BTreeMap::new())?;
     checked.files = written.len() as u64;
-    let names: BTreeSet<&str> = written.keys().copied().chain(found.keys().map(String::as_str)).collect();
+    let names: BTreeSet<&str> = written
+        .keys()
+        .copied()
+        .chain(found.keys().map(String::as_str))
+        .collect();
     for name in names {
         let what = match (written.get(name), found.get(name)) {
             (Some(before), Some(now)) if before == now => continue,

@@ -51,7 +51,12 @@ pub(super) fn write(
     file.flush().with_context(cannot)?;
     file.get_ref().sync_all().with_context(cannot)?;
     if let Some(problem) = prove(opened, tombstones, &temporary)?.problems.first() {
-        bail!("{} is not as it was written: {} {}", temporary.display(), problem.file, problem.what);
+        bail!(
+            "{} is not as it was written: {} {}",
+            temporary.display(),
+            problem.file,
+            problem.what
+        );
     }
     std::fs::rename(&temporary, target).with_context(cannot)?;
     files::sync_parent(target).with_context(cannot)?;
@@ -147,11 +152,15 @@ fn prove(opened: &Opened, tombstones: &Tombstones, path: &Path) -> anyhow::Resul
         let name = entry.path()?.to_string_lossy().into_owned();
         let hash = hash_of(&mut entry)?;
         let problem = match name.rsplit('/').next() {
-            Some(own @ (HEADER | ROWS)) => (hash != hash_of(&mut File::open(opened.folder().join(own))?)?).then_some("was changed"),
+            Some(own @ (HEADER | ROWS)) => {
+                (hash != hash_of(&mut File::open(opened.folder().join(own))?)?).then_some("was changed")
+            }
             Some(last) => last.strip_suffix(".png").and_then(|head| {
                 found.insert(head.to_string());
                 let purged = tombstones.contains(head).then_some("was purged since");
-                (hash != head).then_some("was changed: its bytes do not hash to its name").or(purged)
+                (hash != head)
+                    .then_some("was changed: its bytes do not hash to its name")
+                    .or(purged)
             }),
             None => None,
         };
