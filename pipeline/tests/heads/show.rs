@@ -120,7 +120,8 @@ async fn a_duplicate_is_shown_beside_the_head_that_was_kept() {
     let house = House::new().await;
     for number in 0..3 {
         let mut drawn = picture(1, &[(2, 2, 255)]);
-        drawn.put_pixel(191, 191, image::Rgb([number as u8, 0, 90]));
+        // Inside the head: other pixels, and the same picture to the eye.
+        drawn.put_pixel(45, 45, image::Rgb([number as u8 * 9, 0, 90]));
         house.add(number, None, &png(&drawn)).await;
     }
     house.crop(Selection::default()).await.expect("crops");
