@@ -243,3 +243,29 @@ async fn exports_can_be_brought_together_without_one_name_twice() {
         assert!(count >= 3 && names.len() == count, "{names:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quick_look_claims_no_more_than_it_saw() {
+    let house = frozen(3).await;
+    // The program opens the store beside the manifests.
+    std::fs::write(house.path("stages.toml"), "").expect("writes");
+    let head = stored(&house, "heads").remove(0);
+    let mut bytes = std::fs::read(&head).expect("reads");
+    bytes[40] ^= 1;
+    std::fs::write(&head, bytes).expect("alters");
+    let verify = |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pipeline"));
+        let command = command
+            .current_dir(house.folder.path())
+            .args(["--data", ".", "manifest", "verify", "v1"]);
+        let ended = command.args(words).output().expect("runs");
+        (ended.status.code(), String::from_utf8_lossy(&ended.stdout).into_owned())
+    };
+    let (code, said) = verify(&["--quick"]);
+    assert!(
+        code == Some(0) && said.contains("not looked at") && !said.contains("as they were"),
+        "{said}"
+    );
+    let (code, said) = verify(&[]);
+    assert!(code == Some(1) && said.contains("was changed"), "{said}");
+}

@@ -52,7 +52,7 @@ pub(super) fn describe(contents: &Contents<'_>, place: &Place) -> anyhow::Result
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": format!("anime-heads-{}", opened.name),
         "description": format!(
-            "Heads from illustrations, {} of them, each showing its face at the same place and size. Selected: {}.",
+            "Heads from illustrations, {} of them, each showing its face at about the same place and size. Selected: {}.",
             contents.splits.values().sum::<u64>(),
             match opened.body.filters.is_empty() {
                 true => "everything".into(),
