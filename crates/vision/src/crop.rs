@@ -108,7 +108,11 @@ impl CropRule {
         let inside = across
             .longest_inside(self.max_shift)
             .min(down.longest_inside(self.max_shift));
-        let side = inside.floor().max(least).min(whole);
+        let side = match inside > 0.0 {
+            true => inside.floor().max(least).min(whole),
+            // A face whose centre lies outside: a smaller square would show less of the picture.
+            false => whole,
+        };
         Region {
             x: across.start(side, self.max_shift),
             y: down.start(side, self.max_shift),
@@ -171,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_face_stands_at_the_same_place_whatever_its_size_and_shape() {
-        let rule = CropRule::default();
+        let (_, rule) = rules(0.0, 0.0);
         for (x, y, width, height) in [
             (300.0, 200.0, 80.0, 80.0),
             (500.5, 400.0, 120.0, 100.0),
