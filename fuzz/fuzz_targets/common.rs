@@ -46,6 +46,11 @@ pub fn check_page(page: &Page, span: Span) {
 /// What the catalog relies on.
 pub fn check_post(post: &Post) {
     assert!(post.number > 0 && post.post == post.number.to_string(), "{post:?}");
+    check_texts(post);
+}
+
+/// What databases and filters rely on of a post's texts.
+pub fn check_texts(post: &Post) {
     for tags in [&post.tags, &post.artists, &post.characters, &post.copyrights] {
         assert!(tags.starts_with(' ') && tags.ends_with(' ') && !tags.contains('\0'), "{tags:?}");
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{crawl, crop, curate, detect, failures, import, manifest, purge, run, sheet, status};
+use crate::{crawl, crop, curate, detect, export, failures, import, manifest, purge, run, sheet, status};
 
 /// From image boards to frozen datasets of anime heads
 #[derive(Debug, Parser)]
@@ -52,6 +52,8 @@ pub enum Command {
         after_help = "Example: pipeline manifest create v3 --min-likes 500 --since 2022"
     )]
     Manifest(manifest::Command),
+    /// Writes whole pictures with their tags beside them, for other trainers
+    Export(export::Args),
     /// Does every stage that [run] of the settings names, and freezes a new version if rows changed
     Run(run::Args),
     /// Takes posts or an artist's works out for good, and keeps them out

@@ -66,6 +66,15 @@ async fn dispatch(
                 .sheet(&args, &selection)
                 .await?
         }
+        Command::Export(args) => {
+            let selection = args.select.resolve()?;
+            let tally = Desk::to_read(settings, data, stop)
+                .await?
+                .export(&args, &selection)
+                .await?;
+            tally.print("export");
+            tally
+        }
         Command::Manifest(command) => return manifests(command, settings, data, stop, journal).await,
         Command::Check(args) => {
             let request = args.resolve(&settings.crawl, &settings.sites)?;
@@ -223,13 +232,9 @@ async fn manifests(
         }
         manifest::Command::List { json } => manifest::list(&folder, json)?,
         manifest::Command::Show { name, json } => manifest::show(&folder, &name, json)?,
-        manifest::Command::Verify { name, quick } => {
-            drop(manifest::verify(
-                &folder,
-                &Store::open(&data.join("store"))?,
-                &name,
-                quick,
-            )?);
+        manifest::Command::Verify { name, copies, quick } => {
+            manifest::verify(&folder, &Store::open(&data.join("store"))?, &name, quick)?;
+            manifest::verify_copies(&folder, &name, &copies)?;
         }
         manifest::Command::Diff(args) => {
             let catalog = Catalog::to_look(&settings.catalog_url(&data)).await?;

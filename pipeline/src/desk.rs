@@ -18,7 +18,7 @@ use crate::outcome::Tally;
 use crate::selection::Selection;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::{crawl, crop, curate, import, manifest, popularity, purge, sheet};
+use crate::{crawl, crop, curate, export, import, manifest, popularity, purge, sheet};
 
 /// An opened data folder.
 pub struct Desk {
@@ -213,6 +213,16 @@ impl Desk {
         };
         let out = args.out.clone().unwrap_or_else(|| self.data.join("sheets"));
         sheet::run(&self.catalog, &self.store, &origin, args, &out).await
+    }
+
+    /// Writes whole pictures with what is known of them.
+    ///
+    /// # Errors
+    /// As [`export::run`].
+    pub async fn export(&self, args: &export::Args, selection: &Selection) -> anyhow::Result<Tally> {
+        crate::target::check(&args.dir, &self.manifests(), &self.store)?;
+        let selection = self.settled(selection).await?;
+        export::run(&self.catalog, &self.store, &selection, args, &self.stop).await
     }
 
     /// Takes out the posts and artists named, or says what would go, and prints the counts.

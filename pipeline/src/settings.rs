@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dataset::eval_settings::EvalSettings;
-use dataset::settings::{SettingsFile, read};
+use dataset::settings::{SHIPPED_DETECTOR, SettingsFile, read, shipped_detector};
 use dataset::train_settings::{SampleSettings, TrainSettings};
 use serde::Deserialize;
 
@@ -84,9 +84,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The detector that comes with the program.
+    /// The detector that comes with the program: beside the settings, or where the program is from.
     pub fn shipped(&self) -> PathBuf {
-        self.default_data.join("face_yolov3.onnx")
+        let beside = self.default_data.with_file_name(SHIPPED_DETECTOR);
+        match beside.is_file() {
+            true => beside,
+            false => shipped_detector().unwrap_or(beside),
+        }
     }
 
     /// Reads and checks the whole file, the trainer's tables included.

@@ -38,7 +38,7 @@ impl Settings {
         settings.eval.check(&mut file);
         for path in [&mut settings.eval.features, &mut settings.eval.detector] {
             if !path.as_os_str().is_empty() {
-                *path = file.resolve(path);
+                *path = file.resolve_detector(path);
             }
         }
         file.finish()?;

@@ -13,6 +13,21 @@ pub const TABLES: [&str; 10] = [
     "store", "crawl", "sites", "crop", "curate", "manifest", "run", "train", "sample", "eval",
 ];
 
+/// The detector that comes with the programs, as settings name it.
+pub const SHIPPED_DETECTOR: &str = "data/face_yolov3.onnx";
+
+/// The detector that comes with the programs, wherever a settings file lies: in a folder above the program
+/// that runs, or in the source that it was built from. `None` where neither is there any more.
+pub fn shipped_detector() -> Option<PathBuf> {
+    let program = std::env::current_exe().and_then(std::fs::canonicalize).ok();
+    let above = program.iter().flat_map(|program| program.ancestors().skip(1));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    above
+        .chain(source)
+        .map(|folder| folder.join(SHIPPED_DETECTOR))
+        .find(|path| path.is_file())
+}
+
 /// All that is wrong with a settings file.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} has {} problem(s):\n  {}", problems.len(), problems.join("\n  "))]
@@ -120,6 +135,16 @@ impl<'text> SettingsFile<'text> {
         absolute.unwrap_or_else(|_| folder.join(path))
     }
 
+    /// As [`Self::resolve`]; where the file names the detector that ships, and none lies there, the one
+    /// that comes with the programs.
+    pub fn resolve_detector(&self, path: &Path) -> PathBuf {
+        let resolved = self.resolve(path);
+        match path == Path::new(SHIPPED_DETECTOR) && !resolved.exists() {
+            true => shipped_detector().unwrap_or(resolved),
+            false => resolved,
+        }
+    }
+
     /// Ends the reading.
     ///
     /// # Errors
@@ -201,6 +226,23 @@ mod tests {
         let file = SettingsFile::parse(Path::new("stages.toml"), "[crop]\nmargin = = 2\n");
         let error = file.finish().expect_err("is broken").to_string();
         assert!(error.contains("line 2:"), "{error}");
+    }
+
+    #[test]
+    fn the_detector_that_ships_is_found_from_wherever_the_settings_lie() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = SettingsFile::parse(&folder.path().join("stages.toml"), "");
+        let shipped = file.resolve_detector(Path::new(SHIPPED_DETECTOR));
+        assert!(shipped.is_file() && !shipped.starts_with(folder.path()), "{shipped:?}");
+        // One that lies beside the settings comes first, and no other name is looked for elsewhere.
+        let own = folder.path().join(SHIPPED_DETECTOR);
+        assert_eq!(
+            file.resolve_detector(Path::new("data/mine.onnx")),
+            own.with_file_name("mine.onnx")
+        );
+        std::fs::create_dir(folder.path().join("data")).expect("a folder");
+        std::fs::write(&own, "mine").expect("writes");
+        assert_eq!(file.resolve_detector(Path::new(SHIPPED_DETECTOR)), own);
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! What the detector found: one row a picture and detector, one row a face.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
+use dataset::Key;
 
 use super::binds::Binds;
 use super::heads::{self, HeadRecord};
+use super::scan::scan;
 use super::{Catalog, Write, now};
 use crate::selection::Selection;
 
@@ -112,6 +116,39 @@ pub async fn count(catalog: &Catalog, selection: &Selection, key: &CropKey) -> a
     let selected = binds.count(sql, catalog.pool()).await;
     const FAILED: &str = "cannot count the selected pictures";
     Ok((pending.context(FAILED)?, selected.context(FAILED)?))
+}
+
+/// Selected pictures a head of which is recorded and, as `is_there` says, not in the store; those whose
+/// originals are dropped are left out, since they cannot be cut again.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn with_lost_heads(
+    catalog: &Catalog,
+    selection: &Selection,
+    key: &CropKey,
+    is_there: impl Fn(&Key) -> bool + Send + 'static,
+) -> anyhow::Result<Vec<PendingPicture>> {
+    let mut binds = Binds::default();
+    let selected = selected_condition(selection, &mut binds);
+    let (detector, crop) = (binds.text(&key.detector), binds.text(&key.crop));
+    let sql = format!(
+        "SELECT h.head, i.image, i.format FROM images AS i JOIN heads AS h ON h.image = i.image \
+         WHERE h.detector = {detector} AND h.crop = {crop} AND i.dropped_at IS NULL AND {selected}"
+    );
+    let scanned = scan(catalog, sql, binds, BTreeMap::new(), move |lost, cells| {
+        if !is_there(&Key::head(cells.text(0)?)?) {
+            lost.insert(cells.text(1)?.to_string(), cells.text(2)?.to_string());
+        }
+        Ok(())
+    });
+    let lost = scanned.await.context("cannot read which heads should be stored")?;
+    let picture = |(image, format)| PendingPicture {
+        image,
+        format,
+        detected: 1,
+    };
+    Ok(lost.into_iter().map(picture).collect())
 }
 
 /// The faces of one picture by falling score.

@@ -60,6 +60,7 @@ macro_rules! moved {
 
 pub(in crate::catalog) use of_address;
 
+mod lost;
 mod record;
 mod waiting;
 
@@ -70,6 +71,7 @@ use super::denied::DENIED;
 use super::posts::Post;
 use super::{Catalog, now};
 
+pub use lost::{lost, want_again};
 pub(super) use record::places;
 pub use record::{record, record_all, want_pages};
 pub use waiting::{Pending, Window, count_pending, count_settled, pending};

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
+use dataset::Key;
 use sqlx::AssertSqlSafe;
 use vision::picture::Format;
 
-use super::Write;
 use super::files::places;
 use super::posts::ROWS_AT_ONCE;
+use super::{Catalog, Write};
 
 /// One row of `images`.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +48,22 @@ pub fn parse_format(word: &str) -> anyhow::Result<Format> {
     let all = [Format::Jpeg, Format::Png, Format::Webp, Format::Gif];
     let known = all.into_iter().find(|format| format_word(*format) == word);
     known.with_context(|| format!("the catalog has a picture of the unknown format `{word}`"))
+}
+
+/// Where a picture's bytes should be, and how many they are; `None` where they were dropped, or no such
+/// picture is known.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn object_of(catalog: &Catalog, image: &str) -> anyhow::Result<Option<(Key, i64)>> {
+    let sql = "SELECT format, bytes FROM images WHERE image = $1 AND dropped_at IS NULL";
+    let row = sqlx::query_as::<_, (String, i64)>(sql)
+        .bind(image)
+        .fetch_optional(catalog.pool())
+        .await
+        .with_context(|| format!("cannot look for picture {image}"))?;
+    let object = row.map(|(format, bytes)| Ok((Key::image(image, parse_format(&format)?.extension())?, bytes)));
+    object.transpose()
 }
 
 /// Writes a picture whose bytes are in the store; says whether it is new, or was dropped before.

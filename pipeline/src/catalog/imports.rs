@@ -3,24 +3,63 @@
 use std::collections::HashMap;
 
 use anyhow::Context;
+use dataset::Key;
 
-use super::Catalog;
+use super::binds::Binds;
 use super::detections::GIVEN;
+use super::images::parse_format;
+use super::scan::scan;
+use super::{Catalog, Write, now};
 
-/// Length in bytes and time of each file of a source that has an outcome, by its path.
+/// A file of an earlier import that has a lasting outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// What the file was like then, its sidecars included; another text asks for another look.
+    pub version: Option<String>,
+    /// The picture's object and its length; none where it was refused, or its bytes were dropped on purpose.
+    pub picture: Option<(Key, i64)>,
+    /// Its head's object, where it is one.
+    pub head: Option<Key>,
+}
+
+/// The files of a source that `take` says are dealt with, by their path, with their version. Each row is
+/// seen once, so that a million of them are not held.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn known(catalog: &Catalog, source: &str) -> anyhow::Result<HashMap<String, (i64, i64)>> {
-    let sql = "SELECT p.post, p.file_size, p.created_at FROM posts AS p \
-               JOIN files AS f ON f.source = p.source AND f.post = p.post WHERE p.source = $1";
-    let query = sqlx::query_as::<_, (String, Option<i64>, i64)>(sql).bind(source);
-    let rows = query.fetch_all(catalog.pool()).await;
-    let rows = rows.with_context(|| format!("cannot read what is known of {source}"))?;
-    let known = rows
-        .into_iter()
-        .map(|(post, bytes, modified)| (post, (bytes.unwrap_or(-1), modified)));
-    Ok(known.collect())
+pub async fn known(
+    catalog: &Catalog,
+    source: &str,
+    take: impl Fn(&Imported) -> bool + Send + 'static,
+) -> anyhow::Result<HashMap<String, String>> {
+    let mut binds = Binds::default();
+    let (given, source_bind) = (binds.text(GIVEN), binds.text(source));
+    let sql = format!(
+        "SELECT f.post, f.etag, i.image, i.format, i.bytes, i.dropped_at, (SELECT MIN(h.head) FROM heads AS h \
+         WHERE h.image = f.image AND h.detector = {given}) AS head FROM files AS f \
+         LEFT JOIN images AS i ON i.image = f.image WHERE f.source = {source_bind} AND f.outcome <> 'failed'"
+    );
+    let scanned = scan(catalog, sql, binds, HashMap::new(), move |known, cells| {
+        let picture = match (cells.text_or_none(2)?, cells.number_or_none(5)?) {
+            (Some(image), None) => {
+                let extension = parse_format(cells.text(3)?)?.extension();
+                Some((Key::image(image, extension)?, cells.number(4)?))
+            }
+            _ => None,
+        };
+        let file = Imported {
+            version: cells.text_or_none(1)?.map(String::from),
+            picture,
+            head: cells.text_or_none(6)?.map(Key::head).transpose()?,
+        };
+        if take(&file) {
+            known.insert(cells.text(0)?.to_string(), file.version.unwrap_or_default());
+        }
+        Ok(())
+    });
+    scanned
+        .await
+        .with_context(|| format!("cannot read what is known of {source}"))
 }
 
 /// Whether a source's stored files are heads (or pictures); `None` where it has none yet.
@@ -34,4 +73,33 @@ pub async fn heads_of(catalog: &Catalog, source: &str) -> anyhow::Result<Option<
     let row = query.fetch_optional(catalog.pool()).await;
     let row = row.with_context(|| format!("cannot read what is known of {source}"))?;
     Ok(row.map(|(detector,)| detector.is_some()))
+}
+
+/// The folder that a source is of; `None` where none is recorded.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn folder_of(catalog: &Catalog, source: &str) -> anyhow::Result<Option<String>> {
+    let query = sqlx::query_as::<_, (String,)>("SELECT folder FROM imports WHERE source = $1").bind(source);
+    let row = query.fetch_optional(catalog.pool()).await;
+    let row = row.with_context(|| format!("cannot read which folder {source} is of"))?;
+    Ok(row.map(|(folder,)| folder))
+}
+
+/// Records which folder a source is of.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn set_folder(write: &mut Write, source: &str, folder: &str) -> anyhow::Result<()> {
+    sqlx::query(
+        "INSERT INTO imports (source, folder, recorded_at) VALUES ($1, $2, $3) \
+         ON CONFLICT (source) DO UPDATE SET folder = excluded.folder, recorded_at = excluded.recorded_at",
+    )
+    .bind(source)
+    .bind(folder)
+    .bind(now())
+    .execute(write.connection())
+    .await
+    .with_context(|| format!("cannot record which folder {source} is of"))?;
+    Ok(())
 }

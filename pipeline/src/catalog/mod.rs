@@ -41,6 +41,7 @@ pub mod summary;
 pub mod top;
 pub mod traffic;
 pub mod verdicts;
+pub mod whole;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -64,6 +64,8 @@ pub struct JudgedHead {
     pub detected: bool,
     /// The face box in the picture: left, upper, right, lower edge.
     pub face: [f64; 4],
+    /// Width and height of the picture in pixels.
+    pub picture: [i64; 2],
     /// The detector's score.
     pub score: f64,
     /// `accepted` or the reason of refusal.
@@ -86,7 +88,8 @@ pub async fn heads(
     let (policy, posts) = (binds.text(&digests.policy), binds.posts(selection));
     let sql = format!(
         "SELECT p.source, p.created_at, p.likes, p.views, h.native_side, h.sharpness, h.detector, a.x0, a.y0, a.x1, a.y1, \
-         a.score, COALESCE(v.reason, 'accepted') AS verdict FROM heads AS h \
+         a.score, i.width, i.height, COALESCE(v.reason, 'accepted') AS verdict FROM heads AS h \
+         JOIN images AS i ON i.image = h.image \
          JOIN verdicts AS v ON v.image = h.image AND v.detector = h.detector AND v.ordinal = h.ordinal AND v.crop = h.crop \
          JOIN faces AS a ON a.image = h.image AND a.detector = h.detector AND a.ordinal = h.ordinal \
          JOIN files AS f ON f.image = h.image AND f.outcome = 'stored' \
@@ -117,6 +120,7 @@ fn head_of(row: &sqlx::any::AnyRow) -> Result<JudgedHead, sqlx::Error> {
             row.try_get("x1")?,
             row.try_get("y1")?,
         ],
+        picture: [row.try_get("width")?, row.try_get("height")?],
         score: row.try_get("score")?,
         verdict: row.try_get("verdict")?,
     })

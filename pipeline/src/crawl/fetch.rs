@@ -19,7 +19,7 @@ use super::source::FileUrls;
 use super::tries::{Arrival, Missed, Try, arrived, denied, forbidden, missed, no_file};
 use crate::catalog::denied::Denied;
 use crate::catalog::files::{self, Earlier, File, Outcome, Pending};
-use crate::catalog::images::Image;
+use crate::catalog::images::{self, Image};
 use crate::catalog::posts::Post;
 use crate::catalog::{Catalog, now};
 use crate::quarantine::{Origin, Quarantine};
@@ -111,7 +111,9 @@ impl Fetcher<'_> {
         if self.denied.has_md5(post.md5.as_deref()) {
             return Ok(vec![arrived(File::of(post, denied(post.md5.as_deref())))]);
         }
-        if let Some(image) = &pending.known_image {
+        if let Some(image) = &pending.known_image
+            && self.is_there(image).await?
+        {
             return Ok(vec![arrived(File::of(post, Outcome::Stored(image.clone())))]);
         }
         let files = match self.files(post).await? {
@@ -150,6 +152,12 @@ impl Fetcher<'_> {
             }
         }
         Ok(tries)
+    }
+
+    /// Whether a known picture's bytes are in the store, or were dropped on purpose.
+    async fn is_there(&self, image: &str) -> anyhow::Result<bool> {
+        let object = images::object_of(self.catalog, image).await?;
+        Ok(object.is_none_or(|(key, bytes)| self.store.holds(&key, Some(bytes))))
     }
 
     /// The addresses of a post's pictures, at least one; or what came of asking for them.

@@ -36,7 +36,7 @@ mod together;
 mod tries;
 mod walk;
 
-use dataset::Store;
+use dataset::{Key, Store};
 
 pub use http::Network;
 pub use request::{Args, CrawlRequest, Form};
@@ -74,6 +74,10 @@ pub async fn run(
         files::want_pages(&mut write, &request.name, request.site.max_pages.into()).await?;
         write.commit().await?;
     }
+    let lost = match request.list_only {
+        true => 0,
+        false => want_lost(catalog, store, &request).await?,
+    };
     let run = Run {
         catalog,
         store,
@@ -100,7 +104,24 @@ pub async fn run(
         }
         waiting
     };
-    Ok(funnel::tally(&done.listed, &done.fetched, waiting))
+    let mut tally = funnel::tally(&done.listed, &done.fetched, waiting);
+    if lost > 0 {
+        tally.line("pictures gone from the store, asked for again", lost);
+    }
+    Ok(tally)
+}
+
+/// Has the selected posts wait again whose pictures are gone from the store; says how many pictures.
+async fn want_lost(catalog: &Catalog, store: &Store, request: &CrawlRequest) -> anyhow::Result<u64> {
+    let place = store.clone();
+    let is_there = move |key: &Key, bytes| place.holds(key, Some(bytes));
+    let lost = files::lost(catalog, &request.name, &request.selection, is_there).await?;
+    if !lost.is_empty() {
+        let mut write = catalog.write().await?;
+        files::want_again(&mut write, &request.name, &lost).await?;
+        write.commit().await?;
+    }
+    Ok(lost.len() as u64)
 }
 
 /// Says what [`run`] would do and cost; asks the site for a count at most.

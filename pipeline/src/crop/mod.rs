@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
-use dataset::Store;
 use dataset::failure::Interrupted;
+use dataset::{Key, Store};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use vision::DetectorError;
@@ -90,12 +90,18 @@ pub async fn run(
         return Err(select::nothing_selected(catalog, &request.selection).await?);
     }
     let lost = detections::count_lost(catalog, &request.selection, &key).await?;
-    let pending_now = pending.min(request.limit.unwrap_or(u64::MAX));
+    let place = store.clone();
+    let is_there = move |head: &Key| place.holds(head, None);
+    let again = detections::with_lost_heads(catalog, &request.selection, &key, is_there).await?;
+    let pending_now = pending.min(request.limit.unwrap_or(u64::MAX)) + again.len() as u64;
     let mut tally = Tally {
-        skipped: selected - pending - lost,
+        skipped: selected.saturating_sub(pending + lost + again.len() as u64),
         ..Tally::default()
     };
     tally.line("pictures selected", selected);
+    if !again.is_empty() {
+        tally.line("pictures with heads gone from the store", again.len() as u64);
+    }
     let bench = Arc::new(Workbench {
         store: store.clone(),
         rule: settings.rule(),
@@ -113,7 +119,7 @@ pub async fn run(
     let threads = workers::start(workers, &detectors, &bench, waiting, &looked);
     drop(looked);
     let (fed, recorded) = tokio::join!(
-        feed(catalog, request, &key, pending_now, jobs, stop),
+        feed(catalog, request, &key, again, jobs, stop),
         record(catalog, &key, results, pending_now)
     );
     for thread in threads {
@@ -154,22 +160,19 @@ fn load_others(
 
 type Results = mpsc::Receiver<anyhow::Result<Looked>>;
 
-/// Hands out pending pictures in the order of their hashes until none is left, the limit is reached
-/// or a stop is asked for.
+/// Hands out the pictures given, then pending ones in the order of their hashes until none is left, the
+/// limit is reached or a stop is asked for.
 async fn feed(
     catalog: &Catalog,
     request: &CropRequest,
     key: &CropKey,
-    mut left: u64,
+    mut page: Vec<PendingPicture>,
     jobs: mpsc::Sender<Job>,
     stop: &Stop,
 ) -> anyhow::Result<()> {
     let mut last = String::new();
-    while left > 0 {
-        let page = detections::pending(catalog, &request.selection, key, &last, PAGE.min(left as i64)).await?;
-        let Some(end) = page.last() else { break };
-        last.clone_from(&end.image);
-        left -= page.len() as u64;
+    let mut left = i64::try_from(request.limit.unwrap_or(u64::MAX)).unwrap_or(i64::MAX);
+    loop {
         for picture in page {
             if stop.requested() {
                 return Ok(());
@@ -180,8 +183,13 @@ async fn feed(
                 return Ok(());
             }
         }
+        page = detections::pending(catalog, &request.selection, key, &last, PAGE.min(left)).await?;
+        left -= page.len() as i64;
+        match page.last() {
+            Some(end) => last.clone_from(&end.image),
+            None => return Ok(()),
+        }
     }
-    Ok(())
 }
 
 async fn prepare(catalog: &Catalog, key: &CropKey, picture: PendingPicture) -> anyhow::Result<Job> {

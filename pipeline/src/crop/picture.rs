@@ -71,7 +71,7 @@ impl Workbench {
         let bytes = match self.store.read_blocking(&key) {
             Ok(bytes) => bytes,
             Err(StoreError::Missing(key)) => {
-                let detail = format!("{key} is not in the store");
+                let detail = format!("{key} is not in the store; the crawl or import that brought it brings it again");
                 return Ok(without_heads(DetectionOutcome::Failed("missing-bytes", detail)));
             }
             Err(error) => return Err(error.into()),
@@ -121,13 +121,10 @@ impl Workbench {
     fn cut_all(&self, picture: &RgbImage, faces: &[Face]) -> anyhow::Result<Vec<(HeadRecord, Vec<u8>)>> {
         let worthwhile = faces.iter().filter(|face| face.score >= self.key.min_score);
         let cut = worthwhile.map(|face| {
-            let region = self.rule.region(&BBox {
-                x0: face.x0 as f32,
-                y0: face.y0 as f32,
-                x1: face.x1 as f32,
-                y1: face.y1 as f32,
-            });
-            let inside = self.rule.inside(region, picture.width(), picture.height());
+            let (width, height) = picture.dimensions();
+            let [x0, y0, x1, y1] = [face.x0, face.y0, face.x1, face.y1].map(|edge| edge as f32);
+            let region = self.rule.region(&BBox { x0, y0, x1, y1 }, width, height);
+            let inside = self.rule.inside(region, width, height);
             let CutHead { head, png } = head::encode(&self.rule.cut(picture, region))?;
             let record = HeadRecord {
                 ordinal: face.ordinal,

@@ -37,6 +37,10 @@ pub struct CropSettings {
     pub centre_y: f32,
     /// Heads larger than this many pixels are reduced to it.
     pub max_side: u32,
+    /// How far the face may leave its place at the picture's edge, as a share of the head's side.
+    pub max_shift: f32,
+    /// By what share of its side a head may shrink at the picture's edge.
+    pub max_shrink: f32,
     /// Pictures of more megapixels are refused.
     pub max_megapixels: u32,
     /// Megabytes for the pictures under way.
@@ -61,6 +65,8 @@ impl Default for CropSettings {
             margin: rule.margin,
             centre_y: rule.centre_y,
             max_side: rule.max_side,
+            max_shift: rule.max_shift,
+            max_shrink: rule.max_shrink,
             max_megapixels: (Limits::default().pixels / 1_000_000) as u32,
             memory_megabytes: 1000,
             workers: 0,
@@ -109,6 +115,16 @@ impl CropSettings {
             "16 to 4096 pixels are expected",
         );
         expect(
+            (0.0..=0.25).contains(&self.max_shift),
+            "max_shift",
+            "0 (the face keeps its place) to 0.25 is expected",
+        );
+        expect(
+            (0.0..=0.5).contains(&self.max_shrink),
+            "max_shrink",
+            "0 (heads keep their side) to 0.5 is expected",
+        );
+        expect(
             (1..=2000).contains(&self.max_megapixels),
             "max_megapixels",
             "1 to 2000 are expected",
@@ -131,7 +147,7 @@ impl CropSettings {
     /// Takes the paths as the settings file means them.
     pub fn resolve(&mut self, file: &SettingsFile<'_>) {
         if !self.is_lbp() {
-            self.detector = file.resolve(&self.detector);
+            self.detector = file.resolve_detector(&self.detector);
         }
         if !self.lbp.cascade.as_os_str().is_empty() {
             self.lbp.cascade = file.resolve(&self.lbp.cascade);
@@ -144,6 +160,8 @@ impl CropSettings {
             margin: self.margin,
             centre_y: self.centre_y,
             max_side: self.max_side,
+            max_shift: self.max_shift,
+            max_shrink: self.max_shrink,
         }
     }
 

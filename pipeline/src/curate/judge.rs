@@ -73,7 +73,7 @@ impl Bench<'_> {
                 verdicts[at].0.is_none() && verdicts[at].1.is_none() && subjects[at].head.key.detector != GIVEN
             };
             let due: Vec<usize> = (0..subjects.len()).filter(|at| due(*at)).collect();
-            let heads: Vec<&str> = due.iter().map(|at| subjects[*at].head.head.as_str()).collect();
+            let heads: Vec<(&str, [f64; 3])> = due.iter().map(|at| subjects[*at].placed()).collect();
             let scores = looker.scores(self.catalog, self.store, &heads).await?;
             for at in due {
                 subjects[at].look = scores.get(&subjects[at].head.head).copied();

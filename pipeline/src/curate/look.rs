@@ -27,7 +27,6 @@ const COMMIT: usize = 256;
 /// What looks at heads.
 pub(super) struct Looker {
     detector: Arc<Detector>,
-    rule: CropRule,
     side: u32,
     /// Names all that decides a score.
     network: String,
@@ -46,14 +45,13 @@ impl Looker {
         );
         Some(Self {
             detector,
-            rule,
             side,
             network,
         })
     }
 
-    /// The scores of heads, by their hash: those that are recorded, and the others once they are. A head
-    /// whose file is missing has none.
+    /// The scores of heads, by their hash: those that are recorded, and the others once they are. With each
+    /// comes where its face is, as [`CropRule::place`] says. A head whose file is missing has none.
     ///
     /// # Errors
     /// Where the store vanished, the network fails, or the database refuses.
@@ -61,21 +59,20 @@ impl Looker {
         &self,
         catalog: &Catalog,
         store: &Store,
-        heads: &[&str],
+        heads: &[(&str, [f64; 3])],
     ) -> anyhow::Result<HashMap<String, f64>> {
-        let mut known = looks::known(catalog, &self.network, heads).await?;
-        let mut new: Vec<String> = heads.iter().map(|head| head.to_string()).collect();
-        new.retain(|head| !known.contains_key(head));
-        new.sort_unstable();
-        new.dedup();
+        let names: Vec<&str> = heads.iter().map(|(head, _)| *head).collect();
+        let mut known = looks::known(catalog, &self.network, &names).await?;
+        let mut new: Vec<Placed> = heads.iter().map(|(head, place)| (head.to_string(), *place)).collect();
+        new.retain(|(head, _)| !known.contains_key(head));
+        new.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        new.dedup_by(|a, b| a.0 == b.0);
         for some in new.chunks(COMMIT) {
             let (store, detector, heads) = (store.clone(), Arc::clone(&self.detector), some.to_vec());
-            let (rule, side) = (self.rule, self.side);
+            let side = self.side;
             let looked = tokio::task::spawn_blocking(move || {
                 let batches: Vec<_> = heads.chunks(BATCH).collect();
-                let looked = batches
-                    .into_iter()
-                    .map(|batch| look(&store, &detector, rule, side, batch));
+                let looked = batches.into_iter().map(|batch| look(&store, &detector, side, batch));
                 looked.collect::<anyhow::Result<Vec<_>>>()
             });
             let looked: Vec<(String, f64)> = looked.await.context("the second look failed")??.concat();
@@ -88,18 +85,15 @@ impl Looker {
     }
 }
 
+/// A head and where its face is.
+type Placed = (String, [f64; 3]);
+
 /// One call of the network.
-fn look(
-    store: &Store,
-    detector: &Detector,
-    rule: CropRule,
-    side: u32,
-    heads: &[String],
-) -> anyhow::Result<Vec<(String, f64)>> {
+fn look(store: &Store, detector: &Detector, side: u32, heads: &[Placed]) -> anyhow::Result<Vec<(String, f64)>> {
     let limits = Limits::default();
     let read = heads
         .par_iter()
-        .map(|head| Ok(read(store, head, &limits)?.map(|picture| (head, picture))));
+        .map(|placed| Ok(read(store, &placed.0, &limits)?.map(|picture| (placed, picture))));
     let read: Vec<_> = read.collect::<anyhow::Result<Vec<_>>>()?;
     let (names, pictures): (Vec<_>, Vec<_>) = read.into_iter().flatten().unzip();
     let found = detector.detect_at_side(&pictures, side)?;
@@ -107,16 +101,13 @@ fn look(
         .into_iter()
         .zip(&pictures)
         .zip(found)
-        .map(|((head, picture), found)| {
-            let place = place(rule, picture.width() as f32);
+        .map(|(((head, [across, down, size]), picture), found)| {
+            let side = f64::from(picture.width());
+            let [x, y, size] = [across, down, size].map(|share| (side * share) as f32);
+            let place = BBox::from_centre(x, y, size, size);
             let there = found.iter().filter(|face| iou(&face.bbox, &place) >= OVERLAP);
             let best = there.map(|face| f64::from(face.score)).fold(0.0, f64::max);
             (head.clone(), best)
         });
     Ok(scores.collect())
-}
-
-/// Where the face stands in a head of that side.
-fn place(rule: CropRule, side: f32) -> BBox {
-    BBox::from_centre(side / 2.0, side * rule.centre_y, side / rule.margin, side / rule.margin)
 }

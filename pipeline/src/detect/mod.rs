@@ -1,6 +1,7 @@
 //! `pipeline detect`: the faces of picture files, without catalog or store; and two detectors compared.
 
 pub mod compare;
+mod folder;
 pub mod named;
 mod sheet;
 
@@ -21,6 +22,7 @@ use crate::desk::Desk;
 use crate::outcome::Tally;
 use crate::stop::Stop;
 use compare::{Comparison, compare};
+use folder::{Picture, expanded};
 use named::Named;
 
 /// Finds the faces in picture files, or compares two detectors
@@ -29,7 +31,7 @@ use named::Named;
     after_help = "Examples:\n  pipeline detect --json a.jpg b.png\n  pipeline detect --compare shipped lbp pictures/\n  pipeline detect --compare data/face_yolov3.onnx mine.onnx --limit 500"
 )]
 pub struct Args {
-    /// Pictures, and folders of them; with --compare the catalog's pictures where none is named
+    /// Pictures, and folders of them (those in them too); with --compare the catalog's pictures where none is named
     #[arg(required_unless_present = "compare", value_name = "PICTURE")]
     pub pictures: Vec<PathBuf>,
     /// Compares two detectors: each an ONNX file, a cascade's XML file, `lbp` (that of stages.toml) or
@@ -78,7 +80,7 @@ pub fn run(args: &Args, detector: &Detector, limits: &Limits, min_score: f64, st
     let least = args.min_score.unwrap_or(min_score);
     let mut output = std::io::stdout().lock();
     let mut tally = Tally::default();
-    for path in &expanded(&args.pictures)? {
+    for Picture { path, .. } in &expanded(&args.pictures)? {
         if stop.requested() {
             return Err(dataset::failure::Interrupted.into());
         }
@@ -98,34 +100,6 @@ pub fn run(args: &Args, detector: &Detector, limits: &Limits, min_score: f64, st
     Ok(tally)
 }
 
-/// Files as they are named, and the picture files of folders, sorted.
-fn expanded(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-    let mut all = Vec::new();
-    for path in named {
-        if !path.is_dir() {
-            all.push(path.clone());
-            continue;
-        }
-        let entries = dataset::files::sorted_entries(path);
-        let mut entries = entries.with_context(|| format!("cannot list {}", path.display()))?;
-        entries.retain(|entry| entry.is_file() && has_picture_name(entry));
-        if entries.is_empty() {
-            let why = format!(
-                "no picture file lies in {}: .jpg, .png, .webp and .gif are looked for",
-                path.display()
-            );
-            return Err(Usage(why).into());
-        }
-        all.extend(entries);
-    }
-    Ok(all)
-}
-
-fn has_picture_name(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    matches!(extension.as_str(), "jpg" | "jpeg" | "png" | "webp" | "gif")
-}
-
 /// Two detectors on the files and folders named.
 ///
 /// # Errors
@@ -133,14 +107,9 @@ fn has_picture_name(path: &Path) -> bool {
 pub fn compare_files(args: &Args, comparison: &Comparison, stop: &Stop) -> anyhow::Result<Tally> {
     let files = expanded(&args.pictures)?;
     let total = files.len() as u64;
-    let items = files.iter().map(|path| {
-        let name = path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy()
-            .into_owned();
-        (name, std::fs::read(path).map_err(Into::into))
-    });
+    let items = files
+        .into_iter()
+        .map(|Picture { path, name }| (name, std::fs::read(path).map_err(Into::into)));
     compare(comparison, total, items, stop)
 }
 

@@ -1,135 +1,120 @@
-//! The files of a folder: found, read, checked and stored.
+//! One file of a folder: read, checked and stored.
 
-use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
-
-use anyhow::Context;
 use dataset::{Key, Store};
 use image::RgbImage;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 use vision::crop::{CropRule, Region};
-use vision::picture::{DecodeError, Limits, decode, header};
+use vision::picture::{Limits, decode, header};
 
 use super::Kind;
+use super::sidecar::{About, Fault};
+use super::walk::Found;
 use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::detections::{Face, GIVEN};
+use crate::catalog::files::Outcome;
 use crate::catalog::heads::HeadRecord;
 use crate::catalog::images::Image;
 use crate::catalog::now;
+use crate::catalog::posts::Post;
 use crate::head;
-
-/// A file of the folder.
-pub(super) struct Found {
-    pub(super) path: PathBuf,
-    /// Its path inside the folder, `/` between folders.
-    pub(super) post: String,
-    pub(super) modified: i64,
-    pub(super) bytes: i64,
-}
 
 /// A file read, checked and stored.
 pub(super) struct Read {
     pub(super) found: Found,
-    pub(super) result: Result<Taken, Refusal>,
-}
-
-/// Why a file is not taken.
-pub(super) struct Refusal {
-    /// A short fixed word, for counts.
-    pub(super) reason: &'static str,
-    pub(super) detail: String,
-}
-
-impl From<DecodeError> for Refusal {
-    fn from(error: DecodeError) -> Self {
-        Self {
-            reason: error.reason(),
-            detail: error.to_string(),
-        }
-    }
+    pub(super) result: Result<Taken, Outcome>,
+    /// What is wrong with its sidecars.
+    pub(super) faults: Vec<Fault>,
 }
 
 pub(super) struct Taken {
+    /// What the catalog has of it.
+    pub(super) post: Post,
     pub(super) image: Image,
     pub(super) head: Option<(Face, HeadRecord)>,
 }
 
-/// Every plain file below `folder`. Links to folders are not followed, so the walk ends.
-pub(super) fn walk(root: &Path, folder: &Path, found: &mut Vec<Found>) -> anyhow::Result<()> {
-    let entries =
-        dataset::files::sorted_entries(folder).with_context(|| format!("cannot list {}", folder.display()))?;
-    for path in entries {
-        let kind = path
-            .symlink_metadata()
-            .with_context(|| format!("cannot look at {}", path.display()))?;
-        if kind.is_dir() {
-            walk(root, &path, found)?;
-            continue;
-        }
-        let Ok(about) = path.metadata() else { continue };
-        if !about.is_file() {
-            continue;
-        }
-        let age = about
-            .modified()
-            .ok()
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let parts = path.strip_prefix(root).unwrap_or(&path).components();
-        let parts: Vec<String> = parts
-            .map(|part| part.as_os_str().to_string_lossy().into_owned())
-            .collect();
-        found.push(Found {
-            post: parts.join("/"),
-            modified: age.map_or(0, |age| age.as_secs() as i64),
-            bytes: about.len() as i64,
-            path,
-        });
-    }
-    Ok(())
+/// What is the same for every file of an import.
+pub(super) struct Reader {
+    pub(super) source: String,
+    pub(super) store: Store,
+    pub(super) denied: Denied,
+    pub(super) rule: CropRule,
+    pub(super) limits: Limits,
+    pub(super) kind: Kind,
 }
 
-/// Reads, checks and stores one file; what is wrong with the file itself is a result.
-pub(super) fn read(
-    found: Found,
-    store: &Store,
-    denied: &Denied,
-    rule: &CropRule,
-    limits: &Limits,
-    kind: Kind,
-) -> anyhow::Result<Read> {
-    let bytes = std::fs::read(&found.path).with_context(|| format!("cannot read {}", found.path.display()))?;
-    let picture = header(&bytes, limits).and_then(|header| Ok((header, decode(&bytes, limits)?)));
-    let (header, picture) = match picture {
-        Ok(read) => read,
-        Err(error) => {
-            return Ok(Read {
-                found,
-                result: Err(error.into()),
-            });
-        }
-    };
-    let image = Image {
-        image: hex::encode(Sha256::digest(&bytes)),
-        format: header.format,
-        bytes: bytes.len() as i64,
-        width: i64::from(header.width),
-        height: i64::from(header.height),
-        md5: hex::encode(Md5::digest(&bytes)),
-        stored_at: now(),
-    };
-    if denied.has_image(&image) {
-        let detail = format!("purged before (image:{}); `pipeline purge --list`", image.image);
-        let result = Err(Refusal { reason: DENIED, detail });
-        return Ok(Read { found, result });
+impl Reader {
+    /// Reads, checks and stores one file; what is wrong with the file itself is a result.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub(super) fn read(&self, found: Found) -> anyhow::Result<Read> {
+        let (about, faults) = About::read(&found.sidecars);
+        let result = self.take(&found, about)?;
+        Ok(Read { found, result, faults })
     }
-    store.put_blocking(&Key::image(&image.image, header.format.extension())?, bytes)?;
-    let head = match kind {
-        Kind::Heads => Some(take_head(&picture, store, rule)?),
-        Kind::Pictures => None,
-    };
-    let result = Ok(Taken { image, head });
-    Ok(Read { found, result })
+
+    fn take(&self, found: &Found, about: About) -> anyhow::Result<Result<Taken, Outcome>> {
+        let refused = |reason, detail| Ok(Err(Outcome::Refused { reason, detail }));
+        let bytes = match std::fs::read(&found.path) {
+            Ok(bytes) => bytes,
+            // Its rights, or a disk that gives out: the next import tries again.
+            Err(error) => {
+                let (reason, detail) = ("unreadable", error.to_string());
+                return Ok(Err(Outcome::Failed { reason, detail }));
+            }
+        };
+        let (format, picture) =
+            match header(&bytes, &self.limits).and_then(|header| Ok((header.format, decode(&bytes, &self.limits)?))) {
+                Ok(read) => read,
+                Err(error) => return refused(error.reason(), error.to_string()),
+            };
+        let image = Image {
+            image: hex::encode(Sha256::digest(&bytes)),
+            format,
+            bytes: bytes.len() as i64,
+            width: i64::from(picture.width()),
+            height: i64::from(picture.height()),
+            md5: hex::encode(Md5::digest(&bytes)),
+            stored_at: now(),
+        };
+        if self.denied.has_image(&image) {
+            let detail = format!("purged before (image:{}); `pipeline purge --list`", image.image);
+            return refused(DENIED, detail);
+        }
+        let origin = about.origin.clone();
+        let mut post = post(&self.source, found, Some(&image));
+        about.describe(&mut post);
+        let of_purged = origin.filter(|(source, post)| self.denied.names(source, post));
+        if self.denied.refuses(&post) || of_purged.is_some() {
+            let detail = "its sidecar names a post or an artist purged before; `pipeline purge --list`";
+            return refused(DENIED, detail.into());
+        }
+        let key = Key::image(&image.image, format.extension())?;
+        self.store.put_blocking(&key, bytes)?;
+        let head = match self.kind {
+            Kind::Heads => Some(take_head(&picture, &self.store, &self.rule)?),
+            Kind::Pictures => None,
+        };
+        Ok(Ok(Taken { post, image, head }))
+    }
+}
+
+/// A file as a post: what is known without sidecars.
+pub(super) fn post(source: &str, found: &Found, image: Option<&Image>) -> Post {
+    Post {
+        source: source.into(),
+        post: found.post.clone(),
+        created_at: found.modified,
+        fetched_at: now(),
+        md5: image.map(|image| image.md5.clone()),
+        file_size: Some(found.bytes),
+        width: image.map(|image| image.width),
+        height: image.map(|image| image.height),
+        extension: image.map(|image| image.format.extension().into()),
+        ..Post::default()
+    }
 }
 
 /// The middle square of a ready-made head: the whole of it where it is square.

@@ -1,9 +1,13 @@
 //! A ready-made folder into the catalog: pictures for the detector to look at, or heads as they are.
 
 mod file;
+mod sidecar;
+mod walk;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use dataset::Store;
@@ -15,16 +19,20 @@ use vision::picture::Limits;
 use crate::catalog::denied::{DENIED, Denied};
 use crate::catalog::detections::{DetectionOutcome, GIVEN};
 use crate::catalog::files::{File, Outcome};
-use crate::catalog::images::Image;
+use crate::catalog::imports::Imported;
 use crate::catalog::posts::Post;
-use crate::catalog::{Catalog, detections, files, images, imports, now, posts};
+use crate::catalog::{Catalog, detections, files, images, imports, posts};
 use crate::outcome::Tally;
 use crate::progress;
 use crate::stop::Stop;
-use file::{Found, Read, Refusal, Taken, read, walk};
+use file::{Read, Reader, Taken, post};
+use walk::{Found, name_of, read_folder};
 
 /// Files of one transaction, read and decoded on all cores.
 const PAGE: usize = 256;
+
+/// Sidecars that cannot be read are told one by one up to so many; all are counted.
+const TOLD: u64 = 10;
 
 /// What the files of a folder are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -36,6 +44,10 @@ pub enum Kind {
 }
 
 /// Takes a folder of ready-made heads or pictures into the catalog
+///
+/// Files beside a picture say what is known of it: NAME.txt or NAME.jpg.txt with tags (with commas, or one a
+/// line), NAME.json or NAME.jpg.json with tags, artist, rating, source, date and score, as gallery-dl and
+/// `pipeline export` write them.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example: pipeline import faces --as heads --source faces96")]
 pub struct Args {
@@ -47,6 +59,9 @@ pub struct Args {
     /// Name of the source: its posts are of `import:NAME`; the folder's name by default
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
+    /// The source's folder was moved to where FOLDER is now: it stays the same source
+    #[arg(long)]
+    pub moved: bool,
     /// At most so many files that are new, in the order of their names
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
@@ -61,6 +76,8 @@ pub struct ImportRequest {
     pub kind: Kind,
     /// The source, `import:NAME`.
     pub source: String,
+    /// Whether the source may have been of another folder before.
+    pub moved: bool,
     /// At most so many files that are new.
     pub limit: Option<u64>,
 }
@@ -88,17 +105,29 @@ impl Args {
             folder,
             kind: self.kind,
             source: format!("import:{name}"),
+            moved: self.moved,
             limit: self.limit,
         })
     }
 }
 
-/// Takes the folder's files in the order of their names; those taken before are skipped unless size
-/// or time changed. Of `rule` only the bound on a head's side is used. A file that is no picture gets its outcome and is skipped from then on.
+/// What a sidecar's text says of its picture, as a post that is nobody's yet.
 ///
 /// # Errors
-/// `Usage` where the folder is empty or was imported as the other kind; `Interrupted`; otherwise what
-/// the disk or the database refused.
+/// Why it says nothing: a word, and what was seen.
+pub fn read_sidecar(text: &str, is_json: bool) -> Result<Post, (&'static str, String)> {
+    let mut post = Post::default();
+    sidecar::parse(text, is_json)?.describe(&mut post);
+    Ok(post)
+}
+
+/// Takes the folder's files in the order of their names; those taken before are skipped unless the file or
+/// one of its sidecars changed, or what was stored of them is gone. Of `rule` only the bound on a head's
+/// side is used. A file that is no picture gets its outcome and is skipped from then on.
+///
+/// # Errors
+/// `Usage` where the folder is empty, was imported as the other kind, or is not the source's; `Interrupted`;
+/// otherwise what the disk or the database refused.
 pub async fn run(
     catalog: &Catalog,
     store: &Store,
@@ -108,66 +137,28 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Tally> {
     check_kind(catalog, request).await?;
-    let mut found = Vec::new();
-    walk(&request.folder, &request.folder, &mut found)?;
-    if found.is_empty() {
+    let folder = read_folder(&request.folder)?;
+    if folder.files.is_empty() {
         let text = format!("{} holds no file", request.folder.display());
         return Err(Usage(text).into());
     }
-    found.sort_unstable_by(|a, b| a.post.cmp(&b.post));
-    let mut tally = Tally::default();
-    tally.line("files", found.len() as u64);
-    let known = imports::known(catalog, &request.source).await?;
+    claim(catalog, request).await?;
     let denied = Denied::load(catalog).await?;
-    let before = found.len();
-    found.retain(|file| !denied.names(&request.source, &file.post));
-    if found.len() < before {
-        tally.line("denied: purged before", (before - found.len()) as u64);
-    }
-    let before = found.len();
-    found.retain(|file| known.get(&file.post) != Some(&(file.bytes, file.modified)));
-    tally.skipped = (before - found.len()) as u64;
-    found.truncate(request.limit.unwrap_or(u64::MAX).min(before as u64) as usize);
-
-    let bar = progress::bar(found.len() as u64, "import");
-    let mut reasons: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut pages = found.into_iter().peekable();
-    while pages.peek().is_some() {
-        if stop.requested() {
-            return Err(Interrupted.into());
-        }
-        let page: Vec<Found> = pages.by_ref().take(PAGE).collect();
-        let (store, denied, kind) = (store.clone(), denied.clone(), request.kind);
-        let read = tokio::task::spawn_blocking(move || {
-            page.into_par_iter()
-                .map(|found| read(found, &store, &denied, &rule, &limits, kind))
-                .collect::<anyhow::Result<Vec<Read>>>()
-        });
-        for file in record(
-            catalog,
-            &request.source,
-            read.await.context("an import worker failed")??,
-        )
-        .await?
-        {
-            match file {
-                None => tally.done += 1,
-                Some(reason) => {
-                    // What was purged stays out as it should: no failure.
-                    match reason {
-                        DENIED => tally.skipped += 1,
-                        skip if files::is_skip(skip) => {}
-                        _ => tally.failed += 1,
-                    }
-                    *reasons.entry(reason).or_default() += 1;
-                }
-            }
-            bar.inc(1);
-        }
-    }
-    bar.finish_and_clear();
-    for (reason, count) in reasons {
-        tally.line(format!("refused: {reason}"), count);
+    let mut tally = Tally::default();
+    tally.line("files", folder.files.len() as u64);
+    let found = new_files(catalog, store, request, folder.files, &denied, &mut tally).await?;
+    let reader = Arc::new(Reader {
+        source: request.source.clone(),
+        store: store.clone(),
+        denied,
+        rule,
+        limits,
+        kind: request.kind,
+    });
+    let counts = take_all(catalog, reader, found, stop).await?;
+    counts.fill(&mut tally);
+    if folder.orphans > 0 {
+        tally.line("sidecars of no picture", folder.orphans);
     }
     Ok(tally)
 }
@@ -184,45 +175,159 @@ async fn check_kind(catalog: &Catalog, request: &ImportRequest) -> anyhow::Resul
     Err(Usage(text).into())
 }
 
+/// A source is of one folder: a file of another one would take the place of the file of the same name.
+async fn claim(catalog: &Catalog, request: &ImportRequest) -> anyhow::Result<()> {
+    let folder = folder_text(&request.folder);
+    match imports::folder_of(catalog, &request.source).await? {
+        Some(before) if before == folder => return Ok(()),
+        Some(before) if !request.moved => {
+            let why = format!(
+                "{} holds the files of {before}, and {folder} is another folder: give it a name of its own with --source \
+                 NAME, or say --moved if it is the same folder in a new place",
+                request.source
+            );
+            return Err(Usage(why).into());
+        }
+        _ => {}
+    }
+    let mut write = catalog.write().await?;
+    imports::set_folder(&mut write, &request.source, &folder).await?;
+    write.commit().await
+}
+
+/// An absolute folder as text that no other folder has.
+fn folder_text(folder: &Path) -> String {
+    name_of(folder).replacen("//", "/", 1)
+}
+
+/// The files that are to be read: all but those that were purged, and those that are dealt with.
+async fn new_files(
+    catalog: &Catalog,
+    store: &Store,
+    request: &ImportRequest,
+    mut found: Vec<Found>,
+    denied: &Denied,
+    tally: &mut Tally,
+) -> anyhow::Result<Vec<Found>> {
+    let before = found.len();
+    found.retain(|file| !denied.names(&request.source, &file.post));
+    if found.len() < before {
+        tally.line("denied: purged before", (before - found.len()) as u64);
+    }
+    // Without a file's bytes its row is worth nothing; what was dropped to save room is no loss.
+    let (place, lost) = (store.clone(), Arc::new(AtomicU64::new(0)));
+    let count = Arc::clone(&lost);
+    let dealt_with = move |file: &Imported| {
+        let picture = file
+            .picture
+            .as_ref()
+            .is_none_or(|(key, bytes)| place.holds(key, Some(*bytes)));
+        let whole = picture && file.head.as_ref().is_none_or(|head| place.holds(head, None));
+        count.fetch_add(u64::from(!whole), Ordering::Relaxed);
+        whole
+    };
+    let known = imports::known(catalog, &request.source, dealt_with).await?;
+    let before = found.len();
+    found.retain(|file| known.get(&file.post) != Some(&file.version));
+    tally.skipped = (before - found.len()) as u64;
+    match lost.load(Ordering::Relaxed) {
+        0 => {}
+        lost => tally.line("gone from the store, read again", lost),
+    }
+    found.truncate(request.limit.unwrap_or(u64::MAX).min(before as u64) as usize);
+    Ok(found)
+}
+
+/// What became of the files, and what is wrong with sidecars.
+#[derive(Default)]
+struct Counts {
+    done: u64,
+    refused: BTreeMap<&'static str, u64>,
+    faults: BTreeMap<&'static str, u64>,
+}
+
+impl Counts {
+    fn fill(self, tally: &mut Tally) {
+        tally.done = self.done;
+        for (reason, count) in self.refused {
+            // What was purged stays out as it should: no failure.
+            match reason {
+                DENIED => tally.skipped += count,
+                skip if files::is_skip(skip) => {}
+                _ => tally.failed += count,
+            }
+            tally.line(format!("refused: {reason}"), count);
+        }
+        for (reason, count) in self.faults {
+            tally.line(format!("sidecars not understood: {reason}"), count);
+        }
+    }
+}
+
+/// Reads and records page after page.
+async fn take_all(catalog: &Catalog, reader: Arc<Reader>, found: Vec<Found>, stop: &Stop) -> anyhow::Result<Counts> {
+    let bar = progress::bar(found.len() as u64, "import");
+    let mut counts = Counts::default();
+    let mut told = 0;
+    let mut pages = found.into_iter().peekable();
+    while pages.peek().is_some() {
+        if stop.requested() {
+            return Err(Interrupted.into());
+        }
+        let page: Vec<Found> = pages.by_ref().take(PAGE).collect();
+        let worker = Arc::clone(&reader);
+        let read = tokio::task::spawn_blocking(move || {
+            page.into_par_iter()
+                .map(|found| worker.read(found))
+                .collect::<anyhow::Result<Vec<Read>>>()
+        });
+        let read = read.await.context("an import worker failed")??;
+        for fault in read.iter().flat_map(|read| &read.faults) {
+            *counts.faults.entry(fault.reason).or_default() += 1;
+            told += 1;
+            if told <= TOLD {
+                bar.suspend(|| eprintln!("not understood: {}", fault.detail));
+            }
+        }
+        bar.inc(read.len() as u64);
+        for reason in record(catalog, &reader.source, read).await? {
+            match reason {
+                None => counts.done += 1,
+                Some(reason) => *counts.refused.entry(reason).or_default() += 1,
+            }
+        }
+    }
+    bar.finish_and_clear();
+    Ok(counts)
+}
+
 /// Records a page in one transaction; gives for each file why it was refused.
 async fn record(catalog: &Catalog, source: &str, page: Vec<Read>) -> anyhow::Result<Vec<Option<&'static str>>> {
     let mut write = catalog.write().await?;
     let mut refusals = Vec::with_capacity(page.len());
-    for read in page {
-        let (outcome, image) = match read.result {
-            Ok(Taken { image, head }) => {
+    for Read { found, result, .. } in page {
+        let (outcome, post) = match result {
+            Ok(Taken { post, image, head }) => {
                 images::record(&mut write, &image).await?;
                 if let Some((face, head)) = head {
                     let looked = DetectionOutcome::Looked(vec![face]);
                     detections::record(&mut write, &image.image, GIVEN, &looked, &[head]).await?;
                 }
-                (Outcome::Stored(image.image.clone()), Some(image))
+                (Outcome::Stored(image.image), post)
             }
-            Err(Refusal { reason, detail }) => (Outcome::Refused { reason, detail }, None),
+            Err(outcome) => (outcome, post(source, &found, None)),
         };
-        let post = post(source, &read.found, image.as_ref());
         posts::record(&mut write, &post).await?;
         refusals.push(match &outcome {
-            Outcome::Refused { reason, .. } => Some(*reason),
-            _ => None,
+            Outcome::Refused { reason, .. } | Outcome::Failed { reason, .. } => Some(*reason),
+            Outcome::Stored(_) => None,
         });
-        files::record(&mut write, &File::of(&post, outcome)).await?;
+        let file = File {
+            etag: Some(found.version),
+            ..File::of(&post, outcome)
+        };
+        files::record(&mut write, &file).await?;
     }
     write.commit().await?;
     Ok(refusals)
-}
-
-fn post(source: &str, found: &Found, image: Option<&Image>) -> Post {
-    Post {
-        source: source.into(),
-        post: found.post.clone(),
-        created_at: found.modified,
-        fetched_at: now(),
-        md5: image.map(|image| image.md5.clone()),
-        file_size: Some(found.bytes),
-        width: image.map(|image| image.width),
-        height: image.map(|image| image.height),
-        extension: image.map(|image| image.format.extension().into()),
-        ..Post::default()
-    }
 }

@@ -96,8 +96,8 @@ fn count(counts: &mut BTreeMap<String, u64>, value: &str) {
     }
 }
 
-/// The face centre's height in the head, and the face's size, as shares of the head's side. The rule
-/// fixes both; what is left is the rounding to whole pixels.
+/// The face centre's height in the head, and the face's size, as shares of the head's side. Where the
+/// rule moves nothing at the edge it fixes both; what is left is the rounding to whole pixels.
 fn place(row: &ManifestRow, rule: &CropRule) -> (f64, f64) {
     let face = BBox {
         x0: row.x0 as f32,
@@ -105,10 +105,8 @@ fn place(row: &ManifestRow, rule: &CropRule) -> (f64, f64) {
         x1: row.x1 as f32,
         y1: row.y1 as f32,
     };
-    let region = rule.region(&face);
-    let side = f64::from(region.side);
-    let centre = (f64::from(face.centre().1) - region.y as f64) / side;
-    (centre, f64::from(face.area().sqrt()) / side)
+    let [_, centre, size] = rule.place(&face, row.image_width as u32, row.image_height as u32);
+    (centre, size)
 }
 
 /// The values at 0, a quarter, a half, three quarters and the end; none of nothing.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use dataset::failure::Usage;
+use dataset::keys::check_hash;
 use dataset::{Key, Store, StoreError};
 use image::RgbImage;
 use rayon::prelude::*;
@@ -17,6 +18,7 @@ use vision::picture::{Limits, decode};
 
 use crate::catalog::images::parse_format;
 use crate::catalog::samples::{self, Choice, SampleFace, SampleHead, SamplePicture};
+use crate::catalog::verdicts::DUPLICATE;
 use crate::catalog::{Catalog, verdicts};
 use crate::digests::Digests;
 use crate::outcome::Tally;
@@ -120,7 +122,13 @@ pub async fn run(
                 1 => format!("{name}.png"),
                 page => format!("{name}-{page}.png"),
             };
-            let title = format!("{word}: {} of {total}", some.len());
+            let title = match verdict == DUPLICATE {
+                true => format!(
+                    "{word}: {} of {total}, each with the head that was kept beside it",
+                    some.len()
+                ),
+                false => format!("{word}: {} of {total}", some.len()),
+            };
             draw_heads(store, title, some, &out.join(&file)).await?;
             tally.line(&*file, some.len() as u64);
             tally.done += 1;
@@ -220,23 +228,37 @@ async fn draw_pictures(
 }
 
 fn head_sheet(title: &str, heads: &[SampleHead], store: &Store) -> anyhow::Result<RgbImage> {
-    let tiles: anyhow::Result<Vec<Option<Tile>>> = heads
+    let tile = |hash: &str, what: String, frame| -> anyhow::Result<Option<Tile>> {
+        let picture = load(store, &Key::head(hash)?)?;
+        Ok(picture.map(|picture| Tile {
+            text: vec![hash[..ID].into(), what],
+            picture: resize(&picture, HEAD, HEAD),
+            frame,
+        }))
+    };
+    let tiles: anyhow::Result<Vec<[Option<Tile>; 2]>> = heads
         .par_iter()
         .map(|head| {
-            let picture = load(store, &Key::head(&head.head)?)?;
-            Ok(picture.map(|picture| Tile {
-                text: vec![head.head[..ID].into(), what(head)],
-                picture: resize(&picture, HEAD, HEAD),
-                frame: if head.verdict == "accepted" { GREEN } else { RED },
-            }))
+            let frame = if head.verdict == "accepted" { GREEN } else { RED };
+            let kept = twin(head).map(|twin| tile(twin, "kept".into(), GREEN)).transpose()?;
+            Ok([tile(&head.head, what(head), frame)?, kept.flatten()])
         })
         .collect();
-    let tiles: Vec<Tile> = tiles?.into_iter().flatten().collect();
+    let tiles: Vec<Tile> = tiles?.into_iter().flatten().flatten().collect();
     Ok(sheet(title, &tiles, HEAD, 10))
+}
+
+/// The head that was kept in place of a duplicate.
+fn twin(head: &SampleHead) -> Option<&str> {
+    let detail = head.detail.as_deref().filter(|_| head.verdict == DUPLICATE)?;
+    check_hash(detail).is_ok().then_some(detail)
 }
 
 /// Score and side of an accepted head, or what a filter measured of a refused one.
 fn what(head: &SampleHead) -> String {
+    if let Some(twin) = twin(head) {
+        return format!("of {}", &twin[..ID]);
+    }
     match (&head.detail, head.verdict.as_str()) {
         (Some(detail), verdict) if verdict != "accepted" => detail.clone(),
         _ => format!("{:.2}  {} px", head.score, head.side),

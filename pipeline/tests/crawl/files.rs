@@ -234,3 +234,70 @@ async fn more_pictures_of_a_work_come_once_more_are_allowed() {
     site.done(search()).await;
     assert!(site.asked_for("/img-original/").is_empty());
 }
+
+/// Every picture in the store.
+fn stored(site: &Site) -> Vec<std::path::PathBuf> {
+    let folders = dataset::files::sorted_entries(&site.store.folder().join("images")).expect("lists");
+    folders
+        .iter()
+        .flat_map(|folder| dataset::files::sorted_entries(folder).expect("lists"))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_picture_that_is_gone_from_the_store_is_fetched_again() {
+    let posts = || (1..6).map(post);
+    for dialect in [Dialect::Moebooru, Dialect::Danbooru, Dialect::Pixiv] {
+        let site = Site::of(dialect, posts(), Setup::default()).await;
+        site.done(search()).await;
+        let all = stored(&site);
+        assert_eq!(all.len(), 5);
+        let bytes = std::fs::read(&all[1]).expect("reads");
+        std::fs::remove_file(&all[0]).expect("removes");
+        std::fs::write(&all[1], "short").expect("shortens");
+        site.asked();
+        // A listing alone fetches nothing, and so forgets nothing.
+        site.done(Args {
+            list_only: true,
+            ..search()
+        })
+        .await;
+        assert_eq!(files(&site, "outcome").await, ["stored"; 5]);
+        let tally = site.done(search()).await;
+        assert_eq!(
+            lines(&tally)["pictures gone from the store, asked for again"],
+            2,
+            "{tally:?}"
+        );
+        assert_eq!((stored(&site), std::fs::read(&all[1]).expect("reads")), (all, bytes));
+        assert_eq!(files(&site, "outcome").await, ["stored"; 5]);
+        let again = site.done(search()).await;
+        assert!(
+            !lines(&again).contains_key("pictures gone from the store, asked for again"),
+            "{again:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_what_is_lost_of_a_work_is_fetched_again_and_what_another_source_has_lost_too() {
+    let site = works([album()]).await;
+    site.done(search()).await;
+    let all = stored(&site);
+    std::fs::remove_file(&all[1]).expect("removes");
+    site.asked();
+    site.done(search()).await;
+    assert_eq!((stored(&site), site.asked_for("/img-original/").len()), (all, 1));
+
+    // A second site lists the same MD5, whose bytes are gone: they are fetched, not taken for known.
+    let site = Site::of(Dialect::Moebooru, [post(1)], Setup::default()).await;
+    site.done(search()).await;
+    let all = stored(&site);
+    std::fs::remove_file(&all[0]).expect("removes");
+    let other = Args {
+        site: "other".into(),
+        ..search()
+    };
+    site.done(other).await;
+    assert_eq!(stored(&site), all);
+}

@@ -74,7 +74,7 @@ fn two_detectors_are_compared_on_a_folder_and_on_the_catalog() {
 
     let nothing = pipeline(folder, &["detect", "--compare", "shipped", "red.onnx"]);
     assert_eq!(nothing.status.code(), Some(2), "no picture is stored");
-    std::fs::remove_file(Path::new(&pictures).join("notes.txt")).expect("removes");
+    // A text of no picture is no failure of an import.
     let imported = pipeline(folder, &["import", &pictures, "--as", "pictures", "--source", "set"]);
     assert!(
         imported.status.success(),
@@ -104,4 +104,64 @@ fn a_detector_or_picture_that_is_not_there_is_named() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains(expected), "{said}");
     }
+}
+
+#[test]
+fn folders_are_read_through_and_what_is_passed_over_is_told() {
+    let (folder, pictures) = place();
+    let deeper = pictures.join("deeper/still");
+    std::fs::create_dir_all(&deeper).expect("folders");
+    std::fs::write(deeper.join("4.PNG"), png(&picture(4, &[(2, 2, 255)]))).expect("writes");
+    std::fs::write(deeper.join("no ending"), png(&picture(5, &[(1, 1, 255), (4, 4, 255)]))).expect("writes");
+    std::fs::write(deeper.join("film.webm"), [0x1a, 0x45, 0xdf, 0xa3]).expect("writes");
+    std::fs::write(deeper.join("b.txt"), "no picture").expect("writes");
+    std::fs::write(deeper.join(".hidden.png"), "no picture").expect("writes");
+    std::os::unix::fs::symlink(&pictures, deeper.join("round")).expect("links");
+    let shown = pipeline(folder.path(), &["detect", "--json", "pictures"]);
+    let said = String::from_utf8_lossy(&shown.stderr);
+    assert!(shown.status.success(), "{said}");
+    assert!(
+        said.contains("passed over in pictures") && said.contains("2 .txt") && said.contains("1 .webm"),
+        "{said}"
+    );
+    let lines = String::from_utf8(shown.stdout).expect("is text");
+    let files: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("is JSON")["file"].clone())
+        .collect();
+    let expected = [
+        "pictures/1.png",
+        "pictures/2.png",
+        "pictures/3.png",
+        "pictures/deeper/still/4.PNG",
+        "pictures/deeper/still/no ending",
+    ];
+    assert_eq!(files, expected);
+    let pictures = pictures.display().to_string();
+    let both = report(folder.path(), &["red.onnx", "copy.onnx", &pictures]);
+    assert_eq!((&both["pictures"], &both["both"]), (&5.into(), &6.into()));
+}
+
+#[test]
+fn the_shipped_detector_is_found_wherever_the_settings_lie() {
+    let (folder, pictures) = place();
+    std::fs::remove_file(folder.path().join("data/face_yolov3.onnx")).expect("removes");
+    let pictures = pictures.display().to_string();
+    let other = report(
+        folder.path(),
+        &["shipped", "red.onnx", &pictures, "--out", "differ.png"],
+    );
+    assert_eq!(other["pictures"], 3);
+    // As the default of [crop], and as it stands in the settings.
+    for text in ["", "[crop]\ndetector = \"data/face_yolov3.onnx\"\n"] {
+        std::fs::write(folder.path().join("stages.toml"), text).expect("writes");
+        let shown = pipeline(folder.path(), &["detect", &pictures]);
+        assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+    }
+    std::fs::write(
+        folder.path().join("stages.toml"),
+        "[crop]\ndetector = \"data/mine.onnx\"\n",
+    )
+    .expect("writes");
+    assert!(!pipeline(folder.path(), &["detect", &pictures]).status.success());
 }

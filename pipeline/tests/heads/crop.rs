@@ -322,3 +322,25 @@ async fn a_vanished_store_and_missing_weights_stop_the_run() {
     let error = house.crop(Selection::default()).await.expect_err("stops").to_string();
     assert!(error.contains("not a usable YOLOv3 detector"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_at_the_edge_moves_or_shrinks_as_far_as_it_may() {
+    let mut house = House::new().await;
+    // A face that the upper edge cuts off.
+    house.add(1, None, &png(&picture(1, &[(2, 0, 255)]))).await;
+    let inside = "SELECT side, inside FROM heads ORDER BY recorded_at, inside";
+    (house.crop.max_shift, house.crop.max_shrink) = (0.0, 0.0);
+    house.crop(Selection::default()).await.expect("crops");
+    assert_eq!(house.verdicts().await, ["edge 1"]);
+    assert_eq!(house.rows(inside).await, ["76 0.6579"]);
+    // Another rule cuts other heads from the faces that are known.
+    (house.crop.max_shift, house.crop.max_shrink) = (0.25, 0.5);
+    let tally = house.crop(Selection::default()).await.expect("cuts anew");
+    assert_eq!(tally.done, 1);
+    assert_eq!(house.verdicts().await, ["accepted 1", "edge 1"]);
+    let rows = house.rows(inside).await;
+    assert!(rows.iter().any(|row| row == "54 1.0000"), "{rows:?}");
+    // Back under the first rule, nothing is cut again.
+    (house.crop.max_shift, house.crop.max_shrink) = (0.0, 0.0);
+    assert_eq!(house.crop(Selection::default()).await.expect("is done").done, 0);
+}

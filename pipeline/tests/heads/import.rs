@@ -15,6 +15,7 @@ fn request(folder: PathBuf, kind: Kind) -> ImportRequest {
         kind,
         source: "import:set".into(),
         limit: None,
+        moved: false,
     }
 }
 
@@ -38,7 +39,7 @@ fn folder(house: &House) -> PathBuf {
     std::fs::write(folder.join("deeper/copy.png"), &first).expect("writes");
     std::fs::write(folder.join("deeper/wide.png"), png(&wide)).expect("writes");
     std::fs::write(folder.join("small.png"), png(&small)).expect("writes");
-    std::fs::write(folder.join("read me.txt"), "no picture").expect("writes");
+    std::fs::write(folder.join("read me.md"), "no picture").expect("writes");
     folder
 }
 
@@ -66,14 +67,14 @@ async fn heads_are_taken_as_they_are_once_and_judged() {
         "b.png stored -",
         "deeper/copy.png stored -",
         "deeper/wide.png stored -",
-        "read me.txt refused unknown-format",
+        "read me.md refused unknown-format",
         "small.png stored -",
     ];
     assert_eq!(posts, expected);
 
     let again = import(&house, &request).await.expect("has nothing to do");
     assert_eq!((again.done, again.skipped, again.failed), (0, 6, 0));
-    std::fs::write(request.folder.join("read me.txt"), png(&picture(9, &[]))).expect("becomes a picture");
+    std::fs::write(request.folder.join("read me.md"), png(&picture(9, &[]))).expect("becomes a picture");
     let again = import(&house, &request).await.expect("takes what changed");
     assert_eq!((again.done, again.skipped, again.failed), (1, 5, 0));
 }
@@ -130,8 +131,112 @@ async fn a_source_is_heads_or_pictures_and_an_empty_folder_is_refused() {
     assert_eq!(exit_code(&error), USAGE);
     assert!(error.to_string().contains("was imported as heads"), "{error}");
     std::fs::create_dir(house.path("empty")).expect("a folder");
-    let error = import(&house, &request(house.path("empty"), Kind::Heads))
-        .await
-        .expect_err("is refused");
+    let other = ImportRequest {
+        source: "import:empty".into(),
+        ..request(house.path("empty"), Kind::Heads)
+    };
+    let error = import(&house, &other).await.expect_err("is refused");
     assert_eq!(exit_code(&error), USAGE);
+}
+
+/// The program's import of a folder, from a working directory; its exit code and what it said.
+fn by_program(house: &House, from: &std::path::Path, words: &[&str]) -> (Option<i32>, String) {
+    let data = house.path("program");
+    let settings = house.path("stages.toml");
+    std::fs::write(&settings, "").expect("writes");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pipeline"));
+    command
+        .current_dir(from)
+        .arg("--config")
+        .arg(settings)
+        .arg("--data")
+        .arg(data);
+    let ended = command
+        .args(["import", "--as", "heads"])
+        .args(words)
+        .output()
+        .expect("runs");
+    let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
+    (ended.status.code(), said.into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_folders_of_one_name_are_told_apart_and_one_folder_is_the_same_from_everywhere() {
+    let house = House::new().await;
+    for (place, number) in [("A", 1), ("B", 2)] {
+        std::fs::create_dir_all(house.path(place).join("x")).expect("a folder");
+        std::fs::write(house.path(place).join("x/1.png"), png(&picture(number, &[]))).expect("writes");
+    }
+    let here = house.folder.path().to_path_buf();
+    let (code, said) = by_program(&house, &here, &["A/x"]);
+    assert_eq!(code, Some(0), "{said}");
+    // Another folder of that name, by its own name or by one that is given, is refused with the way out.
+    for words in [&["B/x"][..], &["B/x", "--source", "x"]] {
+        let (code, said) = by_program(&house, &here, words);
+        assert_eq!(code, Some(USAGE.into()), "{said}");
+        assert!(
+            said.contains("A/x") && said.contains("--source NAME") && said.contains("--moved"),
+            "{said}"
+        );
+    }
+    let (code, said) = by_program(&house, &here, &["B/x", "--source", "other"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("import: 1 done"), "{said}");
+    // The same folder stays the same source, however it is named.
+    std::os::unix::fs::symlink(house.path("A"), house.path("link")).expect("links");
+    let absolute = house.path("A/x").display().to_string();
+    for (from, folder) in [
+        (here.clone(), "./A/../A/x"),
+        (house.path("A"), "x"),
+        (house.path("B"), &absolute),
+        (here.clone(), "link/x"),
+    ] {
+        let (code, said) = by_program(&house, &from, &[folder]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("import: 0 done, 1 already there"), "{said}");
+    }
+    std::fs::rename(house.path("A"), house.path("C")).expect("moves");
+    assert_eq!(by_program(&house, &here, &["C/x"]).0, Some(USAGE.into()));
+    let (code, said) = by_program(&house, &here, &["C/x", "--moved"]);
+    assert!(code == Some(0) && said.contains("1 already there"), "{said}");
+    assert_eq!(by_program(&house, &here, &["C/x"]).0, Some(0));
+}
+
+on_both!(names_that_differ_in_bytes_only_are_kept_apart);
+
+async fn names_that_differ_in_bytes_only_are_kept_apart(house: House) {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = house.path("set");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let names: [&[u8]; 8] = [
+        b"a.png",
+        b"A.png",
+        "\u{e9}.png".as_bytes(),
+        "e\u{301}.png".as_bytes(),
+        b"\xff.png",
+        b"\xfe.png",
+        b"\\xff.png",
+        b"a .png",
+    ];
+    let write = |number: usize, name: &[u8]| {
+        let path = folder.join(OsStr::from_bytes(name));
+        std::fs::write(path, png(&picture(number as u32, &[]))).expect("writes");
+    };
+    names.iter().enumerate().for_each(|(number, name)| write(number, name));
+    let request = request(folder.clone(), Kind::Heads);
+    assert_eq!(import(&house, &request).await.expect("imports").done, 8);
+    let count = house
+        .rows("SELECT COUNT(DISTINCT post) AS posts, COUNT(DISTINCT image) AS images FROM files")
+        .await;
+    assert_eq!(count, ["8 8"]);
+    assert_eq!(import(&house, &request).await.expect("has nothing to do").skipped, 8);
+    // Another file under one of the names changes that one alone.
+    write(20, names[4]);
+    let again = import(&house, &request).await.expect("takes what changed");
+    assert_eq!((again.done, again.skipped), (1, 7));
+    let count = house
+        .rows("SELECT COUNT(DISTINCT post) AS posts, COUNT(DISTINCT image) AS images FROM files")
+        .await;
+    assert_eq!(count, ["8 8"]);
 }

@@ -114,3 +114,31 @@ fn detect_prints_a_line_a_picture_and_needs_no_data_folder() {
     assert_eq!(lines[1]["boxes"], serde_json::json!([]));
     assert!(!path("data").exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duplicate_is_shown_beside_the_head_that_was_kept() {
+    let house = House::new().await;
+    for number in 0..3 {
+        let mut drawn = picture(1, &[(2, 2, 255)]);
+        // Inside the head: other pixels, and the same picture to the eye.
+        drawn.put_pixel(45, 45, image::Rgb([number as u8 * 9, 0, 90]));
+        house.add(number, None, &png(&drawn)).await;
+    }
+    house.crop(Selection::default()).await.expect("crops");
+    assert_eq!(house.verdicts().await, ["accepted 1", "duplicate 2"]);
+    let out = house.path("sheets");
+    let args = Args {
+        count: 50,
+        ..Args::default()
+    };
+    draw(&house, &args, &out).await.expect("draws");
+    let drawn = image::open(out.join("rejected-duplicate.png"))
+        .expect("opens")
+        .into_rgb8();
+    let framed = |colour: [u8; 3]| drawn.pixels().filter(|pixel| pixel.0 == colour).count();
+    let (green, red) = (framed([40, 170, 70]), framed([215, 50, 50]));
+    // A frame of two pixels round 144.
+    assert_eq!((green, red), (2 * 4 * 2 * 142, 2 * 4 * 2 * 142));
+    let report = std::fs::read_to_string(out.join("report.html")).expect("reads");
+    assert_eq!(report.matches("the head that was kept in its place").count(), 2);
+}

@@ -32,7 +32,8 @@ pub fn heads(seeds: std::ops::Range<u64>) -> impl Iterator<Item = RgbImage> {
         let drawing = drawing::draw(seed, &drawing::Settings { side: 400 });
         let cut = |face: &[f32; 4]| {
             let [x0, y0, x1, y1] = *face;
-            let region = rule.region(&BBox { x0, y0, x1, y1 });
+            let (width, height) = drawing.image.dimensions();
+            let region = rule.region(&BBox { x0, y0, x1, y1 }, width, height);
             resize(&rule.cut(&drawing.image, region), SIDE, SIDE)
         };
         drawing.faces.iter().map(cut).collect::<Vec<_>>()

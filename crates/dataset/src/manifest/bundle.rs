@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::disk::{HEADER, ROWS};
-use super::{ManifestRow, Opened, Tombstones, verify};
+use super::{ManifestRow, Opened, Problem, Tombstones, VerifyReport, verify};
 use crate::failure::{Locked, Usage};
 use crate::files::{self, write_durably};
 use crate::keys::Key;
@@ -79,6 +79,32 @@ pub fn bundle(folder: &Path, store: &Store, target: &Path, mut tick: impl FnMut(
         if Tombstones::load(folder)? == tombstones {
             return Ok(made);
         }
+    }
+}
+
+/// Proves a bundle of a manifest, folder or .tar, head by head; `None` where the path is no bundle.
+///
+/// # Errors
+/// What the disk says.
+pub fn verify_bundle(opened: &Opened, target: &Path) -> anyhow::Result<Option<VerifyReport>> {
+    if target.is_file() {
+        return archive::verify(opened, target);
+    }
+    let Some((data, name)) = find_bundle(target) else {
+        return Ok(None);
+    };
+    let place = data.join("manifests").join(name);
+    let mut report = verify(&place, &Store::open(&data.join("store"))?, true, |_| ())?;
+    if Opened::open(&place).is_ok_and(|found| found.id != opened.id) {
+        report.problems.push(other_version(target));
+    }
+    Ok(Some(report))
+}
+
+fn other_version(target: &Path) -> Problem {
+    Problem {
+        file: target.display().to_string(),
+        what: "is a bundle of another version".into(),
     }
 }
 

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use bundle::{Bundle, bundle, find_bundle};
+pub use bundle::{Bundle, bundle, find_bundle, verify_bundle};
 pub use diff::{Change, diff};
 pub use disk::{Written, list, pixel_hash, read_head};
 pub use opened::{Batches, Opened};

@@ -10,7 +10,7 @@ use crate::keys::Key;
 pub enum StoreError {
     /// The whole store is gone.
     #[error(
-        "the store {} vanished (its file {MARKER} is missing): mount or restore it, or name the data folder that holds it with --data",
+        "the store {} vanished (its file {MARKER} is missing): mount or restore it, or name another data folder with --data",
         .0.display()
     )]
     Vanished(PathBuf),

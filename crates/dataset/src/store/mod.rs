@@ -138,8 +138,17 @@ impl Store {
         })
     }
 
+    /// Whether an object is there, and of that length where one is known; its bytes are not read. For
+    /// worker threads.
+    pub fn holds(&self, key: &Key, bytes: Option<i64>) -> bool {
+        let found = std::fs::metadata(self.path_of(key))
+            .ok()
+            .filter(|found| found.is_file());
+        found.is_some_and(|found| found.len() > 0 && bytes.is_none_or(|bytes| found.len() as i64 == bytes))
+    }
+
     /// Writes an object under a temporary name, flushes it to the disk and renames it. Does nothing
-    /// where an object of that name and length is there: same name, same content. For worker
+    /// where the same bytes are there under that name; others are replaced: they are damaged. For worker
     /// threads; runs to the end whatever is interrupted.
     ///
     /// # Errors
@@ -161,7 +170,8 @@ impl Store {
         // another thread, which took more than twice the time of a small picture's writing.
         self.check_marker()?;
         let (path, bytes) = (self.path_of(key), bytes.as_ref());
-        if std::fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64) {
+        let same_length = std::fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64);
+        if same_length && std::fs::read(&path).is_ok_and(|found| found == bytes) {
             return Ok(false);
         }
         self.check_room_for(bytes.len() as u64)?;
@@ -323,14 +333,18 @@ mod tests {
     }
 
     #[test]
-    fn a_shortened_object_is_written_again() {
+    fn an_object_that_was_shortened_or_altered_is_written_again() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::create(folder.path()).expect("creates");
         let key = key_of(b"whole");
         store.put_blocking(&key, b"whole").expect("writes");
-        std::fs::write(store.path_of(&key), b"who").expect("damages");
-        store.put_blocking(&key, b"whole").expect("writes again");
-        assert_eq!(store.read_blocking(&key).expect("reads"), b"whole");
+        assert!(!store.place_blocking(&key, b"whole").expect("is there"));
+        for damaged in [&b"who"[..], b"whale"] {
+            std::fs::write(store.path_of(&key), damaged).expect("damages");
+            store.put_blocking(&key, b"whole").expect("writes again");
+            assert_eq!(store.read_blocking(&key).expect("reads"), b"whole");
+        }
+        assert!(store.holds(&key, None) && store.holds(&key, Some(5)) && !store.holds(&key, Some(4)));
     }
 
     #[test]

@@ -13,7 +13,8 @@ mod sharpness;
 mod side;
 mod text;
 
-use vision::crop::CropRule;
+use vision::BBox;
+use vision::crop::{CropRule, Region};
 
 use super::CurateSettings;
 use crate::catalog::candidates::{Candidate, PostFacts, PostRules};
@@ -36,6 +37,28 @@ pub(super) struct Subject {
 }
 
 impl Subject {
+    /// The box of its face.
+    fn face(&self) -> BBox {
+        let head = &self.head;
+        let [x0, y0, x1, y1] = [head.x0, head.y0, head.x1, head.y1].map(|edge| edge as f32);
+        BBox { x0, y0, x1, y1 }
+    }
+
+    /// Where it was cut out of its picture.
+    fn region(&self) -> Region {
+        self.rule.region(
+            &self.face(),
+            self.head.picture_width as u32,
+            self.head.picture_height as u32,
+        )
+    }
+
+    /// Its name, and where its face is in it.
+    pub(super) fn placed(&self) -> (&str, [f64; 3]) {
+        let (width, height) = (self.head.picture_width as u32, self.head.picture_height as u32);
+        (&self.head.head, self.rule.place(&self.face(), width, height))
+    }
+
     fn face_width(&self) -> f64 {
         self.head.x1 - self.head.x0
     }

@@ -17,12 +17,11 @@ pub(super) fn refusal(subject: &Subject, settings: &CurateSettings) -> Option<St
     if subject.head.key.detector == GIVEN {
         return None;
     }
-    let head = &subject.head;
-    let own = bbox(head.x0, head.y0, head.x1, head.y1);
-    let region = subject.rule.region(&own);
+    let (own, region) = (subject.face(), subject.region());
     let size = |face: &BBox| f64::from(face.area().sqrt());
     let shown = |face: &&Face| {
-        let other = bbox(face.x0, face.y0, face.x1, face.y1);
+        let [x0, y0, x1, y1] = [face.x0, face.y0, face.x1, face.y1].map(|edge| edge as f32);
+        let other = BBox { x0, y0, x1, y1 };
         face.score > settings.max_other_score
             && size(&other) >= settings.min_other_size * size(&own)
             && holds(&region, other.centre())
@@ -32,11 +31,6 @@ pub(super) fn refusal(subject: &Subject, settings: &CurateSettings) -> Option<St
     let most = settings.max_other_score;
     // The figures first: a sheet shows no more than the beginning.
     Some(format!("{:.3} > {most}, face {} beside it", other.score, other.ordinal))
-}
-
-fn bbox(x0: f64, y0: f64, x1: f64, y1: f64) -> BBox {
-    let [x0, y0, x1, y1] = [x0, y0, x1, y1].map(|edge| edge as f32);
-    BBox { x0, y0, x1, y1 }
 }
 
 fn holds(region: &Region, (x, y): (f32, f32)) -> bool {

@@ -47,7 +47,7 @@ impl StyleSettings {
 
     /// Takes the paths as the settings file means them.
     pub(in crate::curate) fn resolve(&mut self, file: &SettingsFile<'_>) {
-        self.network = file.resolve(&self.network);
+        self.network = file.resolve_detector(&self.network);
         if !self.like.as_os_str().is_empty() {
             self.like = file.resolve(&self.like);
         }

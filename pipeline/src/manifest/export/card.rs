@@ -87,7 +87,7 @@ fn intro(card: &mut String, contents: &Contents<'_>) {
     };
     line!(
         card,
-        "Heads: {} ({}), square, {side}. Each shows its face at the same place and size. The version never changes; its id is \
+        "Heads: {} ({}), square, {side}. Each shows its face at about the same place and size. The version never changes; its id is \
          `{}`.\n",
         heads(contents),
         splits.join(", "),

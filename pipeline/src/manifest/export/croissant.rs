@@ -31,7 +31,7 @@ pub(super) fn describe(contents: &Contents<'_>, place: &Place) -> anyhow::Result
             Form::Webdataset => {
                 let paths = shard_files(&mut distribution, place, split, "application/x-tar");
                 distribution.push(set(&format!("{split}-pictures"), "image/png", "*.png", &paths));
-                let rows_file = webdataset::rows_file(split);
+                let rows_file = webdataset::rows_file(split, &place.stem);
                 let (sha256, bytes) = hash_of(&place.folder.join(&rows_file))?;
                 distribution.push(file(&rows_file, "application/jsonlines", &sha256, bytes));
                 records.push(rows(split, &json!({"fileObject": {"@id": rows_file}}), None));
@@ -52,7 +52,7 @@ pub(super) fn describe(contents: &Contents<'_>, place: &Place) -> anyhow::Result
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": format!("anime-heads-{}", opened.name),
         "description": format!(
-            "Heads from illustrations, {} of them, each showing its face at the same place and size. Selected: {}.",
+            "Heads from illustrations, {} of them, each showing its face at about the same place and size. Selected: {}.",
             contents.splits.values().sum::<u64>(),
             match opened.body.filters.is_empty() {
                 true => "everything".into(),

@@ -33,7 +33,7 @@ use shards::{ShardKind, Shards};
 use webdataset::RowsFile;
 
 /// Version of what an export looks like.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Heads read at once: some tens of megabytes.
 const CHUNK: usize = 256;
@@ -107,7 +107,7 @@ pub(super) struct Contents<'manifest> {
 /// `Usage` where the target is something else; `Interrupted`; else what the store or the disk met.
 pub fn run(folder: &Path, store: &Store, args: &Args, stop: &Stop) -> anyhow::Result<()> {
     let opened = super::open(folder, &args.name)?;
-    super::target::check(&args.dir, folder, store)?;
+    crate::target::check(&args.dir, folder, store)?;
     loop {
         let tombstones = Tombstones::load(opened.folder())?;
         let ticket = Ticket {
@@ -120,7 +120,8 @@ pub fn run(folder: &Path, store: &Store, args: &Args, stop: &Stop) -> anyhow::Re
             purged: tombstones.digest(),
         };
         let Some(mut place) = Place::begin(&args.dir, &ticket)? else {
-            println!("{} is there already, and whole", args.dir.display());
+            println!("{} is there already", args.dir.display());
+            verify(&args.dir, &opened)?;
             return Ok(());
         };
         let contents = fill(&mut place, &opened, &tombstones, store, args, stop)?;
@@ -140,6 +141,28 @@ pub fn run(folder: &Path, store: &Store, args: &Args, stop: &Stop) -> anyhow::Re
         );
         return Ok(());
     }
+}
+
+/// Proves a finished export file by file, and says so; says whether the folder is one.
+///
+/// # Errors
+/// Where it is not as it was written; every such file is printed.
+pub(super) fn verify(dir: &Path, opened: &Opened) -> anyhow::Result<bool> {
+    let Some(checked) = place::check(dir, &opened.id)? else {
+        return Ok(false);
+    };
+    super::tell_problems(&checked.problems, || {
+        format!(
+            "the export {} is not as it was written; remove it and export again, or name another folder",
+            dir.display()
+        )
+    })?;
+    println!(
+        "{}: {} files, each with the hash that it was written with",
+        dir.display(),
+        checked.files
+    );
+    Ok(true)
 }
 
 fn fill<'manifest>(
@@ -225,7 +248,7 @@ impl<'place> Sink<'place> {
         {
             let file = match file {
                 Some(file) => file,
-                None => file.insert(RowsFile::begin(folder, shards.split())?),
+                None => file.insert(RowsFile::begin(&folder.join(shards.rows_file()))?),
             };
             rows.iter().try_for_each(|row| file.add(row))?;
         }

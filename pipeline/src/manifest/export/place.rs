@@ -1,16 +1,22 @@
 //! Where an export grows: a folder beside the one asked for, which takes its place when all is there. A
 //! killed run leaves it, and the same command goes on in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use dataset::failure::Usage;
 use dataset::files::{sorted_entries, sync_folder, sync_parent, write_durably};
+use dataset::manifest::Problem;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use super::shards::hash_of;
 
 /// Says what a folder is an export of. Hidden: no loader takes it for data.
 const TICKET: &str = ".export.json";
+/// The SHA-256 of every other file, as `sha256sum --check` reads it.
+const SUMS: &str = ".sha256";
 /// How far the shards are.
 const PROGRESS: &str = ".progress.json";
 
@@ -41,6 +47,16 @@ impl Ticket {
             ..self.clone()
         } == *other
     }
+
+    /// What tells the files of one export from those of another, where they are brought together: the
+    /// version's name, the beginning of its id, and the side where it was resized.
+    pub(super) fn stem(&self) -> String {
+        let id = self.id.get(..8).unwrap_or(&self.id);
+        match self.side {
+            Some(side) => format!("{}-{id}-{side}px", self.manifest),
+            None => format!("{}-{id}", self.manifest),
+        }
+    }
 }
 
 /// A finished file.
@@ -65,6 +81,8 @@ pub(super) struct Place {
     /// Where it grows.
     pub(super) folder: PathBuf,
     target: PathBuf,
+    /// As [`Ticket::stem`].
+    pub(super) stem: String,
     /// The shards that are finished.
     pub(super) shards: Progress,
 }
@@ -117,7 +135,12 @@ impl Place {
             std::fs::create_dir_all(&folder).with_context(cannot)?;
             write(&folder.join(TICKET), ticket)?;
         }
-        Ok(Some(Self { folder, target, shards }))
+        Ok(Some(Self {
+            folder,
+            target,
+            stem: ticket.stem(),
+            shards,
+        }))
     }
 
     /// Records a finished shard.
@@ -126,9 +149,17 @@ impl Place {
         write(&self.folder.join(PROGRESS), &self.shards)
     }
 
-    /// Puts the finished export in its place.
+    /// Notes the hash of every file, and puts the finished export in its place.
     pub(super) fn finish(self) -> anyhow::Result<()> {
         let cannot = || format!("cannot write {}", self.target.display());
+        let shards = self.shards.values().flatten();
+        let known = shards.map(|shard| (shard.path.clone(), shard.sha256.clone())).collect();
+        let sums = sums(&self.folder, known)?;
+        let lines: Vec<String> = sums
+            .iter()
+            .map(|(path, sha256)| format!("{sha256}  {path}\n"))
+            .collect();
+        write_durably(&self.folder.join(SUMS), lines.concat().as_bytes()).with_context(cannot)?;
         let progress = self.folder.join(PROGRESS);
         if progress.exists() {
             std::fs::remove_file(progress).with_context(cannot)?;
@@ -143,6 +174,88 @@ impl Place {
     pub(super) fn discard(self) -> anyhow::Result<()> {
         clear(&self.folder).with_context(|| format!("cannot remove {}", self.folder.display()))
     }
+}
+
+/// What is not as it was written in a finished export: files that were changed, are missing, or were added.
+/// `None` where the folder is no export.
+///
+/// # Errors
+/// Where the folder cannot be read.
+pub(super) fn check(folder: &Path, id: &str) -> anyhow::Result<Option<Checked>> {
+    let Some(ticket) = read(folder) else { return Ok(None) };
+    let problem = |file: &str, what: &str| Problem {
+        file: folder.join(file).display().to_string(),
+        what: what.into(),
+    };
+    let mut checked = Checked::default();
+    if ticket.id != id {
+        checked
+            .problems
+            .push(problem(TICKET, "says that this is an export of another version"));
+    }
+    let Ok(text) = std::fs::read_to_string(folder.join(SUMS)) else {
+        checked
+            .problems
+            .push(problem(SUMS, "is missing: nothing can be told of the other files"));
+        return Ok(Some(checked));
+    };
+    let written: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.split_once("  "))
+        .map(|(sha256, path)| (path, sha256))
+        .collect();
+    let found = sums(folder, BTreeMap::new())?;
+    checked.files = written.len() as u64;
+    let names: BTreeSet<&str> = written
+        .keys()
+        .copied()
+        .chain(found.keys().map(String::as_str))
+        .collect();
+    for name in names {
+        let what = match (written.get(name), found.get(name)) {
+            (Some(before), Some(now)) if before == now => continue,
+            (Some(_), Some(_)) => "was changed: its bytes have another SHA-256",
+            (Some(_), None) => "is missing",
+            (None, _) => "is not of this export",
+        };
+        checked.problems.push(problem(name, what));
+    }
+    Ok(Some(checked))
+}
+
+/// What was found of a finished export.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// Files that it was written with.
+    pub(super) files: u64,
+    /// Everything that is not as it was, by path.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// The SHA-256 of every file of an export by its path, but of those that are hidden; those that are known
+/// are not read again.
+fn sums(folder: &Path, mut known: BTreeMap<String, String>) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut paths = Vec::new();
+    list(folder, folder, &mut paths)?;
+    paths.retain(|path| !known.contains_key(path));
+    let hashed = paths.into_par_iter().map(|path| {
+        let (sha256, _) = hash_of(&folder.join(&path))?;
+        Ok((path, sha256))
+    });
+    known.extend(hashed.collect::<anyhow::Result<Vec<_>>>()?);
+    Ok(known)
+}
+
+fn list(root: &Path, folder: &Path, paths: &mut Vec<String>) -> anyhow::Result<()> {
+    for path in sorted_entries(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+        match path.is_dir() {
+            _ if name.starts_with('.') => {}
+            true => list(root, &path, paths)?,
+            false => paths.push(name),
+        }
+    }
+    Ok(())
 }
 
 /// The ticket of a folder.

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::parquet::ParquetShard;
 use super::place::{Place, Shard};
 use super::sample::Sample;
-use super::webdataset::TarShard;
+use super::webdataset::{TarShard, rows_file};
 
 /// Which kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +21,10 @@ pub(super) enum ShardKind {
 
 impl ShardKind {
     /// Where shards lie in the export, and the ending of their names.
-    pub(super) fn path(self, split: &str, number: usize) -> String {
+    pub(super) fn path(self, split: &str, stem: &str, number: usize) -> String {
         match self {
-            Self::Tar => format!("{split}-{number:05}.tar"),
-            Self::Parquet => format!("data/{split}-{number:05}.parquet"),
+            Self::Tar => format!("{split}-{stem}-{number:05}.tar"),
+            Self::Parquet => format!("data/{split}-{stem}-{number:05}.parquet"),
         }
     }
 }
@@ -56,8 +56,9 @@ impl<'place> Shards<'place> {
         }
     }
 
-    pub(super) fn split(&self) -> &'static str {
-        self.split
+    /// As [`webdataset::rows_file`](super::webdataset::rows_file) names it.
+    pub(super) fn rows_file(&self) -> String {
+        rows_file(self.split, &self.place.stem)
     }
 
     /// Rows that finished shards hold already.
@@ -117,7 +118,7 @@ impl<'place> Shards<'place> {
 
     fn path(&self) -> String {
         let number = self.place.shards.get(self.split).map_or(0, Vec::len);
-        self.kind.path(self.split, number)
+        self.kind.path(self.split, &self.place.stem, number)
     }
 
     fn temporary(&self) -> String {

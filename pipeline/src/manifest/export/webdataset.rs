@@ -14,17 +14,16 @@ use super::sample::Sample;
 const BLOCK: u64 = 512;
 
 /// The file beside the shards with what the samples say: to choose among them without unpacking any.
-pub(super) fn rows_file(split: &str) -> String {
-    format!("{split}.jsonl")
+pub(super) fn rows_file(split: &str, stem: &str) -> String {
+    format!("{split}-{stem}.jsonl")
 }
 
 /// That file under way.
 pub(super) struct RowsFile(BufWriter<File>);
 
 impl RowsFile {
-    pub(super) fn begin(folder: &Path, split: &str) -> anyhow::Result<Self> {
-        let path = folder.join(rows_file(split));
-        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    pub(super) fn begin(path: &Path) -> anyhow::Result<Self> {
+        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self(BufWriter::new(file)))
     }
 

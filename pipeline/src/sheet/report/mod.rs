@@ -77,7 +77,9 @@ fn section<'gallery>(gallery: &'gallery Gallery, store: &Store) -> anyhow::Resul
         .par_iter()
         .map(|head| {
             let picture = super::load(store, &Key::head(&head.head)?)?;
-            Ok(picture.map(|picture| Tile { head, picture }))
+            let twin = super::twin(head).map(|twin| super::load(store, &Key::head(twin)?));
+            let twin = twin.transpose()?.flatten();
+            Ok(picture.map(|picture| Tile { head, picture, twin }))
         })
         .collect();
     Ok(Section {

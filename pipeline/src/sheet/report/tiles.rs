@@ -22,6 +22,8 @@ const QUALITY: u8 = 82;
 pub(super) struct Tile<'run> {
     pub(super) head: &'run SampleHead,
     pub(super) picture: RgbImage,
+    /// Of a duplicate the head that was kept in its place.
+    pub(super) twin: Option<RgbImage>,
 }
 
 /// A gallery of heads, each of which tells where it is from.
@@ -42,8 +44,7 @@ pub(super) fn gallery(tiles: &[Tile<'_>], shown: &HashMap<String, Shown>) -> any
             html,
             "<li><button type=\"button\" class=\"tile {}\" data-id=\"{id}\" data-verdict=\"{}\" data-detail=\"{}\" data-score=\"{:.3}\" \
              data-side=\"{}\" data-source=\"{}\" data-post=\"{}\" data-artist=\"{}\" data-page=\"{}\">\
-             <img alt=\"head {id}\" width=\"{SIDE}\" height=\"{SIDE}\" loading=\"lazy\" src=\"data:image/jpeg;base64,{}\">\
-             <span class=\"id\">{id}</span><span class=\"what\">{}</span></button></li>",
+             <span class=\"pictures\">{}{}</span><span class=\"id\">{id}</span><span class=\"what\">{}</span></button></li>",
             if accepted { "good" } else { "bad" },
             escape(&head.verdict),
             escape(detail),
@@ -53,12 +54,23 @@ pub(super) fn gallery(tiles: &[Tile<'_>], shown: &HashMap<String, Shown>) -> any
             escape(&from.post),
             escape(from.artist.as_deref().unwrap_or_default()),
             escape(page.unwrap_or_default()),
-            STANDARD.encode(jpeg(&tile.picture)?),
+            img(&format!("head {id}"), &tile.picture)?,
+            match &tile.twin {
+                Some(twin) => img("the head that was kept in its place", twin)?,
+                None => String::new(),
+            },
             escape(&super::super::what(head)),
         );
     }
     html.push_str("</ul>");
     Ok(html)
+}
+
+fn img(alt: &str, picture: &RgbImage) -> anyhow::Result<String> {
+    let bytes = STANDARD.encode(jpeg(picture)?);
+    Ok(format!(
+        "<img alt=\"{alt}\" width=\"{SIDE}\" height=\"{SIDE}\" loading=\"lazy\" src=\"data:image/jpeg;base64,{bytes}\">"
+    ))
 }
 
 fn jpeg(picture: &RgbImage) -> anyhow::Result<Vec<u8>> {

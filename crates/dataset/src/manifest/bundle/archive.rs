@@ -1,20 +1,21 @@
 //! A bundle as one file: an uncompressed tar, since PNG files do not shrink.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{Bundle, TICKET, Ticket, damaged, read_me};
+use super::{Bundle, TICKET, Ticket, damaged, other_version, read_me};
 use crate::failure::Usage;
 use crate::files;
 use crate::keys::Key;
 use crate::manifest::disk::{HEADER, ROWS};
 use crate::manifest::tombstones::TOMBSTONES;
-use crate::manifest::{ManifestRow, Opened, Tombstones};
+use crate::manifest::{ManifestRow, Opened, Problem, Tombstones, VerifyReport};
 use crate::store::{MARKER, MARKER_TEXT, Store};
 
 /// Heads held in memory at once.
@@ -29,7 +30,7 @@ pub(super) fn write(
     tick: &mut impl FnMut(u64),
 ) -> anyhow::Result<Bundle> {
     let cannot = || format!("cannot write {}", target.display());
-    if target.exists() && !is_bundle_of(target, opened) {
+    if target.exists() && ticket_of(target) != Some(Ticket::of(opened)) {
         let why = format!(
             "{} is there and is no bundle of this manifest; name another file",
             target.display()
@@ -49,7 +50,14 @@ pub(super) fn write(
     let mut file = tar.builder.into_inner().with_context(cannot)?;
     file.flush().with_context(cannot)?;
     file.get_ref().sync_all().with_context(cannot)?;
-    prove(&temporary, &made).with_context(|| format!("{} is not as it was written", temporary.display()))?;
+    if let Some(problem) = prove(opened, tombstones, &temporary)?.problems.first() {
+        bail!(
+            "{} is not as it was written: {} {}",
+            temporary.display(),
+            problem.file,
+            problem.what
+        );
+    }
     std::fs::rename(&temporary, target).with_context(cannot)?;
     files::sync_parent(target).with_context(cannot)?;
     Ok(made)
@@ -123,37 +131,78 @@ fn read(row: &ManifestRow, store: &Store) -> anyhow::Result<(Key, Vec<u8>)> {
     }
 }
 
-/// Reads every head of the file against its name.
-fn prove(path: &Path, made: &Bundle) -> anyhow::Result<()> {
+/// Proves a finished file; `None` where it is no bundle.
+pub(super) fn verify(opened: &Opened, path: &Path) -> anyhow::Result<Option<VerifyReport>> {
+    let Some(ticket) = ticket_of(path) else { return Ok(None) };
+    let mut report = prove(opened, &Tombstones::load(opened.folder())?, path)?;
+    if ticket != Ticket::of(opened) {
+        report.problems.insert(0, other_version(path));
+    }
+    Ok(Some(report))
+}
+
+/// Reads every head of the file against its name, and the manifest's own files against those of the
+/// manifest: what was changed, is missing or was purged since.
+fn prove(opened: &Opened, tombstones: &Tombstones, path: &Path) -> anyhow::Result<VerifyReport> {
     let mut archive = tar::Archive::new(BufReader::with_capacity(1 << 20, File::open(path)?));
-    let mut heads = 0;
-    let mut bytes = Vec::new();
+    let mut found = HashSet::new();
+    let mut problems = Vec::new();
     for entry in archive.entries()? {
         let mut entry = entry?;
         let name = entry.path()?.to_string_lossy().into_owned();
-        let Some(hash) = name.strip_suffix(".png").and_then(|name| name.rsplit('/').next()) else {
-            continue;
+        let hash = hash_of(&mut entry)?;
+        let problem = match name.rsplit('/').next() {
+            Some(own @ (HEADER | ROWS)) => {
+                (hash != hash_of(&mut File::open(opened.folder().join(own))?)?).then_some("was changed")
+            }
+            Some(last) => last.strip_suffix(".png").and_then(|head| {
+                found.insert(head.to_string());
+                let purged = tombstones.contains(head).then_some("was purged since");
+                (hash != head)
+                    .then_some("was changed: its bytes do not hash to its name")
+                    .or(purged)
+            }),
+            None => None,
         };
-        bytes.clear();
-        entry.read_to_end(&mut bytes)?;
-        ensure!(
-            hex::encode(Sha256::digest(&bytes)) == hash,
-            "{name} does not hash to its name"
-        );
-        heads += 1;
+        problems.extend(problem.map(|what| Problem {
+            file: name,
+            what: what.into(),
+        }));
     }
-    if heads != made.heads {
-        bail!("it holds {heads} heads, and {} were written", made.heads);
+    let mut purged = 0;
+    for batch in opened.batches()? {
+        for row in batch? {
+            match (tombstones.contains(&row.head), found.contains(&row.head)) {
+                (true, _) => purged += 1,
+                (false, true) => {}
+                (false, false) => problems.push(Problem {
+                    file: Key::head(&row.head)?.to_string(),
+                    what: "is missing".into(),
+                }),
+            }
+        }
     }
-    Ok(())
+    Ok(VerifyReport {
+        heads: found.len() as u64,
+        purged,
+        deep: true,
+        problems,
+    })
 }
 
-/// Whether the file's first entry is the ticket of this manifest.
-fn is_bundle_of(path: &Path, opened: &Opened) -> bool {
-    let ticket = || -> anyhow::Result<Ticket> {
-        let mut archive = tar::Archive::new(File::open(path)?);
-        let first = archive.entries()?.next().context("is empty")??;
-        Ok(serde_json::from_reader(first)?)
-    };
-    ticket().is_ok_and(|found| found == Ticket::of(opened))
+fn hash_of(from: &mut impl Read) -> std::io::Result<String> {
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok(hex::encode(hash.finalize())),
+            length => hash.update(&buffer[..length]),
+        }
+    }
+}
+
+/// The ticket that is the file's first entry.
+fn ticket_of(path: &Path) -> Option<Ticket> {
+    let mut archive = tar::Archive::new(File::open(path).ok()?);
+    let first = archive.entries().ok()?.next()?.ok()?;
+    serde_json::from_reader(first).ok()
 }

@@ -10,7 +10,7 @@ use dataset::failure::Usage;
 ///
 /// # Errors
 /// [`Usage`] for such a place; else what the system says of the path.
-pub(super) fn check(target: &Path, manifests: &Path, store: &Store) -> anyhow::Result<()> {
+pub(crate) fn check(target: &Path, manifests: &Path, store: &Store) -> anyhow::Result<()> {
     let place = resolved(target)?;
     for own in [store.folder(), manifests] {
         let own = resolved(own)?;
