@@ -71,7 +71,7 @@ pub enum DetectorError {
         reason: String,
     },
     /// The file is no ONNX model, or another kind of model.
-    #[error("{path} is not a usable YOLOv3 detector: {reason}")]
+    #[error("{path} is not a usable YOLO detector: {reason}")]
     Unusable {
         /// The file asked for.
         path: PathBuf,
@@ -122,6 +122,10 @@ impl Detector {
         table: &ModelSettings,
     ) -> Result<Self, DetectorError> {
         let bytes = read(path)?;
+        if let Some(reason) = model::foreign(path, &bytes) {
+            let path = path.into();
+            return Err(DetectorError::Unusable { path, reason });
+        }
         let builder = model::session_builder(settings.threads, settings.provider)?;
         let model = Model::load(&bytes, builder, table).map_err(|reason| DetectorError::Unusable {
             path: path.into(),
