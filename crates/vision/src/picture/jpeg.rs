@@ -179,7 +179,10 @@ impl<'a> Head<'a> {
         let profile = self.icc().as_deref().and_then(colour::icc);
         if self.is_usual() && arithmetic == Arithmetic::Quick {
             let picture = DynamicImage::from_decoder(image_decoder(bytes, Format::Jpeg)?).map_err(corrupt)?;
-            return Ok((picture, profile));
+            return match ends_alike(&picture) && libjpeg::ends_early(bytes) {
+                true => Err(DecodeError::Truncated),
+                false => Ok((picture, profile)),
+            };
         }
         match libjpeg::decode(bytes)? {
             Decoded::Light(picture) => Ok((picture, profile)),
@@ -225,6 +228,16 @@ impl<'a> Head<'a> {
         parts.sort_by_key(|(number, _)| *number);
         (!parts.is_empty()).then(|| parts.iter().flat_map(|(_, part)| *part).copied().collect())
     }
+}
+
+/// Whether the last row repeats itself, as it does where the quick decoder ran out of data, of which it says
+/// nothing: it then reads zeros, and all blocks become alike. So it is also of a plain ground.
+fn ends_alike(picture: &DynamicImage) -> bool {
+    let stride = usize::from(picture.color().bytes_per_pixel());
+    let row = picture.as_bytes().rchunks(picture.width() as usize * stride).next().unwrap_or_default();
+    // The widest block of samples with its chroma.
+    let period = 16 * stride;
+    row.len() <= period || row[period..] == row[..row.len() - period]
 }
 
 #[cfg(test)]

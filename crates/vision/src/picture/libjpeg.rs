@@ -56,6 +56,20 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     }
 }
 
+/// Whether a scan ends before its last row. The picture is reduced to an eighth for it, which leaves out most
+/// of the work.
+pub(super) fn ends_early(bytes: &[u8]) -> bool {
+    ENDED_EARLY.set(false);
+    let _ = catch_unwind(AssertUnwindSafe(|| -> std::io::Result<()> {
+        let mut file = Decompress::with_err(errors()).from_mem(bytes)?;
+        file.scale(1);
+        let mut rows = file.grayscale()?;
+        rows.read_scanlines::<u8>()?;
+        rows.finish()
+    }));
+    ENDED_EARLY.get()
+}
+
 thread_local! {
     /// Whether a marker stood where data of a scan were due, which libjpeg only warns of.
     static ENDED_EARLY: Cell<bool> = const { Cell::new(false) };

@@ -104,3 +104,53 @@ fn a_file_cut_anywhere_is_truncated_or_refused_and_never_a_picture() {
         }
     }
 }
+
+/// A seeded change of a file: bytes changed, a part taken out or doubled.
+fn damaged(bytes: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    match random.usize(..4) {
+        0 => {
+            let (start, length) = (random.usize(..bytes.len()), random.usize(1..32));
+            bytes.drain(start..(start + length).min(bytes.len()));
+        }
+        1 => {
+            let (start, length) = (random.usize(..bytes.len()), random.usize(1..32));
+            let part = bytes[start..(start + length).min(bytes.len())].to_vec();
+            bytes.splice(start..start, part);
+        }
+        _ => {
+            for _ in 0..random.usize(1..12) {
+                let at = random.usize(..bytes.len());
+                let any = random.u8(..);
+                bytes[at] = [0, 1, 0x7f, 0x80, 0xff, any][random.usize(..6)];
+            }
+        }
+    }
+    bytes
+}
+
+/// How often each file is damaged; more of it by `DAMAGED=1000 cargo test -p vision --test pictures damaged`.
+fn times() -> usize {
+    let named = std::env::var("DAMAGED").ok().and_then(|times| times.parse().ok());
+    named.unwrap_or(4)
+}
+
+#[test]
+fn a_damaged_file_is_refused_or_gives_a_picture_of_the_size_it_says() {
+    let limits = Limits {
+        pixels: 1 << 20,
+        side: 4096,
+        memory: 256 << 20,
+    };
+    for path in files("files").into_iter().chain(files("refused")) {
+        let (bytes, name) = (std::fs::read(&path).expect("reads"), name(&path));
+        for seed in 0..times() {
+            let file = damaged(&bytes, &mut fastrand::Rng::with_seed(seed as u64));
+            let head = header(&file, &limits);
+            if let Ok(picture) = decode(&file, &limits) {
+                let head = head.expect("was read");
+                assert_eq!((head.width, head.height), picture.dimensions(), "{name}, seed {seed}");
+            }
+        }
+    }
+}
