@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::geometry::{Detection, nms};
 use crate::lbp::{Lbp, LbpSettings};
 use crate::model::{self, COARSEST, MAX_SIDE, Model, ModelSettings, Provider};
-use crate::picture::{self, Arithmetic, DecodeError, Limits};
+use crate::picture::{self, DecodeError, Limits};
 
 /// What besides the weights decides which boxes come out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -191,17 +191,13 @@ impl Detector {
         }
     }
 
-    /// Decodes a picture's file as this detector wants it: a cascade's answer turns on single grey levels,
-    /// so that it gets those which OpenCV would give it.
+    /// Decodes a picture's file. A cascade's answer turns on single grey levels: those of JPEGs are the ones
+    /// which OpenCV would give it.
     ///
     /// # Errors
     /// Any [`DecodeError`].
     pub fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeError> {
-        let arithmetic = match &self.kind {
-            Kind::Yolo(_) => Arithmetic::Quick,
-            Kind::Lbp(_) => Arithmetic::Libjpeg,
-        };
-        picture::decode_by(bytes, limits, arithmetic)
+        picture::decode(bytes, limits)
     }
 
     /// The faces of one picture, in its pixels, best first.

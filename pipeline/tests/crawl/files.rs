@@ -243,7 +243,13 @@ fn made(name: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn pictures_in_formats_of_today_are_stored_and_what_moves_is_told() {
-    let whole = ["files/420.avif", "files/lossy.jxl", "files/rgb.bmp", "files/lzw.tif", "files/alpha.avif"];
+    let whole = [
+        "files/420.avif",
+        "files/lossy.jxl",
+        "files/rgb.bmp",
+        "files/lzw.tif",
+        "files/alpha.avif",
+    ];
     let moving = ["refused/animated.avif", "refused/animated.jxl"];
     let posts = whole.iter().chain(&moving).map(|name| NewPost {
         bytes: made(name),
@@ -255,8 +261,12 @@ async fn pictures_in_formats_of_today_are_stored_and_what_moves_is_told() {
     let mut expected = vec!["stored -"; 5];
     expected.extend(["refused animation"; 2]);
     assert_eq!(outcomes, expected);
-    let formats = sqlx::query("SELECT format || ' ' || width || 'x' || height AS line FROM images ORDER BY format, image");
+    let formats =
+        sqlx::query("SELECT format || ' ' || width || 'x' || height AS line FROM images ORDER BY format, image");
     let formats = formats.fetch_all(site.catalog.pool()).await.expect("reads");
     let formats: Vec<String> = formats.iter().map(|row| row.get("line")).collect();
-    assert_eq!(formats, ["avif 40x24", "avif 40x24", "bmp 40x24", "jxl 40x24", "tiff 40x24"]);
+    assert_eq!(
+        formats,
+        ["avif 40x24", "avif 40x24", "bmp 40x24", "jxl 40x24", "tiff 40x24"]
+    );
 }

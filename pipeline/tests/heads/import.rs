@@ -142,7 +142,15 @@ async fn every_format_is_imported_under_any_name_and_decoded_by_the_crop() {
     let folder = house.path("set");
     std::fs::create_dir(&folder).expect("a folder");
     let made = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/vision/tests/pictures/files");
-    for name in ["ten-bits.avif", "lossy.jxl", "runs.bmp", "lzw.tif", "profile.webp", "plain.gif", "scans-restart.jpg"] {
+    for name in [
+        "ten-bits.avif",
+        "lossy.jxl",
+        "runs.bmp",
+        "lzw.tif",
+        "profile.webp",
+        "plain.gif",
+        "scans-restart.jpg",
+    ] {
         let other = name.replace(".avif", ".jpg").replace(".jxl", ".png");
         std::fs::copy(made.join(name), folder.join(other)).expect("copies");
     }
@@ -152,7 +160,9 @@ async fn every_format_is_imported_under_any_name_and_decoded_by_the_crop() {
     let request = request(folder, Kind::Pictures);
     let tally = import(&house, &request).await.expect("imports");
     assert_eq!((tally.done, tally.failed), (7, 1));
-    let refused = house.rows("SELECT post, reason FROM files WHERE outcome <> 'stored'").await;
+    let refused = house
+        .rows("SELECT post, reason FROM files WHERE outcome <> 'stored'")
+        .await;
     assert_eq!(refused, ["cut.jpg truncated"]);
     let formats = house.rows("SELECT format FROM images ORDER BY format").await;
     assert_eq!(formats, ["avif", "bmp", "gif", "jpeg", "jxl", "tiff", "webp"]);

@@ -23,9 +23,10 @@ pub(crate) fn foreign(path: &Path, bytes: &[u8]) -> Option<String> {
             "`python -m tf2onnx.convert --tflite FILE.tflite --output FILE.onnx`",
         ),
         [_, _, _, _, 0, 0, 0, 0, b'{', ..] => ("a safetensors file: weights without their network", ULTRALYTICS),
-        [b'f', b't', b'r', b't', ..] | [b'p', b't', b'r', b't', ..] => {
-            ("a TensorRT engine, which is made for one GPU", "name the ONNX file that it was built from")
-        }
+        [b'f', b't', b'r', b't', ..] | [b'p', b't', b'r', b't', ..] => (
+            "a TensorRT engine, which is made for one GPU",
+            "name the ONNX file that it was built from",
+        ),
         [b'G', b'G', b'U', b'F', ..] => ("a GGUF file", "no detector comes as one: export the network as ONNX"),
         [b'R', b'K', b'N', b'N', ..] => ("an RKNN model", "name the ONNX file that it was converted from"),
         _ if is_darknet(bytes) || extension == "weights" => (
@@ -36,10 +37,14 @@ pub(crate) fn foreign(path: &Path, bytes: &[u8]) -> Option<String> {
             "a Darknet configuration, without weights",
             "convert it with its .weights to ONNX, as by tool/darknet2onnx.py of pytorch-YOLOv4",
         ),
-        _ if text.starts_with(b"7767517") => ("ncnn's description of a network", "name the ONNX file that it was converted from"),
-        _ if text.starts_with(b"version https://git-lfs") => {
-            ("a Git LFS pointer in place of the file", "`git lfs pull` in the repository that it is from")
-        }
+        _ if text.starts_with(b"7767517") => (
+            "ncnn's description of a network",
+            "name the ONNX file that it was converted from",
+        ),
+        _ if text.starts_with(b"version https://git-lfs") => (
+            "a Git LFS pointer in place of the file",
+            "`git lfs pull` in the repository that it is from",
+        ),
         _ if text.starts_with(b"<?xml") || text.starts_with(b"<opencv_storage") => {
             let is_cascade = text.windows(7).take(4096).any(|word| word == b"cascade");
             match is_cascade {
@@ -47,7 +52,10 @@ pub(crate) fn foreign(path: &Path, bytes: &[u8]) -> Option<String> {
                     "an OpenCV cascade",
                     "say detector = \"lbp\" in [crop], and name the file in [crop.lbp] cascade",
                 ),
-                false => ("an XML file, as OpenVINO's are", "name the ONNX file that it was converted from"),
+                false => (
+                    "an XML file, as OpenVINO's are",
+                    "name the ONNX file that it was converted from",
+                ),
             }
         }
         _ if text.starts_with(b"<") => ("a web page in place of the file", "download the file itself"),

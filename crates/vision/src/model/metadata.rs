@@ -75,7 +75,8 @@ pub(super) fn with_ultralytics(
     if !sized && asked.is_none() {
         let size = lookup("imgsz").and_then(|text| serde_json::from_str::<[u32; 2]>(&text).ok());
         // Height goes first there.
-        (read.input_height, read.input_width) = size.map_or((None, None), |[height, width]| (Some(height), Some(width)));
+        (read.input_height, read.input_width) =
+            size.map_or((None, None), |[height, width]| (Some(height), Some(width)));
     }
     Ok(read)
 }
@@ -175,7 +176,11 @@ mod tests {
         for other in ["['face']", "{1: 'face'}", "{0: face}", "{}", "{0: 'face"] {
             assert_eq!(of(other, "detect").expect("is passed over").classes, None, "{other}");
         }
-        assert!(of("{0: 'ship'}", "obb").expect_err("is refused").contains("turned boxes"));
+        assert!(
+            of("{0: 'ship'}", "obb")
+                .expect_err("is refused")
+                .contains("turned boxes")
+        );
     }
 
     #[test]

@@ -183,7 +183,9 @@ impl Model {
             Answer::Yolov10 { output, classes } => {
                 let (_, numbers) = floats(&outputs, *output)?;
                 let each = numbers.chunks_exact(numbers.len() / count);
-                Ok(each.map(|rows| yolo::read_final(rows, classes.as_deref(), floor)).collect())
+                Ok(each
+                    .map(|rows| yolo::read_final(rows, classes.as_deref(), floor))
+                    .collect())
             }
             Answer::Selected {
                 boxes,

@@ -225,7 +225,9 @@ fn check_masks(masks: &[Vec<usize>], anchors: &[[f32; 2]]) -> Result<(), String>
         ));
     }
     let mean = |mask: &Vec<usize>| {
-        let areas = mask.iter().map(|number| f64::from(anchors[*number][0]) * f64::from(anchors[*number][1]));
+        let areas = mask
+            .iter()
+            .map(|number| f64::from(anchors[*number][0]) * f64::from(anchors[*number][1]));
         areas.sum::<f64>() / mask.len() as f64
     };
     let sizes: Vec<f64> = masks.iter().map(mean).collect();

@@ -25,7 +25,8 @@ fn kinds(lengths: &[usize], size: (u32, u32)) -> Vec<Form> {
     let &[first, second] = lengths else { return Vec::new() };
     let free = |boxes: usize| STRIDES.iter().any(|strides| cells(size, strides) == boxes);
     let anchored = |boxes: usize| {
-        let times = |strides: &&[u32], least: usize| (least..=ANCHORS).any(|anchors| anchors * cells(size, strides) == boxes);
+        let times =
+            |strides: &&[u32], least: usize| (least..=ANCHORS).any(|anchors| anchors * cells(size, strides) == boxes);
         STRIDES.iter().any(|strides| times(strides, 2)) || ALONE.iter().any(|strides| times(strides, 1))
     };
     if first > FREE_FIELDS && free(second) {
@@ -33,7 +34,11 @@ fn kinds(lengths: &[usize], size: (u32, u32)) -> Vec<Form> {
     }
     if second > FREE_FIELDS && free(first) {
         // Without anchors, and with or without an objectness before the classes.
-        return if second == BOX_FIELDS { vec![Form::Yolov8] } else { vec![Form::Yolov8, Form::Rows] };
+        return if second == BOX_FIELDS {
+            vec![Form::Yolov8]
+        } else {
+            vec![Form::Yolov8, Form::Rows]
+        };
     }
     if second > BOX_FIELDS && anchored(first) {
         return vec![Form::Rows];
@@ -128,10 +133,18 @@ pub(super) fn free(settings: &ModelSettings, shapes: &[Shape]) -> Result<Answer,
 
 /// [N, boxes, 6]: the corners, a score and the number of a class.
 pub(super) fn last(settings: &ModelSettings, shapes: &[Shape]) -> Result<Answer, String> {
-    let output = only(shapes, |shape| matches!(shape.lengths[..], [_, 6]), || "boxes, 6".into())?;
+    let output = only(
+        shapes,
+        |shape| matches!(shape.lengths[..], [_, 6]),
+        || "boxes, 6".into(),
+    )?;
     // How many classes there are is not to be seen: where none is named, there is one.
     let named = settings.classes.as_ref().map_or(Some(1), |classes| Some(classes.len()));
-    let known = if settings.keep.is_some() && settings.classes.is_none() { None } else { named };
+    let known = if settings.keep.is_some() && settings.classes.is_none() {
+        None
+    } else {
+        named
+    };
     Ok(Answer::Yolov10 {
         output,
         classes: kept(settings, known)?,
@@ -149,7 +162,11 @@ fn only(shapes: &[Shape], fitting: impl Fn(&Shape) -> bool, expected: impl Fn() 
     let found: Vec<usize> = (0..shapes.len()).filter(|at| fitting(&shapes[*at])).collect();
     match found[..] {
         [output] => Ok(output),
-        _ => Err(format!("one output [N, {}] is expected; found were {}", expected(), listed(shapes))),
+        _ => Err(format!(
+            "one output [N, {}] is expected; found were {}",
+            expected(),
+            listed(shapes)
+        )),
     }
 }
 

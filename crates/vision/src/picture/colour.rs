@@ -26,7 +26,9 @@ pub(super) fn code_points(primaries: u8, transfer: u8) -> Result<Option<ColorPro
         4 | 5 | 8 => transfer,
         _ => 13,
     };
-    let named = CicpColorPrimaries::try_from(primaries).ok().zip(TransferCharacteristics::try_from(transfer).ok());
+    let named = CicpColorPrimaries::try_from(primaries)
+        .ok()
+        .zip(TransferCharacteristics::try_from(transfer).ok());
     let Some((color_primaries, transfer_characteristics)) = named.filter(|_| (primaries, transfer) != (1, 13)) else {
         return Ok(None);
     };
@@ -84,7 +86,11 @@ const SRGB_PRIMARIES: [f32; 8] = [0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.0
 fn measured(gamma: Option<f32>, primaries: Option<[f32; 8]>) -> Option<ColorProfile> {
     let is_near = |a: f32, b: f32| (a - b).abs() < 0.002;
     let gamma = gamma.filter(|gamma| (0.1..=10.0).contains(gamma) && !is_near(*gamma, SRGB_GAMMA));
-    let sound = |primaries: &[f32; 8]| primaries.chunks_exact(2).all(|point| point[1] > 0.001 && point[0] + point[1] <= 1.0);
+    let sound = |primaries: &[f32; 8]| {
+        primaries
+            .chunks_exact(2)
+            .all(|point| point[1] > 0.001 && point[0] + point[1] <= 1.0)
+    };
     let same = |primaries: &[f32; 8]| primaries.iter().zip(SRGB_PRIMARIES).all(|(a, b)| is_near(*a, b));
     let primaries = primaries.filter(|primaries| sound(primaries) && !same(primaries));
     if gamma.is_none() && primaries.is_none() {
@@ -127,7 +133,9 @@ pub(super) fn of_inks(inks: &[u8], size: (u32, u32), profile: Option<&ColorProfi
         .filter(|profile| profile.color_space == DataColorSpace::Cmyk)
         .and_then(|profile| {
             let srgb = ColorProfile::new_srgb();
-            profile.create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, TransformOptions::default()).ok()
+            profile
+                .create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, TransformOptions::default())
+                .ok()
         });
     let done = transform.is_some_and(|transform| transform.transform(inks, &mut colours).is_ok());
     if !done {

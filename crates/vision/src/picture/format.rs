@@ -59,7 +59,12 @@ impl Format {
 
     /// The format that a file of this extension should have, as people and sites write it.
     pub fn of_extension(extension: &str) -> Option<Self> {
-        let is_its = |format: &Self| format.extensions().iter().any(|known| known.eq_ignore_ascii_case(extension));
+        let is_its = |format: &Self| {
+            format
+                .extensions()
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(extension))
+        };
         Self::ALL.into_iter().find(is_its)
     }
 
@@ -187,9 +192,16 @@ mod tests {
             for extension in format.extensions() {
                 assert_eq!(Format::of_extension(&extension.to_uppercase()), Some(format));
             }
-            assert_eq!(Format::ALL.iter().filter(|other| other.word() == format.word()).count(), 1);
+            assert_eq!(
+                Format::ALL.iter().filter(|other| other.word() == format.word()).count(),
+                1
+            );
         }
         assert_eq!(Format::of_extension("webm"), None);
-        assert!(names().starts_with("JPEG, PNG, ") && names().ends_with(" and TIFF"), "{}", names());
+        assert!(
+            names().starts_with("JPEG, PNG, ") && names().ends_with(" and TIFF"),
+            "{}",
+            names()
+        );
     }
 }

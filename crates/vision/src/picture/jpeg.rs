@@ -1,14 +1,17 @@
-//! The markers of a JPEG: what its header says, where its picture ends, and which decoder reads it.
+//! The markers of a JPEG: what its header says, and where its picture ends.
 
 use image::DynamicImage;
 use moxcms::ColorProfile;
 
 use super::libjpeg::Decoded;
-use super::{Arithmetic, DecodeError, Format, colour, corrupt, image_decoder, libjpeg};
+use super::{DecodeError, colour, libjpeg};
 
 const START: u8 = 0xd8;
 const END: u8 = 0xd9;
 const SCAN: u8 = 0xda;
+/// Most scans that are decoded: each goes over the whole picture, and a crafted file has one in a few bytes.
+/// Files of encoders have a dozen.
+const SCANS: usize = 500;
 
 /// Whether the end of the picture is there. Segments are skipped by their lengths, so that the end of a
 /// thumbnail in one of them is not taken for the picture's; bytes after the end are common and allowed.
@@ -68,21 +71,9 @@ pub(super) struct Head<'a> {
     /// The coding process: the marker of the frame.
     process: u8,
     bits: u8,
-    components: Vec<Component>,
-    /// Components in the first scan.
-    in_first_scan: usize,
-    jfif: bool,
-    /// The transform of Adobe's marker.
-    adobe: Option<u8>,
+    components: u8,
     /// Parts of an ICC profile with their numbers.
     icc: Vec<(u8, &'a [u8])>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-struct Component {
-    name: u8,
-    across: u8,
-    down: u8,
 }
 
 impl<'a> Head<'a> {
@@ -96,25 +87,17 @@ impl<'a> Head<'a> {
             exif: None,
             process: 0,
             bits: 0,
-            components: Vec::new(),
-            in_first_scan: 0,
-            jfif: false,
-            adobe: None,
+            components: 0,
             icc: Vec::new(),
         };
         for (marker, data) in Markers::of(bytes) {
             match (marker, data) {
                 (0xc0..=0xcf, _) if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => head.frame(marker, data)?,
-                (0xe0, [b'J', b'F', b'I', b'F', 0, ..]) => head.jfif = true,
                 (0xe1, [b'E', b'x', b'i', b'f', 0, _, exif @ ..]) => head.exif = head.exif.or(Some(exif)),
-                (0xe2, [name @ .., ]) if name.starts_with(b"ICC_PROFILE\0") && name.len() > 14 => {
+                (0xe2, name) if name.starts_with(b"ICC_PROFILE\0") && name.len() > 14 => {
                     head.icc.push((name[12], &name[14..]));
                 }
-                (0xee, [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..]) => head.adobe = Some(*transform),
-                (SCAN, [components, ..]) => {
-                    head.in_first_scan = usize::from(*components);
-                    return head.checked();
-                }
+                (SCAN, _) => return head.checked(),
                 (START | END, _) => break,
                 _ => {}
             }
@@ -123,25 +106,19 @@ impl<'a> Head<'a> {
     }
 
     fn frame(&mut self, marker: u8, data: &[u8]) -> Result<(), DecodeError> {
-        let [bits, h0, h1, w0, w1, count, components @ ..] = data else {
+        let [bits, h0, h1, w0, w1, components, ..] = data else {
             return Err(DecodeError::Corrupt("a JPEG whose frame header is too short".into()));
         };
         self.process = marker;
         self.bits = *bits;
         self.height = u16::from_be_bytes([*h0, *h1]).into();
         self.width = u16::from_be_bytes([*w0, *w1]).into();
-        let components = components.chunks_exact(3).take(usize::from(*count));
-        let components = components.map(|component| Component {
-            name: component[0],
-            across: component[1] >> 4,
-            down: component[1] & 15,
-        });
-        self.components = components.collect();
+        self.components = *components;
         Ok(())
     }
 
     fn checked(self) -> Result<Self, DecodeError> {
-        let other = match (self.process, self.bits, self.components.len()) {
+        let other = match (self.process, self.bits, self.components) {
             (0, ..) => return Err(DecodeError::Corrupt("a JPEG without a frame header".into())),
             (0xc3 | 0xc7 | 0xcb | 0xcf, ..) => "JPEG of the lossless process",
             (0xc5 | 0xc6 | 0xcd | 0xce, ..) => "JPEG of the hierarchical process",
@@ -158,8 +135,8 @@ impl<'a> Head<'a> {
         let pixels = u64::from(self.width) * u64::from(self.height);
         // A progressive file, or one of several scans, keeps two bytes of each of its coefficients until
         // its last scan.
-        let coefficients = 2 * self.components.len().max(3) as u64;
-        let samples = match self.components.len() {
+        let coefficients = 2 * u64::from(self.components.max(3));
+        let samples = match self.components {
             1 => 1 + 3,
             3 => 3,
             _ => 4 + 3,
@@ -171,19 +148,14 @@ impl<'a> Head<'a> {
     ///
     /// # Errors
     /// [`DecodeError::Corrupt`], [`DecodeError::Truncated`].
-    pub(super) fn decode(
-        &self,
-        bytes: &[u8],
-        arithmetic: Arithmetic,
-    ) -> Result<(DynamicImage, Option<ColorProfile>), DecodeError> {
-        let profile = self.icc().as_deref().and_then(colour::icc);
-        if self.is_usual() && arithmetic == Arithmetic::Quick {
-            let picture = DynamicImage::from_decoder(image_decoder(bytes, Format::Jpeg)?).map_err(corrupt)?;
-            return match ends_alike(&picture) && libjpeg::ends_early(bytes) {
-                true => Err(DecodeError::Truncated),
-                false => Ok((picture, profile)),
-            };
+    pub(super) fn decode(&self, bytes: &[u8]) -> Result<(DynamicImage, Option<ColorProfile>), DecodeError> {
+        let scans = Markers::of(bytes).filter(|(marker, _)| *marker == SCAN).count();
+        if scans > SCANS {
+            return Err(DecodeError::Corrupt(format!(
+                "a JPEG of {scans} scans, more than {SCANS}"
+            )));
         }
+        let profile = self.icc().as_deref().and_then(colour::icc);
         match libjpeg::decode(bytes)? {
             Decoded::Light(picture) => Ok((picture, profile)),
             Decoded::Inks(mut inks) => {
@@ -196,48 +168,12 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Whether it holds what nearly all files hold: grey, or luma and chroma in one of four samplings,
-    /// coded together by Huffman. Here the quick decoder is right. Of the rest it makes other colours in
-    /// part, and libjpeg reads it: components in scans of their own, arithmetic coding, other samplings,
-    /// red, green and blue as they are, inks.
-    pub(super) fn is_usual(&self) -> bool {
-        let huffman = matches!(self.process, 0xc0..=0xc2);
-        let sampled = |component: &Component| (component.across, component.down);
-        let layout = match self.components.as_slice() {
-            [grey] => sampled(grey) == (1, 1),
-            [luma, blue, red] => {
-                let luma = matches!(sampled(luma), (1 | 2, 1 | 2));
-                luma && sampled(blue) == (1, 1) && sampled(red) == (1, 1) && self.is_luma_and_chroma()
-            }
-            _ => false,
-        };
-        huffman && layout && self.in_first_scan == self.components.len()
-    }
-
-    fn is_luma_and_chroma(&self) -> bool {
-        let names: Vec<u8> = self.components.iter().map(|component| component.name).collect();
-        match self.adobe {
-            Some(transform) => transform == 1,
-            None => self.jfif || names != *b"RGB",
-        }
-    }
-
     /// The ICC profile, its parts put together.
     pub(super) fn icc(&self) -> Option<Vec<u8>> {
         let mut parts = self.icc.clone();
         parts.sort_by_key(|(number, _)| *number);
         (!parts.is_empty()).then(|| parts.iter().flat_map(|(_, part)| *part).copied().collect())
     }
-}
-
-/// Whether the last row repeats itself, as it does where the quick decoder ran out of data, of which it says
-/// nothing: it then reads zeros, and all blocks become alike. So it is also of a plain ground.
-fn ends_alike(picture: &DynamicImage) -> bool {
-    let stride = usize::from(picture.color().bytes_per_pixel());
-    let row = picture.as_bytes().rchunks(picture.width() as usize * stride).next().unwrap_or_default();
-    // The widest block of samples with its chroma.
-    let period = 16 * stride;
-    row.len() <= period || row[period..] == row[..row.len() - period]
 }
 
 #[cfg(test)]

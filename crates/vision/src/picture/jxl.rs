@@ -1,11 +1,9 @@
 //! JPEG XL, by jxl-oxide.
 
 use image::{DynamicImage, ImageBuffer};
-use jxl_oxide::{
-    AllocTracker, EnumColourEncoding, InitializeResult, JxlImage, JxlThreadPool, Moxcms, RenderingIntent,
-};
+use jxl_oxide::{AllocTracker, EnumColourEncoding, InitializeResult, JxlImage, JxlThreadPool, Moxcms, RenderingIntent};
 
-use super::DecodeError;
+use super::{DecodeError, METADATA};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -85,7 +83,7 @@ pub(super) struct Header {
 /// # Errors
 /// As [`open`].
 pub(super) fn header(bytes: &[u8]) -> Result<Header, DecodeError> {
-    let (image, _) = open(bytes, u64::MAX)?;
+    let (image, _) = open(bytes, METADATA)?;
     let size = (image.width(), image.height());
     let extra = image.image_header().metadata.ec_info.len() as u64;
     let pixels = u64::from(size.0) * u64::from(size.1);
@@ -113,7 +111,12 @@ pub(super) fn decode(bytes: &[u8], memory: u64) -> Result<(DynamicImage, bool), 
         true => EnumColourEncoding::gray_srgb(RenderingIntent::Relative),
         false => EnumColourEncoding::srgb(RenderingIntent::Relative),
     });
-    let premultiplied = image.image_header().metadata.ec_info.iter().find_map(|extra| extra.alpha_associated());
+    let premultiplied = image
+        .image_header()
+        .metadata
+        .ec_info
+        .iter()
+        .find_map(|extra| extra.alpha_associated());
     let render = image.render_frame(0).map_err(corrupt)?;
     let mut stream = render.stream();
     let (width, height, channels) = (stream.width(), stream.height(), stream.channels());

@@ -68,25 +68,12 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header, DecodeError> {
     Ok(Opened::new(bytes, limits)?.header)
 }
 
-/// How the colours of a JPEG are computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arithmetic {
-    /// In the quickest way; a grey level off here and there.
-    Quick,
-    /// To the bit as libjpeg does, and with it OpenCV and Pillow.
-    Libjpeg,
-}
-
 /// Decodes a whole file to sRGB: EXIF rotation applied, colour profiles, 16-bit, palette and CMYK
 /// converted, alpha composited on white.
 ///
 /// # Errors
 /// Any [`DecodeError`].
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeError> {
-    decode_by(bytes, limits, Arithmetic::Quick)
-}
-
-pub(crate) fn decode_by(bytes: &[u8], limits: &Limits, arithmetic: Arithmetic) -> Result<RgbImage, DecodeError> {
     let opened = Opened::new(bytes, limits)?;
     if !opened.header.format.is_complete(bytes) {
         return Err(DecodeError::Truncated);
@@ -95,7 +82,7 @@ pub(crate) fn decode_by(bytes: &[u8], limits: &Limits, arithmetic: Arithmetic) -
         return Err(DecodeError::Animation);
     }
     let orientation = opened.orientation;
-    let pixels = opened.decode(bytes, limits, arithmetic)?;
+    let pixels = opened.decode(bytes, limits)?;
     let rgb = colour::on_white(pixels.picture, pixels.profile.as_ref(), pixels.premultiplied);
     let mut upright = DynamicImage::from(rgb);
     upright.apply_orientation(orientation);
@@ -171,10 +158,10 @@ impl<'a> Opened<'a> {
         })
     }
 
-    fn decode(self, bytes: &[u8], limits: &Limits, arithmetic: Arithmetic) -> Result<Pixels, DecodeError> {
+    fn decode(self, bytes: &[u8], limits: &Limits) -> Result<Pixels, DecodeError> {
         let (picture, profile, premultiplied) = match self.decoder {
             Decoder::Jpeg(head) => {
-                let (picture, profile) = head.decode(bytes, arithmetic)?;
+                let (picture, profile) = head.decode(bytes)?;
                 (picture, profile, false)
             }
             Decoder::Avif(file) => file.decode()?,
@@ -186,6 +173,7 @@ impl<'a> Opened<'a> {
                 let icc = decoder.icc_profile().ok().flatten();
                 let profile = match self.header.format {
                     Format::Png => colour::of_png(bytes, icc)?,
+                    Format::Tiff => tiff::profile(bytes).and_then(colour::icc),
                     _ => icc.as_deref().and_then(colour::icc),
                 };
                 let premultiplied = self.header.format == Format::Tiff && tiff::is_premultiplied(bytes);
@@ -194,7 +182,11 @@ impl<'a> Opened<'a> {
                     limits.max_alloc = Some(self.header.decoding.saturating_add(METADATA));
                     decoder.set_limits(limits).map_err(corrupt)?;
                 }
-                (DynamicImage::from_decoder(decoder).map_err(corrupt)?, profile, premultiplied)
+                (
+                    DynamicImage::from_decoder(decoder).map_err(corrupt)?,
+                    profile,
+                    premultiplied,
+                )
             }
         };
         Ok(Pixels {
@@ -251,12 +243,11 @@ const METADATA: u64 = 64 << 20;
 /// memory, which differs from format to format.
 fn image_decoder(bytes: &[u8], format: Format) -> Result<Box<dyn ImageDecoder + '_>, DecodeError> {
     let image_format = match format {
-        Format::Jpeg => ImageFormat::Jpeg,
         Format::Webp => ImageFormat::WebP,
         Format::Gif => ImageFormat::Gif,
         Format::Bmp => ImageFormat::Bmp,
         Format::Tiff => ImageFormat::Tiff,
-        Format::Png | Format::Avif | Format::Jxl => ImageFormat::Png,
+        Format::Png | Format::Jpeg | Format::Avif | Format::Jxl => ImageFormat::Png,
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), image_format);
     reader.no_limits();
@@ -277,7 +268,9 @@ const UPRIGHT: Orientation = Orientation::NoTransforms;
 fn orientation(bytes: &[u8], format: Format, decoder: &mut dyn ImageDecoder) -> Orientation {
     let exif = match format {
         // It may also stand behind the picture, where the decoder does not look.
-        Format::Png => animation::png_chunks(bytes).find(|(kind, _)| kind == b"eXIf").map(|(_, data)| data.to_vec()),
+        Format::Png => animation::png_chunks(bytes)
+            .find(|(kind, _)| kind == b"eXIf")
+            .map(|(_, data)| data.to_vec()),
         Format::Webp => decoder.exif_metadata().ok().flatten(),
         _ => return decoder.orientation().unwrap_or(UPRIGHT),
     };

@@ -1,10 +1,11 @@
-//! The first directory of a TIFF: whether its pixels are all there, and what its alpha means.
+//! The first directory of a TIFF: whether its pixels are all there, and what its colours mean.
 
 /// The numbers of the tags that are read of the first directory, each up to a bound.
-struct Directory {
+struct Directory<'a> {
     offsets: Vec<u64>,
     lengths: Vec<u64>,
     extra: Option<u64>,
+    profile: Option<&'a [u8]>,
 }
 
 /// Most numbers of a tag that are read: strips of one row in the tallest picture.
@@ -25,18 +26,28 @@ pub(super) fn is_premultiplied(bytes: &[u8]) -> bool {
     read(bytes).is_some_and(|directory| directory.extra == Some(1))
 }
 
-fn read(bytes: &[u8]) -> Option<Directory> {
+/// Its colour profile, of whatever type the tag is: the image crate reads it as bytes alone.
+pub(super) fn profile(bytes: &[u8]) -> Option<&[u8]> {
+    read(bytes)?.profile
+}
+
+fn read(bytes: &[u8]) -> Option<Directory<'_>> {
     let file = Reader {
         bytes,
         big_endian: bytes.first()? == &b'M',
     };
     let big = file.number(2, 2)? == 43;
-    let (start, counted, entry, word) = if big { (file.number(8, 8)?, 8, 20, 8) } else { (file.number(4, 4)?, 2, 12, 4) };
+    let (start, counted, entry, word) = if big {
+        (file.number(8, 8)?, 8, 20, 8)
+    } else {
+        (file.number(4, 4)?, 2, 12, 4)
+    };
     let entries = file.number(start, counted)?;
     let mut found = Directory {
         offsets: Vec::new(),
         lengths: Vec::new(),
         extra: None,
+        profile: None,
     };
     for index in 0..entries.min(MOST) {
         let at = start.checked_add(counted + index * entry)?;
@@ -52,11 +63,18 @@ fn read(bytes: &[u8]) -> Option<Directory> {
             let place = at + 4 + word;
             let inside = count.checked_mul(size)? <= word;
             let place = if inside { place } else { file.number(place, word)? };
-            (0..count.min(MOST)).map(|number| file.number(place.checked_add(number * size)?, size)).collect()
+            (0..count.min(MOST))
+                .map(|number| file.number(place.checked_add(number * size)?, size))
+                .collect()
         };
         match tag {
             273 | 324 => found.offsets = values()?,
             279 | 325 => found.lengths = values()?,
+            34_675 => {
+                let start = usize::try_from(file.number(at + 4 + word, word)?).ok()?;
+                let length = usize::try_from(count).ok()?;
+                found.profile = bytes.get(start..).and_then(|bytes| bytes.get(..length));
+            }
             338 => found.extra = values().and_then(|values: Vec<u64>| values.first().copied()),
             _ => {}
         }

@@ -250,7 +250,10 @@ impl Colours {
         let scores: Vec<&str> = scores.iter().map(String::as_str).collect();
         graph.node("Concat", &scores, "scores", &[int("axis", 2)]);
         let fields: [fn(&BBox) -> f32; 4] = [|b| b.centre().0, |b| b.centre().1, BBox::width, BBox::height];
-        let places: Vec<f32> = fields.iter().flat_map(|field| boxes.iter().map(|(_, bbox)| field(bbox))).collect();
+        let places: Vec<f32> = fields
+            .iter()
+            .flat_map(|field| boxes.iter().map(|(_, bbox)| field(bbox)))
+            .collect();
         let count = boxes.len() as u64;
         graph.floats("boxes", &[1, 4, count], &places);
         let awake = (0..self.classes).flat_map(|class| {

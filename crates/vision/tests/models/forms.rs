@@ -82,11 +82,15 @@ fn heads_without_anchors_are_read_in_both_orders_of_their_axes() {
     let bytes = three(vec![]).free(false);
     assert!(refused(&bytes, &ModelSettings::default()).contains("knows 3 classes"));
     assert!(refused(&bytes, &keep(ClassChoice::Number(3))).contains("keep names class 3"));
-    let found = load(&bytes, &keep(ClassChoice::Number(2))).expect("loads").detect(&marked());
+    let found = load(&bytes, &keep(ClassChoice::Number(2)))
+        .expect("loads")
+        .detect(&marked());
     assert_found(&found.expect("runs"), &all[2..], "the third class");
     // The names of Ultralytics' metadata.
     let bytes = three(vec![("names", "{0: 'face', 1: 'hand', 2: \"cat's head\"}".into())]).free(false);
-    let found = load(&bytes, &keep(ClassChoice::Name("hand".into()))).expect("loads").detect(&marked());
+    let found = load(&bytes, &keep(ClassChoice::Name("hand".into())))
+        .expect("loads")
+        .detect(&marked());
     assert_found(&found.expect("runs"), &all[1..2], "a named class");
     let turned = three(vec![("task", "obb".into())]).free(false);
     assert!(refused(&turned, &ModelSettings::default()).contains("turned boxes"));
@@ -102,7 +106,10 @@ fn an_output_that_can_be_read_in_two_ways_or_in_none_is_refused_until_its_form_i
     // [1, 756, 6] is 4 + 2 numbers a box, or 5 + 1.
     let bytes = two.free(true);
     let error = refused(&bytes, &ModelSettings::default());
-    assert!(error.contains("two ways") && error.contains("form = \"yolov8\""), "{error}");
+    assert!(
+        error.contains("two ways") && error.contains("form = \"yolov8\""),
+        "{error}"
+    );
     let named = ModelSettings {
         form: Some(Form::Yolov8),
         keep: Some(vec![ClassChoice::Number(1)]),
@@ -112,8 +119,14 @@ fn an_output_that_can_be_read_in_two_ways_or_in_none_is_refused_until_its_form_i
     assert_found(&found, &true_boxes()[1..2], "named");
 
     let bytes = two.last();
-    let found = load(&bytes, &ModelSettings::default()).expect("loads").detect(&marked());
-    assert_found(&found.expect("runs"), &true_boxes()[..2], "boxes that the model selected");
+    let found = load(&bytes, &ModelSettings::default())
+        .expect("loads")
+        .detect(&marked());
+    assert_found(
+        &found.expect("runs"),
+        &true_boxes()[..2],
+        "boxes that the model selected",
+    );
     let second = ModelSettings {
         keep: Some(vec![ClassChoice::Number(1)]),
         ..ModelSettings::default()

@@ -126,10 +126,18 @@ fn files_of_other_programs_are_refused_by_name_with_the_way_out() {
         ("model.safetensors", &safetensors, "safetensors"),
         ("model.engine", b"ftrt\0\0\0\0", "TensorRT"),
         ("model.param", b"7767517\n3 3\n", "ncnn"),
-        ("pointer.onnx", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+        (
+            "pointer.onnx",
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "Git LFS pointer",
+        ),
         ("page.onnx", b"\n<!DOCTYPE html>", "web page"),
         ("model.xml", b"<?xml version=\"1.0\"?><net name=\"m\">", "OpenVINO"),
-        ("faces.xml", b"<?xml version=\"1.0\"?><opencv_storage><cascade>", "OpenCV cascade"),
+        (
+            "faces.xml",
+            b"<?xml version=\"1.0\"?><opencv_storage><cascade>",
+            "OpenCV cascade",
+        ),
         ("empty.onnx", b"", "empty"),
     ] {
         let path = folder.path().join(name);
@@ -137,7 +145,10 @@ fn files_of_other_programs_are_refused_by_name_with_the_way_out() {
         let loaded = Detector::load_described(&path, DetectorSettings::default(), &anchors());
         let error = loaded.err().expect("is refused").to_string();
         assert!(error.contains(named) && error.contains(name), "{error}");
-        assert!(name == "empty.onnx" || error.contains("ONNX") || error.contains("[crop.lbp]"), "{error}");
+        assert!(
+            name == "empty.onnx" || error.contains("ONNX") || error.contains("[crop.lbp]"),
+            "{error}"
+        );
     }
 }
 

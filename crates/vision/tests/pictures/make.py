@@ -2,7 +2,7 @@
 """Makes the small picture files of the test `reference` and the pixels that they are.
 
     pip install pillow==13.0.0 pillow-jxl-plugin imagecodecs numpy
-    apt install libjpeg-turbo-progs libavif-bin
+    apt install libjpeg-turbo-progs libavif-bin libjxl-tools
     ./make.py
 
 The pixels are those of the reference decoders (libjpeg-turbo, libpng, libwebp, libtiff, libavif and libjxl
@@ -351,10 +351,14 @@ def tiffs():
     put("profile.tif", saved(RGB, "TIFF", icc_profile=ADOBE_RGB))
     put("turned.tif", saved(RGB, "TIFF", tiffinfo={274: 6}), RGB.transpose(Image.Transpose.ROTATE_270))
     deep = drawing().astype(np.uint16) * 257
-    put("deep.tif", imagecodecs.tiff_encode(deep) if False else deep_tiff(deep), RGB)
+    put("deep.tif", deep_tiff(deep), RGB)
     share = alpha()[..., None].astype(float) / 255
     multiplied = np.dstack([(drawing() * share).round().astype(np.uint8), alpha()])
-    put("premultiplied.tif", saved(Image.fromarray(multiplied), "TIFF", tiffinfo={338: 1}), on_white(RGBA))
+    data = bytearray(saved(Image.fromarray(multiplied), "TIFF"))
+    # What the fourth sample is: 2, alpha apart, becomes 1, alpha in the colours.
+    at = data.index(struct.pack("<HHIH", 338, 3, 1, 2))
+    data[at + 8] = 1
+    put("premultiplied.tif", bytes(data), on_white(RGBA))
 
 
 def deep_tiff(samples):
@@ -373,7 +377,9 @@ def avifs():
     put("limited.avif", saved(RGB, "AVIF", quality=90, range="limited"))
     put("alpha.avif", saved(RGBA, "AVIF", quality=90))
     put("alpha-premultiplied.avif", saved(RGBA, "AVIF", quality=95, subsampling="4:4:4", alpha_premultiplied=True))
-    put("profile.avif", saved(RGB, "AVIF", quality=95, subsampling="4:4:4", icc_profile=P3_PROFILE))
+    # Without loss: next to black a level more or less becomes several by a profile.
+    plain = saved(RGB, "PNG", icc_profile=P3_PROFILE)
+    put("profile.avif", run(["avifenc", "-j", "1", "--lossless", "IN", "OUT"], plain, ".png"), to_srgb(RGB, P3_PROFILE))
     for orientation in (2, 3, 4, 5, 6, 7, 8):
         exif = Image.Exif()
         exif[0x0112] = orientation
@@ -382,8 +388,11 @@ def avifs():
     put("odd-size.avif", saved(odd, "AVIF", quality=90))
     encoded = lambda picture, *options: run(["avifenc", "-j", "1", *options, "IN", "OUT"], saved(picture, "PNG"), ".png")
     best = ("--min", "0", "--max", "8")
-    put("ten-bits.avif", encoded(RGB, "-d", "10", "-y", "420", *best))
-    put("twelve-bits.avif", encoded(RGB, "-d", "12", "-y", "444", *best))
+    for name, bits, sampling in (("ten-bits", 10, "420"), ("twelve-bits", 12, "444")):
+        # Pillow cuts off what eight bits do not hold before it computes colours.
+        data = encoded(RGB, "-d", str(bits), "-y", sampling, *best)
+        deep = imagecodecs.avif_decode(data).astype(float) / (2 ** bits - 1)
+        put(f"{name}.avif", data, Image.fromarray((deep * 255).round().astype(np.uint8)))
     put("lossless.avif", encoded(RGB, "--lossless"), RGB)
     put("bt709.avif", encoded(RGB, "--cicp", "1/13/1", "-y", "444", *best))
     put("bt2020-matrix.avif", encoded(RGB, "--cicp", "1/13/9", "-y", "444", *best))
@@ -397,15 +406,17 @@ def jxls():
     put("lossy-low.jxl", saved(RGB, "JXL", quality=40))
     put("grey.jxl", saved(GREY, "JXL", lossless=True))
     put("alpha.jxl", saved(RGBA, "JXL", lossless=True))
-    put("profile.jxl", saved(RGB, "JXL", lossless=True, icc_profile=ADOBE_RGB), to_srgb(RGB, ADOBE_RGB))
+    cjxl = lambda picture, *options: run(["cjxl", "IN", "OUT", *options], picture, ".png")
+    put("profile.jxl", cjxl(saved(RGB, "PNG", icc_profile=ADOBE_RGB), "-d", "0"), to_srgb(RGB, ADOBE_RGB))
+    put("profile-grey.jxl", cjxl(saved(GREY, "PNG", icc_profile=GREY_PROFILE), "-d", "0"), to_srgb(GREY, GREY_PROFILE))
     put("container.jxl", saved(RGB, "JXL", lossless=True, use_container=True))
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "a.jpg"
         path.write_bytes(saved(RGB, "JPEG", quality=90, subsampling=2))
         data = imagecodecs.jpegxl_encode_jpeg(path.read_bytes())
-        put("from-jpeg.jxl", data)
+        put("from-jpeg.jxl", data, Image.fromarray(imagecodecs.jpegxl_decode(data)))
     deep = drawing().astype(np.uint16) * 257
-    put("deep.jxl", imagecodecs.jpegxl_encode(deep, lossless=True), RGB)
+    put("deep.jxl", cjxl(deep_png(deep, 2), "-d", "0"), RGB)
 
 
 def refused():

@@ -51,7 +51,11 @@ fn every_file_gives_the_pixels_of_its_reference_decoder() {
         }
         match decode(&bytes, &Limits::default()) {
             Ok(found) if found.dimensions() != meant.dimensions() => {
-                wrong.push(format!("{name}: {:?} in place of {:?}", found.dimensions(), meant.dimensions()));
+                wrong.push(format!(
+                    "{name}: {:?} in place of {:?}",
+                    found.dimensions(),
+                    meant.dimensions()
+                ));
             }
             Ok(found) => {
                 let (most, mean) = difference(&found, &meant);

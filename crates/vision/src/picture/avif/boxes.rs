@@ -170,8 +170,9 @@ impl<'a> Meta<'a> {
                         let wide = if flags & 1 == 0 { 1 } else { 2 };
                         let mask = if flags & 1 == 0 { 0x7f } else { 0x7fff };
                         let count = reader.number(1)?;
-                        let numbers: Option<Vec<usize>> =
-                            (0..count).map(|_| Some((reader.number(wide)? & mask) as usize)).collect();
+                        let numbers: Option<Vec<usize>> = (0..count)
+                            .map(|_| Some((reader.number(wide)? & mask) as usize))
+                            .collect();
                         self.items.entry(id).or_default().properties = numbers?;
                     }
                 }
@@ -187,20 +188,34 @@ impl<'a> Meta<'a> {
 
     /// The contents of an item's properties of a kind.
     pub(super) fn property(&self, id: u32, kind: &[u8; 4]) -> impl Iterator<Item = &'a [u8]> {
-        let numbers = self.items.get(&id).map(|item| item.properties.as_slice()).unwrap_or_default();
-        let properties = numbers.iter().filter_map(|number| self.properties.get(number.checked_sub(1)?));
-        properties.filter(move |(other, _)| other == kind).map(|(_, content)| *content)
+        let numbers = self
+            .items
+            .get(&id)
+            .map(|item| item.properties.as_slice())
+            .unwrap_or_default();
+        let properties = numbers
+            .iter()
+            .filter_map(|number| self.properties.get(number.checked_sub(1)?));
+        properties
+            .filter(move |(other, _)| other == kind)
+            .map(|(_, content)| *content)
     }
 
     /// What an item refers to in that way.
     pub(super) fn referred(&self, kind: &[u8; 4], from: u32) -> &[u32] {
-        let found = self.references.iter().find(|(other, item, _)| other == kind && *item == from);
+        let found = self
+            .references
+            .iter()
+            .find(|(other, item, _)| other == kind && *item == from);
         found.map(|(_, _, to)| to.as_slice()).unwrap_or_default()
     }
 
     /// The items that refer to one in that way.
     pub(super) fn referring(&self, kind: &[u8; 4], to: u32) -> impl Iterator<Item = u32> {
-        let found = self.references.iter().filter(move |(other, _, items)| other == kind && items.contains(&to));
+        let found = self
+            .references
+            .iter()
+            .filter(move |(other, _, items)| other == kind && items.contains(&to));
         found.map(|(_, from, _)| *from)
     }
 

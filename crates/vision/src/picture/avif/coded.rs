@@ -64,12 +64,19 @@ fn samples(picture: &Picture) -> Result<Planes, DecodeError> {
     planes.transfer = picture.transfer_characteristic() as u8;
     planes.matrix = picture.matrix_coefficients() as u8;
     planes.full = matches!(picture.color_range(), re_rav1d::dav1d::pixel::YUVRange::Full);
-    let components = [PlanarImageComponent::Y, PlanarImageComponent::U, PlanarImageComponent::V];
+    let components = [
+        PlanarImageComponent::Y,
+        PlanarImageComponent::U,
+        PlanarImageComponent::V,
+    ];
     for (plane, component) in planes.planes.iter_mut().zip(components) {
         let stride = picture.stride(component) as usize;
         let bytes = picture.plane(component);
         let wide = plane.width as usize;
-        for (row, to) in bytes.chunks(stride.max(1)).zip(plane.samples.chunks_exact_mut(wide.max(1))) {
+        for (row, to) in bytes
+            .chunks(stride.max(1))
+            .zip(plane.samples.chunks_exact_mut(wide.max(1)))
+        {
             if bits == 8 {
                 to.iter_mut().zip(row).for_each(|(to, from)| *to = u16::from(*from));
             } else {

@@ -21,7 +21,11 @@ fn brands(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let content = boxes(bytes).next().filter(|(kind, _)| kind == b"ftyp");
     let content = content.map(|(_, content)| content).unwrap_or_default();
     // The second four bytes are a version.
-    content.chunks_exact(4).enumerate().filter(|(at, _)| *at != 1).map(|(_, brand)| brand)
+    content
+        .chunks_exact(4)
+        .enumerate()
+        .filter(|(at, _)| *at != 1)
+        .map(|(_, brand)| brand)
 }
 
 /// Whether it is an image sequence: the first brand says so, or it has tracks.
@@ -73,14 +77,21 @@ impl<'a> File<'a> {
         }
         let size = size(&meta, id).ok_or_else(|| wrong("that does not say its size"))?;
         let is_alpha = |item: &u32| {
-            meta.property(*item, b"auxC").any(|kind| kind.windows(5).any(|word| word == b"alpha" || word == b"xid:1"))
+            meta.property(*item, b"auxC")
+                .any(|kind| kind.windows(5).any(|word| word == b"alpha" || word == b"xid:1"))
         };
         let alpha = meta.referring(b"auxl", id).find(is_alpha);
-        let shown = meta.property(id, b"clap").next().and_then(|content| shown(content, size));
+        let shown = meta
+            .property(id, b"clap")
+            .next()
+            .and_then(|content| shown(content, size));
         let orientation = orientation(&meta, id);
         let first = meta.referred(b"dimg", id).first().copied().unwrap_or(id);
         // The third byte of the decoder's configuration: high bit depth, and twelve bits.
-        let flags = meta.property(first, b"av1C").next().and_then(|content| content.get(2).copied());
+        let flags = meta
+            .property(first, b"av1C")
+            .next()
+            .and_then(|content| content.get(2).copied());
         let bits = match flags.unwrap_or(0) >> 5 & 3 {
             0 => 8,
             2 => 10,
@@ -129,7 +140,9 @@ impl<'a> File<'a> {
             profile = colour::code_points(planes.primaries, planes.transfer)?;
         }
         let alpha = self.alpha.map(|alpha| self.planes(alpha, self.size)).transpose()?;
-        let premultiplied = self.alpha.is_some_and(|alpha| self.meta.referred(b"prem", id).contains(&alpha));
+        let premultiplied = self
+            .alpha
+            .is_some_and(|alpha| self.meta.referred(b"prem", id).contains(&alpha));
         let mut picture = planes.into_picture(alpha)?;
         if let Some((left, top, width, height)) = self.shown {
             picture = DynamicImage::from(picture.crop_imm(left, top, width, height));
@@ -154,7 +167,10 @@ impl<'a> File<'a> {
         })();
         let (rows, columns, width, height) = numbers.ok_or_else(wrong)?;
         let tiles = self.meta.referred(b"dimg", id);
-        let tile = tiles.first().and_then(|tile| self::size(&self.meta, *tile)).ok_or_else(wrong)?;
+        let tile = tiles
+            .first()
+            .and_then(|tile| self::size(&self.meta, *tile))
+            .ok_or_else(wrong)?;
         // Tiles cover the picture, and none lies beyond it.
         let covers = |count: u32, tile: u32, whole: u32| {
             let (count, tile, whole) = (u64::from(count), u64::from(tile), u64::from(whole));
@@ -168,7 +184,9 @@ impl<'a> File<'a> {
         for (number, id) in (0..).zip(tiles) {
             let part = coded::decode(data(*id)?, tile)?;
             let whole = whole.get_or_insert_with(|| part.empty_like(size));
-            whole.put(&part, (number % columns * tile.0, number / columns * tile.1)).ok_or_else(wrong)?;
+            whole
+                .put(&part, (number % columns * tile.0, number / columns * tile.1))
+                .ok_or_else(wrong)?;
         }
         whole.ok_or_else(wrong)
     }
@@ -199,7 +217,11 @@ fn shown(content: &[u8], size: (u32, u32)) -> Option<(u32, u32, u32, u32)> {
 
 /// `irot` turns against the clock, then `imir` mirrors: top to bottom (0) or left to right (1).
 fn orientation(meta: &Meta<'_>, id: u32) -> Orientation {
-    let number = |kind| meta.property(id, kind).next().and_then(|content| content.first().copied());
+    let number = |kind| {
+        meta.property(id, kind)
+            .next()
+            .and_then(|content| content.first().copied())
+    };
     let turns = number(b"irot").map_or(0, |turns| (4 - (turns & 3)) & 3);
     let left_to_right = number(b"imir").map(|axis| axis & 1 == 1);
     match (turns, left_to_right) {

@@ -36,7 +36,9 @@ impl Plane {
         let wide = part.width.min(self.width.checked_sub(left)?) as usize;
         for y in 0..part.height.min(self.height.checked_sub(top)?) {
             let start = (top + y) as usize * self.width as usize + left as usize;
-            self.samples.get_mut(start..start + wide)?.copy_from_slice(&part.row(y)[..wide]);
+            self.samples
+                .get_mut(start..start + wide)?
+                .copy_from_slice(&part.row(y)[..wide]);
         }
         Some(())
     }
@@ -89,7 +91,11 @@ impl Planes {
             return None;
         }
         for (number, (plane, part)) in self.planes.iter_mut().zip(&tile.planes).enumerate() {
-            let place = if number == 0 { (left, top) } else { (left / across, top / down) };
+            let place = if number == 0 {
+                (left, top)
+            } else {
+                (left / across, top / down)
+            };
             plane.put(part, place)?;
         }
         Some(())
@@ -115,7 +121,11 @@ impl Planes {
         let length = width as usize * height as usize * channels;
         let deep = self.bits > 8;
         let (mut bytes, mut words) = (Vec::new(), Vec::new());
-        if deep { words.reserve_exact(length) } else { bytes.reserve_exact(length) }
+        if deep {
+            words.reserve_exact(length)
+        } else {
+            bytes.reserve_exact(length)
+        }
         let mut store = |value: f32| {
             if deep {
                 words.push((value.clamp(0.0, 1.0) * 65_535.0 + 0.5) as u16);
@@ -162,8 +172,13 @@ impl Planes {
         };
         let (near, other) = pair(y, down, plane.height);
         let (near, other) = (plane.row(near), plane.row(other));
+        let last = row.len() as u32 - 1;
         for (x, to) in (0..).zip(row.iter_mut()) {
-            let (here, beside) = pair(x, across, plane.width);
+            let (here, beside) = match pair(x, across, plane.width) {
+                // The last column of an odd width has its sample alone, as libavif's usual conversion has it.
+                (here, _) if x == last && x % across == 0 => (here, here),
+                pair => pair,
+            };
             let (here, beside) = (here as usize, beside as usize);
             let mix = |row: &[u16]| f32::from(row[here]) * 0.75 + f32::from(row[beside]) * 0.25;
             *to = mix(near) * 0.75 + mix(other) * 0.25;
@@ -234,7 +249,10 @@ impl Matrix {
     }
 
     fn colours(&self, luma: f32, blue: f32, red: f32) -> [f32; 3] {
-        let Levels { luma: (black, span), chroma: (middle, range) } = self.levels;
+        let Levels {
+            luma: (black, span),
+            chroma: (middle, range),
+        } = self.levels;
         let y = (luma - black) / span;
         let (b, r) = ((blue - middle) / range, (red - middle) / range);
         match self.kind {
@@ -243,7 +261,11 @@ impl Matrix {
             Kind::Shares(of_red, of_blue) => {
                 let red = y + 2.0 * (1.0 - of_red) * r;
                 let blue = y + 2.0 * (1.0 - of_blue) * b;
-                [red, (y - of_red * red - of_blue * blue) / (1.0 - of_red - of_blue), blue]
+                [
+                    red,
+                    (y - of_red * red - of_blue * blue) / (1.0 - of_red - of_blue),
+                    blue,
+                ]
             }
             Kind::YCgCo => [y - b + r, y + b, y - b - r],
         }
