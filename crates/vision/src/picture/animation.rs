@@ -1,6 +1,6 @@
 //! Files of several frames, told by their structure, and the structures that are followed for it.
 
-use super::{DecodeError, Format, avif, jxl};
+use super::{DecodeError, Format, avif, guarded, jxl};
 
 /// Whether a file holds more than one frame, by its structure alone: nothing is decoded.
 ///
@@ -13,7 +13,7 @@ pub fn is_animated(bytes: &[u8], format: Format) -> Result<bool, DecodeError> {
         Format::Webp => riff_chunks(bytes).filter(|(kind, _)| **kind == *b"ANMF").count() > 1,
         Format::Gif => gif_structure(bytes).pictures > 1,
         Format::Avif => avif::is_sequence(bytes),
-        Format::Jxl => jxl::is_animated(bytes)?,
+        Format::Jxl => guarded(|| jxl::is_animated(bytes))?,
     })
 }
 

@@ -3,7 +3,7 @@
 use image::{DynamicImage, ImageBuffer};
 use jxl_oxide::{AllocTracker, EnumColourEncoding, InitializeResult, JxlImage, JxlThreadPool, Moxcms, RenderingIntent};
 
-use super::{DecodeError, METADATA};
+use super::{DecodeError, METADATA, guarded};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -55,7 +55,7 @@ fn open_all(bytes: &[u8], memory: u64) -> Result<JxlImage, DecodeError> {
 
 /// Whether all frames are there.
 pub(super) fn is_complete(bytes: &[u8]) -> bool {
-    match open_all(bytes, u64::MAX) {
+    match guarded(|| open_all(bytes, u64::MAX)) {
         Ok(image) => image.is_loading_done(),
         // What is broken in another way is the decoder's to tell.
         Err(error) => error != DecodeError::Truncated,

@@ -65,7 +65,7 @@ pub struct Header {
 /// # Errors
 /// Any [`DecodeError`] but `Animation`; `Truncated` only where the header itself is cut.
 pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header, DecodeError> {
-    Ok(Opened::new(bytes, limits)?.header)
+    guarded(|| Ok(Opened::new(bytes, limits)?.header))
 }
 
 /// Decodes a whole file to sRGB: EXIF rotation applied, colour profiles, 16-bit, palette and CMYK
@@ -74,7 +74,7 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header, DecodeError> {
 /// # Errors
 /// Any [`DecodeError`].
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeError> {
-    let opened = Opened::new(bytes, limits)?;
+    let opened = guarded(|| Opened::new(bytes, limits))?;
     if !opened.header.format.is_complete(bytes) {
         return Err(DecodeError::Truncated);
     }
@@ -82,11 +82,17 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeError> {
         return Err(DecodeError::Animation);
     }
     let orientation = opened.orientation;
-    let pixels = opened.decode(bytes, limits)?;
+    let pixels = guarded(|| opened.decode(bytes, limits))?;
     let rgb = colour::on_white(pixels.picture, pixels.profile.as_ref(), pixels.premultiplied);
     let mut upright = DynamicImage::from(rgb);
     upright.apply_orientation(orientation);
     Ok(upright.into_rgb8())
+}
+
+/// A decoder that panics has met a file that it was not made for, as damaged ones are.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode));
+    done.unwrap_or_else(|_| Err(DecodeError::Corrupt("the decoder panicked".into())))
 }
 
 /// A file whose header was read and is within limits.
