@@ -9,9 +9,6 @@ use anyhow::Context;
 use dataset::failure::Usage;
 use vision::picture::Format;
 
-/// Endings of picture files: what has one is looked at even where its bytes say something else.
-const ENDINGS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "gif"];
-
 /// Bytes by which a picture's format is known.
 const START: u64 = 64;
 
@@ -83,7 +80,8 @@ fn walk(root: &Path, folder: &Path, all: &mut Vec<Picture>, passed: &mut BTreeMa
             walk(root, &path, all, passed)?;
         } else if path.is_file() {
             let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-            if ENDINGS.contains(&ending.as_str()) || is_picture(&path) {
+            // What has a picture's ending is looked at even where its bytes say something else.
+            if Format::of_extension(&ending).is_some() || is_picture(&path) {
                 let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
                 all.push(Picture { path, name });
                 continue;

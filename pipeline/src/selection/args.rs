@@ -3,6 +3,7 @@
 use dataset::failure::Usage;
 use jiff::civil::Date;
 use serde::Deserialize;
+use vision::picture::Format;
 
 use super::lists::{read_names, read_tags, sorted};
 use super::toml::{to_date, to_list, to_names, to_tags};
@@ -17,9 +18,6 @@ const PICTURE: &str = "Filters: the picture file";
 
 /// The word for "no matter which rating".
 pub const ANY: &str = "any";
-
-/// File types that hold pictures, as sites name them.
-const TYPES: [&str; 4] = ["jpg", "png", "webp", "gif"];
 
 /// Tags by which sites mark what a machine made, where [curate] ai_tags names no others.
 pub const AI_TAGS: [&str; 3] = ["ai-assisted", "ai-generated", "ai_generated"];
@@ -116,7 +114,8 @@ pub struct SelectionArgs {
     /// Only pictures at least so many pixels high
     #[arg(long, value_name = "PIXELS", help_heading = PICTURE)]
     pub min_height: Option<u32>,
-    /// Only originals of these types, a comma list of jpg, png, webp and gif
+    /// Only originals of these types, a comma list of jpg, png, webp, gif, avif, jxl,
+    /// bmp and tif
     #[arg(long, value_name = "TYPES", help_heading = PICTURE)]
     #[serde(deserialize_with = "to_list")]
     pub types: Option<String>,
@@ -198,12 +197,12 @@ fn read_ratings(list: Option<&str>) -> Result<Vec<Rating>, Usage> {
 }
 
 fn read_types(list: Option<&str>) -> Result<Vec<String>, Usage> {
-    let read = |word: &str| match word.trim().trim_start_matches('.').to_lowercase().as_str() {
-        "jpeg" => Ok("jpg".to_string()),
-        word if TYPES.contains(&word) => Ok(word.to_string()),
-        word => Err(Usage(format!(
-            "--types: `{word}` is no picture file; {} are fetched, several with commas",
-            TYPES.join(", ")
+    let read = |word: &str| match Format::of_extension(word.trim().trim_start_matches('.')) {
+        Some(format) => Ok(format.extension().to_string()),
+        None => Err(Usage(format!(
+            "--types: `{}` is no picture file; {} are fetched, several with commas",
+            word.trim().to_lowercase(),
+            Format::ALL.map(Format::extension).join(", ")
         ))),
     };
     let words = list.into_iter().flat_map(|list| list.split(','));
