@@ -124,10 +124,10 @@ impl<'a> Studio<'a> {
             placement.scale = stretched(scale, dice);
         }
         let extent = placement.extent((width, height));
-        if overlap(&extent, clip).area() < 0.7 * clip.area() && dice.chance(0.8) {
+        if extent.overlap(clip).area() < 0.7 * clip.area() && dice.chance(0.8) {
             self.backdrop(scene, clip, dice);
         }
-        scene.cover(&overlap(&extent, clip));
+        scene.cover(&extent.overlap(clip));
         self.put(scene, clip, sample, &placement, dice);
     }
 
@@ -290,7 +290,7 @@ impl<'a> Studio<'a> {
 impl Scene {
     /// Takes a face that was painted through a window, as far as it is seen.
     pub(super) fn add(&mut self, face: BBox, clip: &BBox) {
-        let seen = overlap(&face, clip);
+        let seen = face.overlap(clip);
         let share = seen.area() / face.area().max(1e-6);
         if share >= HINTED {
             self.truths.push(Truth {
@@ -303,19 +303,10 @@ impl Scene {
     /// Something was painted over that box.
     pub(super) fn cover(&mut self, cover: &BBox) {
         self.truths.retain_mut(|truth| {
-            let left = 1.0 - overlap(&truth.bbox, cover).area() / truth.bbox.area().max(1e-6);
+            let left = 1.0 - truth.bbox.overlap(cover).area() / truth.bbox.area().max(1e-6);
             truth.ignored |= left < SEEN;
             left >= HINTED
         });
-    }
-}
-
-pub(super) fn overlap(a: &BBox, b: &BBox) -> BBox {
-    BBox {
-        x0: a.x0.max(b.x0),
-        y0: a.y0.max(b.y0),
-        x1: a.x1.min(b.x1),
-        y1: a.y1.min(b.y1),
     }
 }
 

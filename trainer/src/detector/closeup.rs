@@ -2,7 +2,7 @@
 
 use vision::BBox;
 
-use super::augment::{Scene, Studio, overlap, square};
+use super::augment::{Scene, Studio, square};
 use super::data::{Head, Sample};
 use super::dice::Dice;
 use super::draws::{centred, look, stretched, turned};
@@ -50,10 +50,10 @@ impl Studio<'_> {
         placement.target = (x + dice.between(-across, across), y + dice.between(-down, down));
         placement.scale = stretched(wanted / face.width().max(face.height()), dice);
         let extent = placement.extent(sample.picture.size());
-        if overlap(&extent, &clip).area() < 0.9 * clip.area() && dice.chance(0.5) {
+        if extent.overlap(&clip).area() < 0.9 * clip.area() && dice.chance(0.5) {
             self.backdrop(scene, &clip, dice);
         }
-        scene.cover(&overlap(&extent, &clip));
+        scene.cover(&extent.overlap(&clip));
         self.put(scene, &clip, sample, &placement, dice);
     }
 
