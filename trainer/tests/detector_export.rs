@@ -31,6 +31,7 @@ fn state() -> State {
             validation: 0,
         },
         held_out: Vec::new(),
+        started_from: None,
         threshold: Some(0.4),
     }
 }

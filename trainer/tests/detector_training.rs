@@ -10,6 +10,7 @@ use clap::Parser;
 use image::{Rgb, RgbImage};
 use trainer::detector::checkpoint::{LAST, load};
 use trainer::detector::{Args, run};
+use trainer::onnx::read::Contents;
 
 #[derive(Parser)]
 struct Cli {
@@ -88,7 +89,7 @@ fn a_run_goes_on_from_its_checkpoint_and_its_export_can_be_measured() {
         "--part",
         "all",
         "--view",
-        "plain,small",
+        "plain,small,close80,turned90",
         "--chart",
         chart.to_str().unwrap(),
         "--errors",
@@ -98,6 +99,10 @@ fn a_run_goes_on_from_its_checkpoint_and_its_export_can_be_measured() {
     .unwrap();
     assert_eq!(image::open(&chart).unwrap().width(), 660);
     assert!(sheet.exists());
+    call(&[
+        "eval", "--onnx", onnx, "--onnx", onnx, "--heads", pictures, "--crops", "3",
+    ])
+    .unwrap();
     let nothing = call(&["eval", "--onnx", onnx, "--pictures", pictures, "--hold-out", "0"]).unwrap_err();
     assert!(nothing.to_string().contains("--part all"), "{nothing:#}");
 }
@@ -153,6 +158,64 @@ fn fifty_steps_make_the_same_file_again_killed_half_way_or_not() {
     let undisturbed = made("undisturbed", false);
     assert!(undisturbed == made("again", false), "a second run made another file");
     assert!(undisturbed == made("killed", true), "the resumed run made another file");
+}
+
+#[test]
+fn a_run_that_begins_with_a_file_has_its_weights_and_goes_on_from_them() {
+    let (data, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    pictures(data.path(), 8);
+    let path = |name: &str| out.path().join(name).to_str().unwrap().to_owned();
+    let train = |run: &str, more: &[&str]| {
+        let (run, pictures) = (path(run), data.path().to_str().unwrap());
+        let words = [
+            "train",
+            "--pictures",
+            pictures,
+            "--out",
+            &run,
+            "--hold-out",
+            "2",
+            "--validation",
+            "2",
+            "--side",
+            "128",
+            "--batch",
+            "2",
+            "--precision",
+            "f32",
+        ];
+        call(&[&words, more].concat())
+    };
+    let exported = |run: &str| {
+        let file = path(&format!("{run}.onnx"));
+        call(&["export", "--run", &path(run), "--out", &file]).unwrap();
+        Contents::parse(&std::fs::read(file).unwrap()).unwrap()
+    };
+    train("first", &["--steps", "2"]).unwrap();
+    let first = exported("first");
+    let from = path("first.onnx");
+    train("same", &["--from", &from, "--steps", "1", "--rate", "0"]).unwrap();
+    let same = exported("same");
+    assert_eq!(same.constants, first.constants);
+    assert_eq!(same.metadata["anchors"], first.metadata["anchors"]);
+
+    train("further", &["--from", &from, "--steps", "1"]).unwrap();
+    train("further", &["--steps", "2", "--resume"]).unwrap();
+    let (network, _, state) = load(&Path::new(&path("further")).join(LAST), 0.0).unwrap();
+    assert!(state.started_from.is_some() && state.step == 2);
+    assert_eq!(
+        network.statistics.min().double_value(&[]),
+        0.0,
+        "no batch moved the means"
+    );
+    assert_ne!(exported("further").constants, first.constants);
+
+    let table = data.path().join("boxes.csv");
+    let error = train("none", &["--from", table.to_str().unwrap(), "--steps", "1"]).unwrap_err();
+    assert!(
+        format!("{error:#}").contains("no file of `trainer detector export`"),
+        "{error:#}"
+    );
 }
 
 #[test]

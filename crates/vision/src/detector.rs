@@ -40,6 +40,13 @@ impl Default for DetectorSettings {
 /// of score .5 at 128 px, in a twentieth of the time that 640 px take.
 const HEAD_SIDE: u32 = 128;
 
+/// A box of the second look counts from this share of the picture's longer side on: there the first look
+/// begins to miss faces and to cut them short, and smaller ones are blurs in the second.
+const LARGE: f32 = 0.4;
+/// A weaker box of the first look that lies in one of the second by more than this share of its area is a
+/// part of the same face: no face stands in another.
+const PART: f32 = 0.7;
+
 /// Why a detector could not be loaded or run.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectorError {
@@ -131,7 +138,7 @@ impl Detector {
             path: path.into(),
             reason,
         })?;
-        let digest = digest(&bytes, model.size(), &settings, table);
+        let digest = digest(&bytes, &model, &settings, table);
         Ok(Self {
             kind: Kind::Yolo(Box::new(model)),
             settings,
@@ -168,8 +175,8 @@ impl Detector {
         })
     }
 
-    /// SHA-256 (hex) over the file, what tables said of it, input side, suppression threshold and score
-    /// floor: equal digests give equal boxes on one machine.
+    /// SHA-256 (hex) over the file, what tables said of it, sides of both looks, suppression threshold and
+    /// score floor: equal digests give equal boxes on one machine.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -215,7 +222,7 @@ impl Detector {
     /// [`DetectorError::Inference`].
     pub fn detect_batch(&self, pictures: &[RgbImage]) -> Result<Vec<Vec<Detection>>, DetectorError> {
         match &self.kind {
-            Kind::Yolo(model) => self.look(model, pictures, model.size()),
+            Kind::Yolo(model) => self.look_twice(model, pictures),
             Kind::Lbp(cascade) => Ok(self.scan(cascade, pictures)),
         }
     }
@@ -228,7 +235,7 @@ impl Detector {
         }
     }
 
-    /// The same with a square input of another side, of the same session: a second look at head crops
+    /// One look with a square input of another side, of the same session: a look at head crops
     /// needs far fewer pixels than the first at their pictures. Models with a dynamic height and width
     /// take every multiple of 32; all others their own side alone. A cascade has no input: it looks at
     /// the pictures as they are, whatever the side.
@@ -243,6 +250,27 @@ impl Detector {
             }
             Kind::Lbp(cascade) => Ok(self.scan(cascade, pictures)),
         }
+    }
+
+    /// At the model's own size, and reduced, for faces that fill a picture: they are larger at the first
+    /// than any that such networks are trained on.
+    fn look_twice(&self, model: &Model, pictures: &[RgbImage]) -> Result<Vec<Vec<Detection>>, DetectorError> {
+        let Some(side) = model.second_look() else {
+            return self.look(model, pictures, model.size());
+        };
+        let floor = self.settings.floor;
+        let first = model.look(pictures, model.size(), floor);
+        let second = model.look_reduced(pictures, side, floor);
+        let (first, second) = (
+            first.map_err(DetectorError::Inference)?,
+            second.map_err(DetectorError::Inference)?,
+        );
+        let pairs = pictures.iter().zip(first).zip(second);
+        let merged = pairs.map(|((picture, first), second)| {
+            let longer = picture.width().max(picture.height()) as f32;
+            merged(first, second, LARGE * longer, self.settings.nms)
+        });
+        Ok(merged.collect())
     }
 
     fn look(
@@ -264,6 +292,20 @@ impl Detector {
         };
         pictures.iter().map(scan).collect()
     }
+}
+
+/// The boxes of both looks; of the second those of at least that side.
+fn merged(mut first: Vec<Detection>, mut second: Vec<Detection>, least: f32, suppression: f32) -> Vec<Detection> {
+    second.retain(|found| found.bbox.width().max(found.bbox.height()) >= least);
+    first.retain(|part| {
+        let is_whole = |whole: &Detection| {
+            let shared = part.bbox.overlap(&whole.bbox).area();
+            whole.score >= part.score && shared > PART * part.bbox.area()
+        };
+        !second.iter().any(is_whole)
+    });
+    first.extend(second);
+    nms(first, suppression)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, DetectorError> {
@@ -288,17 +330,40 @@ fn check_side(model: &Model, asked: u32) -> Result<(), DetectorError> {
     Ok(())
 }
 
-fn digest(weights: &[u8], size: (u32, u32), settings: &DetectorSettings, table: &ModelSettings) -> String {
+fn digest(weights: &[u8], model: &Model, settings: &DetectorSettings, table: &ModelSettings) -> String {
     let mut hash = Sha256::new();
     hash.update(weights);
-    let side = match size {
+    let side = match model.size() {
         (width, height) if width == height => width.to_string(),
         (width, height) => format!("{width}x{height}"),
     };
     hash.update(format!("|side={side}|nms={}|floor={}", settings.nms, settings.floor));
+    if let Some(side) = model.second_look() {
+        hash.update(format!("|second_look={side}"));
+    }
     if *table != ModelSettings::default() {
         // The order of the fields is that of the struct: always the same.
         hash.update(format!("|model={}", serde_json::json!(table)));
     }
     hex::encode(hash.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::BBox;
+
+    #[test]
+    fn a_large_box_takes_the_weaker_boxes_within_it_along() {
+        let found = |x: f32, side: f32, score: f32| Detection {
+            bbox: BBox::from_centre(x, 50.0, side, side),
+            score,
+        };
+        let large = found(50.0, 80.0, 0.9);
+        // Within it and weaker; within it and better; half beside it.
+        let (part, better, neighbour) = (found(40.0, 30.0, 0.8), found(60.0, 30.0, 0.95), found(90.0, 30.0, 0.7));
+        let too_small = found(150.0, 30.0, 0.99);
+        let kept = merged(vec![part, better, neighbour], vec![large, too_small], 40.0, 0.4);
+        assert_eq!(kept, [better, large, neighbour]);
+    }
 }

@@ -47,6 +47,16 @@ impl BBox {
         ((self.x0 + self.x1) / 2.0, (self.y0 + self.y1) / 2.0)
     }
 
+    /// The part that lies in another box too; of area 0 where there is none.
+    pub fn overlap(&self, other: &Self) -> Self {
+        Self {
+            x0: self.x0.max(other.x0),
+            y0: self.y0.max(other.y0),
+            x1: self.x1.min(other.x1),
+            y1: self.y1.min(other.y1),
+        }
+    }
+
     /// The part that lies inside a picture of that size.
     pub fn clipped(&self, width: f32, height: f32) -> Self {
         Self {
@@ -69,12 +79,10 @@ pub struct Detection {
 
 /// Intersection over union of two boxes, 0 to 1; 0 where either is empty.
 pub fn iou(a: &BBox, b: &BBox) -> f32 {
-    let width = a.x1.min(b.x1) - a.x0.max(b.x0);
-    let height = a.y1.min(b.y1) - a.y0.max(b.y0);
-    if width <= 0.0 || height <= 0.0 {
+    let shared = a.overlap(b).area();
+    if shared <= 0.0 {
         return 0.0;
     }
-    let shared = width * height;
     shared / (a.area() + b.area() - shared)
 }
 

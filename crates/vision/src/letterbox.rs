@@ -72,6 +72,23 @@ impl Letterbox {
         }
     }
 
+    /// The picture reduced to a longer side of `side`, in the middle of an input that may be larger.
+    pub fn reduced(picture: (u32, u32), side: u32, input: (u32, u32), fill: [u8; 3]) -> Self {
+        let room = (side.min(input.0), side.min(input.1));
+        let small = Self::fitted(picture, room, Fit::Centre, fill);
+        Self {
+            input,
+            left: (input.0 - small.inner_width) / 2,
+            top: (input.1 - small.inner_height) / 2,
+            ..small
+        }
+    }
+
+    /// Width and height of the whole input.
+    pub fn input(&self) -> (u32, u32) {
+        self.input
+    }
+
     /// Width and height of the picture in its frame.
     pub fn inner(&self) -> (u32, u32) {
         (self.inner_width, self.inner_height)

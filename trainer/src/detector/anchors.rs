@@ -1,5 +1,6 @@
 //! Anchors: the nine box sizes that the heads start from, fitted to the training boxes.
 
+use anyhow::{Context, Result};
 use vision::BBox;
 
 use super::dice::Dice;
@@ -64,6 +65,17 @@ pub fn to_text(anchors: &Anchors) -> String {
         .map(|(width, height)| format!("{width:.1},{height:.1}"))
         .collect();
     pairs.join(" ")
+}
+
+/// Reads what [`to_text`] wrote.
+pub fn from_text(text: &str) -> Result<Anchors> {
+    let pair = |pair: &str| -> Option<(f32, f32)> {
+        let (width, height) = pair.split_once(',')?;
+        Some((width.parse().ok()?, height.parse().ok()?))
+    };
+    let pairs: Option<Vec<(f32, f32)>> = text.split_whitespace().map(pair).collect();
+    let anchors = pairs.and_then(|pairs| Anchors::try_from(pairs).ok());
+    anchors.with_context(|| format!("its anchors are `{text}`; nine pairs are expected, as 10,13 16,30"))
 }
 
 /// Boxes of `count` training pictures of `side` pixels, for [`fit`].

@@ -1,13 +1,17 @@
-//! Training pictures made of annotated pictures and head crops: views, mosaics, sheets and collages.
+//! Training pictures made of annotated pictures and head crops: views, mosaics, sheets, collages and
+//! close-ups.
 
 use image::{Rgb, RgbImage};
 use vision::BBox;
 use vision::letterbox::GREY;
 
+use super::bands::over_eyes;
 use super::data::{Head, Material, Sample};
 use super::dice::Dice;
 use super::draws::{centred, look, stretched, turned};
-use super::raster::{Look, Mask, Placement, Pyramid, paint};
+use super::light::uneven;
+use super::pattern::pattern;
+use super::raster::{Mask, Placement, Pyramid, paint};
 use super::ruin::{Ruin, ruined};
 
 /// A face in a training picture.
@@ -33,15 +37,17 @@ const SMALLEST_FACE: f32 = 8.0;
 const SEEN: f32 = 0.6;
 /// … and below this share it counts as no face.
 const HINTED: f32 = 0.25;
-/// Chances of the four kinds of picture: view, mosaic, sheet of heads, collage.
-const KINDS: [f32; 4] = [0.4, 0.2, 0.2, 0.2];
+/// Chances of the five kinds of picture: view, mosaic, sheet of heads, collage, close-up.
+const KINDS: [f32; 5] = [0.31, 0.16, 0.15, 0.18, 0.2];
+/// The same without heads.
+const WITHOUT_HEADS: [f32; 5] = [0.55, 0.25, 0.0, 0.0, 0.2];
 /// Chance of a folder: the root of its size, which this bounds, so that the many drawn pictures do
 /// not crowd out the few real ones.
 const FOLDER_BOUND: usize = 60;
 
 /// Makes training pictures from what was loaded.
 pub struct Studio<'a> {
-    material: &'a Material,
+    pub(super) material: &'a Material,
     folder_weights: Vec<f32>,
 }
 
@@ -63,7 +69,7 @@ impl<'a> Studio<'a> {
         };
         let whole = square(0.0, 0.0, side as f32);
         let kinds = if self.material.heads.is_empty() {
-            [0.7, 0.3, 0.0, 0.0]
+            WITHOUT_HEADS
         } else {
             KINDS
         };
@@ -71,6 +77,7 @@ impl<'a> Studio<'a> {
             0 => self.view(&mut scene, &whole, dice),
             1 => self.mosaic(&mut scene, dice),
             2 => self.sheet(&mut scene, dice),
+            4 => self.close_up(&mut scene, dice),
             _ => {
                 self.view(&mut scene, &whole, dice);
                 self.collage(&mut scene, dice);
@@ -80,10 +87,11 @@ impl<'a> Studio<'a> {
             let small = truth.bbox.width().min(truth.bbox.height()) < SMALLEST_FACE;
             truth.ignored |= small;
         });
+        uneven(&mut scene.canvas, &scene.truths, dice);
         scene
     }
 
-    fn sample(&self, dice: &mut Dice) -> &'a Sample {
+    pub(super) fn sample(&self, dice: &mut Dice) -> &'a Sample {
         let folder = &self.material.folders[dice.weighted(&self.folder_weights)];
         &folder[dice.below(folder.len())]
     }
@@ -116,15 +124,15 @@ impl<'a> Studio<'a> {
             placement.scale = stretched(scale, dice);
         }
         let extent = placement.extent((width, height));
-        if overlap(&extent, clip).area() < 0.7 * clip.area() && dice.chance(0.8) {
+        if extent.overlap(clip).area() < 0.7 * clip.area() && dice.chance(0.8) {
             self.backdrop(scene, clip, dice);
         }
-        scene.cover(&overlap(&extent, clip));
-        self.put(scene, clip, sample, &placement, &look(dice));
+        scene.cover(&extent.overlap(clip));
+        self.put(scene, clip, sample, &placement, dice);
     }
 
     /// A picture that fills the region: what a small view stands on.
-    fn backdrop(&self, scene: &mut Scene, clip: &BBox, dice: &mut Dice) {
+    pub(super) fn backdrop(&self, scene: &mut Scene, clip: &BBox, dice: &mut Dice) {
         let sample = self.sample(dice);
         let (width, height) = sample.picture.size();
         let scale = (clip.width() / width).max(clip.height() / height) * dice.scale(1.0, 2.0);
@@ -140,13 +148,14 @@ impl<'a> Studio<'a> {
             mirrored: dice.chance(0.5),
             angle: 0.0,
         };
-        self.put(scene, clip, sample, &placement, &look(dice));
+        self.put(scene, clip, sample, &placement, dice);
     }
 
     /// Paints a picture and takes over those of its faces that are seen.
-    fn put(&self, scene: &mut Scene, clip: &BBox, sample: &Sample, placement: &Placement, look: &Look) {
-        paint(&mut scene.canvas, clip, &sample.picture, placement, look, None);
+    pub(super) fn put(&self, scene: &mut Scene, clip: &BBox, sample: &Sample, placement: &Placement, dice: &mut Dice) {
+        paint(&mut scene.canvas, clip, &sample.picture, placement, &look(dice), None);
         for face in &sample.faces {
+            over_eyes(&mut scene.canvas, clip, placement, face, dice);
             scene.add(placement.apply(face), clip);
         }
     }
@@ -247,12 +256,16 @@ impl<'a> Studio<'a> {
         paint(&mut scene.canvas, &whole, &patch, placement, &look(dice), Some(mask));
     }
 
-    /// A square without a face: a ruined head, or a patch of some picture; none if a few tries find
-    /// only faces.
+    /// A square without a face: a ruined head, a flower or cloth, or a patch of some picture; none if a
+    /// few tries find only faces.
     fn faceless(&self, dice: &mut Dice) -> Option<Pyramid> {
-        if dice.chance(0.5) {
-            let ruin = Ruin::any(dice);
-            return Some(Pyramid::new(ruined(&self.material.heads, ruin, dice)));
+        match dice.weighted(&[0.35, 0.2, 0.45]) {
+            0 => {
+                let ruin = Ruin::any(dice);
+                return Some(Pyramid::new(ruined(&self.material.heads, ruin, dice)));
+            }
+            1 => return Some(Pyramid::new(pattern(dice))),
+            _ => {}
         }
         for _ in 0..6 {
             let sample = self.sample(dice);
@@ -276,8 +289,8 @@ impl<'a> Studio<'a> {
 
 impl Scene {
     /// Takes a face that was painted through a window, as far as it is seen.
-    fn add(&mut self, face: BBox, clip: &BBox) {
-        let seen = overlap(&face, clip);
+    pub(super) fn add(&mut self, face: BBox, clip: &BBox) {
+        let seen = face.overlap(clip);
         let share = seen.area() / face.area().max(1e-6);
         if share >= HINTED {
             self.truths.push(Truth {
@@ -288,21 +301,12 @@ impl Scene {
     }
 
     /// Something was painted over that box.
-    fn cover(&mut self, cover: &BBox) {
+    pub(super) fn cover(&mut self, cover: &BBox) {
         self.truths.retain_mut(|truth| {
-            let left = 1.0 - overlap(&truth.bbox, cover).area() / truth.bbox.area().max(1e-6);
+            let left = 1.0 - truth.bbox.overlap(cover).area() / truth.bbox.area().max(1e-6);
             truth.ignored |= left < SEEN;
             left >= HINTED
         });
-    }
-}
-
-fn overlap(a: &BBox, b: &BBox) -> BBox {
-    BBox {
-        x0: a.x0.max(b.x0),
-        y0: a.y0.max(b.y0),
-        x1: a.x1.min(b.x1),
-        y1: a.y1.min(b.y1),
     }
 }
 
@@ -311,7 +315,7 @@ fn shrunk(bbox: &BBox, share: f32) -> BBox {
     BBox::from_centre(x, y, bbox.width() * share, bbox.height() * share)
 }
 
-fn square(x0: f32, y0: f32, side: f32) -> BBox {
+pub(super) fn square(x0: f32, y0: f32, side: f32) -> BBox {
     BBox {
         x0,
         y0,

@@ -35,6 +35,9 @@ pub struct State {
     pub sources: Sources,
     /// Names of the pictures held out.
     pub held_out: Vec<String>,
+    /// SHA-256 of the file whose weights the run began with; such a run keeps the normalisations' statistics.
+    #[serde(default)]
+    pub started_from: Option<String>,
     /// Score threshold of the best F1 on the validation pictures, once measured.
     pub threshold: Option<f32>,
 }

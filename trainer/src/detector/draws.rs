@@ -5,14 +5,18 @@ use vision::BBox;
 use super::dice::Dice;
 use super::raster::{Look, Placement, Pyramid};
 
-/// A placement that is mirrored half the time, and turned half the time: mostly by up to 20 degrees,
-/// now and then by up to 50, as of those who lie or lean.
+/// A placement that is mirrored half the time, and mostly turned: by up to 20 degrees, by up to 50 as of
+/// those who lean, and by up to 105 as of those who lie, the further the rarer.
 pub(super) fn turned(dice: &mut Dice) -> Placement {
     let mirrored = dice.chance(0.5);
-    let angle = match dice.weighted(&[0.5, 0.36, 0.14]) {
+    let angle = match dice.weighted(&[0.34, 0.26, 0.2, 0.2]) {
         0 => 0.0,
         1 => dice.between(-0.35, 0.35),
-        _ => dice.between(-0.9, 0.9),
+        2 => dice.between(-0.9, 0.9),
+        _ => {
+            let far = dice.scale(0.7, 1.83);
+            if dice.chance(0.5) { far } else { -far }
+        }
     };
     Placement {
         source: (0.0, 0.0),

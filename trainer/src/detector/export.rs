@@ -15,6 +15,9 @@ use crate::onnx::{Attribute, Dimension, Graph, Storage};
 
 /// What the network calls a face.
 const BOX: &str = "face: brow to chin, ear to ear";
+/// Longer side of a picture in the second look, for faces that fill it; where the input is not twice as
+/// large, the first look sees them well enough.
+const SECOND_LOOK: u32 = 224;
 
 /// Settings of `trainer detector export`.
 #[derive(Clone, Debug, clap::Args)]
@@ -97,6 +100,9 @@ pub fn to_onnx(network: &Network, state: &State, storage: Storage, training_data
     graph.metadata("anchors", &anchors::to_text(&state.anchors));
     graph.metadata("input_side", &state.side.to_string());
     graph.metadata("fit", "tight");
+    if state.side >= 2 * SECOND_LOOK {
+        graph.metadata("second_look", &SECOND_LOOK.to_string());
+    }
     graph.metadata("classes", "face");
     graph.metadata("box", BOX);
     graph.metadata("score_threshold", &format!("{:.2}", state.threshold.unwrap_or(0.5)));

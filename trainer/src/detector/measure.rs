@@ -9,9 +9,9 @@ use image::RgbImage;
 use vision::picture::Limits;
 use vision::{BBox, Detection, Detector, DetectorSettings, LbpSettings, ModelSettings};
 
-use super::annotated::{Annotated, Part, split};
+use super::annotated::{Annotated, Part, files, split};
 use super::curve;
-use super::data::{Sources, heads};
+use super::data::{Sources, decoded, heads};
 use super::errors;
 use super::judge::{self, Judged};
 use super::report::{self, Report};
@@ -22,9 +22,9 @@ use crate::gan::grid::{grid, save_png};
 /// Settings of `trainer detector eval`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Eval {
-    /// Detector file
+    /// Detector file; several are measured one after the other
     #[arg(long, value_name = "FILE", required_unless_present = "cascade")]
-    onnx: Option<PathBuf>,
+    onnx: Vec<PathBuf>,
     /// OpenCV's LBP cascade, measured in place of a network or beside it on the same pictures; its scores
     /// stand for the windows that agree and start at .875
     #[arg(long, value_name = "XML")]
@@ -33,12 +33,18 @@ pub struct Eval {
     #[arg(long, value_name = "PIXELS", requires = "onnx")]
     side: Option<u32>,
     /// Folder of pictures with boxes.csv
-    #[arg(long, value_name = "DIR", required_unless_present = "ruined")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["ruined", "heads"])]
     pictures: Option<PathBuf>,
     /// Measures on sheets of 64 ruined heads in place of pictures: crops of this folder blurred,
     /// averaged, smeared or shuffled until nothing is to be found
     #[arg(long, value_name = "DIR", conflicts_with = "pictures")]
     ruined: Option<PathBuf>,
+    /// Counts the head crops of this folder, each given as a picture, in which a face is found
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["pictures", "ruined"])]
+    heads: Option<PathBuf>,
+    /// Head crops to give, evenly from the folder
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    crops: u64,
     /// Sheets of ruined heads
     #[arg(long, default_value_t = 16)]
     sheets: u64,
@@ -112,6 +118,9 @@ pub fn eval(settings: &Eval) -> Result<()> {
         if let Some(folder) = &settings.ruined {
             measured.on_ruined(folder, &mut drawn)?;
         }
+        if let Some(folder) = &settings.heads {
+            measured.on_heads(folder)?;
+        }
         if let Some(folder) = &settings.pictures {
             measured.on_pictures(folder, &mut drawn)?;
         }
@@ -136,7 +145,7 @@ fn detectors(settings: &Eval) -> Result<Vec<Measured<'_>>> {
             detector,
         });
     };
-    if let Some(path) = &settings.onnx {
+    for path in &settings.onnx {
         let table = ModelSettings {
             input_side: settings.side,
             ..ModelSettings::default()
@@ -176,6 +185,23 @@ impl Measured<'_> {
         report::nothing_to_find(&self.name, &judged, tiles, settings.threshold, settings.json)
     }
 
+    /// On head crops that are pictures themselves.
+    fn on_heads(&self, folder: &Path) -> Result<()> {
+        let paths = files(folder)?;
+        if paths.is_empty() {
+            return Err(Usage(format!("{} holds no head crops", folder.display())).into());
+        }
+        let count = paths.len().min(self.settings.crops as usize);
+        let mut found = 0;
+        for number in 0..count {
+            let path = &paths[number * paths.len() / count];
+            let faces = self.detector.detect(&decoded(path)?)?;
+            found += usize::from(faces.iter().any(|face| face.score >= self.settings.threshold));
+        }
+        report::found_in_heads(&self.name, found, count, self.settings.threshold, self.settings.json);
+        Ok(())
+    }
+
     /// On annotated pictures, in each view.
     fn on_pictures(&self, folder: &Path, drawn: &mut Drawn) -> Result<()> {
         let settings = self.settings;
@@ -186,8 +212,11 @@ impl Measured<'_> {
         }
         for view in &settings.view {
             let numbered = (0..).zip(&chosen);
-            let cases = numbered.map(|(number, annotated)| self.case(annotated, *view, number));
-            let judged = self.measure(view.name(), cases, &mut drawn.tiles)?;
+            let cases = numbered.flat_map(|(number, annotated)| match self.cases(annotated, *view, number) {
+                Ok(cases) => cases.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error)],
+            });
+            let judged = self.measure(&view.name(), cases, &mut drawn.tiles)?;
             let report = Report::new(&self.name, *view, &judged, settings.threshold);
             report.print(settings.json)?;
             drawn.curves.push(curve::Curve {
@@ -201,25 +230,33 @@ impl Measured<'_> {
 
     /// What the chart calls a curve; which detector it is of, where there are two.
     fn label(&self, view: View, average_precision: f64) -> String {
-        let which = match (&self.settings.onnx, &self.settings.cascade) {
-            (Some(_), Some(_)) if self.detector.input_side() == 0 => "LBP ",
-            (Some(_), Some(_)) => "YOLO ",
+        let which = match (self.settings.onnx.len(), &self.settings.cascade) {
+            (1.., Some(_)) if self.detector.input_side() == 0 => "LBP ",
+            (1.., Some(_)) => "YOLO ",
+            (2.., None) => &format!("{} ", self.name.trim_end_matches(".onnx")),
             _ => "",
         };
         format!("{which}{:6} AP {average_precision:.3}", view.name())
     }
 
-    fn case(&self, annotated: &Annotated, view: View, number: u64) -> Result<Case> {
+    fn cases(&self, annotated: &Annotated, view: View, number: u64) -> Result<Vec<Case>> {
         let path = &annotated.path;
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let decoded = self.detector.decode(&bytes, &Limits::default());
         let decoded = decoded.with_context(|| format!("cannot decode {}: remove it or its row", path.display()))?;
-        let (picture, faces) = view.show(decoded, &annotated.faces, number);
-        Ok(Case {
-            name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let case = |(place, (picture, faces))| Case {
+            // Several of one picture are drawn into files of their own.
+            name: if place == 0 {
+                name.clone().into_owned()
+            } else {
+                format!("{place}_{name}")
+            },
             picture,
             faces,
-        })
+        };
+        let shown = view.show(decoded, &annotated.faces, number);
+        Ok((0..).zip(shown).map(case).collect())
     }
 
     /// Detects and judges one picture after the other; tells the median time of a detection.

@@ -4,7 +4,9 @@ pub mod anchors;
 pub mod annotated;
 pub mod assign;
 pub mod augment;
+mod bands;
 pub mod checkpoint;
+mod closeup;
 pub mod curve;
 pub mod data;
 pub mod dice;
@@ -16,14 +18,17 @@ pub mod feed;
 pub mod graph;
 pub mod judge;
 pub mod label;
+mod light;
 pub mod loss;
 pub mod measure;
 pub mod network;
 pub mod optimiser;
+mod pattern;
 pub mod preview;
 pub mod raster;
 pub mod report;
 pub mod ruin;
+pub mod start;
 pub mod train;
 pub mod view;
 
@@ -34,7 +39,7 @@ use anyhow::Result;
 pub enum Args {
     /// Trains a detector on annotated pictures and head crops
     #[command(
-        after_help = "Example:\n  trainer detector train --pictures drawn --pictures photos --heads crops --out runs/detector --steps 3000"
+        after_help = "Examples:\n  trainer detector train --pictures drawn --pictures photos --heads crops --out runs/detector --steps 3000\n  trainer detector train --from data/face_yolov3.onnx --pictures drawn --pictures photos --heads crops --out runs/further --steps 1000"
     )]
     Train(train::Train),
     /// Writes sheets of training pictures with their boxes

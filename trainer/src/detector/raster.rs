@@ -55,18 +55,31 @@ impl Placement {
     /// them, where the box of the turned rectangle would grow with the angle.
     pub fn apply(&self, bbox: &BBox) -> BBox {
         let (x, y) = bbox.centre();
+        let (x, y) = self.target_of(x, y);
+        let (sin, cos) = self.angle.sin_cos();
+        let (a, b) = (bbox.width() * self.scale.0 / 2.0, bbox.height() * self.scale.1 / 2.0);
+        BBox::from_centre(x, y, 2.0 * (a * cos).hypot(b * sin), 2.0 * (a * sin).hypot(b * cos))
+    }
+
+    /// The canvas point that a picture's point lands on.
+    pub fn target_of(&self, x: f32, y: f32) -> (f32, f32) {
         let side = if self.mirrored { -1.0 } else { 1.0 };
         let (x, y) = (
             (x - self.source.0) * self.scale.0 * side,
             (y - self.source.1) * self.scale.1,
         );
         let (sin, cos) = self.angle.sin_cos();
-        let (a, b) = (bbox.width() * self.scale.0 / 2.0, bbox.height() * self.scale.1 / 2.0);
-        BBox::from_centre(
-            self.target.0 + x * cos - y * sin,
-            self.target.1 + x * sin + y * cos,
-            2.0 * (a * cos).hypot(b * sin),
-            2.0 * (a * sin).hypot(b * cos),
+        (self.target.0 + x * cos - y * sin, self.target.1 + x * sin + y * cos)
+    }
+
+    /// The picture's point that lands on a canvas point.
+    pub fn source_of(&self, x: f32, y: f32) -> (f32, f32) {
+        let side = if self.mirrored { -1.0 } else { 1.0 };
+        let (x, y) = (x - self.target.0, y - self.target.1);
+        let (sin, cos) = self.angle.sin_cos();
+        (
+            self.source.0 + (x * cos + y * sin) * side / self.scale.0,
+            self.source.1 + (y * cos - x * sin) / self.scale.1,
         )
     }
 
@@ -172,16 +185,9 @@ pub fn paint(
         y1: clip.y1.min(extent.y1),
     }
     .clipped(canvas.width() as f32, canvas.height() as f32);
-    let side = if placement.mirrored { -1.0 } else { 1.0 };
-    let (sin, cos) = placement.angle.sin_cos();
     for row in area.y0.floor() as u32..area.y1.ceil() as u32 {
         for column in area.x0.floor() as u32..area.x1.ceil() as u32 {
-            let (x, y) = (
-                column as f32 + 0.5 - placement.target.0,
-                row as f32 + 0.5 - placement.target.1,
-            );
-            let x_source = placement.source.0 + (x * cos + y * sin) * side / placement.scale.0;
-            let y_source = placement.source.1 + (y * cos - x * sin) / placement.scale.1;
+            let (x_source, y_source) = placement.source_of(column as f32 + 0.5, row as f32 + 0.5);
             if x_source < 0.0 || y_source < 0.0 || x_source >= width || y_source >= height {
                 continue;
             }

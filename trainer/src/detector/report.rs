@@ -128,3 +128,15 @@ pub fn nothing_to_find(detector: &str, judged: &[Judged], tiles: usize, threshol
     }
     Ok(())
 }
+
+/// In how many of the head crops that were given as pictures a face was found.
+pub fn found_in_heads(detector: &str, found: usize, crops: usize, threshold: f32, json: bool) {
+    if json {
+        println!(
+            "{}",
+            serde_json::json!({"detector": detector, "crops": crops, "threshold": threshold, "found": found})
+        );
+    } else {
+        println!("{detector}: a face in {found} of {crops} head crops at score {threshold:.2}");
+    }
+}

@@ -10,7 +10,7 @@ use dataset::files::make_folder;
 use tch::Tensor;
 use vision::DetectorSettings;
 
-use super::anchors;
+use super::anchors::{self, Anchors};
 use super::augment::Studio;
 use super::checkpoint::{self, LAST, State};
 use super::data::{Material, Sample, Sources};
@@ -21,10 +21,15 @@ use super::judge;
 use super::loss::{Loss, loss};
 use super::network::{Network, Precision};
 use super::optimiser::{Optimiser, rate};
+use super::start;
 use crate::gan::stop::Stop;
 
 /// Steps of linear warm-up.
 const WARM_UP: u64 = 150;
+/// Highest learning rate of a run from nothing …
+const RATE: f64 = 1.5e-3;
+/// … and of one that begins with a file's weights.
+const FURTHER_RATE: f64 = 3e-4;
 /// Decoupled weight decay.
 const DECAY: f64 = 0.02;
 /// Steps between two lines of the log.
@@ -52,9 +57,13 @@ pub struct Train {
     /// Side of the input at the end of the run, a multiple of 32; it begins at less than half of it
     #[arg(long, default_value_t = 640)]
     side: u32,
-    /// Highest learning rate
-    #[arg(long, default_value_t = 1.5e-3)]
-    rate: f64,
+    /// File of `trainer detector export` whose weights and anchors the run begins with, in place of random
+    /// ones: a third of the steps will do, and all sides come from the beginning
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Highest learning rate: .0015, and .0003 with --from
+    #[arg(long)]
+    rate: Option<f64>,
     /// Number format of the convolutions in training
     #[arg(long, value_enum, default_value_t = Precision::Bf16)]
     precision: Precision,
@@ -136,11 +145,16 @@ fn describe(material: &Material) {
 }
 
 fn begin(settings: &Train, studio: &Studio<'_>, material: &Material) -> Result<(Network, Optimiser, State)> {
-    let boxes = anchors::training_boxes(studio, settings.seed, settings.side, ANCHOR_SCENES);
-    let (anchors, fit) = anchors::fit(&boxes)
-        .ok_or_else(|| Usage("fewer than nine faces to train on: add a --pictures folder".into()))?;
-    println!("anchors fit {} boxes with a mean IoU of {fit:.3}", boxes.len());
-    let network = Network::new(Graph::yolov3(), settings.seed as i64);
+    let (network, anchors, started_from) = match &settings.from {
+        Some(file) => {
+            let start = start::from_file(file)?;
+            (start.network, start.anchors, Some(start.digest))
+        }
+        None => {
+            let network = Network::new(Graph::yolov3(), settings.seed as i64);
+            (network, fitted(settings, studio)?, None)
+        }
+    };
     let optimiser = Optimiser::new(&network, DECAY);
     let state = State {
         step: 0,
@@ -151,9 +165,18 @@ fn begin(settings: &Train, studio: &Studio<'_>, material: &Material) -> Result<(
         side: settings.side,
         sources: settings.sources.clone(),
         held_out: names(&material.held_out),
+        started_from,
         threshold: None,
     };
     Ok((network, optimiser, state))
+}
+
+fn fitted(settings: &Train, studio: &Studio<'_>) -> Result<Anchors> {
+    let boxes = anchors::training_boxes(studio, settings.seed, settings.side, ANCHOR_SCENES);
+    let (anchors, fit) = anchors::fit(&boxes)
+        .ok_or_else(|| Usage("fewer than nine faces to train on: add a --pictures folder".into()))?;
+    println!("anchors fit {} boxes with a mean IoU of {fit:.3}", boxes.len());
+    Ok(anchors)
 }
 
 fn names(samples: &[Sample]) -> Vec<String> {
@@ -177,7 +200,11 @@ impl Run<'_> {
         let mut clock = Instant::now();
         while self.state.step < self.settings.steps {
             while feed.open() < feed.capacity() {
-                let side = side_at(ordered, self.settings.steps, self.settings.side);
+                let side = if self.state.started_from.is_some() {
+                    any_side(ordered, self.settings.side)
+                } else {
+                    side_at(ordered, self.settings.steps, self.settings.side)
+                };
                 feed.order(Order { step: ordered, side });
                 ordered += 1;
             }
@@ -211,8 +238,12 @@ impl Run<'_> {
 
     /// One step; answers its loss and learning rate.
     fn learn(&mut self, batch: &Batch) -> Result<(Loss, f64)> {
-        let learning = rate(self.settings.rate, self.state.step, WARM_UP, self.progress());
-        let heads = self.network.forward(&batch.images(), true, self.settings.precision);
+        let further = self.state.started_from.is_some();
+        let highest = self.settings.rate.unwrap_or(if further { FURTHER_RATE } else { RATE });
+        let warm_up = WARM_UP.min(self.settings.steps / 10);
+        let learning = rate(highest, self.state.step, warm_up, self.progress());
+        // A file's weights have their normalisations folded in: the statistics of a batch would undo them.
+        let heads = self.network.forward(&batch.images(), !further, self.settings.precision);
         let side = i64::from(batch.order.side);
         let losses = loss(&heads, &batch.truths, &self.state.anchors, side);
         let length = self
@@ -307,6 +338,15 @@ fn side_at(step: u64, steps: u64, side: u32) -> u32 {
         p if p < 0.875 => &[0.65, 0.8, 0.5, 1.0, 0.55],
         _ => &[1.0],
     };
+    share_of(side, shares, step)
+}
+
+/// The same for a network that can find faces already: all sides in turn, to the end.
+fn any_side(step: u64, side: u32) -> u32 {
+    share_of(side, &[0.4, 0.65, 0.5, 1.0, 0.45, 0.8], step)
+}
+
+fn share_of(side: u32, shares: &[f64], step: u64) -> u32 {
     let share = shares[(step % shares.len() as u64) as usize];
     ((f64::from(side) * share / 32.0).round() as u32 * 32).max(96)
 }

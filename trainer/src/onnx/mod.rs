@@ -1,7 +1,9 @@
-//! A small writer of ONNX files: a graph of nodes and initialisers, and nothing of torch.
+//! A small writer of ONNX files: a graph of nodes and initialisers, and nothing of torch; and what reads
+//! such a file's numbers back.
 //!
 //! The numbers of fields and types are those of onnx.proto (ONNX 1.12, IR version 8, opset 17).
 
+pub mod read;
 mod wire;
 
 use wire::Message;

@@ -46,24 +46,29 @@ impl InputPlan {
         })
     }
 
-    /// The frame of a picture of those sides in an input of that (width, height).
+    /// The frame of a picture where an input of at most that (width, height) is asked for.
     pub(super) fn frame(&self, picture: &RgbImage, input: (u32, u32)) -> Letterbox {
-        Letterbox::fitted(picture.dimensions(), input, self.fit, self.fill)
+        let fitted = |input| Letterbox::fitted(picture.dimensions(), input, self.fit, self.fill);
+        let frame = fitted(input);
+        if !self.is_tight() {
+            return frame;
+        }
+        fitted(whole_cells(frame.inner(), input))
+    }
+
+    /// The frame of a picture reduced to a longer side of `side`: in an input as small as whole cells
+    /// allow, or in the middle of the only one that the model takes.
+    pub(super) fn reduced(&self, picture: &RgbImage, side: u32, only: Option<(u32, u32)>) -> Letterbox {
+        let reduced = |input| Letterbox::reduced(picture.dimensions(), side, input, self.fill);
+        only.map_or_else(
+            || reduced(whole_cells(reduced((side, side)).inner(), (side, side))),
+            reduced,
+        )
     }
 
     /// Whether inputs are cut down to what a picture needs.
     pub(super) fn is_tight(&self) -> bool {
         self.fit == Fit::Tight
-    }
-
-    /// The (width, height) of the input for a picture where at most `input` is asked for.
-    pub(super) fn size(&self, picture: &RgbImage, input: (u32, u32)) -> (u32, u32) {
-        if !self.is_tight() {
-            return input;
-        }
-        let (width, height) = self.frame(picture, input).inner();
-        let whole = |length: u32, most: u32| length.next_multiple_of(COARSEST).min(most);
-        (whole(width, input.0), whole(height, input.1))
     }
 
     /// The lengths of an input of `count` pictures.
@@ -90,6 +95,12 @@ impl InputPlan {
             })),
         }
     }
+}
+
+/// The least input of whole cells that holds so many pixels.
+fn whole_cells(inner: (u32, u32), most: (u32, u32)) -> (u32, u32) {
+    let whole = |length: u32, most: u32| length.next_multiple_of(COARSEST).min(most);
+    (whole(inner.0, most.0), whole(inner.1, most.1))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::settings::ModelSettings;
 
 /// The keys that are looked up.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "form",
     "input_side",
     "input_width",
@@ -17,6 +17,7 @@ const KEYS: [&str; 17] = [
     "deviation",
     "fit",
     "fill",
+    "second_look",
     "anchors",
     "masks",
     "scale_x_y",

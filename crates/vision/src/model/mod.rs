@@ -102,39 +102,65 @@ impl Model {
         self.plan.any_size
     }
 
+    /// Longer side of a picture in the second look, where there is one.
+    pub(crate) fn second_look(&self) -> Option<u32> {
+        self.plan.second_look
+    }
+
     /// The boxes of each picture, in its pixels, at an input of that size, from a score of `floor` on and
     /// without suppression.
     ///
     /// # Errors
     /// Why the model failed, in words.
     pub(crate) fn look(&self, pictures: &[RgbImage], size: (u32, u32), floor: f32) -> Result<Vec<Found>, String> {
+        self.look_framed(pictures, |one| self.plan.input.frame(one, size), floor)
+    }
+
+    /// The same of pictures reduced to a longer side of `side`.
+    ///
+    /// # Errors
+    /// Why the model failed, in words.
+    pub(crate) fn look_reduced(&self, pictures: &[RgbImage], side: u32, floor: f32) -> Result<Vec<Found>, String> {
+        let only = (!self.plan.any_size).then_some(self.plan.size);
+        self.look_framed(pictures, |one| self.plan.input.reduced(one, side, only), floor)
+    }
+
+    fn look_framed(
+        &self,
+        pictures: &[RgbImage],
+        frame: impl Fn(&RgbImage) -> Letterbox,
+        floor: f32,
+    ) -> Result<Vec<Found>, String> {
         let mut all = Vec::with_capacity(pictures.len());
         let most = self.plan.batch.unwrap_or(usize::MAX);
-        let mut left = pictures;
-        while let Some(first) = left.first() {
-            let own = self.plan.input.size(first, size);
-            let alike = left.iter().take(most);
-            let alike = alike.take_while(|one| self.plan.input.size(one, size) == own).count();
-            let some;
-            (some, left) = left.split_at(alike);
-            all.extend(self.look_alike(some, own, floor)?);
+        let frames: Vec<Letterbox> = pictures.iter().map(frame).collect();
+        let (mut pictures, mut frames) = (pictures, frames.as_slice());
+        while let Some(first) = frames.first() {
+            let alike = frames.iter().take(most);
+            let alike = alike.take_while(|frame| frame.input() == first.input()).count();
+            let (some, framed);
+            (some, pictures) = pictures.split_at(alike);
+            (framed, frames) = frames.split_at(alike);
+            all.extend(self.look_alike(some, framed, floor)?);
         }
         Ok(all)
     }
 
-    /// The same for pictures of one run of the model, whose inputs all have that size.
-    fn look_alike(&self, some: &[RgbImage], size: (u32, u32), floor: f32) -> Result<Vec<Found>, String> {
-        let frames: Vec<Letterbox> = some.iter().map(|one| self.plan.input.frame(one, size)).collect();
+    /// The same for pictures of one run of the model, whose inputs all have one size.
+    fn look_alike(&self, some: &[RgbImage], frames: &[Letterbox], floor: f32) -> Result<Vec<Found>, String> {
+        let Some(size) = frames.first().map(Letterbox::input) else {
+            return Ok(Vec::new());
+        };
         let count = self.plan.batch.unwrap_or(some.len());
         let length = 3 * size.0 as usize * size.1 as usize;
         let mut numbers = Vec::with_capacity(count * length);
-        for (picture, frame) in some.iter().zip(&frames) {
+        for (picture, frame) in some.iter().zip(frames) {
             self.plan.input.append(&frame.apply(picture), &mut numbers);
         }
         // A model of a fixed batch gets blanks for what is left of it.
         numbers.resize(count * length, 0.0);
         let found = self.infer(&numbers, count, size, floor)?;
-        let in_pictures = found.into_iter().zip(&frames).map(|(boxes, frame)| {
+        let in_pictures = found.into_iter().zip(frames).map(|(boxes, frame)| {
             let in_picture = boxes.into_iter().map(|found| Detection {
                 bbox: frame.undo(found.bbox),
                 score: found.score,

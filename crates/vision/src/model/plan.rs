@@ -24,6 +24,8 @@ pub(super) struct Plan {
     pub(super) any_size: bool,
     /// Pictures a run, where the model takes only so many.
     pub(super) batch: Option<usize>,
+    /// Longer side of a picture in the second look, where there is one.
+    pub(super) second_look: Option<u32>,
     pub(super) answer: Answer,
 }
 
@@ -239,6 +241,7 @@ impl Plan {
                 Form::Selected => Some(1),
                 _ => declared.batch,
             },
+            second_look: second_look(settings, own_size, any_size)?,
             answer,
         })
     }
@@ -250,6 +253,19 @@ fn with_usual_fill(settings: &ModelSettings, form: Form) -> ModelSettings {
     ModelSettings {
         fill: settings.fill.or(usual),
         ..settings.clone()
+    }
+}
+
+/// The side of the second look that is asked for.
+fn second_look(settings: &ModelSettings, size: (u32, u32), any_size: bool) -> Result<Option<u32>, String> {
+    let most = size.0.max(size.1);
+    match settings.second_look.unwrap_or_default() {
+        0 => Ok(None),
+        side if side <= most && (!any_size || side.is_multiple_of(COARSEST)) => Ok(Some(side)),
+        side => Err(format!(
+            "second_look = {side} is asked for; 0 (none) or {} up to its input's {most} are expected",
+            if any_size { "multiples of 32" } else { "sides" }
+        )),
     }
 }
 

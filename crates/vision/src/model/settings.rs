@@ -32,6 +32,9 @@ pub struct ModelSettings {
     pub fit: Option<Fit>,
     /// Red, green, blue of the bars beside it.
     pub fill: Option<[u8; 3]>,
+    /// Longer side in pixels to which a picture is reduced for a second look, from which only faces that
+    /// fill much of it are taken; 0 for none.
+    pub second_look: Option<u32>,
     /// (width, height) in input pixels, small to large.
     pub anchors: Option<Vec<[f32; 2]>>,
     /// Which anchors (numbers from 0) each scale has, the coarsest scale first.
@@ -137,6 +140,7 @@ impl ModelSettings {
             deviation: self.deviation.or(other.deviation),
             fit: self.fit.or(other.fit),
             fill: self.fill.or(other.fill),
+            second_look: self.second_look.or(other.second_look),
             anchors: self.anchors.or(other.anchors),
             masks: self.masks.or(other.masks),
             scale_x_y: self.scale_x_y.or(other.scale_x_y),

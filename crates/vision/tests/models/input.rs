@@ -170,3 +170,61 @@ fn a_tight_input_is_no_larger_than_a_picture_needs() {
     let error = refused(&Colours::default().raw(), &table);
     assert!(error.contains("\"tight\" wants an input of any size"), "{error}");
 }
+
+#[test]
+fn a_second_look_finds_what_is_too_large_for_the_first() {
+    let any_size = Colours {
+        any_size: true,
+        ..Colours::default()
+    };
+    let said = Colours {
+        metadata: vec![("second_look", "96".into()), ("input_side", "192".into())],
+        ..any_size.clone()
+    };
+    let at = |second_look| ModelSettings {
+        input_side: Some(192),
+        second_look,
+        ..anchors()
+    };
+    // Half as large, the mark is one red cell: of an input that is the picture, or of its middle.
+    for (bytes, table, corner) in [
+        (any_size.raw(), at(Some(96)), 64),
+        (said.raw(), anchors(), 64),
+        (Colours::default().raw(), at(Some(96)), 32),
+    ] {
+        let drawn = picture(192, 192, &[(0, corner, corner, 64, 64)]);
+        let centre = corner as f32 + 32.0;
+        let large = BBox::from_centre(centre, centre, 96.0, 80.0);
+        let finds = |detector: &vision::Detector| {
+            let found = detector
+                .detect_batch(&[RgbImage::new(192, 192), drawn.clone()])
+                .expect("runs");
+            assert!(found[0].is_empty());
+            found[1].iter().any(|found| vision::iou(&found.bbox, &large) > 0.99)
+        };
+        let (once, twice) = (
+            load(&bytes, &at(Some(0))).expect("loads"),
+            load(&bytes, &table).expect("loads"),
+        );
+        assert!(!finds(&once) && finds(&twice), "{corner}");
+        assert_ne!(once.digest(), twice.digest());
+    }
+    // A face that takes less than two fifths of the picture's longer side is the first look's: the green mark
+    // is one cell of either, and its box 24 of 96.
+    let small = picture(192, 192, &[(1, 64, 64, 32, 32)]);
+    let found = |second_look| {
+        let detector = load(&any_size.raw(), &at(second_look)).expect("loads");
+        detector.detect(&small).expect("runs")
+    };
+    assert_eq!(found(Some(96)), found(None));
+
+    for (bytes, side) in [
+        (any_size.raw(), 100),
+        (any_size.raw(), 224),
+        (Colours::default().raw(), 193),
+    ] {
+        let error = refused(&bytes, &at(Some(side)));
+        assert!(error.contains(&format!("second_look = {side}")), "{error}");
+        assert!(error.contains("up to its input's 192"), "{error}");
+    }
+}
