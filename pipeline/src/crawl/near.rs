@@ -168,7 +168,7 @@ mod tests {
         }
         assert_eq!(seen.near("miku"), ["hatsune_miku", "hatsune_miku_(append)", "mika"]);
         assert_eq!(seen.near("miku_hatsune"), ["hatsune_miku", "hatsune_miku_(append)"]);
-        assert_eq!(seen.near("hatsunemiku"), ["hatsune_miku"]);
+        assert_eq!(seen.near("hatsunemiku"), ["hatsune_miku", "hatsune_miku_(append)"]);
         assert_eq!(seen.near("hatsune_mikuu"), ["hatsune_miku"]);
         assert_eq!(seen.near("longhair"), ["long_hair"]);
         assert_eq!(seen.near("saber"), ["saber_(fate)"]);

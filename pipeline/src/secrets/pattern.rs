@@ -50,9 +50,11 @@ impl Pattern {
                 ]
                 .map(Self::word),
             );
-            patterns.extend([hex::encode(secret), hex::encode_upper(secret)].map(Self::word));
         }
         patterns.extend(within_base64(secret.as_bytes()).into_iter().map(coded));
+        if secret.len() >= SHORTEST_PART {
+            patterns.extend([hex::encode(secret), hex::encode_upper(secret)].map(coded));
+        }
         patterns
     }
 

@@ -94,7 +94,7 @@ fn what_cannot_be_asked_is_refused() {
                 since: text("soon"),
                 ..none()
             }),
-            "no year",
+            "invalid date",
         ),
         (
             filtered(SelectionArgs {
