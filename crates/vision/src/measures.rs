@@ -2,8 +2,8 @@
 
 use image::{Rgb, RgbImage};
 
-use crate::letterbox::resize;
 use crate::detail::detail;
+use crate::letterbox::resize;
 use crate::perceptual::{perceptual, to_text};
 use crate::thumbnail::Thumbnail;
 

@@ -173,7 +173,9 @@ impl Search<'_> {
             let values = (0..VALUES).into_par_iter().with_min_len(VALUES_AT_ONCE);
             values.for_each(|value| {
                 for (own, others) in &meetings {
-                    own.each_near(others, value, |one, other| check(one as usize, other as usize, Some(part)));
+                    own.each_near(others, value, |one, other| {
+                        check(one as usize, other as usize, Some(part))
+                    });
                 }
             });
         });
@@ -184,7 +186,9 @@ impl Search<'_> {
         let window = if pass.same { WHOLE } else { pass.window };
         let mut still = self.heads[other].levels();
         if mirrored {
-            still.chunks_exact_mut(crate::thumbnail::SIDE).for_each(<[f32]>::reverse);
+            still
+                .chunks_exact_mut(crate::thumbnail::SIDE)
+                .for_each(<[f32]>::reverse);
         }
         let fit = align::align(&still, &self.heads[one].levels(), window);
         fit.is_some_and(|fit| fit.unlike <= self.most && fit.middle <= EXPRESSION)

@@ -22,7 +22,10 @@ impl Thumbnail {
     /// Of a square head of whatever side.
     pub fn of(head: &RgbImage) -> Self {
         let small = resize(head, SIDE as u32, SIDE as u32);
-        let light: Vec<f32> = small.pixels().map(|pixel| crate::measures::grey(pixel) as f32).collect();
+        let light: Vec<f32> = small
+            .pixels()
+            .map(|pixel| crate::measures::grey(pixel) as f32)
+            .collect();
         let low = light.iter().copied().fold(f32::INFINITY, f32::min);
         let range = light.iter().copied().fold(0.0, f32::max) - low;
         if range < BLANK {
@@ -41,7 +44,10 @@ impl Thumbnail {
 
     /// As the catalog has it.
     pub fn to_text(&self) -> String {
-        self.0.iter().map(|level| char::from(LEVELS[usize::from(*level)])).collect()
+        self.0
+            .iter()
+            .map(|level| char::from(LEVELS[usize::from(*level)]))
+            .collect()
     }
 
     /// As the catalog has it; none of a text that is none.

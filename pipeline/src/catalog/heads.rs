@@ -53,13 +53,12 @@ pub async fn record(write: &mut Write, image: &str, detector: &str, heads: &[Hea
         .execute(write.connection())
         .await
         .with_context(|| format!("cannot record a head of {image}"))?;
-        let thumbnail = sqlx::query(
-            "INSERT INTO thumbnails (pixels, thumbnail) VALUES ($1, $2) ON CONFLICT (pixels) DO NOTHING",
-        )
-        .bind(&head.head.pixels)
-        .bind(&head.head.measures.thumbnail)
-        .execute(write.connection())
-        .await;
+        let thumbnail =
+            sqlx::query("INSERT INTO thumbnails (pixels, thumbnail) VALUES ($1, $2) ON CONFLICT (pixels) DO NOTHING")
+                .bind(&head.head.pixels)
+                .bind(&head.head.measures.thumbnail)
+                .execute(write.connection())
+                .await;
         thumbnail.with_context(|| format!("cannot record the thumbnail of a head of {image}"))?;
     }
     Ok(())

@@ -186,7 +186,9 @@ impl State {
     fn step(&self, pose: &mut Pose) {
         let (mut sums, mut right) = ([[0.0; 4]; 4], [0.0; 4]);
         for at in 0..SIDE * SIDE {
-            let Some([level, across, down]) = self.moved[at] else { continue };
+            let Some([level, across, down]) = self.moved[at] else {
+                continue;
+            };
             let (x, y) = ((at % SIDE) as f32 - MIDDLE, (at / SIDE) as f32 - MIDDLE);
             let slope = self.tone_slope(level);
             let by = [across * x + down * y, down * x - across * y, across, down].map(|by| slope * by);
@@ -232,7 +234,11 @@ impl State {
 
     /// The spread of the still head where the moved one shows it.
     fn spread(&self, still: &Levels) -> f32 {
-        let seen = || (0..SIDE * SIDE).filter(|at| self.moved[*at].is_some()).map(|at| still[at]);
+        let seen = || {
+            (0..SIDE * SIDE)
+                .filter(|at| self.moved[*at].is_some())
+                .map(|at| still[at])
+        };
         let count = seen().count().max(1) as f32;
         let mean = seen().sum::<f32>() / count;
         (seen().map(|level| (level - mean) * (level - mean)).sum::<f32>() / count).sqrt()
@@ -258,11 +264,16 @@ impl State {
             // What is broad is light, not a feature.
             let (mut sum, mut count) = (0.0, 0.0_f32);
             for row in y.saturating_sub(3)..(y + 4).min(SIDE) {
-                for near in (row * SIDE + x.saturating_sub(3)..row * SIDE + (x + 4).min(SIDE)).filter(|near| seen(*near)) {
+                for near in
+                    (row * SIDE + x.saturating_sub(3)..row * SIDE + (x + 4).min(SIDE)).filter(|near| seen(*near))
+                {
                     (sum, count) = (sum + self.left[near], count + 1.0);
                 }
             }
-            let steps = (still[at + 1] - still[at - 1]).abs().max((still[at + SIDE] - still[at - SIDE]).abs()) / 2.0;
+            let steps = (still[at + 1] - still[at - 1])
+                .abs()
+                .max((still[at + SIDE] - still[at - SIDE]).abs())
+                / 2.0;
             let step = steps.max(self.tone_slope(level).abs() * across.abs().max(down.abs()));
             ((self.left[at] - sum / count).abs() - MOVED * step).max(0.0)
         };
@@ -272,7 +283,11 @@ impl State {
                 differs[y * SIDE + x] = own(x, y);
             }
         }
-        let spot = |x: usize, y: usize| (0..9).map(|near| differs[(y + near / 3 - 1) * SIDE + x + near % 3 - 1]).sum::<f32>();
+        let spot = |x: usize, y: usize| {
+            (0..9)
+                .map(|near| differs[(y + near / 3 - 1) * SIDE + x + near % 3 - 1])
+                .sum::<f32>()
+        };
         let places = (SIDE / 3..SIDE - 4).flat_map(|y| (SIDE / 6 + 1..SIDE - SIDE / 6 - 1).map(move |x| (x, y)));
         places.map(|(x, y)| spot(x, y)).fold(0.0, f32::max) / 9.0 / spread
     }
