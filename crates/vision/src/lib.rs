@@ -5,6 +5,7 @@
 //! Architecture invariant: plain functions on plain data. No async, no database, no store, no torch.
 
 pub mod crop;
+pub mod detail;
 pub mod detector;
 pub mod features;
 pub mod geometry;
@@ -17,6 +18,7 @@ pub mod perceptual;
 pub mod picture;
 pub mod runtime;
 pub mod sharpness;
+pub mod thumbnail;
 pub mod yolo;
 
 pub use detector::{Detector, DetectorError, DetectorSettings};

@@ -2,12 +2,14 @@
 
 use image::{Rgb, RgbImage};
 
+use crate::detail::detail;
 use crate::letterbox::resize;
 use crate::perceptual::{perceptual, to_text};
+use crate::thumbnail::Thumbnail;
 
 /// Which way of measuring this is. A head with a lower number in the catalog is measured anew, from
 /// the stored file, by the next `curate`.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
 /// Colour, contrast and crossings are measured at this side, whatever the head's.
 const SIDE: u32 = 64;
@@ -28,6 +30,10 @@ pub struct Measures {
     pub contrast: f64,
     /// Share of neighbours, across and down, that differ strongly: some .1 for heads, more for print.
     pub crossings: f64,
+    /// As [`Thumbnail::to_text`].
+    pub thumbnail: String,
+    /// As [`detail`].
+    pub detail: f64,
 }
 
 impl Measures {
@@ -41,6 +47,8 @@ impl Measures {
             colour: colour(&small, &grey),
             contrast: spread.between.sqrt(),
             crossings: crossings(&grey),
+            thumbnail: Thumbnail::of(head).to_text(),
+            detail: detail(head),
         }
     }
 }

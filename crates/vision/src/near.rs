@@ -1,350 +1,196 @@
-//! Perceptual hashes within a distance of one another, exactly and without comparing all with all.
+//! Near-duplicates among many heads: the same drawing saved again, scaled, lit otherwise, in grey, in a
+//! mirror, turned by some degrees, cut, framed or with a bar across.
 //!
-//! Multi-index hashing (Norouzi, Punjani and Fleet 2012): a hash is cut into parts, each with a table of
-//! its values. Hashes that differ in `reach` bits cannot differ in more than its share of them in every
-//! part, so only hashes that share a part, or nearly, are compared.
-
-use std::ops::Range;
+//! Three steps, each of which leaves fewer pairs. The signs of a head's sketch are cut into parts, and only
+//! heads that have a part in common are looked at (hashing that keeps neighbours together: Indyk and Motwani
+//! 1998); of these, pairs with like sketches are candidates; and a candidate is accepted where one
+//! thumbnail, laid over the other, explains it. What was cut or turned shows the same as its original through
+//! a window of that, so each head is sketched through several windows in turn, and compared with the whole
+//! of the others.
+//!
+//! Whether two heads are near follows from the two alone, so that groups are the same in any order.
 
 use rayon::prelude::*;
 
+use crate::thumbnail::Thumbnail;
 pub use sets::Sets;
 use sets::Shared;
+use sketch::{Frame, Sketch, WHOLE, Window};
+use table::{PARTS, Table, VALUES, first_shared};
 
+mod align;
 mod sets;
+mod sketch;
+mod table;
+mod usual;
 
-/// Bits of a part. Longer parts leave fewer hashes to compare and ask for more values, each of which is a
-/// wait for the memory; shorter ones leave long rows of hashes side by side, which the processor compares
-/// several at a time. Of a million heads, with reach 14 and eight at a time, parts of 15, 17 and 20 bits
-/// took 2.0, 1.9 and 4.1 seconds.
-const LENGTH: u32 = 15;
+/// Likeness of two sketches from which the heads are laid over one another. Of eight million pairs of
+/// different heads some thirty are beyond it, of heads cut or turned nearly all.
+const LIKE: f32 = 0.86;
 
-/// Parts of a hash, which has at most 120 bits.
-const PARTS: u32 = 8;
-
-/// Hashes compared at a time: as many as two of the widest registers hold halves.
-const LANES: usize = 16;
+/// The largest difference in the middle, where eyes and mouth are: two expressions differ more, copies less.
+const EXPRESSION: f32 = 0.32;
 
 /// Values of a part that one thread takes at once.
 const VALUES_AT_ONCE: usize = 256;
 
-/// Tables of the parts of many hashes.
-pub struct Index {
-    hashes: Vec<u128>,
-    parts: Vec<Part>,
-    reach: u32,
+/// As few heads are compared all with all: to fill tables would take longer.
+const FEW: usize = 100;
+
+/// One way to compare: the heads seen through a window with others through the same, or with the whole.
+struct Pass {
+    window: Window,
+    same: bool,
+    mirrored: bool,
 }
 
-/// Hashes of one value of a part.
-struct Row<'a> {
-    /// Each with a name for it.
-    hashes: &'a [(u32, u128)],
-    value: u32,
-    /// The lowest value that theirs are compared with.
-    least: u32,
-}
-
-/// One part: the hashes by its value, and where each value's begin.
-struct Part {
-    /// Its lowest bit.
-    shift: u32,
-    /// The differences that it may have.
-    differences: Vec<u32>,
-    starts: Vec<u32>,
-    places: Vec<u32>,
-    /// 64 bits of each of these hashes, side by side: nearly all are too far by those alone. None of them
-    /// is the part's own, in which they hardly differ. [`LANES`] more follow, so that a row can be read
-    /// beyond its end.
-    halves: Vec<u64>,
-}
-
-impl Index {
-    /// Of at most 2^32 hashes of at most 120 bits, for searches up to `reach` bits.
-    pub fn new(hashes: Vec<u128>, reach: u32) -> Self {
-        let allowed: Vec<(u32, u32)> = (0..).step_by(LENGTH as usize).zip(allowed(reach)).collect();
-        let parts = allowed.into_par_iter();
-        let parts = parts.map(|(shift, most)| Part::new(&hashes, shift, most));
-        Self {
-            parts: parts.collect(),
-            hashes,
-            reach,
+/// Windows that together come near to what copies show: parts beside one another for heads that were cut or
+/// framed, turns, and for heads with a bar at one edge the other part.
+fn passes() -> Vec<Pass> {
+    let window = |x: f64, y: f64, side: f64, angle: f64| {
+        let free = (1.0 - side) / 2.0;
+        Window {
+            x: 0.5 + x * free,
+            y: 0.5 + y * free,
+            side,
+            angle,
+        }
+    };
+    let pass = |window: Window, mirrored: bool| Pass {
+        window,
+        same: false,
+        mirrored,
+    };
+    let mut all = vec![Pass {
+        window: WHOLE,
+        same: true,
+        mirrored: true,
+    }];
+    for side in [0.93, 0.87, 0.8] {
+        all.push(pass(window(0.0, 0.0, side, 0.0), true));
+        for (x, y) in [(-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)] {
+            all.push(pass(window(x, y, side, 0.0), false));
         }
     }
-
-    /// Tells the places of all hashes within reach of `hash`, some more than once.
-    pub fn each_within(&self, hash: u128, mut found: impl FnMut(usize)) {
-        for part in &self.parts {
-            let row = Row {
-                hashes: &[(0, hash)],
-                value: part.of(hash),
-                least: 0,
-            };
-            part.each_near(&row, self.reach, |_, its| {
-                if (self.hashes[its] ^ hash).count_ones() <= self.reach {
-                    found(its);
-                }
-            });
-        }
-    }
-
-    /// Sets of the hashes that are joined by steps of at most `reach` bits, each taken as it is or with
-    /// the bits of `turned` turned over.
-    ///
-    /// All pairs at once are found in the order in which the tables lie in memory: searching for one hash
-    /// after the other would wait for the memory a hundred times each.
-    pub fn sets(&self, turned: u128) -> Sets {
-        let sets = Shared::new(self.hashes.len());
-        let steps = self.parts.par_iter().flat_map(|part| {
-            let values = (0..1_u32 << LENGTH).into_par_iter().with_min_len(VALUES_AT_ONCE);
-            values.map(move |value| (part, value))
-        });
-        steps.for_each_init(Vec::new, |own, (part, value)| {
-            self.join_value(part, value, 0, own, &sets);
-            self.join_value(part, value, turned, own, &sets);
-        });
-        sets.into()
-    }
-
-    /// Joins the hashes of a value, with these bits turned over, to those that are near.
-    fn join_value(&self, part: &Part, value: u32, turned: u128, own: &mut Vec<(u32, u128)>, sets: &Shared) {
-        let places = part.places[part.range(value)].iter();
-        own.clear();
-        own.extend(places.map(|place| (*place, self.hashes[*place as usize] ^ turned)));
-        let row = Row {
-            hashes: own,
-            value: value ^ part.of(turned),
-            // What is near is so from either side.
-            least: value,
-        };
-        part.each_near(&row, self.reach, |(own, hash), its| {
-            if (self.hashes[its] ^ hash).count_ones() <= self.reach {
-                sets.join(own, its as u32);
-            }
+    for (x, y) in [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)] {
+        all.push(pass(window(x, y, 0.87, 0.0), false));
+        all.push(Pass {
+            window: window(x, y, 0.78, 0.0),
+            same: true,
+            mirrored: false,
         });
     }
-
-    /// The hashes, in the order given.
-    pub fn hashes(&self) -> &[u128] {
-        &self.hashes
+    for angle in [-9.0, 9.0] {
+        all.push(pass(window(0.0, 0.0, 1.0, angle), true));
+        all.push(pass(window(0.0, 0.0, 0.86, angle), true));
     }
+    all
 }
 
-impl Part {
-    fn new(hashes: &[u128], shift: u32, most: u32) -> Self {
-        let values = 1_u32 << LENGTH;
-        let mut part = Self {
-            shift,
-            differences: (0..values).filter(|value| value.count_ones() <= most).collect(),
-            starts: vec![0; values as usize + 1],
-            places: vec![0; hashes.len()],
-            halves: vec![0; hashes.len() + LANES],
-        };
-        for hash in hashes {
-            let value = part.of(*hash) as usize;
-            part.starts[value + 1] += 1;
+/// Sets of heads that are joined by steps between near-duplicates. The first `new` are compared with all, the
+/// others with these alone. `bound` is the share of the light and dark, in per cent, that one need not explain
+/// of the other; with 0 none are joined.
+pub fn sets(heads: &[Thumbnail], new: usize, bound: u32) -> Sets {
+    let search = Search {
+        heads,
+        shows: heads.iter().map(|head| !head.is_blank()).collect(),
+        new,
+        most: bound as f32 / 100.0,
+        sets: Shared::new(heads.len()),
+    };
+    if bound > 0 && new > 0 && heads.len() > 1 {
+        let whole = search.sketches(WHOLE);
+        for pass in passes() {
+            search.run(&pass, &whole);
         }
-        for value in 0..values as usize {
-            part.starts[value + 1] += part.starts[value];
-        }
-        let mut next = part.starts.clone();
-        for (place, hash) in (0..).zip(hashes) {
-            let slot = &mut next[part.of(*hash) as usize];
-            part.places[*slot as usize] = place;
-            part.halves[*slot as usize] = part.half(*hash);
-            *slot += 1;
-        }
-        part
+    }
+    search.sets.into()
+}
+
+struct Search<'heads> {
+    heads: &'heads [Thumbnail],
+    /// Whether a head shows anything at all.
+    shows: Vec<bool>,
+    new: usize,
+    most: f32,
+    sets: Shared,
+}
+
+impl Search<'_> {
+    fn sketches(&self, window: Window) -> Vec<Sketch> {
+        let frame = Frame::new(window);
+        self.heads.par_iter().map(|head| frame.sketch(head)).collect()
     }
 
-    /// Tells which of a row are perhaps near which of the part's: those whose values and halves together
-    /// are within reach.
-    fn each_near(&self, row: &Row<'_>, reach: u32, found: impl FnMut((u32, u128), usize)) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            /// The same where the bits of eight halves are counted by one instruction.
-            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq,bmi1")]
-            fn wide(part: &Part, row: &Row<'_>, reach: u32, found: impl FnMut((u32, u128), usize)) {
-                part.compare(row, reach, found);
+    fn run(&self, pass: &Pass, whole: &[Sketch]) {
+        let own: Vec<Sketch>;
+        let mut seen = whole;
+        if pass.window != WHOLE {
+            own = self.sketches(pass.window);
+            seen = &own;
+        }
+        let against = if pass.same { seen } else { whole };
+        self.join(pass, false, seen, against);
+        if pass.mirrored {
+            let mirrored: Vec<Sketch> = seen.par_iter().map(Sketch::mirrored).collect();
+            self.join(pass, true, &mirrored, against);
+        }
+    }
+
+    /// Joins heads to those that are near.
+    fn join(&self, pass: &Pass, mirrored: bool, seen: &[Sketch], against: &[Sketch]) {
+        let count = self.heads.len();
+        let check = |one: usize, other: usize, part: Option<u32>| {
+            let shared = first_shared(&seen[one], &against[other]);
+            // Each way that leads to a pair is gone once; what looks the same way from both sides, from one.
+            let again = (pass.same && self.heads[one] > self.heads[other]) || (part.is_some() && shared != part);
+            if shared.is_none() || again || one == other || self.sets.joined(one as u32, other as u32) {
+                return;
             }
-            /// The same where those of one are.
-            #[target_feature(enable = "popcnt")]
-            fn counted(part: &Part, row: &Row<'_>, reach: u32, found: impl FnMut((u32, u128), usize)) {
-                part.compare(row, reach, found);
-            }
-            if std::arch::is_x86_feature_detected!("avx512vpopcntdq")
-                && std::arch::is_x86_feature_detected!("avx512bw")
-                && std::arch::is_x86_feature_detected!("avx512dq")
-                && std::arch::is_x86_feature_detected!("avx512vl")
-                && std::arch::is_x86_feature_detected!("bmi1")
+            let near = (seen[one].signs ^ against[other].signs) as u64;
+            if near.count_ones() <= table::REACH
+                && seen[one].likeness(&against[other]) >= LIKE
+                && self.fits(pass, mirrored, one, other)
             {
-                // SAFETY: the processor has the instructions.
-                unsafe { wide(self, row, reach, found) };
-                return;
+                self.sets.join(one as u32, other as u32);
             }
-            if std::arch::is_x86_feature_detected!("popcnt") {
-                // SAFETY: the processor has the instruction.
-                unsafe { counted(self, row, reach, found) };
-                return;
+        };
+        if count <= FEW {
+            let shown = || (0..count).filter(|head| self.shows[*head]);
+            for one in shown() {
+                shown()
+                    .filter(|other| one < self.new || *other < self.new)
+                    .for_each(|other| check(one, other, None));
             }
-        }
-        self.compare(row, reach, found);
-    }
-
-    #[inline(always)]
-    fn compare(&self, row: &Row<'_>, reach: u32, mut found: impl FnMut((u32, u128), usize)) {
-        if row.hashes.is_empty() {
             return;
         }
-        for difference in &self.differences {
-            let value = row.value ^ difference;
-            let its = self.range(value);
-            if value < row.least || its.is_empty() {
-                continue;
+        (0..PARTS).into_par_iter().for_each(|part| {
+            let table = |sketches: &[Sketch], some| Table::new(sketches, some, &self.shows, part);
+            let mut meetings = vec![(table(seen, 0..self.new), table(against, 0..count))];
+            if self.new < count {
+                meetings.push((table(seen, self.new..count), table(against, 0..self.new)));
             }
-            let left = reach.saturating_sub(difference.count_ones());
-            for own in row.hashes {
-                scan(&self.halves[its.start..], its.len(), self.half(own.1), left, |at| {
-                    found(*own, self.places[its.start + at] as usize);
-                });
-            }
-        }
-    }
-
-    /// Where the hashes of a value lie.
-    fn range(&self, value: u32) -> Range<usize> {
-        self.starts[value as usize] as usize..self.starts[value as usize + 1] as usize
-    }
-
-    /// The part's value in a hash.
-    fn of(&self, hash: u128) -> u32 {
-        (hash >> self.shift) as u32 & ((1 << LENGTH) - 1)
-    }
-
-    /// The 64 bits above the part, and around the end.
-    fn half(&self, hash: u128) -> u64 {
-        hash.rotate_right(self.shift + LENGTH) as u64
-    }
-}
-
-/// In how many bits each part must be allowed to differ, so that no pair is missed: were every part of a
-/// pair beyond that, they would differ in `reach + 1` bits together. As few as that takes; parts that need
-/// not be asked at all are left out.
-fn allowed(reach: u32) -> Vec<u32> {
-    let (least, more) = ((reach + 1) / PARTS, (reach + 1) % PARTS);
-    (0..PARTS)
-        .filter_map(|part| (least + u32::from(part < more)).checked_sub(1))
-        .collect()
-}
-
-/// Tells which of the first `count` halves are within reach of one; [`LANES`] more can be read.
-#[inline(always)]
-fn scan(halves: &[u64], count: usize, half: u64, reach: u32, mut found: impl FnMut(usize)) {
-    let (groups, _) = halves.as_chunks::<LANES>();
-    for (group, at) in groups.iter().zip((0..count).step_by(LANES)) {
-        let mut near = 0_u32;
-        for (lane, other) in group.iter().enumerate() {
-            near |= u32::from((other ^ half).count_ones() <= reach) << lane;
-        }
-        while near != 0 {
-            let place = at + near.trailing_zeros() as usize;
-            if place >= count {
-                return;
-            }
-            found(place);
-            near &= near - 1;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Hashes in clusters: what heads are like.
-    fn clustered(count: usize) -> Vec<u128> {
-        let mut random = fastrand::Rng::with_seed(7);
-        let centres: Vec<u128> = (0..20).map(|_| random.u128(..1 << 119)).collect();
-        let near = |random: &mut fastrand::Rng| {
-            let flips = random.usize(0..25);
-            (0..flips).fold(centres[random.usize(0..20)], |hash, _| hash ^ 1 << random.u32(0..119))
-        };
-        (0..count).map(|_| near(&mut random)).collect()
-    }
-
-    #[test]
-    fn the_index_finds_what_comparing_all_with_all_finds() {
-        let hashes = clustered(1500);
-        for reach in [0, 3, 6, 14, 17, 24] {
-            let index = Index::new(hashes.clone(), reach);
-            let mut pairs = 0;
-            for hash in hashes.iter().step_by(10) {
-                let mut found = Vec::new();
-                index.each_within(*hash, |place| found.push(place));
-                found.sort_unstable();
-                found.dedup();
-                let expected: Vec<usize> = (0..hashes.len())
-                    .filter(|place| (hashes[*place] ^ hash).count_ones() <= reach)
-                    .collect();
-                assert_eq!(found, expected, "reach {reach}");
-                pairs += expected.len();
-            }
-            assert!(reach < 6 || pairs > 200, "reach {reach} has {pairs} pairs to find");
-        }
-    }
-
-    #[test]
-    fn the_sets_are_those_of_comparing_all_with_all() {
-        // Turned by every second bit, as a mirror turns a head.
-        let bits = (u128::MAX / 3) & ((1 << 119) - 1);
-        let turned = |hash: u128| hash ^ bits;
-        let mut hashes = clustered(600);
-        let mirrored: Vec<u128> = clustered(900).into_iter().skip(600).map(turned).collect();
-        hashes.extend(mirrored);
-        for reach in [0, 6, 14] {
-            let mut expected = Sets::new(hashes.len());
-            for a in 0..hashes.len() {
-                for b in 0..a {
-                    let far = (hashes[a] ^ hashes[b])
-                        .count_ones()
-                        .min((hashes[a] ^ turned(hashes[b])).count_ones());
-                    if far <= reach {
-                        expected.join(a, b);
-                    }
+            let values = (0..VALUES).into_par_iter().with_min_len(VALUES_AT_ONCE);
+            values.for_each(|value| {
+                for (own, others) in &meetings {
+                    own.each_near(others, value, |one, other| {
+                        check(one as usize, other as usize, Some(part))
+                    });
                 }
-            }
-            let mut found = Index::new(hashes.clone(), reach).sets(bits);
-            let firsts = |sets: &mut Sets| (0..hashes.len()).map(|at| sets.first(at)).collect::<Vec<_>>();
-            assert_eq!(firsts(&mut found), firsts(&mut expected), "reach {reach}");
-        }
+            });
+        });
     }
 
-    #[test]
-    fn the_parts_of_a_pair_cannot_all_differ_in_more_than_is_allowed() {
-        assert_eq!(allowed(14), [1, 1, 1, 1, 1, 1, 1, 0]);
-        assert_eq!(allowed(2), [0, 0, 0]);
-        for reach in 0..25 {
-            let beyond: u32 = allowed(reach).iter().map(|most| most + 1).sum();
-            assert_eq!(beyond, reach + 1);
+    /// Whether a head that is like another lies on it.
+    fn fits(&self, pass: &Pass, mirrored: bool, one: usize, other: usize) -> bool {
+        let window = if pass.same { WHOLE } else { pass.window };
+        let mut still = self.heads[other].levels();
+        if mirrored {
+            still
+                .chunks_exact_mut(crate::thumbnail::SIDE)
+                .for_each(<[f32]>::reverse);
         }
-    }
-
-    #[test]
-    fn every_way_to_compare_finds_the_same() {
-        let index = Index::new(clustered(3000), 14);
-        for (part, value) in index
-            .parts
-            .iter()
-            .flat_map(|part| (0..40).map(move |value| (part, value * 800)))
-        {
-            let row = Row {
-                hashes: &[(7, index.hashes[value as usize % 3000])],
-                value,
-                least: 0,
-            };
-            let (mut quick, mut plain) = (Vec::new(), Vec::new());
-            part.each_near(&row, 14, |own, its| quick.push((own, its)));
-            part.compare(&row, 14, |own, its| plain.push((own, its)));
-            assert_eq!(quick, plain);
-        }
+        let fit = align::align(&still, &self.heads[one].levels(), window);
+        fit.is_some_and(|fit| fit.unlike <= self.most && fit.middle <= EXPRESSION)
     }
 }

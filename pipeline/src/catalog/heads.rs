@@ -29,8 +29,8 @@ pub async fn record(write: &mut Write, image: &str, detector: &str, heads: &[Hea
     for head in heads {
         sqlx::query(
             "INSERT INTO heads (image, detector, ordinal, crop, head, pixels, side, native_side, inside, \
-             sharpness, measures, perceptual, colour, contrast, crossings, recorded_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+             sharpness, measures, perceptual, colour, contrast, crossings, detail, recorded_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
              ON CONFLICT (image, detector, ordinal, crop) DO NOTHING",
         )
         .bind(image)
@@ -48,10 +48,18 @@ pub async fn record(write: &mut Write, image: &str, detector: &str, heads: &[Hea
         .bind(head.head.measures.colour)
         .bind(head.head.measures.contrast)
         .bind(head.head.measures.crossings)
+        .bind(head.head.measures.detail)
         .bind(now())
         .execute(write.connection())
         .await
         .with_context(|| format!("cannot record a head of {image}"))?;
+        let thumbnail =
+            sqlx::query("INSERT INTO thumbnails (pixels, thumbnail) VALUES ($1, $2) ON CONFLICT (pixels) DO NOTHING")
+                .bind(&head.head.pixels)
+                .bind(&head.head.measures.thumbnail)
+                .execute(write.connection())
+                .await;
+        thumbnail.with_context(|| format!("cannot record the thumbnail of a head of {image}"))?;
     }
     Ok(())
 }
@@ -89,16 +97,27 @@ pub async fn count_unmeasured(catalog: &Catalog) -> anyhow::Result<u64> {
 /// Where the database refuses.
 pub async fn measure(write: &mut Write, head: &str, measured: &Measures) -> anyhow::Result<()> {
     sqlx::query(
-        "UPDATE heads SET measures = $1, perceptual = $2, colour = $3, contrast = $4, crossings = $5 WHERE head = $6",
+        "UPDATE heads SET measures = $1, perceptual = $2, colour = $3, contrast = $4, crossings = $5, detail = $6 \
+         WHERE head = $7",
     )
     .bind(measures::VERSION)
     .bind(&measured.perceptual)
     .bind(measured.colour)
     .bind(measured.contrast)
     .bind(measured.crossings)
+    .bind(measured.detail)
     .bind(head)
     .execute(write.connection())
     .await
     .with_context(|| format!("cannot record the measures of {head}"))?;
+    let thumbnail = sqlx::query(
+        "INSERT INTO thumbnails (pixels, thumbnail) SELECT DISTINCT pixels, CAST($1 AS TEXT) FROM heads WHERE head = $2 \
+         ON CONFLICT (pixels) DO UPDATE SET thumbnail = excluded.thumbnail",
+    )
+    .bind(&measured.thumbnail)
+    .bind(head)
+    .execute(write.connection())
+    .await;
+    thumbnail.with_context(|| format!("cannot record the thumbnail of {head}"))?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The index of near-duplicates: which group each different head is of.
 //!
-//! A group is a connected component of the heads that lie within `reach` of one another, and is named by
-//! its smallest pixel hash: whatever the order in which heads come and go, the table ends the same.
+//! A group is a connected component of the heads that are near one another by the bound `reach`, and is named
+//! by its smallest pixel hash: whatever the order in which heads come and go, the table ends the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +11,16 @@ use sqlx::{AssertSqlSafe, Executor};
 use super::binds::{Binds, LITERAL_ROWS, literal};
 use super::purge::AT_ONCE;
 use super::{Catalog, Write};
-use vision::perceptual::{distance, from_text};
+use vision::near;
+use vision::thumbnail::Thumbnail;
 
 /// A head as the search for near-duplicates sees it.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Print {
     /// SHA-256 of the pixels.
     pub pixels: String,
-    /// The perceptual hash in hex.
-    pub perceptual: String,
+    /// As [`Thumbnail::to_text`].
+    pub thumbnail: String,
     /// The group's name; empty where it is not known yet.
     pub duplicate_group: String,
 }
@@ -31,10 +32,10 @@ pub struct Print {
 /// Where the database refuses.
 pub async fn pending(catalog: &Catalog, last: &str, limit: i64) -> anyhow::Result<(Vec<Print>, Option<String>)> {
     // Which they are is asked of indexes alone: of a million heads, a refresh brings a few.
-    let sql = "SELECT h.pixels, MAX(CASE WHEN h.measures > 0 THEN h.perceptual ELSE '' END) AS perceptual, \
-               '' AS duplicate_group FROM (SELECT DISTINCT x.pixels FROM heads AS x WHERE x.pixels > $1 \
+    let sql = "SELECT fresh.pixels, COALESCE(t.thumbnail, '') AS thumbnail, '' AS duplicate_group \
+               FROM (SELECT DISTINCT x.pixels FROM heads AS x WHERE x.pixels > $1 \
                AND NOT EXISTS (SELECT 1 FROM prints AS p WHERE p.pixels = x.pixels) ORDER BY x.pixels LIMIT $2) AS fresh \
-               JOIN heads AS h ON h.pixels = fresh.pixels GROUP BY h.pixels ORDER BY h.pixels";
+               LEFT JOIN thumbnails AS t ON t.pixels = fresh.pixels ORDER BY fresh.pixels";
     let rows = sqlx::query_as(sql)
         .bind(last)
         .bind(limit)
@@ -42,7 +43,7 @@ pub async fn pending(catalog: &Catalog, last: &str, limit: i64) -> anyhow::Resul
         .await;
     let mut rows: Vec<Print> = rows.context("cannot read which heads are in no group")?;
     let more = (rows.len() as i64 == limit).then(|| rows.last().map(|print| print.pixels.clone()));
-    rows.retain(|print| !print.perceptual.is_empty());
+    rows.retain(|print| !print.thumbnail.is_empty());
     Ok((rows, more.flatten()))
 }
 
@@ -63,7 +64,8 @@ pub async fn count_pending(catalog: &Catalog) -> anyhow::Result<u64> {
 /// # Errors
 /// Where the database refuses.
 pub async fn page(catalog: &Catalog, last: &str, limit: i64) -> anyhow::Result<Vec<Print>> {
-    let sql = "SELECT pixels, perceptual, duplicate_group FROM prints WHERE pixels > $1 ORDER BY pixels LIMIT $2";
+    let sql = "SELECT p.pixels, t.thumbnail, p.duplicate_group FROM prints AS p \
+               JOIN thumbnails AS t ON t.pixels = p.pixels WHERE p.pixels > $1 ORDER BY p.pixels LIMIT $2";
     let rows = sqlx::query_as(sql)
         .bind(last)
         .bind(limit)
@@ -91,13 +93,12 @@ pub async fn forget_others(write: &mut Write, reach: u32) -> anyhow::Result<()> 
 /// Where the database refuses.
 pub async fn record(write: &mut Write, prints: &[Print], reach: u32) -> anyhow::Result<()> {
     let row = |print: &Print| {
-        let [pixels, perceptual, group] =
-            [&print.pixels, &print.perceptual, &print.duplicate_group].map(|hash| literal(hash));
-        format!("({pixels}, {perceptual}, {group}, {reach})")
+        let (pixels, group) = (literal(&print.pixels), literal(&print.duplicate_group));
+        format!("({pixels}, {group}, {reach})")
     };
     for rows in prints.chunks(LITERAL_ROWS) {
         let sql = format!(
-            "INSERT INTO prints (pixels, perceptual, duplicate_group, reach) VALUES {} ON CONFLICT (pixels) DO NOTHING",
+            "INSERT INTO prints (pixels, duplicate_group, reach) VALUES {} ON CONFLICT (pixels) DO NOTHING",
             rows.iter().map(row).collect::<Vec<_>>().join(", ")
         );
         let recorded = write.connection().execute(AssertSqlSafe(sql)).await;
@@ -140,6 +141,12 @@ pub(super) async fn take_lost(write: &mut Write, pixels: &[&str]) -> Result<BTre
             binds.texts(some)
         );
         binds.fetch_rows(sql, write.connection()).await?;
+        let mut binds = Binds::default();
+        let sql = format!(
+            "DELETE FROM thumbnails WHERE pixels IN ({}) AND NOT EXISTS (SELECT 1 FROM heads AS h WHERE h.pixels = thumbnails.pixels)",
+            binds.texts(some)
+        );
+        binds.fetch_rows(sql, write.connection()).await?;
         for (group,) in groups {
             left.extend(fall_apart(write, &group).await?);
         }
@@ -147,42 +154,43 @@ pub(super) async fn take_lost(write: &mut Write, pixels: &[&str]) -> Result<BTre
     Ok(left)
 }
 
-/// Finds the components of what is left of a group, and names them.
+/// Finds the components of what is left of a group, and names them. A head without a thumbnail is one of its
+/// own.
 async fn fall_apart(write: &mut Write, group: &str) -> Result<BTreeSet<String>, sqlx::Error> {
-    let members: Vec<(String, String, i64)> =
-        sqlx::query_as("SELECT pixels, perceptual, reach FROM prints WHERE duplicate_group = $1 ORDER BY pixels")
-            .bind(group)
-            .fetch_all(write.connection())
-            .await?;
-    let near = |a: &(String, String, i64), b: &(String, String, i64)| match (from_text(&a.1), from_text(&b.1)) {
-        (Some(first), Some(second)) => i64::from(distance(first, second)) <= a.2,
-        _ => false,
-    };
-    let mut waiting: BTreeMap<usize, &(String, String, i64)> = members.iter().enumerate().collect();
-    let mut names = BTreeSet::new();
-    while let Some((_, first)) = waiting.pop_first() {
-        let mut component = vec![first];
-        let mut looked = 0;
-        while looked < component.len() {
-            let joined: Vec<usize> = waiting
-                .iter()
-                .filter(|(_, other)| near(component[looked], other))
-                .map(|(at, _)| *at)
-                .collect();
-            component.extend(joined.iter().filter_map(|at| waiting.remove(at)));
-            looked += 1;
+    let members: Vec<(String, Option<String>, i64)> = sqlx::query_as(
+        "SELECT p.pixels, t.thumbnail, p.reach FROM prints AS p LEFT JOIN thumbnails AS t ON t.pixels = p.pixels \
+         WHERE p.duplicate_group = $1 ORDER BY p.pixels",
+    )
+    .bind(group)
+    .fetch_all(write.connection())
+    .await?;
+    let reach = members.first().map_or(0, |member| u32::try_from(member.2).unwrap_or(0));
+    let thumbnail = |text: &Option<String>| Thumbnail::from_text(text.as_deref()?);
+    let (seen, thumbnails): (Vec<&str>, Vec<Thumbnail>) = members
+        .iter()
+        .filter_map(|(pixels, text, _)| Some((pixels.as_str(), thumbnail(text)?)))
+        .unzip();
+    let mut sets = near::sets(&thumbnails, thumbnails.len(), reach);
+    // By their smallest pixel hash, since they are in the order of these.
+    let mut components: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (at, pixels) in seen.iter().enumerate() {
+        components.entry(seen[sets.first(at)]).or_default().push(pixels);
+    }
+    for (pixels, text, _) in &members {
+        if thumbnail(text).is_none() {
+            components.insert(pixels, vec![pixels]);
         }
-        names.insert(first.0.clone());
+    }
+    for (name, component) in &components {
         for some in component.chunks(AT_ONCE) {
             let mut binds = Binds::default();
-            let name = binds.text(&first.0);
-            let pixels: Vec<&str> = some.iter().map(|member| member.0.as_str()).collect();
+            let name = binds.text(name);
             let sql = format!(
                 "UPDATE prints SET duplicate_group = {name} WHERE pixels IN ({})",
-                binds.texts(&pixels)
+                binds.texts(some)
             );
             binds.fetch_rows(sql, write.connection()).await?;
         }
     }
-    Ok(names)
+    Ok(components.into_keys().map(String::from).collect())
 }

@@ -5,6 +5,7 @@ use sqlx::AssertSqlSafe;
 use vision::Style;
 
 use super::binds::Binds;
+use super::detections::GIVEN;
 use super::verdicts::passed_single;
 use super::{Catalog, Write};
 use crate::digests::Digests;
@@ -38,6 +39,25 @@ pub async fn pending(
         .await
         .context("cannot read which heads have no style")?;
     Ok(rows.into_iter().map(|(head,)| head).collect())
+}
+
+/// How many heads that passed every filter of single heads were imported, framed by whoever cut them, and how many
+/// were cut by the crop rule.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn framings(catalog: &Catalog, digests: &Digests) -> anyhow::Result<(u64, u64)> {
+    let mut counts = [0; 2];
+    for (count, is) in counts.iter_mut().zip(["=", "<>"]) {
+        let mut binds = Binds::default();
+        let (passed, given) = (passed_single(digests, &mut binds), binds.text(GIVEN));
+        let sql = format!("SELECT COUNT(*) FROM {passed} AND h.detector {is} {given}");
+        *count = binds
+            .count(sql, catalog.pool())
+            .await
+            .context("cannot count the heads by how they were cut")?;
+    }
+    Ok(counts.into())
 }
 
 /// How many they are.

@@ -54,8 +54,10 @@ pub(super) fn of_policy(placeholder: &str) -> String {
     format!("v.policy || '' = {placeholder}")
 }
 
-/// How good a copy `heads AS h` of `faces AS a` is: the score, less where there are few pixels.
-/// `manifest::choose` orders by the same.
+/// How good a copy `heads AS h` is beside others of the same drawing. `manifest::choose` orders by the same.
+const DETAIL: &str = "h.detail";
+
+/// How good `heads AS h` of `faces AS a` is beside other heads: the score, less where there are few pixels.
 const QUALITY: &str = "a.score * (CASE WHEN h.side < 256 THEN h.side ELSE 256 END)";
 
 /// The natural key of a head.

@@ -4,21 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Context;
 use dataset::failure::Interrupted;
-use rayon::prelude::*;
 
 use crate::catalog::prints::{self, Print};
 use crate::catalog::{Catalog, verdicts};
 use crate::progress;
 use crate::stop::Stop;
-use vision::near::{Index, Sets};
-use vision::perceptual::{from_text, mirrored};
+use vision::near::{self, Sets};
+use vision::thumbnail::Thumbnail;
 
-/// New heads of one search: it holds them in memory, some 400 bytes each, while those that are known
-/// pass by.
-const AT_ONCE: i64 = 1_000_000;
+/// New heads of one search: it holds them in memory, some 1.2 kB each, while those that are known pass by.
+const AT_ONCE: i64 = 500_000;
 
-/// Known heads read at once.
-const PAGE: i64 = 20_000;
+/// Known heads that are compared with them at once, and held as long.
+const PAGE: i64 = 250_000;
 
 /// New heads of one transaction, a group's never apart.
 const COMMIT: usize = 10_000;
@@ -40,14 +38,13 @@ pub async fn group(catalog: &Catalog, reach: u32, stop: &Stop) -> anyhow::Result
         if new.is_empty() {
             continue;
         }
-        let mut search = Search::new(new, reach)?;
-        search = blocking(search, |search| search.among_themselves()).await?;
+        let mut search = blocking(Search::new(new)?, move |search| search.among_themselves(reach)).await?;
         let mut last = String::new();
-        loop {
+        while reach > 0 {
             let known = prints::page(catalog, &last, PAGE).await?;
             let Some(end) = known.last() else { break };
             last.clone_from(&end.pixels);
-            search = blocking(search, move |search| search.among(&known)).await?;
+            search = blocking(search, move |search| search.among(&known, reach)).await?;
             if stop.requested() {
                 return Err(Interrupted.into());
             }
@@ -120,60 +117,49 @@ async fn record(catalog: &Catalog, changes: &[Change], reach: u32) -> anyhow::Re
 struct Search {
     /// By pixel hash, so that the first of a set has its smallest name.
     new: Vec<Print>,
-    index: Index,
-    /// New heads of each hash in the index.
-    same: Vec<Vec<u32>>,
+    thumbnails: Vec<Thumbnail>,
     /// New heads first, then the known groups as they are met.
     pairs: Vec<(u32, u32)>,
     known: HashMap<String, u32>,
 }
 
 impl Search {
-    fn new(new: Vec<Print>, reach: u32) -> anyhow::Result<Self> {
-        let mut same: BTreeMap<u128, Vec<u32>> = BTreeMap::new();
-        for (at, print) in (0..).zip(&new) {
-            same.entry(hash_of(print)?).or_default().push(at);
-        }
+    fn new(new: Vec<Print>) -> anyhow::Result<Self> {
         Ok(Self {
-            index: Index::new(same.keys().copied().collect(), reach),
-            pairs: same
-                .values()
-                .flat_map(|all| all.iter().map(|at| (all[0], *at)))
-                .collect(),
-            same: same.into_values().collect(),
+            thumbnails: new.iter().map(thumbnail_of).collect::<anyhow::Result<_>>()?,
             new,
+            pairs: Vec::new(),
             known: HashMap::new(),
         })
     }
 
     /// Joins new heads that are near one another.
-    fn among_themselves(&mut self) -> anyhow::Result<()> {
-        let mut sets = self.index.sets(mirrored(0));
-        for at in 0..self.same.len() {
-            let first = sets.first(at);
-            if first != at {
-                self.pairs.push((self.same[at][0], self.same[first][0]));
-            }
-        }
+    fn among_themselves(&mut self, reach: u32) -> anyhow::Result<()> {
+        let mut sets = near::sets(&self.thumbnails, self.new.len(), reach);
+        self.pairs = (0..self.new.len() as u32)
+            .map(|at| (at, sets.first(at as usize) as u32))
+            .collect();
         Ok(())
     }
 
     /// Joins new heads to the groups of known ones.
-    fn among(&mut self, known: &[Print]) -> anyhow::Result<()> {
-        let (index, same) = (&self.index, &self.same);
-        let near = |print: &Print| -> anyhow::Result<Vec<u32>> {
-            let hash = hash_of(print)?;
-            let mut found = Vec::new();
-            for hash in [hash, mirrored(hash)] {
-                index.each_within(hash, |other| found.push(same[other][0]));
+    fn among(&mut self, known: &[Print], reach: u32) -> anyhow::Result<()> {
+        let count = self.new.len();
+        for print in known {
+            self.thumbnails.push(thumbnail_of(print)?);
+        }
+        let mut sets = near::sets(&self.thumbnails, count, reach);
+        self.thumbnails.truncate(count);
+        // Those of the known that are a new head's, and the new ones that meet by way of them.
+        self.pairs
+            .extend((0..count).map(|at| (at as u32, sets.first(at) as u32)));
+        for (at, print) in (count..).zip(known) {
+            let first = sets.first(at);
+            if first < count {
+                let next = (count + self.known.len()) as u32;
+                let group = *self.known.entry(print.duplicate_group.clone()).or_insert(next);
+                self.pairs.push((first as u32, group));
             }
-            Ok(found)
-        };
-        let found: Vec<Vec<u32>> = known.par_iter().map(near).collect::<anyhow::Result<_>>()?;
-        for (print, found) in known.iter().zip(found).filter(|(_, found)| !found.is_empty()) {
-            let next = (self.new.len() + self.known.len()) as u32;
-            let group = *self.known.entry(print.duplicate_group.clone()).or_insert(next);
-            self.pairs.extend(found.into_iter().map(|new| (new, group)));
         }
         Ok(())
     }
@@ -217,6 +203,7 @@ impl Search {
     }
 }
 
-fn hash_of(print: &Print) -> anyhow::Result<u128> {
-    from_text(&print.perceptual).with_context(|| format!("the head of pixels {} has no perceptual hash", print.pixels))
+fn thumbnail_of(print: &Print) -> anyhow::Result<Thumbnail> {
+    let thumbnail = Thumbnail::from_text(&print.thumbnail);
+    thumbnail.with_context(|| format!("the head of pixels {} has no thumbnail", print.pixels))
 }

@@ -41,7 +41,7 @@ pub struct CurateSettings {
     pub ai_tags: Vec<String>,
     /// Lowest score of the face when the head is looked at again; 0: no second look.
     pub min_second_score: f64,
-    /// Bits in which near-duplicates may differ.
+    /// Light and dark that near-duplicates need not explain of one another, in per cent.
     pub near_duplicate: u32,
     /// Heads of one picture; 0: all.
     pub max_per_picture: i64,
@@ -158,7 +158,7 @@ impl CurateSettings {
             (
                 self.near_duplicate <= 24,
                 "near_duplicate",
-                "0 to 24 bits are expected: beyond that different heads are near",
+                "0 (equal pixels) to 24 per cent are expected: beyond that different heads are near",
             ),
             (
                 self.max_per_picture >= 0,

@@ -10,7 +10,7 @@ use dataset::manifest::{Laid, Spill, Spilled};
 use dataset::{ManifestRow, Split};
 use rayon::prelude::*;
 
-use super::choose::{ENOUGH, draw_split};
+use super::choose::draw_split;
 use crate::catalog::chosen::{Hash, Head, Post, hash_of};
 
 /// The oldest post of a picture.
@@ -168,7 +168,7 @@ impl Candidates {
             laid: self.spill.push(row)?,
             picture: head.picture,
             ordinal: row.ordinal,
-            quality: row.score * row.side.min(ENOUGH) as f64,
+            quality: head.detail,
             head: hash_of(&row.head),
             pixels: hash_of(&row.pixels),
             shared: (row.duplicate_group != row.pixels).then(|| Box::new(hash_of(&row.duplicate_group))),

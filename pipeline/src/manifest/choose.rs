@@ -24,9 +24,6 @@ pub(super) fn draw_split(seed: u64, validation: f64, group: &str) -> Split {
     }
 }
 
-/// Side of a head, in pixels, from which more pixels make no better copy.
-pub(super) const ENOUGH: i64 = 256;
-
 /// Takes out the heads of groups that a refresh has joined across the splits: those that an earlier
 /// version has on the other side than the group's oldest head. Says how many.
 pub(super) fn leave_straddling(candidates: &mut Vec<Candidate>) -> u64 {

@@ -179,7 +179,8 @@ async fn older_heads_are_measured_from_their_files(house: House) {
         .rows("SELECT image, attempts, recorded_at FROM detections ORDER BY image")
         .await;
     for sql in [
-        "UPDATE heads SET measures = 0, perceptual = '', colour = 0, contrast = 0, crossings = 0",
+        "UPDATE heads SET measures = 0, perceptual = '', colour = 0, contrast = 0, crossings = 0, detail = 0",
+        "DELETE FROM thumbnails",
         "DELETE FROM prints",
         "DELETE FROM verdicts",
     ] {

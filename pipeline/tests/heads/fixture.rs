@@ -168,11 +168,12 @@ pub async fn tables_of(catalog: &Catalog) -> Vec<String> {
         "SELECT image, detector, outcome, reason, faces FROM detections ORDER BY image, detector",
         "SELECT image, detector, ordinal, x0, y0, x1, y1, score FROM faces ORDER BY image, detector, ordinal",
         "SELECT image, detector, ordinal, crop, head, pixels, side, native_side, inside, sharpness, \
-         measures, perceptual, colour, contrast, crossings FROM heads \
+         measures, perceptual, colour, contrast, crossings, detail FROM heads \
          ORDER BY image, detector, ordinal, crop",
         "SELECT image, detector, ordinal, crop, policy, accepted, reason, detail, kept FROM verdicts \
          ORDER BY image, detector, ordinal, crop, policy",
-        "SELECT pixels, perceptual, duplicate_group, reach FROM prints ORDER BY pixels",
+        "SELECT pixels, duplicate_group, reach FROM prints ORDER BY pixels",
+        "SELECT pixels, thumbnail FROM thumbnails ORDER BY pixels",
         "SELECT head, network, score FROM looks ORDER BY head, network",
         "SELECT head, network, vector FROM styles ORDER BY head, network",
         "SELECT head, image, x0, y0, x1, y1, decision, because FROM decisions ORDER BY head, image",

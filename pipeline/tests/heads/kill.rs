@@ -168,7 +168,8 @@ async fn a_killed_curate_ends_as_an_undisturbed_one() {
     let catalog = Catalog::open(&Catalog::sqlite_url(&template.join("catalog.sqlite"))).await;
     let catalog = catalog.expect("opens");
     for sql in [
-        "UPDATE heads SET measures = 0, perceptual = '', colour = 0, contrast = 0, crossings = 0",
+        "UPDATE heads SET measures = 0, perceptual = '', colour = 0, contrast = 0, crossings = 0, detail = 0",
+        "DELETE FROM thumbnails",
         "DELETE FROM prints",
         "DELETE FROM verdicts",
     ] {

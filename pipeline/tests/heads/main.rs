@@ -27,6 +27,7 @@ mod common;
 mod compare;
 mod crop;
 mod curate;
+mod duplicates;
 mod export;
 mod fixture;
 mod hand;

@@ -10,6 +10,7 @@ use image::RgbImage;
 use sha2::{Digest, Sha256};
 
 use super::{FeatureError, FeatureInput, FeatureNet, Layout, graph, read};
+use crate::letterbox::resize;
 
 /// Numbers of a style.
 pub const STYLE_LENGTH: usize = 128;
@@ -24,8 +25,12 @@ pub const STYLE_SCALE: f64 = 16384.0;
 /// are then alike, whatever their resolution, and a detector's layers fit (a multiple of 32).
 const SIDE: u32 = 96;
 
+/// Side to which every head is reduced before that, in pixels: what a head shows beyond it is resolution, not
+/// style, and a set of large heads beside small ones would be told apart by it.
+const EVEN_SIDE: u32 = 64;
+
 /// The way from a head to its style: a change of it makes all styles stale.
-const RULE: &str = "means and deviations, signs, 1";
+const RULE: &str = "means and deviations, signs, reduced, 2";
 
 /// A network that tells styles; `styles` may be called from several threads, which take turns.
 pub struct StyleNet {
@@ -86,7 +91,7 @@ impl StyleNet {
     pub fn digest(path: &Path, layers: &[String]) -> Result<String, FeatureError> {
         let mut hash = Sha256::new();
         hash.update(read(path)?);
-        hash.update(format!("|{RULE}|{SIDE}|{STYLE_LENGTH}|{layers:?}"));
+        hash.update(format!("|{RULE}|{EVEN_SIDE}|{SIDE}|{STYLE_LENGTH}|{layers:?}"));
         Ok(hex::encode(hash.finalize()))
     }
 
@@ -97,7 +102,9 @@ impl StyleNet {
     pub fn styles(&self, pictures: &[RgbImage]) -> Result<Vec<Style>, FeatureError> {
         let names: Vec<&str> = self.layers.iter().map(String::as_str).collect();
         let mut all = vec![Vec::new(); pictures.len()];
-        self.net.each(pictures, &names, |first, count, shape, values| {
+        let even = pictures.iter().map(|picture| resize(picture, EVEN_SIDE, EVEN_SIDE));
+        let even: Vec<RgbImage> = even.collect();
+        self.net.each(&even, &names, |first, count, shape, values| {
             let each = values.chunks_exact(values.len() / count);
             for (into, values) in all[first..].iter_mut().zip(each) {
                 into.extend(unit(statistics(shape, values, self.net.form.layout)));

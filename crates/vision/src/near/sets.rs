@@ -53,6 +53,11 @@ impl Shared {
         }
     }
 
+    /// Whether two are in one set already.
+    pub(super) fn joined(&self, a: u32, b: u32) -> bool {
+        self.first(a) == self.first(b)
+    }
+
     /// Joins two sets.
     pub(super) fn join(&self, mut a: u32, mut b: u32) {
         loop {

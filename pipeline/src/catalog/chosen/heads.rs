@@ -21,6 +21,8 @@ pub struct Head {
     pub picture: u32,
     /// What the manifest says of it; the post's part of the row is empty, and the split not yet found.
     pub row: ManifestRow,
+    /// How good a copy it is, as `heads.detail`.
+    pub detail: f64,
     /// Whether it was kept by hand.
     pub kept: bool,
     /// Whether it is above the number allowed of its picture or artist: it is none to freeze, and neither
@@ -59,7 +61,7 @@ pub(super) async fn each<State: Send + 'static>(
 ) -> anyhow::Result<(Counts, State)> {
     let mut binds = Binds::default();
     let sql = format!(
-        "SELECT image, detector, ordinal, head, pixels, side, sharpness, perceptual FROM heads WHERE {}",
+        "SELECT image, detector, ordinal, head, pixels, side, sharpness, perceptual, detail FROM heads WHERE {}",
         FaceKey::condition(digests, &mut binds)
     );
     let told = scan(
@@ -134,6 +136,7 @@ impl Table {
         Ok(Head {
             picture: key.picture,
             group_split: self.groups.split(group),
+            detail: cells.real(8)?,
             kept: passed.kept,
             capped: passed.capped,
             row,

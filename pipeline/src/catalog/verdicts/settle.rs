@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 use sqlx::AssertSqlSafe;
 
-use super::{AFTER_STYLE, AT_ONCE, DUPLICATE, HeadKey, JOIN_FACES, JOIN_VERDICTS, QUALITY, of_policy};
+use super::{AFTER_STYLE, AT_ONCE, DETAIL, DUPLICATE, HeadKey, JOIN_FACES, JOIN_VERDICTS, of_policy};
 use crate::catalog::Write;
 use crate::catalog::binds::Binds;
 
@@ -113,7 +113,7 @@ pub(super) async fn choose(write: &mut Write, groups: &[String], policy: &str) -
              v.detail FROM prints AS p JOIN heads AS h ON h.pixels = p.pixels {JOIN_FACES} {JOIN_VERDICTS} \
              AND {of_policy} WHERE p.duplicate_group IN ({list}) \
              AND (v.accepted = 1 OR v.reason IN ({reasons})) \
-             ORDER BY p.duplicate_group, h.detector, h.crop, v.kept DESC, {QUALITY} DESC, h.image, h.ordinal"
+             ORDER BY p.duplicate_group, h.detector, h.crop, v.kept DESC, {DETAIL} DESC, h.image, h.ordinal"
         );
         let members: Vec<Member> = binds.fetch(sql, write.connection()).await?;
         let rivals = |a: &Member, b: &Member| {

@@ -7,7 +7,7 @@ use futures::TryStreamExt;
 use sqlx::{AssertSqlSafe, Row};
 use vision::Style;
 
-use super::{HeadKey, JOIN_FACES, JOIN_VERDICTS, QUALITY, SET_REASONS, STYLE, judged_now, settle_groups};
+use super::{DETAIL, HeadKey, JOIN_FACES, JOIN_VERDICTS, SET_REASONS, STYLE, judged_now, settle_groups};
 use crate::catalog::binds::Binds;
 use crate::catalog::styles::from_text;
 use crate::catalog::{Catalog, Write};
@@ -57,7 +57,7 @@ pub async fn each_style(
     let (passed, network) = (passed_of(&tables, digests, &mut binds), binds.text(network));
     let sql = format!(
         "SELECT s.vector FROM (SELECT h.head, ROW_NUMBER() OVER (PARTITION BY p.duplicate_group ORDER BY v.kept DESC, \
-         {QUALITY} DESC, h.image, h.detector, h.ordinal, h.crop) AS place FROM {passed}) AS best \
+         {DETAIL} DESC, h.image, h.detector, h.ordinal, h.crop) AS place FROM {passed}) AS best \
          JOIN styles AS s ON s.head = best.head AND s.network = {network} WHERE best.place = 1"
     );
     let mut rows = binds.stream(sql, catalog.pool());

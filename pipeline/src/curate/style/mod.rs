@@ -52,6 +52,9 @@ pub(super) async fn run(
         return Ok(());
     }
     let network = settings.network_digest()?;
+    if settings.like().is_none() {
+        warn_of_framings(styles::framings(catalog, digests).await?);
+    }
     let waiting = styles::count_pending(catalog, digests, &network).await?;
     let net = match waiting > 0 || settings.like().is_some() {
         true => {
@@ -81,6 +84,17 @@ pub(super) async fn run(
         stop,
     )
     .await
+}
+
+/// The network sees how much of a head is face. Where the set holds heads cut in two ways, what differs between
+/// them passes for style.
+fn warn_of_framings((imported, cut): (u64, u64)) {
+    if imported > 0 && cut > 0 {
+        eprintln!(
+            "warning: [curate.style] measures {imported} imported heads together with {cut} that the crop rule cut: \
+             their framing counts as style. Name wanted heads that are cut as yours are by `like`, or keep imported heads in a data folder of their own"
+        );
+    }
 }
 
 /// What was measured of a head that is refused. Without a measure, and by hand, all stay.
