@@ -10,7 +10,7 @@ use crate::catalog::now;
 use crate::crawl::listing::{Listed, Listing, Mark};
 use crate::crawl::pages::{Found, PageError, Pages};
 use crate::crawl::source::Page;
-use crate::crawl::walk::{Left, Walk};
+use crate::crawl::walk::{Left, Walk, Why};
 
 /// A walk through a hole, and how the catalog knows it.
 pub(super) struct Walking {
