@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod moved;
 mod selections;
 mod waiting;
 
@@ -161,6 +162,8 @@ async fn story(catalog: &Catalog) {
     waiting::a_post_waits_again_where_its_site_shows_another_file(catalog).await;
     kinds_of_tags_stay_while_the_tags_do(catalog).await;
     waiting::failures_are_listed_and_come_back_on_request(catalog).await;
+    moved::a_file_that_moved_waits_again_and_what_is_settled_is_counted(catalog).await;
+    moved::names_of_tags_are_kept_by_source(catalog).await;
 }
 
 #[tokio::test]
