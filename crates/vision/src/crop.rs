@@ -1,7 +1,8 @@
 //! Where a face stands in its head crop.
 //!
 //! Eyes that wander up and down between the pictures of a set end as four eyes in one generated
-//! head, so every head shows its face box at the same place and the same size.
+//! head, so every head shows its face box at the same place and the same size, but for those at an edge of
+//! their picture: they may give way within bounds.
 
 use image::RgbImage;
 use serde::{Deserialize, Serialize};

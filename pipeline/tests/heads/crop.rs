@@ -326,6 +326,7 @@ async fn a_vanished_store_and_missing_weights_stop_the_run() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_at_the_edge_moves_or_shrinks_as_far_as_it_may() {
     let mut house = House::new().await;
+    house.curate.min_side = 32;
     // A face that the upper edge cuts off.
     house.add(1, None, &png(&picture(1, &[(2, 0, 255)]))).await;
     let inside = "SELECT side, inside FROM heads ORDER BY recorded_at, inside";

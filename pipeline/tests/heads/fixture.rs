@@ -51,6 +51,9 @@ impl House {
         let crop = CropSettings {
             detector,
             workers: 2,
+            // Small pictures: what is placed at an edge is there to be refused.
+            max_shift: 0.0,
+            max_shrink: 0.0,
             ..CropSettings::default()
         };
         // The network looks at its own side alone, and sees a cell at a time.

@@ -18,7 +18,7 @@ use crate::fixture::{jpeg, png, rows_of};
 
 /// Rules that are off or wider by default: half of a face is 1.47 times as high as wide, and the shipped
 /// detector draws no box beyond that; ratings and both numbers are a user's own choice.
-const SETTINGS: &str = "[crop]\ndetector = \"shipped.onnx\"\n[curate]\nmax_aspect = 1.4\nratings = [\"safe\"]\nmax_per_picture = 5\nmax_per_artist = 2\n";
+const SETTINGS: &str = "[crop]\nmax_shift = 0.0\nmax_shrink = 0.0\ndetector = \"shipped.onnx\"\n[curate]\nmax_aspect = 1.4\nratings = [\"safe\"]\nmax_per_picture = 5\nmax_per_artist = 2\n";
 
 /// A post of the board, and what must become of one of its heads.
 struct Case {
