@@ -7,6 +7,9 @@ use crate::geometry::{BBox, Detection};
 /// Numbers a prediction has beside its class scores: x, y, width, height, objectness.
 pub const BOX_FIELDS: usize = 5;
 
+/// The same without objectness.
+pub const FREE_FIELDS: usize = 4;
+
 /// How the numbers of a scale lie in memory; A anchors of F = 5 + classes fields, H rows, W columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -144,6 +147,42 @@ pub fn read_rows(rows: &[f32], fields: usize, classes: Option<&[usize]>, floor: 
         }
     });
     decoded.filter(|found| found.score >= floor).collect()
+}
+
+/// The same of predictions without anchors and objectness, as YOLOv8 has them: centre, width and height in
+/// input pixels, then one probability a class, of which those of `classes` count. `columns`: the numbers of
+/// one field follow each other, not those of one box.
+pub fn read_free(numbers: &[f32], fields: usize, columns: bool, classes: &[usize], floor: f32) -> Vec<Detection> {
+    let boxes = numbers.len() / fields.max(1);
+    let number = |at: usize, field: usize| match columns {
+        true => numbers[field * boxes + at],
+        false => numbers[at * fields + field],
+    };
+    let decoded = (0..boxes).map(|at| {
+        let scores = classes.iter().map(|class| number(at, FREE_FIELDS + class));
+        Detection {
+            bbox: BBox::from_centre(number(at, 0), number(at, 1), number(at, 2), number(at, 3)),
+            score: scores.fold(f32::MIN, f32::max),
+        }
+    });
+    decoded.filter(|found| found.score >= floor).collect()
+}
+
+/// The same of boxes that the model selected itself, as YOLOv10 has them: left, upper, right and lower edge
+/// in input pixels, score, and the number of the class.
+pub fn read_final(rows: &[f32], classes: Option<&[usize]>, floor: f32) -> Vec<Detection> {
+    let is_kept = |class: f32| classes.is_none_or(|kept| kept.iter().any(|kept| *kept as f32 == class));
+    let kept = rows.chunks_exact(6).filter(|row| row[4] >= floor && is_kept(row[5]));
+    kept.map(|row| Detection {
+        bbox: BBox {
+            x0: row[0],
+            y0: row[1],
+            x1: row[2],
+            y1: row[3],
+        },
+        score: row[4],
+    })
+    .collect()
 }
 
 fn sigmoid(logit: f32) -> f32 {

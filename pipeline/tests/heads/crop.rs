@@ -320,5 +320,5 @@ async fn a_vanished_store_and_missing_weights_stop_the_run() {
     house.crop.detector = house.path("corrupt.onnx");
     std::fs::write(&house.crop.detector, b"no model").expect("writes");
     let error = house.crop(Selection::default()).await.expect_err("stops").to_string();
-    assert!(error.contains("not a usable YOLOv3 detector"), "{error}");
+    assert!(error.contains("not a usable YOLO detector"), "{error}");
 }

@@ -49,6 +49,54 @@ pub(super) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<ModelSetti
     Ok(all)
 }
 
+/// The same with what Ultralytics' exporter writes: the names of the classes as a Python dictionary, and
+/// the size that it was trained for, unless another one is `sized` up.
+///
+/// # Errors
+/// Where the task that it names gives no upright boxes.
+pub(super) fn with_ultralytics(
+    mut read: ModelSettings,
+    sized: bool,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<ModelSettings, String> {
+    match lookup("task").as_deref().map(str::trim) {
+        Some(task @ ("obb" | "classify")) => {
+            let gives = if task == "obb" { "turned boxes" } else { "no boxes" };
+            return Err(format!(
+                "its metadata name the task `{task}`, which gives {gives}: train or export one of the task `detect`"
+            ));
+        }
+        _ => {}
+    }
+    if read.classes.is_none() {
+        read.classes = lookup("names").and_then(|text| names(&text));
+    }
+    let asked = read.input_side.or(read.input_width).or(read.input_height);
+    if !sized && asked.is_none() {
+        let size = lookup("imgsz").and_then(|text| serde_json::from_str::<[u32; 2]>(&text).ok());
+        // Height goes first there.
+        (read.input_height, read.input_width) =
+            size.map_or((None, None), |[height, width]| (Some(height), Some(width)));
+    }
+    Ok(read)
+}
+
+/// `{0: 'face', 1: "artist's hand"}`; `None` for anything else.
+fn names(text: &str) -> Option<Vec<String>> {
+    let mut rest = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
+    let mut names = Vec::new();
+    while !rest.is_empty() {
+        let (number, value) = rest.split_once(':')?;
+        (number.trim().trim_matches(['\'', '"']) == names.len().to_string()).then_some(())?;
+        let value = value.trim_start();
+        let quote = value.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
+        let end = value[1..].find(quote)? + 1;
+        names.push(value[1..end].to_owned());
+        rest = value[end + 1..].trim_start().trim_start_matches(',').trim_start();
+    }
+    (!names.is_empty()).then_some(names)
+}
+
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
@@ -109,6 +157,30 @@ mod tests {
             ..ModelSettings::default()
         };
         assert_eq!(read, Ok(expected));
+    }
+
+    #[test]
+    fn what_ultralytics_writes_is_understood() {
+        let of = |names: &str, task: &str| {
+            let lookup = |key: &str| match key {
+                "names" => Some(names.to_owned()),
+                "task" => Some(task.to_owned()),
+                "imgsz" => Some("[320, 640]".to_owned()),
+                _ => None,
+            };
+            with_ultralytics(ModelSettings::default(), false, lookup)
+        };
+        let read = of("{0: 'face', 1: \"artist's hand\"}", "detect").expect("is read");
+        assert_eq!(read.classes, Some(vec!["face".into(), "artist's hand".into()]));
+        assert_eq!((read.input_width, read.input_height), (Some(640), Some(320)));
+        for other in ["['face']", "{1: 'face'}", "{0: face}", "{}", "{0: 'face"] {
+            assert_eq!(of(other, "detect").expect("is passed over").classes, None, "{other}");
+        }
+        assert!(
+            of("{0: 'ship'}", "obb")
+                .expect_err("is refused")
+                .contains("turned boxes")
+        );
     }
 
     #[test]

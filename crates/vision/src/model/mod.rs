@@ -1,10 +1,12 @@
-//! Any YOLOv3 as ONNX: asked in its own manner, answered in boxes of the picture.
+//! Any YOLOv3, and its successors whose answers need no anchors, as ONNX: asked in its own manner, answered in boxes of the picture.
 
+mod foreign;
 mod input;
 mod metadata;
 mod outputs;
 mod plan;
 mod provider;
+mod rows;
 mod selected;
 mod settings;
 
@@ -23,6 +25,7 @@ use crate::{runtime, yolo};
 use outputs::{Scale, Shape};
 use plan::{Answer, Declared, Plan, form_of};
 
+pub(crate) use foreign::foreign;
 pub use plan::{COARSEST, MAX_SIDE};
 pub use provider::Provider;
 pub use settings::{ClassChoice, ColourOrder, Form, InputLayout, ModelSettings};
@@ -71,6 +74,7 @@ impl Model {
             Form::Selected => (Vec::new(), size),
             _ => shapes(&mut session, &declared, &settings, size, any_size)?,
         };
+        let form = form.refined(&settings, &shapes, at)?;
         let mut plan = Plan::new(&session, declared, &settings, form, &shapes, at)?;
         // A file that declares open sides and then takes only its own is one of fixed sides.
         plan.any_size &= form == Form::Selected || at == TRIAL;
@@ -165,6 +169,24 @@ impl Model {
                 let read = |rows: &[f32]| yolo::read_rows(rows, *fields, classes.as_deref(), floor);
                 Ok(each.map(read).collect())
             }
+            Answer::Yolov8 {
+                output,
+                fields,
+                columns,
+                classes,
+            } => {
+                let (_, numbers) = floats(&outputs, *output)?;
+                let each = numbers.chunks_exact(numbers.len() / count);
+                let read = |numbers: &[f32]| yolo::read_free(numbers, *fields, *columns, classes, floor);
+                Ok(each.map(read).collect())
+            }
+            Answer::Yolov10 { output, classes } => {
+                let (_, numbers) = floats(&outputs, *output)?;
+                let each = numbers.chunks_exact(numbers.len() / count);
+                Ok(each
+                    .map(|rows| yolo::read_final(rows, classes.as_deref(), floor))
+                    .collect())
+            }
             Answer::Selected {
                 boxes,
                 scores,
@@ -196,6 +218,7 @@ fn with_metadata(table: &ModelSettings, session: &Session) -> Result<ModelSettin
         _ if sized && is_size(key) => None,
         _ => metadata.custom(key),
     })?;
+    let from_file = metadata::with_ultralytics(from_file, sized, |key| metadata.custom(key))?;
     Ok(table.clone().or(from_file))
 }
 

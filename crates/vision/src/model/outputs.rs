@@ -75,6 +75,7 @@ impl Wanted {
         if anchors.is_empty() || anchors.iter().any(Vec::is_empty) {
             return Err("masks leave a scale without anchors".into());
         }
+        check_masks(&masks, settings.anchors.as_deref().unwrap_or_default())?;
         let scale_x_y = match settings.scale_x_y.as_deref() {
             None => vec![1.0; anchors.len()],
             Some([one]) => vec![*one; anchors.len()],
@@ -199,6 +200,45 @@ impl Wanted {
             listed(shapes)
         )
     }
+}
+
+/// Masks that give each anchor to one scale, the larger ones to the coarser scale: with any other the boxes
+/// would have wrong sizes, and nobody would be told.
+fn check_masks(masks: &[Vec<usize>], anchors: &[[f32; 2]]) -> Result<(), String> {
+    let mut used: Vec<usize> = masks.concat();
+    used.sort_unstable();
+    if let Some(twice) = used.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(format!(
+            "masks name anchor {} (from 0) twice: where two scales were trained with the same one, write it twice in anchors",
+            twice[0]
+        ));
+    }
+    if let Some(left) = (0..anchors.len()).find(|number| !used.contains(number)) {
+        return Err(format!(
+            "masks leave out anchor {left} (from 0) of {}: name it for a scale, or take it out of anchors",
+            anchors.len()
+        ));
+    }
+    if let Some(mask) = masks.iter().find(|mask| mask.windows(2).any(|pair| pair[0] > pair[1])) {
+        return Err(format!(
+            "mask {mask:?} does not rise: the order is that in which the network was trained, small to large"
+        ));
+    }
+    let mean = |mask: &Vec<usize>| {
+        let areas = mask
+            .iter()
+            .map(|number| f64::from(anchors[*number][0]) * f64::from(anchors[*number][1]));
+        areas.sum::<f64>() / mask.len() as f64
+    };
+    let sizes: Vec<f64> = masks.iter().map(mean).collect();
+    if let Some(at) = sizes.windows(2).position(|pair| pair[0] < pair[1]) {
+        return Err(format!(
+            "scale {at} (from 0, coarsest first) has smaller anchors than scale {}: masks, or the order of anchors (small \
+             to large), are swapped",
+            at + 1
+        ));
+    }
+    Ok(())
 }
 
 /// The stride and the fields of an output, if its lengths fit a layout.

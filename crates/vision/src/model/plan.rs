@@ -4,9 +4,9 @@ use ort::session::Session;
 use ort::value::{Outlet, TensorElementType};
 
 use super::input::InputPlan;
-use super::outputs::{Scale, Shape, Wanted, listed};
+use super::outputs::{Scale, Shape, Wanted};
+use super::rows;
 use super::settings::{ClassChoice, Form, InputLayout, ModelSettings};
-use crate::yolo::BOX_FIELDS;
 
 /// Largest side of an input: 16 megapixels are far more than any YOLOv3 was trained with.
 pub const MAX_SIDE: u32 = 4096;
@@ -36,6 +36,18 @@ pub(super) enum Answer {
     Rows {
         output: usize,
         fields: usize,
+        classes: Option<Vec<usize>>,
+    },
+    Yolov8 {
+        output: usize,
+        /// Numbers a box.
+        fields: usize,
+        /// Whether all boxes' first numbers come first.
+        columns: bool,
+        classes: Vec<usize>,
+    },
+    Yolov10 {
+        output: usize,
         classes: Option<Vec<usize>>,
     },
     Selected {
@@ -214,11 +226,13 @@ impl Plan {
                     classes: kept(settings, Some(classes))?,
                 }
             }
-            Form::Rows => rows(settings, shapes)?,
+            Form::Rows => rows::rows(settings, shapes)?,
+            Form::Yolov8 => rows::free(settings, shapes)?,
+            Form::Yolov10 => rows::last(settings, shapes)?,
             Form::Selected => selected(session, &declared, settings)?,
         };
         Ok(Self {
-            input: InputPlan::new(declared.name, declared.layout, settings)?,
+            input: InputPlan::new(declared.name, declared.layout, &with_usual_fill(settings, form))?,
             size: own_size,
             any_size,
             batch: match form {
@@ -230,28 +244,13 @@ impl Plan {
     }
 }
 
-fn rows(settings: &ModelSettings, shapes: &[Shape]) -> Result<Answer, String> {
-    let fitting = |shape: &Shape| {
-        let wanted = settings.classes.as_ref().map(|classes| BOX_FIELDS + classes.len());
-        matches!(shape.lengths[..], [_, fields] if fields > BOX_FIELDS && wanted.is_none_or(|wanted| wanted == fields))
-    };
-    let found: Vec<usize> = (0..shapes.len()).filter(|at| fitting(&shapes[*at])).collect();
-    let [output] = found[..] else {
-        let fields = settings
-            .classes
-            .as_ref()
-            .map_or("classes".into(), |classes| classes.len().to_string());
-        return Err(format!(
-            "one output [N, boxes, 5 + {fields}] is expected; found were {}",
-            listed(shapes)
-        ));
-    };
-    let fields = shapes[output].lengths[1];
-    Ok(Answer::Rows {
-        output,
-        fields,
-        classes: kept(settings, Some(fields - BOX_FIELDS))?,
-    })
+/// The grey of the bars with which Ultralytics trains, where nothing else is said.
+fn with_usual_fill(settings: &ModelSettings, form: Form) -> ModelSettings {
+    let usual = matches!(form, Form::Yolov8 | Form::Yolov10).then_some([114; 3]);
+    ModelSettings {
+        fill: settings.fill.or(usual),
+        ..settings.clone()
+    }
 }
 
 /// Boxes [1, n, 4], scores [1, classes, n], indices [m, 3].
@@ -298,7 +297,7 @@ fn selected(session: &Session, declared: &Declared, settings: &ModelSettings) ->
 }
 
 /// The numbers of the classes that are faces; `None` where there is but one.
-fn kept(settings: &ModelSettings, classes: Option<usize>) -> Result<Option<Vec<usize>>, String> {
+pub(super) fn kept(settings: &ModelSettings, classes: Option<usize>) -> Result<Option<Vec<usize>>, String> {
     let names = settings.classes.as_deref().unwrap_or_default();
     let known = || match names {
         [] => String::from("none is named; numbers go from 0"),

@@ -55,6 +55,12 @@ pub enum Form {
     /// All predictions in one output [N, boxes, 5 + classes]: centre, size, objectness and class
     /// probabilities, as Ultralytics' YOLOv3 exports have it.
     Rows,
+    /// All predictions in one output [N, 4 + classes, boxes]: centre, size and class probabilities, as
+    /// YOLOv8, v9, v11 and v12 have it. Where only its lengths say so, the two may also be turned.
+    Yolov8,
+    /// The boxes that the model itself selected, in one output [N, boxes, 6]: corners, score and class, as
+    /// YOLOv10 and Ultralytics' exports with suppression have it.
+    Yolov10,
     /// Boxes, scores and the indices of those that the model itself selected, as the ONNX model zoo's
     /// yolov3 has it.
     Selected,

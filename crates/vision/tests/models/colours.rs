@@ -221,6 +221,79 @@ impl Colours {
         self.finish(graph)
     }
 
+    /// One output [1, 4 + classes, boxes] of all three scales, without anchors and objectness, as YOLOv8 has
+    /// it; `turned`: [1, boxes, 4 + classes]. Scale k wakes class k modulo their number.
+    pub fn free(&self, turned: bool) -> Vec<u8> {
+        let mut graph = Graph::default();
+        self.image_input(&mut graph);
+        graph.integers("starts", &[1], &[4]);
+        graph.integers("ends", &[1], &[5]);
+        graph.integers("axes", &[1], &[1]);
+        graph.integers("flat", &[3], &[1, 1, -1]);
+        let mut boxes = Vec::new();
+        let mut scores = Vec::new();
+        // The finest scale first, as there.
+        for scale in [2, 1, 0] {
+            self.logits(&mut graph, scale);
+            let name = |what: &str| format!("{what}{scale}");
+            let slice = [name("logits"), "starts".into(), "ends".into(), "axes".into()];
+            let slice: Vec<&str> = slice.iter().map(String::as_str).collect();
+            graph.node("Slice", &slice, &name("objectness"), &[]);
+            graph.node("Sigmoid", &[&name("objectness")], &name("sure"), &[]);
+            graph.node("Reshape", &[&name("sure"), "flat"], &name("scores"), &[]);
+            let stride = STRIDES[scale];
+            let (columns, rows) = (self.size.0 / stride, self.size.1 / stride);
+            let cells = (0..rows).flat_map(|row| (0..columns).map(move |column| (column, row)));
+            boxes.extend(cells.map(|(column, row)| (scale, true_box(scale, column, row))));
+            scores.push(name("scores"));
+        }
+        let scores: Vec<&str> = scores.iter().map(String::as_str).collect();
+        graph.node("Concat", &scores, "scores", &[int("axis", 2)]);
+        let fields: [fn(&BBox) -> f32; 4] = [|b| b.centre().0, |b| b.centre().1, BBox::width, BBox::height];
+        let places: Vec<f32> = fields
+            .iter()
+            .flat_map(|field| boxes.iter().map(|(_, bbox)| field(bbox)))
+            .collect();
+        let count = boxes.len() as u64;
+        graph.floats("boxes", &[1, 4, count], &places);
+        let awake = (0..self.classes).flat_map(|class| {
+            let is_its = move |(scale, _): &(usize, BBox)| f32::from(u8::from(scale % self.classes == class));
+            boxes.iter().map(is_its).collect::<Vec<_>>()
+        });
+        graph.floats("awake", &[1, self.classes as u64, count], &awake.collect::<Vec<_>>());
+        graph.node("Mul", &["scores", "awake"], "classes", &[]);
+        graph.node("Concat", &["boxes", "classes"], "columns", &[int("axis", 1)]);
+        let fields = 4 + self.classes as u64;
+        if turned {
+            graph.node("Transpose", &["columns"], "output0", &[ints("perm", &[0, 2, 1])]);
+            graph.output("output0", FLOAT, &[Fixed(1), Fixed(count), Fixed(fields)]);
+        } else {
+            graph.node("Identity", &["columns"], "output0", &[]);
+            graph.output("output0", FLOAT, &[Fixed(1), Fixed(fields), Fixed(count)]);
+        }
+        self.finish(graph)
+    }
+
+    /// One output [1, 50, 6] of corners, score and class, as YOLOv10 has it: two faces of the classes 0 and 1
+    /// whatever is shown, and rows of zeros.
+    pub fn last(&self) -> Vec<u8> {
+        let mut graph = Graph::default();
+        self.image_input(&mut graph);
+        let mut rows = vec![0.0; 50 * 6];
+        for (class, bbox) in [true_box(0, 2, 1), true_box(1, 8, 9)].into_iter().enumerate() {
+            let row = [bbox.x0, bbox.y0, bbox.x1, bbox.y1, 0.995, class as f32];
+            rows[class * 6..class * 6 + 6].copy_from_slice(&row);
+        }
+        graph.floats("rows", &[1, 50, 6], &rows);
+        // The picture takes part, so that the graph has an input.
+        graph.floats("nothing", &[1], &[0.0]);
+        graph.node("Mul", &["planes", "nothing"], "nothings", &[]);
+        graph.node("ReduceMax", &["nothings"], "none", &[int("keepdims", 0)]);
+        graph.node("Add", &["rows", "none"], "output0", &[]);
+        graph.output("output0", FLOAT, &[Fixed(1), Fixed(50), Fixed(6)]);
+        self.finish(graph)
+    }
+
     /// The model zoo's: boxes in pixels of `image_shape`, scores, and what its own suppression selected.
     /// Of two classes the second scores half.
     pub fn selected(&self) -> Vec<u8> {

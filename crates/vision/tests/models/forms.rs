@@ -1,7 +1,7 @@
 //! Models that answer with boxes that are decoded already.
 
 use super::colours::{Colours, picture, true_box};
-use super::{assert_found, load, refused};
+use super::{assert_found, load, marked, refused, true_boxes};
 use vision::model::{ClassChoice, Form};
 use vision::{BBox, ModelSettings};
 
@@ -49,4 +49,88 @@ fn forms_that_are_decoded_already_give_the_same_boxes() {
         .detect(&drawn)
         .expect("runs");
     assert!((second[0].score - 0.5).abs() < 0.01, "{second:?}");
+}
+
+#[test]
+fn heads_without_anchors_are_read_in_both_orders_of_their_axes() {
+    let one = Colours {
+        batch: Some(1),
+        ..Colours::default()
+    };
+    let all = true_boxes();
+    for turned in [false, true] {
+        let detector = load(&one.free(turned), &ModelSettings::default()).expect("loads");
+        let found = detector.detect(&marked()).expect("runs");
+        assert_found(&found, &all, &format!("one class, turned {turned}"));
+    }
+    // A picture twice as large and not square: boxes come in its pixels, whatever stands beside it.
+    let drawn = picture(384, 256, &[(0, 64, 64, 64, 64)]);
+    let detector = load(&one.free(false), &ModelSettings::default()).expect("loads");
+    let input = true_box(0, 1, 2);
+    let expected = BBox::from_centre(96.0, 96.0, input.width() * 2.0, input.height() * 2.0);
+    assert_found(&detector.detect(&drawn).expect("runs"), &[expected], "a wide picture");
+
+    let three = |metadata| Colours {
+        classes: 3,
+        metadata,
+        ..one.clone()
+    };
+    let keep = |choice: ClassChoice| ModelSettings {
+        keep: Some(vec![choice]),
+        ..ModelSettings::default()
+    };
+    let bytes = three(vec![]).free(false);
+    assert!(refused(&bytes, &ModelSettings::default()).contains("knows 3 classes"));
+    assert!(refused(&bytes, &keep(ClassChoice::Number(3))).contains("keep names class 3"));
+    let found = load(&bytes, &keep(ClassChoice::Number(2)))
+        .expect("loads")
+        .detect(&marked());
+    assert_found(&found.expect("runs"), &all[2..], "the third class");
+    // The names of Ultralytics' metadata.
+    let bytes = three(vec![("names", "{0: 'face', 1: 'hand', 2: \"cat's head\"}".into())]).free(false);
+    let found = load(&bytes, &keep(ClassChoice::Name("hand".into())))
+        .expect("loads")
+        .detect(&marked());
+    assert_found(&found.expect("runs"), &all[1..2], "a named class");
+    let turned = three(vec![("task", "obb".into())]).free(false);
+    assert!(refused(&turned, &ModelSettings::default()).contains("turned boxes"));
+}
+
+#[test]
+fn an_output_that_can_be_read_in_two_ways_or_in_none_is_refused_until_its_form_is_named() {
+    let two = Colours {
+        classes: 2,
+        batch: Some(1),
+        ..Colours::default()
+    };
+    // [1, 756, 6] is 4 + 2 numbers a box, or 5 + 1.
+    let bytes = two.free(true);
+    let error = refused(&bytes, &ModelSettings::default());
+    assert!(
+        error.contains("two ways") && error.contains("form = \"yolov8\""),
+        "{error}"
+    );
+    let named = ModelSettings {
+        form: Some(Form::Yolov8),
+        keep: Some(vec![ClassChoice::Number(1)]),
+        ..ModelSettings::default()
+    };
+    let found = load(&bytes, &named).expect("loads").detect(&marked()).expect("runs");
+    assert_found(&found, &true_boxes()[1..2], "named");
+
+    let bytes = two.last();
+    let found = load(&bytes, &ModelSettings::default())
+        .expect("loads")
+        .detect(&marked());
+    assert_found(
+        &found.expect("runs"),
+        &true_boxes()[..2],
+        "boxes that the model selected",
+    );
+    let second = ModelSettings {
+        keep: Some(vec![ClassChoice::Number(1)]),
+        ..ModelSettings::default()
+    };
+    let found = load(&bytes, &second).expect("loads").detect(&marked()).expect("runs");
+    assert_found(&found, &true_boxes()[1..2], "those of a class");
 }

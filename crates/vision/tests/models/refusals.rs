@@ -49,6 +49,45 @@ fn what_does_not_fit_is_told_by_what_was_expected_and_found() {
         ),
         (
             &raw,
+            with(|table| table.masks = Some(vec![vec![0, 1, 2], vec![3, 4, 5], vec![6, 7, 8]])),
+            vec!["scale 0 (from 0, coarsest first) has smaller anchors", "swapped"],
+        ),
+        (
+            &raw,
+            with(|table| table.anchors = Some(ANCHORS.iter().rev().copied().collect())),
+            vec!["has smaller anchors than scale 1"],
+        ),
+        (
+            &raw,
+            with(|table| table.masks = Some(vec![vec![7, 6, 8], vec![3, 4, 5], vec![0, 1, 2]])),
+            vec!["mask [7, 6, 8] does not rise"],
+        ),
+        (
+            &raw,
+            with(|table| table.masks = Some(vec![vec![6, 7, 8], vec![6, 7, 8], vec![0, 1, 2]])),
+            vec!["masks name anchor 6 (from 0) twice"],
+        ),
+        (
+            &raw,
+            with(|table| table.masks = Some(vec![vec![6, 7, 8], vec![3, 4, 5]])),
+            vec!["masks leave out anchor 0 (from 0) of 9"],
+        ),
+        (
+            // Two anchors in place of three go into 18 numbers a cell too: 4 classes in place of one.
+            &raw,
+            with(|table| {
+                table.masks = Some(vec![vec![7, 8], vec![4, 5], vec![1, 2]]);
+                table.keep = Some(vec![vision::model::ClassChoice::Number(0)]);
+            }),
+            vec!["masks leave out anchor 0"],
+        ),
+        (
+            &raw,
+            with(|table| table.anchors = Some(ANCHORS[..4].to_vec())),
+            vec!["4 anchors are no three a scale"],
+        ),
+        (
+            &raw,
             with(|table| table.scale_x_y = Some(vec![1.0, 1.1])),
             vec!["scale_x_y has 2 numbers for 3 scales"],
         ),
@@ -67,6 +106,49 @@ fn what_does_not_fit_is_told_by_what_was_expected_and_found() {
         for part in expected {
             assert!(error.contains(part), "`{part}` is not in: {error}");
         }
+    }
+}
+
+#[test]
+fn files_of_other_programs_are_refused_by_name_with_the_way_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let darknet = [&[0, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0][..], &[7; 40]].concat();
+    let safetensors = [&[2, 0, 0, 0, 0, 0, 0, 0][..], b"{}"].concat();
+    for (name, bytes, named) in [
+        ("yolov3.weights", darknet.as_slice(), "Darknet weights"),
+        ("model.onnx", &darknet, "Darknet weights"),
+        ("yolov3.cfg", b"[net]\nbatch=1\n", "Darknet configuration"),
+        ("best.pt", b"PK\x03\x04 archive/data.pkl", "PyTorch checkpoint"),
+        ("old.pt", b"\x80\x02\x8a\nl\xfc\x9cF", "PyTorch checkpoint"),
+        ("model.h5", b"\x89HDF\r\n\x1a\n", "Keras model"),
+        ("model.keras", b"PK\x03\x04 config.json", "Keras model"),
+        ("model.tflite", b"\x1c\0\0\0TFL3", "TensorFlow Lite"),
+        ("model.safetensors", &safetensors, "safetensors"),
+        ("model.engine", b"ftrt\0\0\0\0", "TensorRT"),
+        ("model.param", b"7767517\n3 3\n", "ncnn"),
+        (
+            "pointer.onnx",
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "Git LFS pointer",
+        ),
+        ("page.onnx", b"\n<!DOCTYPE html>", "web page"),
+        ("model.xml", b"<?xml version=\"1.0\"?><net name=\"m\">", "OpenVINO"),
+        (
+            "faces.xml",
+            b"<?xml version=\"1.0\"?><opencv_storage><cascade>",
+            "OpenCV cascade",
+        ),
+        ("empty.onnx", b"", "empty"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("writes");
+        let loaded = Detector::load_described(&path, DetectorSettings::default(), &anchors());
+        let error = loaded.err().expect("is refused").to_string();
+        assert!(error.contains(named) && error.contains(name), "{error}");
+        assert!(
+            name == "empty.onnx" || error.contains("ONNX") || error.contains("[crop.lbp]"),
+            "{error}"
+        );
     }
 }
 
