@@ -52,7 +52,7 @@ pub struct Selection {
     pub min_width: Option<i64>,
     /// Pictures at least so many pixels high.
     pub min_height: Option<i64>,
-    /// File types of the original, any of these (`jpg`, `png`, `webp`, `gif`), sorted; empty: all.
+    /// File types of the original, any of these (`jpg`, `png`, …), sorted; empty: all.
     pub types: Vec<String>,
 }
 

@@ -18,7 +18,7 @@ const DRAWN_SIDE: u32 = 700;
 /// One drawn picture in this many is a PNG, as on real boards.
 const PNG_SHARE: u64 = 8;
 /// Extensions of files that a folder's board serves.
-const PICTURE_EXTENSIONS: [&str; 5] = ["gif", "jpeg", "jpg", "png", "webp"];
+const PICTURE_EXTENSIONS: [&str; 10] = ["avif", "bmp", "gif", "jpeg", "jpg", "jxl", "png", "tif", "tiff", "webp"];
 
 /// Where the pictures of a new board come from.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::geometry::{Detection, nms};
 use crate::lbp::{Lbp, LbpSettings};
 use crate::model::{self, COARSEST, MAX_SIDE, Model, ModelSettings, Provider};
-use crate::picture::{self, Arithmetic, DecodeError, Limits};
+use crate::picture::{self, DecodeError, Limits};
 
 /// What besides the weights decides which boxes come out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ pub enum DetectorError {
         reason: String,
     },
     /// The file is no ONNX model, or another kind of model.
-    #[error("{path} is not a usable YOLOv3 detector: {reason}")]
+    #[error("{path} is not a usable YOLO detector: {reason}")]
     Unusable {
         /// The file asked for.
         path: PathBuf,
@@ -122,6 +122,10 @@ impl Detector {
         table: &ModelSettings,
     ) -> Result<Self, DetectorError> {
         let bytes = read(path)?;
+        if let Some(reason) = model::foreign(path, &bytes) {
+            let path = path.into();
+            return Err(DetectorError::Unusable { path, reason });
+        }
         let builder = model::session_builder(settings.threads, settings.provider)?;
         let model = Model::load(&bytes, builder, table).map_err(|reason| DetectorError::Unusable {
             path: path.into(),
@@ -187,17 +191,13 @@ impl Detector {
         }
     }
 
-    /// Decodes a picture's file as this detector wants it: a cascade's answer turns on single grey levels,
-    /// so that it gets those which OpenCV would give it.
+    /// Decodes a picture's file. A cascade's answer turns on single grey levels: those of JPEGs are the ones
+    /// which OpenCV would give it.
     ///
     /// # Errors
     /// Any [`DecodeError`].
     pub fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeError> {
-        let arithmetic = match &self.kind {
-            Kind::Yolo(_) => Arithmetic::Quick,
-            Kind::Lbp(_) => Arithmetic::Libjpeg,
-        };
-        picture::decode_by(bytes, limits, arithmetic)
+        picture::decode(bytes, limits)
     }
 
     /// The faces of one picture, in its pixels, best first.

@@ -29,23 +29,12 @@ pub struct Image {
     pub stored_at: i64,
 }
 
-/// The word for a format in the table.
-pub fn format_word(format: Format) -> &'static str {
-    match format {
-        Format::Jpeg => "jpeg",
-        Format::Png => "png",
-        Format::Webp => "webp",
-        Format::Gif => "gif",
-    }
-}
-
 /// The format behind the table's word.
 ///
 /// # Errors
-/// Where the word is none of [`format_word`]'s.
+/// Where the word is none of [`Format::word`]'s.
 pub fn parse_format(word: &str) -> anyhow::Result<Format> {
-    let all = [Format::Jpeg, Format::Png, Format::Webp, Format::Gif];
-    let known = all.into_iter().find(|format| format_word(*format) == word);
+    let known = Format::ALL.into_iter().find(|format| format.word() == word);
     known.with_context(|| format!("the catalog has a picture of the unknown format `{word}`"))
 }
 
@@ -80,7 +69,7 @@ pub async fn record_all<'image>(
             .fold(sqlx::query_scalar(AssertSqlSafe(sql)), |query, image| {
                 query
                     .bind(&image.image)
-                    .bind(format_word(image.format))
+                    .bind(image.format.word())
                     .bind(image.bytes)
                     .bind(image.width)
                     .bind(image.height)

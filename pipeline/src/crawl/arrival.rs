@@ -75,7 +75,7 @@ fn no_picture(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         // Of the files with such a box, these brands are still pictures.
         [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => {
-            let pictures = [b"avif", b"avis", b"heic", b"heix", b"mif1"];
+            let pictures = [b"heic", b"heix", b"mif1"];
             let picture = pictures.iter().any(|picture| brand.starts_with(*picture));
             (!picture).then_some("a film (MP4)")
         }
@@ -114,6 +114,10 @@ mod tests {
 
     use super::*;
     use image::{DynamicImage, ImageFormat, RgbImage};
+
+    /// Made by `make.py` beside them.
+    const TODAY: &[u8] = include_bytes!("../../../crates/vision/tests/pictures/files/420.avif");
+    const MOVING: &[u8] = include_bytes!("../../../crates/vision/tests/pictures/refused/animated.avif");
 
     fn png() -> Vec<u8> {
         let mut bytes = std::io::Cursor::new(Vec::new());
@@ -157,7 +161,7 @@ mod tests {
         };
         let cut = &whole[..whole.len() - 4];
         let gif = two_frames();
-        let cases: [(&[u8], Option<&str>, &Limits, _); 15] = [
+        let cases: [(&[u8], Option<&str>, &Limits, _); 19] = [
             (&whole, Some(&md5), &limits, ("stored", "")),
             (&whole, None, &limits, ("stored", "")),
             (b"", None, &limits, ("failed", "empty")),
@@ -168,7 +172,11 @@ mod tests {
             (b"PK\x03\x04 frames", None, &limits, ("refused", "no-picture")),
             (b"\0\0\0\x20ftypisom", None, &limits, ("refused", "no-picture")),
             (b"\x1a\x45\xdf\xa3", None, &limits, ("refused", "no-picture")),
-            (b"\0\0\0\x20ftypavif", None, &limits, ("refused", "unknown-format")),
+            (b"\0\0\0\x20ftypheic", None, &limits, ("refused", "unknown-format")),
+            (b"\0\0\0\x20ftypavif", None, &limits, ("failed", "truncated")),
+            (&TODAY[..TODAY.len() - 9], None, &limits, ("failed", "truncated")),
+            (TODAY, None, &limits, ("stored", "")),
+            (MOVING, None, &limits, ("refused", "animation")),
             (b"BM bitmap", None, &limits, ("refused", "unknown-format")),
             (&gif, None, &limits, ("refused", "animation")),
             (&whole, None, &small, ("refused", "too-large")),

@@ -1,7 +1,5 @@
 //! One picture on a worker thread: bytes to faces to stored heads.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use dataset::{Key, Store, StoreError};
 use image::RgbImage;
 use vision::crop::CropRule;
@@ -96,7 +94,7 @@ impl Workbench {
         detectors: &Detectors,
     ) -> anyhow::Result<Result<Computed, DetectionOutcome>> {
         let refused = |error: DecodeError| DetectionOutcome::Refused(error.reason(), error.to_string());
-        let header = match guarded(|| header(&bytes, &self.limits)) {
+        let header = match header(&bytes, &self.limits) {
             Ok(header) => header,
             Err(error) => return Ok(Err(refused(error))),
         };
@@ -104,7 +102,7 @@ impl Workbench {
         let own = bytes.len() as u64 + pixels * self.bytes_per_pixel;
         let _taken = self.memory.take(header.decoding + own)?;
         detectors.with(|detector| {
-            let decoded = match guarded(|| detector.decode(&bytes, &self.limits)) {
+            let decoded = match detector.decode(&bytes, &self.limits) {
                 Ok(decoded) => decoded,
                 Err(error) => return Ok(Err(refused(error))),
             };
@@ -168,10 +166,4 @@ fn detect(picture: &RgbImage, detector: &Detector) -> Result<Vec<Face>, String> 
         score: f64::from(face.score),
     });
     Ok(faces.collect())
-}
-
-/// A decoder that panics on a hostile file is that file's failure, not the run's.
-fn guarded<T>(work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
-    let done = catch_unwind(AssertUnwindSafe(work));
-    done.unwrap_or_else(|_| Err(DecodeError::Corrupt("the decoder panicked".into())))
 }

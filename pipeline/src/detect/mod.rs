@@ -12,7 +12,7 @@ use dataset::Key;
 use dataset::failure::Usage;
 use serde::Serialize;
 use vision::Detector;
-use vision::picture::Limits;
+use vision::picture::{Format, Limits};
 
 use crate::catalog::detections;
 use crate::catalog::images::parse_format;
@@ -111,8 +111,9 @@ fn expanded(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         entries.retain(|entry| entry.is_file() && has_picture_name(entry));
         if entries.is_empty() {
             let why = format!(
-                "no picture file lies in {}: .jpg, .png, .webp and .gif are looked for",
-                path.display()
+                "no picture file lies in {}: those ending in {} are looked for",
+                path.display(),
+                Format::ALL.map(Format::extension).join(", ")
             );
             return Err(Usage(why).into());
         }
@@ -122,8 +123,8 @@ fn expanded(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn has_picture_name(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    matches!(extension.as_str(), "jpg" | "jpeg" | "png" | "webp" | "gif")
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    Format::of_extension(&extension).is_some()
 }
 
 /// Two detectors on the files and folders named.

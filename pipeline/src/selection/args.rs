@@ -3,6 +3,7 @@
 use dataset::failure::Usage;
 use jiff::civil::Date;
 use serde::Deserialize;
+use vision::picture::Format;
 
 use super::{Percent, Selection};
 use crate::catalog::posts::Rating;
@@ -15,9 +16,6 @@ const PICTURE: &str = "Filters: the picture file";
 
 /// The word for "no matter which rating".
 pub const ANY: &str = "any";
-
-/// File types that hold pictures, as sites name them.
-const TYPES: [&str; 4] = ["jpg", "png", "webp", "gif"];
 
 /// The filters of every command that selects posts, and of `[run.select]` and `[[run.crawl]]`; all
 /// that are given must hold.
@@ -69,7 +67,8 @@ pub struct SelectionArgs {
     /// Only pictures at least so many pixels high
     #[arg(long, value_name = "PIXELS", help_heading = PICTURE)]
     pub min_height: Option<u32>,
-    /// Only originals of these types, a comma list of jpg, png, webp and gif
+    /// Only originals of these types, a comma list of jpg, png, webp, gif, avif, jxl,
+    /// bmp and tif
     #[arg(long, value_name = "TYPES", help_heading = PICTURE)]
     pub types: Option<String>,
     /// Only this source: a site of stages.toml, or import:NAME
@@ -193,12 +192,12 @@ fn read_ratings(list: Option<&str>) -> Result<Vec<Rating>, Usage> {
 }
 
 fn read_types(list: Option<&str>) -> Result<Vec<String>, Usage> {
-    let read = |word: &str| match word.trim().to_lowercase().as_str() {
-        "jpeg" => Ok("jpg".to_string()),
-        word if TYPES.contains(&word) => Ok(word.to_string()),
-        word => Err(Usage(format!(
-            "--types: `{word}` is no picture file; {} are fetched, several with commas",
-            TYPES.join(", ")
+    let read = |word: &str| match Format::of_extension(word.trim()) {
+        Some(format) => Ok(format.extension().to_string()),
+        None => Err(Usage(format!(
+            "--types: `{}` is no picture file; {} are fetched, several with commas",
+            word.trim().to_lowercase(),
+            Format::ALL.map(Format::extension).join(", ")
         ))),
     };
     let words = list.into_iter().flat_map(|list| list.split(','));

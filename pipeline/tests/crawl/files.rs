@@ -234,3 +234,39 @@ async fn more_pictures_of_a_work_come_once_more_are_allowed() {
     site.done(search()).await;
     assert!(site.asked_for("/img-original/").is_empty());
 }
+
+/// A file that `make.py` made beside the test of decoders.
+fn made(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/vision/tests/pictures");
+    std::fs::read(format!("{folder}/{name}")).expect(name)
+}
+
+#[tokio::test]
+async fn pictures_in_formats_of_today_are_stored_and_what_moves_is_told() {
+    let whole = [
+        "files/420.avif",
+        "files/lossy.jxl",
+        "files/rgb.bmp",
+        "files/lzw.tif",
+        "files/alpha.avif",
+    ];
+    let moving = ["refused/animated.avif", "refused/animated.jxl"];
+    let posts = whole.iter().chain(&moving).map(|name| NewPost {
+        bytes: made(name),
+        ..NewPost::default()
+    });
+    let site = Site::of(Dialect::Danbooru, posts, Setup::default()).await;
+    site.done(Args::default()).await;
+    let outcomes = files(&site, "outcome || ' ' || COALESCE(reason, '-')").await;
+    let mut expected = vec!["stored -"; 5];
+    expected.extend(["refused animation"; 2]);
+    assert_eq!(outcomes, expected);
+    let formats =
+        sqlx::query("SELECT format || ' ' || width || 'x' || height AS line FROM images ORDER BY format, image");
+    let formats = formats.fetch_all(site.catalog.pool()).await.expect("reads");
+    let formats: Vec<String> = formats.iter().map(|row| row.get("line")).collect();
+    assert_eq!(
+        formats,
+        ["avif 40x24", "avif 40x24", "bmp 40x24", "jxl 40x24", "tiff 40x24"]
+    );
+}

@@ -135,3 +135,37 @@ async fn a_source_is_heads_or_pictures_and_an_empty_folder_is_refused() {
         .expect_err("is refused");
     assert_eq!(exit_code(&error), USAGE);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_format_is_imported_under_any_name_and_decoded_by_the_crop() {
+    let house = House::new().await;
+    let folder = house.path("set");
+    std::fs::create_dir(&folder).expect("a folder");
+    let made = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/vision/tests/pictures/files");
+    for name in [
+        "ten-bits.avif",
+        "lossy.jxl",
+        "runs.bmp",
+        "lzw.tif",
+        "profile.webp",
+        "plain.gif",
+        "scans-restart.jpg",
+    ] {
+        let other = name.replace(".avif", ".jpg").replace(".jxl", ".png");
+        std::fs::copy(made.join(name), folder.join(other)).expect("copies");
+    }
+    // A preview's end behind a picture that was cut.
+    let whole = std::fs::read(made.join("420.jpg")).expect("reads");
+    std::fs::write(folder.join("cut.jpg"), [&whole[..whole.len() / 2], &whole].concat()).expect("writes");
+    let request = request(folder, Kind::Pictures);
+    let tally = import(&house, &request).await.expect("imports");
+    assert_eq!((tally.done, tally.failed), (7, 1));
+    let refused = house
+        .rows("SELECT post, reason FROM files WHERE outcome <> 'stored'")
+        .await;
+    assert_eq!(refused, ["cut.jpg truncated"]);
+    let formats = house.rows("SELECT format FROM images ORDER BY format").await;
+    assert_eq!(formats, ["avif", "bmp", "gif", "jpeg", "jxl", "tiff", "webp"]);
+    let tally = house.crop(Selection::default()).await.expect("crops");
+    assert_eq!((tally.done, tally.failed), (7, 0), "{tally:?}");
+}

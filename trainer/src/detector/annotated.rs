@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha1::{Digest, Sha1};
 use vision::BBox;
+use vision::picture::Format;
 
 use super::data::Sources;
 
@@ -134,7 +135,7 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     paths.retain(|path| {
         let extension = path.extension().and_then(|extension| extension.to_str());
-        matches!(extension, Some("png" | "jpg" | "jpeg" | "webp"))
+        extension.is_some_and(|extension| Format::of_extension(extension).is_some())
     });
     paths.sort();
     Ok(paths)

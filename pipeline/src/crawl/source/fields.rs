@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::Url;
+use vision::picture::Format;
 
 /// No site numbers its posts so high; a higher number is garbage that would spoil a cursor.
 const LARGEST_ID: i64 = 1_000_000_000_000_000;
@@ -147,12 +148,12 @@ pub fn under(root: &Url, path: &str) -> Url {
 /// A file's extension as all sites would write it: lower-case, `jpg` for `jpeg`.
 pub fn extension(word: &str) -> Option<String> {
     let word = word.trim().trim_start_matches('.').to_lowercase();
-    match word.as_str() {
-        "jpeg" => Some("jpg".into()),
-        // Five letters: anything longer is the rest of a path.
-        _ if (1..=5).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric()) => Some(word),
-        _ => None,
+    if let Some(format) = Format::of_extension(&word) {
+        return Some(format.extension().into());
     }
+    // Five letters: anything longer is the rest of a path.
+    let plain = (1..=5).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    plain.then_some(word)
 }
 
 /// The extension in a picture's URL.
