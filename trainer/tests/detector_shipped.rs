@@ -1,4 +1,4 @@
-//! What the shipped detector finds: faces that fill a picture, leaning faces, heads given as pictures.
+//! What the shipped detector finds: faces that fill a picture, heads given as pictures.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -74,7 +74,7 @@ fn data() -> PathBuf {
 
 #[test]
 #[ignore = "measures on ../shared/data"]
-fn faces_of_the_held_out_illustrations_are_found_close_and_leaning() {
+fn faces_of_the_held_out_illustrations_that_fill_a_picture_are_found() {
     let sources = Sources {
         pictures: vec![data().join("illustrations")],
         heads: Vec::new(),
