@@ -12,10 +12,10 @@ const REACHES: [usize; 2] = [1, 2];
 const SHARES: [f64; 4] = [0.98, 0.9, 0.5, 0.2];
 
 /// What each figure is worth: the differences at each reach and share, then blocks, halos and the side, all as
-/// logarithms. Fitted (logistic regression) on pairs of 560 heads of 96 pixels and cut from illustrations and
-/// copies of them that were blurred, saved again, enlarged, reduced, sharpened or made noisy, half of which it
-/// had not seen; docs/curating.md has the shares.
-const WORTH: [f64; 11] = [13.92, 4.42, -7.17, -1.69, -5.58, -5.1, -5.32, -7.32, -9.04, 8.72, -4.81];
+/// logarithms. Fitted (logistic regression) on 130 heads, of 96 pixels and cut from illustrations, and copies of
+/// them that were blurred, saved again, enlarged, reduced, sharpened or made noisy; docs/curating.md has the
+/// shares of other heads that go before their copies.
+const WORTH: [f64; 11] = [12.34, 6.09, -6.1, -1.75, -4.55, -5.56, -4.97, -8.69, -8.76, 8.0, -4.31];
 
 /// Levels below which a difference is rounding.
 const ROUNDING: f64 = 0.5;

@@ -147,8 +147,7 @@ impl Search<'_> {
             if shared.is_none() || again || one == other || self.sets.joined(one as u32, other as u32) {
                 return;
             }
-            let near = (seen[one].signs ^ against[other].signs) as u64;
-            if near.count_ones() <= table::REACH
+            if table::near(&seen[one], &against[other])
                 && seen[one].likeness(&against[other]) >= LIKE
                 && self.fits(pass, mirrored, one, other)
             {

@@ -46,13 +46,15 @@ pub(super) const WHOLE: Window = Window {
     angle: 0.0,
 };
 
-/// A head's numbers, and the signs of 64 of them.
+/// A head's numbers, and their signs.
 #[derive(Clone, Copy)]
 pub(super) struct Sketch {
     numbers: [i8; LENGTH],
-    /// The lower half has them by turns, so that each part of 16 has low and high ones; the upper half has
-    /// them once more in another order.
+    /// The signs of the first 64: the lower half has them by turns, so that each part of 16 has low and high
+    /// ones; the upper half has them once more in another order.
     pub(super) signs: u128,
+    /// The signs of the others.
+    pub(super) others: u64,
 }
 
 /// A window ready to be looked through.
@@ -150,7 +152,9 @@ impl Sketch {
             let sign = u128::from(*number > 0);
             signs |= sign << (at % 4 * 16 + at / 4) | sign << (64 + (at * 29 + 7) % 64);
         }
-        Self { numbers, signs }
+        let others = numbers[64..].iter().enumerate();
+        let others = others.fold(0, |signs, (at, number)| signs | u64::from(*number > 0) << at);
+        Self { numbers, signs, others }
     }
 
     /// That of the head in a mirror, through the mirrored window.

@@ -14,8 +14,10 @@ pub(super) const VALUES: u32 = 1 << LENGTH;
 /// Signs compared at a time: as many as two of the widest registers hold.
 const LANES: usize = 16;
 
-/// In how many of the 64 signs two sketches may differ to be compared any further.
-pub(super) const REACH: u32 = 18;
+/// In how many of the first 64 signs, and of all 128, two sketches may differ to be compared any further: those
+/// at the least likeness that counts differ in 11 and 22 on average.
+const REACH: u32 = 18;
+const REACH_OF_ALL: u32 = 30;
 
 /// Some heads by one part.
 pub(super) struct Table {
@@ -24,6 +26,14 @@ pub(super) struct Table {
     heads: Vec<u32>,
     /// The signs of these heads, side by side. [`LANES`] more follow, so that a row can be read beyond its end.
     signs: Vec<u64>,
+    /// Their other signs.
+    others: Vec<u64>,
+}
+
+/// Whether two may differ in no more signs than like ones do.
+pub(super) fn near(a: &Sketch, b: &Sketch) -> bool {
+    let first = ((a.signs ^ b.signs) as u64).count_ones();
+    first <= REACH && first + (a.others ^ b.others).count_ones() <= REACH_OF_ALL
 }
 
 /// The first part that two have in common.
@@ -48,15 +58,21 @@ impl Table {
             starts[value + 1] += starts[value];
         }
         let count = starts[VALUES as usize] as usize;
-        let (mut heads, mut signs) = (vec![0; count], vec![0; count + LANES]);
+        let (mut heads, mut signs, mut others) = (vec![0; count], vec![0; count + LANES], vec![0; count]);
         let mut next = starts.clone();
         for head in some() {
             let slot = &mut next[value(sketches[head].signs, part) as usize];
             heads[*slot as usize] = head as u32;
             signs[*slot as usize] = sketches[head].signs as u64;
+            others[*slot as usize] = sketches[head].others;
             *slot += 1;
         }
-        Self { starts, heads, signs }
+        Self {
+            starts,
+            heads,
+            signs,
+            others,
+        }
     }
 
     /// Tells which heads of the value are within reach of which of another table's.
@@ -100,7 +116,12 @@ impl Table {
         }
         for at in own {
             scan(&others.signs[theirs.start..], theirs.len(), self.signs[at], |other| {
-                found(self.heads[at], others.heads[theirs.start + other]);
+                let other = theirs.start + other;
+                let differ = self.signs[at] ^ others.signs[other];
+                let of_others = self.others[at] ^ others.others[other];
+                if differ.count_ones() + of_others.count_ones() <= REACH_OF_ALL {
+                    found(self.heads[at], others.heads[other]);
+                }
             });
         }
     }
