@@ -281,7 +281,11 @@ pub fn refusal_of_row(selection: &Selection, row: &Post) -> Option<&'static str>
             AiMade::Only if row.ai_made.is_none() => AiMade::Any,
             wanted => wanted,
         },
-        blacklist: if tagged { selection.blacklist.clone() } else { Vec::new() },
+        blacklist: if tagged {
+            selection.blacklist.clone()
+        } else {
+            Vec::new()
+        },
         ..selection.without_popularity()
     };
     refusal(&told, row)
@@ -315,7 +319,8 @@ pub fn blocking<'entry>(selection: &'entry Selection, post: &Post) -> impl Itera
 
 /// Whether it was made by a machine, and is not to be, or the other way round.
 fn is_unwanted(selection: &Selection, post: &Post) -> bool {
-    let made = post.ai_made == Some(true) || selection
+    let made = post.ai_made == Some(true)
+        || selection
             .ai_tags
             .iter()
             .any(|tag| post.tags.contains(&format!(" {tag} ")));

@@ -210,7 +210,7 @@ impl Counts {
             done: self.new,
             skipped: self.there,
             failed: self.lost,
-            lines: Vec::new(),
+            ..Tally::default()
         };
         tally.line("pictures selected", selected);
         tally.line("pictures written", self.new);

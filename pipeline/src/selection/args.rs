@@ -7,7 +7,7 @@ use vision::picture::Format;
 
 use super::lists::{read_names, read_tags, sorted};
 use super::toml::{to_date, to_list, to_names, to_tags};
-use super::{Aliases, Percent, Selection};
+use super::{Percent, Selection};
 use crate::catalog::posts::Rating;
 use crate::period;
 

@@ -17,7 +17,7 @@ use super::login::Login;
 use super::network::{Host, Network};
 use super::robots;
 use super::token::{self, Tokens};
-use super::{Answer, Ask, HttpError, Kind, Known, header, told};
+use super::{Answer, Ask, HttpError, Kind, Known, told};
 use crate::catalog::Write;
 use crate::crawl::request::CrawlRequest;
 use crate::crawl::settings::duration;
