@@ -93,6 +93,7 @@ async fn refused(house: &mut House, name: &str, files: &[(String, Vec<u8>)], one
         kind: Kind::Heads,
         source: "import:set".into(),
         limit: None,
+        moved: false,
     };
     for (at, (name, bytes)) in files.iter().enumerate() {
         std::fs::write(folder.join(name), bytes).expect("writes");
