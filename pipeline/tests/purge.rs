@@ -177,7 +177,7 @@ fn neither_its_site_nor_another_nor_a_folder_brings_a_purged_picture_back() {
         "{text}"
     );
     let text = place.expect(0, &["crawl", "other"]);
-    assert!(text.contains("refused: denied"), "{text}");
+    assert!(text.contains("skipped: denied"), "{text}");
     assert_eq!(downloads(&other), 1, "what is denied is not even fetched");
     let folder = place.path("folder");
     std::fs::create_dir(&folder).expect("a folder");

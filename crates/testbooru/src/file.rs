@@ -158,6 +158,7 @@ fn sniff(bytes: &[u8]) -> (&'static str, &'static str) {
         Ok(ImageFormat::Tiff) => ("tif", "image/tiff"),
         _ if bytes.starts_with(b"\xff\x0a") || bytes.starts_with(b"\0\0\0\x0cJXL ") => ("jxl", "image/jxl"),
         _ if bytes.starts_with(b"PK\x03\x04") => ("zip", "application/zip"),
+        _ if bytes.get(4..12) == Some(b"ftypavis") => ("avif", "image/avif"),
         _ if bytes.get(4..8) == Some(b"ftyp") => ("mp4", "video/mp4"),
         _ if bytes.starts_with(b"\x1a\x45\xdf\xa3") => ("webm", "video/webm"),
         _ => ("bin", "application/octet-stream"),

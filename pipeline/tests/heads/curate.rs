@@ -236,7 +236,7 @@ async fn the_younger_of_joined_splits_leaves(mut house: House) {
     for seed in 1..9 {
         let drawn = picture(seed, &[(2, 2, 250)]);
         let mut second = drawn.clone();
-        imageops::replace(&mut second, &RgbImage::from_pixel(8, 8, Rgb([100, 100, 255])), 52, 88);
+        imageops::replace(&mut second, &RgbImage::from_pixel(3, 3, Rgb([100, 100, 255])), 52, 88);
         house.add(i64::from(seed), None, &png(&drawn)).await;
         house.add(i64::from(seed) + 100, None, &png(&second)).await;
     }

@@ -91,7 +91,7 @@ async fn refused(house: &mut House, name: &str, files: &[(String, Vec<u8>)], one
     let request = ImportRequest {
         folder: folder.clone(),
         kind: Kind::Heads,
-        source: "import:set".into(),
+        source: format!("import:{name}"),
         limit: None,
         moved: false,
     };

@@ -259,9 +259,9 @@ async fn every_format_is_imported_under_any_name_and_decoded_by_the_crop() {
         let other = name.replace(".avif", ".jpg").replace(".jxl", ".png");
         std::fs::copy(made.join(name), folder.join(other)).expect("copies");
     }
-    // A preview's end behind a picture that was cut.
+    // A preview's end behind a picture that was cut in its scan.
     let whole = std::fs::read(made.join("420.jpg")).expect("reads");
-    std::fs::write(folder.join("cut.jpg"), [&whole[..whole.len() / 2], &whole].concat()).expect("writes");
+    std::fs::write(folder.join("cut.jpg"), [&whole[..whole.len() * 2 / 3], &whole].concat()).expect("writes");
     let request = request(folder, Kind::Pictures);
     let tally = import(&house, &request).await.expect("imports");
     assert_eq!((tally.done, tally.failed), (7, 1));
