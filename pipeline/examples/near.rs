@@ -85,7 +85,7 @@ fn mixed(real: &[RgbImage], count: usize) -> Vec<Thumbnail> {
     let draw = |number: usize| {
         let mut random = fastrand::Rng::with_seed(if number % 50 == 49 { number - 1 } else { number } as u64);
         let (one, other) = (random.usize(..real.len()), random.usize(..real.len()));
-        let share = 0.2 + 0.6 * random.f32();
+        let share = 0.4 + 0.2 * random.f32();
         random.seed(number as u64);
         let mut head = real[one].clone();
         for (own, other) in head.iter_mut().zip(real[other].iter()) {

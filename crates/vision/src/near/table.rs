@@ -15,9 +15,9 @@ pub(super) const VALUES: u32 = 1 << LENGTH;
 const LANES: usize = 16;
 
 /// In how many of the first 64 signs, and of all 128, two sketches may differ to be compared any further: those
-/// at the least likeness that counts differ in 11 and 22 on average.
-const REACH: u32 = 18;
-const REACH_OF_ALL: u32 = 30;
+/// at the least likeness that counts differ in 9 and 18 on average.
+const REACH: u32 = 13;
+const REACH_OF_ALL: u32 = 21;
 
 /// Some heads by one part.
 pub(super) struct Table {
