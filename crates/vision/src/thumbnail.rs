@@ -76,8 +76,13 @@ mod tests {
                 Rgb(tint.map(|share| (light * share) as u8))
             })
         };
-        let grey = Thumbnail::of(&drawn(96, [1.0; 3]));
-        for other in [drawn(96, [0.5; 3]), drawn(96, [1.1, 0.9, 0.6]), drawn(480, [1.0; 3])] {
+        let large = drawn(480, [1.0; 3]);
+        let grey = Thumbnail::of(&large);
+        for other in [
+            drawn(480, [0.5; 3]),
+            drawn(480, [1.1, 0.9, 0.6]),
+            crate::letterbox::resize(&large, 96, 96),
+        ] {
             let other = Thumbnail::of(&other);
             let most = grey.0.iter().zip(other.0).map(|(a, b)| a.abs_diff(b)).max();
             assert!(most <= Some(2), "{most:?}");

@@ -272,9 +272,10 @@ impl Details<'_> {
             Ok(post) => Ok(Said::Post(Box::new(post))),
             // The row says all but the kinds of its tags, which the next listing asks for again.
             Err(HttpError::Refused { .. } | HttpError::Failed { .. }) if self.html => Ok(as_status(post.status)),
-            Err(HttpError::Refused { reason, .. }) if matches!(reason, "http-404" | "http-410" | "http-451") => {
-                Ok(as_status(Status::Deleted))
-            }
+            Err(HttpError::Refused {
+                reason: "http-404" | "http-410" | "http-451",
+                ..
+            }) => Ok(as_status(Status::Deleted)),
             Err(HttpError::Refused { reason, detail } | HttpError::Failed { reason, detail }) => {
                 Ok(Said::Nothing(Why {
                     reason,

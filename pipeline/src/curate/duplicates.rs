@@ -39,15 +39,17 @@ pub async fn group(catalog: &Catalog, reach: u32, stop: &Stop) -> anyhow::Result
             continue;
         }
         let mut search = blocking(Search::new(new)?, move |search| search.among_themselves(reach)).await?;
-        let mut last = String::new();
-        while reach > 0 {
-            let known = prints::page(catalog, &last, PAGE).await?;
-            let Some(end) = known.last() else { break };
-            last.clone_from(&end.pixels);
+        // Where equal pixels alone count, there is nobody to compare with.
+        let mut known = match reach {
+            0 => Vec::new(),
+            _ => prints::page(catalog, "", PAGE).await?,
+        };
+        while let Some(last) = known.last().map(|end| end.pixels.clone()) {
             search = blocking(search, move |search| search.among(&known, reach)).await?;
             if stop.requested() {
                 return Err(Interrupted.into());
             }
+            known = prints::page(catalog, &last, PAGE).await?;
         }
         let changes = search.changes();
         for some in batches(&changes) {

@@ -375,7 +375,11 @@ async fn a_page_of_pixiv_that_fails_is_listed_round_by_days() {
         }
         let found = search(url, 1..=highest);
         let rows = found["body"]["illustManga"]["data"].as_array().expect("a list");
-        match rows.iter().any(|row| row["id"] == bad.to_string()) && state.load(Ordering::Relaxed) {
+        match rows
+            .iter()
+            .any(|row| row["id"].as_str() == Some(bad.to_string().as_str()))
+            && state.load(Ordering::Relaxed)
+        {
             true => (500, String::new()),
             false => (200, found.to_string()),
         }

@@ -46,7 +46,7 @@ fn cut(head: &RgbImage) -> RgbImage {
 }
 
 fn corner(head: &RgbImage) -> RgbImage {
-    let side = head.width() * 9 / 10;
+    let side = head.width() * 4 / 5;
     imageops::crop_imm(head, 0, 0, side, side).to_image()
 }
 
@@ -59,7 +59,7 @@ fn framed(head: &RgbImage) -> RgbImage {
 
 fn with_bar(head: &RgbImage) -> RgbImage {
     let (mut copy, side) = (head.clone(), head.width());
-    let text = |x: u32, y: u32| if (x / 3 + y / 5) % 3 == 0 { 250 } else { 5 };
+    let text = |x: u32, y: u32| if (x / 3 + y / 5).is_multiple_of(3) { 250 } else { 5 };
     for (x, y) in (side * 85 / 100..side).flat_map(|y| (0..side).map(move |x| (x, y))) {
         copy.put_pixel(x, y, image::Rgb([text(x, y); 3]));
     }
@@ -185,7 +185,7 @@ async fn the_original_stays_beside_worse_copies(mut house: House) {
         imageops::resize(head, side, side, imageops::FilterType::CatmullRom)
     };
     let reduced =
-        |head: &RgbImage| imageops::resize(head, head.width() / 2, head.width() / 2, imageops::FilterType::Triangle);
+        |head: &RgbImage| imageops::resize(head, head.width() / 3, head.width() / 3, imageops::FilterType::Triangle);
     for (at, head) in heads.iter().enumerate() {
         let mut saved = Vec::new();
         let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut saved, 40);

@@ -60,14 +60,11 @@ pub(super) fn with_ultralytics(
     sized: bool,
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<ModelSettings, String> {
-    match lookup("task").as_deref().map(str::trim) {
-        Some(task @ ("obb" | "classify")) => {
-            let gives = if task == "obb" { "turned boxes" } else { "no boxes" };
-            return Err(format!(
-                "its metadata name the task `{task}`, which gives {gives}: train or export one of the task `detect`"
-            ));
-        }
-        _ => {}
+    if let Some(task @ ("obb" | "classify")) = lookup("task").as_deref().map(str::trim) {
+        let gives = if task == "obb" { "turned boxes" } else { "no boxes" };
+        return Err(format!(
+            "its metadata name the task `{task}`, which gives {gives}: train or export one of the task `detect`"
+        ));
     }
     if read.classes.is_none() {
         read.classes = lookup("names").and_then(|text| names(&text));

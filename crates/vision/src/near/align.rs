@@ -121,6 +121,7 @@ impl State {
 
     /// Takes the moved head in its pose, fits its tones, and weighs the pixels by what is left. `None` where
     /// the heads share too little.
+    #[expect(clippy::needless_range_loop, reason = "several arrays go by one index")]
     fn look(&mut self, still: &Levels, moved: &Levels, pose: &Pose) -> Option<()> {
         let edge = 0.0..=SIDE as f32 - 1.0;
         for at in 0..SIDE * SIDE {
@@ -155,6 +156,7 @@ impl State {
     }
 
     /// A parabola: brighter copies are cut off at white, channel by channel.
+    #[expect(clippy::needless_range_loop, reason = "several arrays go by one index")]
     fn fit_tones(&mut self, still: &Levels) {
         let (mut sums, mut right) = ([[0.0; 3]; 3], [0.0; 3]);
         for at in 0..SIDE * SIDE {
@@ -315,6 +317,7 @@ fn powers(level: f32) -> [f32; 3] {
 }
 
 /// Gauss's elimination; the sums are those of squares, so that no pivot is 0.
+#[expect(clippy::needless_range_loop, reason = "several arrays go by one index")]
 fn solve<const N: usize>(mut sums: [[f32; N]; N], mut right: [f32; N]) -> [f32; N] {
     for pivot in 0..N {
         for row in pivot + 1..N {

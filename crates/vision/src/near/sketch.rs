@@ -182,6 +182,7 @@ fn unit(numbers: &mut [f32; LENGTH]) {
 }
 
 /// How each pixel along one side enters each wave of a window.
+#[expect(clippy::needless_range_loop, reason = "several arrays go by one index")]
 fn waves(middle: f64, side: f64) -> Vec<[f32; LANES]> {
     let mut all = vec![[0.0_f64; LANES]; SIDE];
     for place in 0..PLACES {

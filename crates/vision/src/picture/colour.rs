@@ -250,11 +250,9 @@ fn divided_by_alpha(picture: DynamicImage) -> DynamicImage {
     let mut picture = picture.into_rgba16();
     for pixel in picture.pixels_mut() {
         let alpha = u32::from(pixel[3]);
-        if alpha > 0 {
-            for channel in 0..3 {
-                let colour = (u32::from(pixel[channel]) * 65_535 + alpha / 2) / alpha;
-                pixel[channel] = colour.min(65_535) as u16;
-            }
+        for channel in 0..3 {
+            let colour = (u32::from(pixel[channel]) * 65_535 + alpha / 2).checked_div(alpha);
+            pixel[channel] = colour.map_or(pixel[channel], |colour| colour.min(65_535) as u16);
         }
     }
     picture.into()

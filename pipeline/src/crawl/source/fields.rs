@@ -139,7 +139,7 @@ pub fn to_tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stri
 
 fn tags(value: &Value) -> Option<String> {
     let all = |values: &mut dyn Iterator<Item = &Value>| {
-        let tags: Vec<String> = values.filter_map(|value| one_tag(value)).collect();
+        let tags: Vec<String> = values.filter_map(one_tag).collect();
         Some(tags.join(" "))
     };
     match value {

@@ -145,7 +145,7 @@ impl<'a> File<'a> {
             .is_some_and(|alpha| self.meta.referred(b"prem", id).contains(&alpha));
         let mut picture = planes.into_picture(alpha)?;
         if let Some((left, top, width, height)) = self.shown {
-            picture = DynamicImage::from(picture.crop_imm(left, top, width, height));
+            picture = picture.crop_imm(left, top, width, height);
         }
         debug_assert_eq!(picture.dimensions(), self.dimensions());
         Ok((picture, profile, premultiplied))
