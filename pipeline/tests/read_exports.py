@@ -1,4 +1,4 @@
-"""Reads exports with the packages they are made for: TEST_EXPORTS_PYTHON tests/read_exports.py DIR.
+"""Reads exports with the packages they are made for: TEST_PYTHON tests/read_exports.py DIR.
 
 DIR holds imagefolder/, webdataset/ and parquet/, exports of one version at 16 px. Prints `read N` where
 all agree.

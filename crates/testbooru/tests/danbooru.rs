@@ -41,9 +41,10 @@ async fn refused(url: &str) -> (u16, String) {
 }
 
 #[tokio::test]
+#[ignore = "reads ../shared/data"]
 async fn rows_have_exactly_the_fields_and_types_of_the_recorded_answers() {
-    let Some(Value::Array(recorded)) = recorded("danbooru/posts.json") else {
-        return;
+    let Value::Array(recorded) = recorded("danbooru/posts.json") else {
+        panic!("danbooru/posts.json is no list");
     };
     let server = serve_plain(40);
     assert_like(&rows(&server, "/posts.json?limit=200").await, &recorded);

@@ -18,10 +18,9 @@ async fn found(server: &Server, rest: &str) -> Vec<u64> {
 }
 
 #[tokio::test]
+#[ignore = "reads ../shared/data"]
 async fn answers_have_exactly_the_fields_and_types_of_the_recorded_ones() {
-    let Some(recording) = recorded("gelbooru/dapi_post_index.json") else {
-        return;
-    };
+    let recording = recorded("gelbooru/dapi_post_index.json");
     let answer = json(&serve_plain(3), INDEX).await;
     assert_like(std::slice::from_ref(&answer), std::slice::from_ref(&recording));
     let rows = |answer: &Value| answer["post"].as_array().expect("is a list").clone();
@@ -30,10 +29,9 @@ async fn answers_have_exactly_the_fields_and_types_of_the_recorded_ones() {
 }
 
 #[tokio::test]
+#[ignore = "reads ../shared/data"]
 async fn works_of_the_app_have_the_fields_of_the_recorded_ones() {
-    let Some(recording) = recorded("pixiv/appapi_v1_illust_detail.json") else {
-        return;
-    };
+    let recording = recorded("pixiv/appapi_v1_illust_detail.json");
     let board = Board::empty();
     board.add(NewPost {
         bytes: jpeg(1),

@@ -17,9 +17,10 @@ fn file_url(row: &Value) -> &str {
 }
 
 #[tokio::test]
+#[ignore = "reads ../shared/data"]
 async fn rows_have_exactly_the_fields_and_types_of_the_recorded_answers() {
-    let Some(Value::Array(recorded)) = recorded("konachan/post.json") else {
-        return;
+    let Value::Array(recorded) = recorded("konachan/post.json") else {
+        panic!("konachan/post.json is no list");
     };
     assert_like(&listed(&serve_plain(3), "").await, &recorded);
 }

@@ -64,6 +64,7 @@ fn body(answer: &Value) -> Vec<Value> {
 }
 
 #[tokio::test]
+#[ignore = "reads ../shared/data"]
 async fn answers_have_exactly_the_fields_and_types_of_the_recorded_ones() {
     let names = [
         "ajax_illust_20496355",
@@ -72,13 +73,7 @@ async fn answers_have_exactly_the_fields_and_types_of_the_recorded_ones() {
         "ranking_php_daily_p2_2020",
         "ajax_error",
     ];
-    let Some(recordings) = names
-        .map(|name| recorded(&format!("pixiv/{name}.json")))
-        .into_iter()
-        .collect::<Option<Vec<_>>>()
-    else {
-        return;
-    };
+    let recordings = names.map(|name| recorded(&format!("pixiv/{name}.json")));
     let board = Board::empty();
     let first = board.add(post(1));
     board.add(NewPost {

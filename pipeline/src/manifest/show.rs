@@ -64,7 +64,7 @@ pub fn show(folder: &Path, name: &str, as_json: bool) -> Result<()> {
     if as_json {
         let shown = json!({
             "name": opened.name,
-            "format": opened.format,
+            "format": dataset::manifest::FORMAT,
             "id": opened.id,
             "rows_digest": opened.rows_digest,
             "rows": opened.rows,

@@ -19,14 +19,10 @@ pub async fn sqlite() -> (TempDir, Catalog) {
     (folder, catalog)
 }
 
-/// An empty catalog in a schema of its own on the PostgreSQL server named by `TEST_POSTGRES_URL`;
-/// `None`, with the reason printed, where none is named.
-pub async fn postgres() -> Option<Catalog> {
+/// An empty catalog in a schema of its own on the PostgreSQL server named by `TEST_POSTGRES_URL`.
+pub async fn postgres() -> Catalog {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let Ok(server) = std::env::var("TEST_POSTGRES_URL") else {
-        println!("skipped: TEST_POSTGRES_URL is not set");
-        return None;
-    };
+    let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL names a server");
     sqlx::any::install_default_drivers();
     let schema = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let pool = sqlx::AnyPool::connect(&server).await.expect("the server answers");
@@ -38,7 +34,7 @@ pub async fn postgres() -> Option<Catalog> {
     }
     let joint = if server.contains('?') { '&' } else { '?' };
     let url = format!("{server}{joint}options[search_path]={schema}");
-    Some(Catalog::open(&url).await.expect("opens"))
+    Catalog::open(&url).await.expect("opens")
 }
 
 /// A safe post of `board`, uploaded in September 2020.

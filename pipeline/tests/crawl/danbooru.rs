@@ -255,7 +255,7 @@ async fn a_safe_view_of_the_same_posts_stores_no_picture_twice() {
         .filter(|request| request.path.ends_with("png"))
         .count();
     assert_eq!(pictures, 0, "all four are there by their MD5");
-    assert_eq!(site.store.list("images").await.expect("lists").len(), 6);
+    assert_eq!(site.store.list("images").expect("lists").len(), 6);
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ async fn each_fault_ends_in_its_outcome_and_only_failures_are_tried_again() {
     let tally = crawl.all().await;
     assert_eq!(crawl.files().await, expected);
     assert_eq!((tally.done, tally.failed), (1, faults.len() as u64));
-    assert_eq!(crawl.store.list("images").await.expect("lists").len(), 1);
+    assert_eq!(crawl.store.list("images").expect("lists").len(), 1);
 
     crawl.server.clear_faults();
     crawl.server.clear_requests();

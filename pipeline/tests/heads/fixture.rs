@@ -38,10 +38,9 @@ impl House {
         Self::around(folder, catalog)
     }
 
-    /// Empty, on PostgreSQL where a server is named.
-    pub async fn on_postgres() -> Option<Self> {
-        let catalog = common::postgres().await?;
-        Some(Self::around(tempfile::tempdir().expect("a folder"), catalog))
+    /// Empty, on PostgreSQL.
+    pub async fn on_postgres() -> Self {
+        Self::around(tempfile::tempdir().expect("a folder"), common::postgres().await)
     }
 
     fn around(folder: TempDir, catalog: Catalog) -> Self {
@@ -234,5 +233,5 @@ pub fn jpeg(picture: &RgbImage) -> Vec<u8> {
 
 /// Objects in the store below a folder.
 pub async fn objects(store: &Store, prefix: &str) -> Vec<String> {
-    store.list(prefix).await.expect("lists")
+    store.list(prefix).expect("lists")
 }

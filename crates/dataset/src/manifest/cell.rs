@@ -1,39 +1,67 @@
 //! How one field of a row becomes a Parquet column, comes back, and enters the row's hash.
 
-use polars::prelude::*;
+use polars_arrow::array::{Array, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::datatypes::ArrowDataType;
+use polars_arrow::types::NativeType;
 
 /// A field type of [`ManifestRow`](super::ManifestRow).
 pub(super) trait Cell: Sized {
-    /// A column of one field of all rows.
-    fn column(name: &str, values: Vec<&Self>) -> Column;
-    /// The values of a column, or what is wrong with it.
-    fn read(column: &Column) -> Result<Vec<Self>, String>;
+    /// The type of its column.
+    const TYPE: ArrowDataType;
+    /// A column; `None` is an empty cell.
+    fn column<'a>(cells: impl Iterator<Item = Option<&'a Self>>) -> Box<dyn Array>
+    where
+        Self: 'a;
+    /// The cells of a column of [`Self::TYPE`], or what is wrong with it.
+    fn read(column: &dyn Array) -> Result<Vec<Option<Self>>, String>;
     /// Appends the value's canonical bytes: one only value gives those bytes.
     fn absorb(&self, bytes: &mut Vec<u8>);
     /// Takes a value off the front of its canonical bytes; none where they are no such value's.
     fn emerge(bytes: &mut &[u8]) -> Option<Self>;
 }
 
-fn wrong(error: PolarsError) -> String {
-    error.to_string()
-}
+/// A byte that tells whether there is a value, then the value.
+impl<T: Cell> Cell for Option<T> {
+    const TYPE: ArrowDataType = T::TYPE;
 
-fn missing(column: &Column) -> String {
-    format!("has an empty cell in the column `{}`", column.name())
+    fn column<'a>(cells: impl Iterator<Item = Option<&'a Self>>) -> Box<dyn Array>
+    where
+        Self: 'a,
+    {
+        T::column(cells.map(|cell| cell.and_then(Option::as_ref)))
+    }
+
+    fn read(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
+        Ok(T::read(column)?.into_iter().map(Some).collect())
+    }
+
+    fn absorb(&self, bytes: &mut Vec<u8>) {
+        bytes.push(u8::from(self.is_some()));
+        if let Some(value) = self {
+            value.absorb(bytes);
+        }
+    }
+
+    fn emerge(bytes: &mut &[u8]) -> Option<Self> {
+        match bytes.split_off_first()? {
+            0 => Some(None),
+            _ => T::emerge(bytes).map(Some),
+        }
+    }
 }
 
 /// Length as eight bytes, then the text.
 impl Cell for String {
-    fn column(name: &str, values: Vec<&Self>) -> Column {
-        let texts: Vec<&str> = values.into_iter().map(String::as_str).collect();
-        Column::new(name.into(), texts)
+    const TYPE: ArrowDataType = ArrowDataType::Utf8View;
+
+    fn column<'a>(cells: impl Iterator<Item = Option<&'a Self>>) -> Box<dyn Array> {
+        let texts: Vec<Option<&str>> = cells.map(|cell| cell.map(String::as_str)).collect();
+        Utf8ViewArray::from_slice(texts).boxed()
     }
 
-    fn read(column: &Column) -> Result<Vec<Self>, String> {
-        let cells = column.str().map_err(wrong)?.iter();
-        cells
-            .map(|cell| cell.map(String::from).ok_or_else(|| missing(column)))
-            .collect()
+    fn read(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
+        let texts = column.as_any().downcast_ref::<Utf8ViewArray>().ok_or("is no text")?;
+        Ok(texts.iter().map(|cell| cell.map(String::from)).collect())
     }
 
     fn absorb(&self, bytes: &mut Vec<u8>) {
@@ -48,43 +76,22 @@ impl Cell for String {
     }
 }
 
-/// A byte that tells whether there is a value, then the value.
-impl Cell for Option<String> {
-    fn column(name: &str, values: Vec<&Self>) -> Column {
-        let texts: Vec<Option<&str>> = values.into_iter().map(Option::as_deref).collect();
-        Column::new(name.into(), texts)
-    }
-
-    fn read(column: &Column) -> Result<Vec<Self>, String> {
-        let cells = column.str().map_err(wrong)?.iter();
-        Ok(cells.map(|cell| cell.map(String::from)).collect())
-    }
-
-    fn absorb(&self, bytes: &mut Vec<u8>) {
-        bytes.push(u8::from(self.is_some()));
-        if let Some(text) = self {
-            text.absorb(bytes);
-        }
-    }
-
-    fn emerge(bytes: &mut &[u8]) -> Option<Self> {
-        match bytes.split_off_first()? {
-            0 => Some(None),
-            _ => String::emerge(bytes).map(Some),
-        }
-    }
+fn numbers<T: NativeType>(column: &dyn Array) -> Result<Vec<Option<T>>, String> {
+    let numbers = column.as_any().downcast_ref::<PrimitiveArray<T>>();
+    let numbers = numbers.ok_or("holds other numbers")?;
+    Ok(numbers.iter().map(|cell| cell.copied()).collect())
 }
 
 /// Eight bytes, little end first.
 impl Cell for i64 {
-    fn column(name: &str, values: Vec<&Self>) -> Column {
-        let numbers: Vec<i64> = values.into_iter().copied().collect();
-        Column::new(name.into(), numbers)
+    const TYPE: ArrowDataType = ArrowDataType::Int64;
+
+    fn column<'a>(cells: impl Iterator<Item = Option<&'a Self>>) -> Box<dyn Array> {
+        cells.map(|cell| cell.copied()).collect::<PrimitiveArray<i64>>().boxed()
     }
 
-    fn read(column: &Column) -> Result<Vec<Self>, String> {
-        let cells = column.i64().map_err(wrong)?.iter();
-        cells.map(|cell| cell.ok_or_else(|| missing(column))).collect()
+    fn read(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
+        numbers(column)
     }
 
     fn absorb(&self, bytes: &mut Vec<u8>) {
@@ -96,42 +103,16 @@ impl Cell for i64 {
     }
 }
 
-/// A byte that tells whether there is a value, then the value.
-impl Cell for Option<i64> {
-    fn column(name: &str, values: Vec<&Self>) -> Column {
-        let numbers: Vec<Option<i64>> = values.into_iter().copied().collect();
-        Column::new(name.into(), numbers)
-    }
-
-    fn read(column: &Column) -> Result<Vec<Self>, String> {
-        Ok(column.i64().map_err(wrong)?.iter().collect())
-    }
-
-    fn absorb(&self, bytes: &mut Vec<u8>) {
-        bytes.push(u8::from(self.is_some()));
-        if let Some(number) = self {
-            number.absorb(bytes);
-        }
-    }
-
-    fn emerge(bytes: &mut &[u8]) -> Option<Self> {
-        match bytes.split_off_first()? {
-            0 => Some(None),
-            _ => i64::emerge(bytes).map(Some),
-        }
-    }
-}
-
 /// The eight bytes of its IEEE form, little end first.
 impl Cell for f64 {
-    fn column(name: &str, values: Vec<&Self>) -> Column {
-        let numbers: Vec<f64> = values.into_iter().copied().collect();
-        Column::new(name.into(), numbers)
+    const TYPE: ArrowDataType = ArrowDataType::Float64;
+
+    fn column<'a>(cells: impl Iterator<Item = Option<&'a Self>>) -> Box<dyn Array> {
+        cells.map(|cell| cell.copied()).collect::<PrimitiveArray<f64>>().boxed()
     }
 
-    fn read(column: &Column) -> Result<Vec<Self>, String> {
-        let cells = column.f64().map_err(wrong)?.iter();
-        cells.map(|cell| cell.ok_or_else(|| missing(column))).collect()
+    fn read(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
+        numbers(column)
     }
 
     fn absorb(&self, bytes: &mut Vec<u8>) {

@@ -64,7 +64,6 @@ impl Manifest {
             rows.extend(batch?);
         }
         Ok(Self {
-            format: opened.format,
             name: opened.name,
             body: opened.body,
             rows,

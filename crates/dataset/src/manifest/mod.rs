@@ -12,6 +12,7 @@ mod disk;
 #[cfg(test)]
 mod fixture;
 mod opened;
+mod parquet;
 mod row;
 mod spill;
 mod tombstones;
@@ -72,16 +73,13 @@ pub enum ManifestError {
     },
 }
 
-/// The version of the format that is written: 2 added the perceptual hash to the rows and the settings
-/// and more figures to the body. Format 1 is read as it was.
-const FORMAT: u32 = 2;
+/// The version of the format. Another one is refused.
+pub const FORMAT: u32 = 2;
 
 /// A manifest in memory: header and rows, the rows in canonical order. [`Opened`] reads one of a million
 /// rows part by part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
-    /// The format it was frozen in, which its id depends on.
-    format: u32,
     /// The name under `manifests/`; no part of the id.
     pub name: String,
     /// What the manifest was made from and by.
@@ -110,7 +108,7 @@ pub struct ManifestBody {
     pub crop: String,
     /// Digest of the filter settings.
     pub policy: String,
-    /// What the digests stand for, as text: `crop.margin` = `2`. None before format 2.
+    /// What the digests stand for, as text: `crop.margin` = `2`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,
     /// How train and validation were told apart.
@@ -183,7 +181,7 @@ pub struct Statistics {
     pub face_scale_deviation: f64,
     /// Rows by year of upload.
     pub years: BTreeMap<String, u64>,
-    /// Quantiles of the views, over rows that have them. This and what follows came with format 2.
+    /// Quantiles of the views, over rows that have them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub views: Vec<i64>,
     /// Quantiles of the detector's score, imported heads left out.
@@ -206,7 +204,6 @@ impl Manifest {
         check_name(name)?;
         rows.sort_by(ManifestRow::canonical_order);
         Ok(Self {
-            format: FORMAT,
             name: name.into(),
             body,
             rows,
@@ -220,7 +217,7 @@ impl Manifest {
 
     /// SHA-256 (hex) over the rows' hashes in canonical order: equal digests, equal rows.
     pub fn rows_digest(&self) -> String {
-        row::digest(&self.rows, self.format)
+        row::digest(&self.rows)
     }
 
     /// The rows of one split, in canonical order.

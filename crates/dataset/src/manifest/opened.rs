@@ -4,15 +4,13 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{FileMetadataRef, ParquetReader, SerReader};
 use serde::{Deserialize, Serialize};
 
-use super::disk::{HEADER, ROWS, absent, changed};
+use super::disk::{HEADER, ROWS, absent, changed, io};
+use super::parquet::RowsReader;
 use super::row::RowsDigest;
-use super::{FORMAT, ManifestBody, ManifestError, ManifestRow, id_of, row};
-
-/// Rows read or written at once: some 16 MB of them, and the row groups of the files that are written.
-pub(super) const BATCH: usize = 1 << 14;
+use super::{FORMAT, ManifestBody, ManifestError, ManifestRow, id_of};
+use crate::files;
 
 /// What manifest.json holds.
 #[derive(Serialize, Deserialize)]
@@ -38,8 +36,8 @@ impl Header {
         }
         let no_header = |error| changed(&path, format!("is no manifest header ({error})"));
         let Version { format } = serde_json::from_slice(&text).map_err(no_header)?;
-        if !(1..=FORMAT).contains(&format) {
-            let what = format!("has format {format}, and this program reads 1 to {FORMAT}");
+        if format != FORMAT {
+            let what = format!("has format {format}, and this program reads format {FORMAT}");
             return Err(changed(&path, what));
         }
         let header: Self = serde_json::from_slice(&text).map_err(no_header)?;
@@ -48,14 +46,20 @@ impl Header {
         }
         Ok(header)
     }
+
+    /// Writes it into a manifest's folder.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), ManifestError> {
+        let path = folder.join(HEADER);
+        let mut text = serde_json::to_string_pretty(self).map_err(|error| changed(&path, error))?;
+        text.push('\n');
+        files::write_durably(&path, text.as_bytes()).map_err(io("write", &path))
+    }
 }
 
 /// A manifest whose header was read and checked. Its rows are checked as they are read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opened {
     folder: PathBuf,
-    /// The format it was frozen in.
-    pub format: u32,
     /// The name under `manifests/`.
     pub name: String,
     /// The id.
@@ -81,7 +85,6 @@ impl Opened {
         let header = Header::read(folder)?;
         Ok(Self {
             folder: folder.into(),
-            format: header.format,
             name: header.name,
             id: header.id,
             rows: header.rows,
@@ -104,15 +107,14 @@ impl Opened {
         let path = self.folder.join(ROWS);
         let unread = |what: String| changed(&path, what);
         let file = File::open(&path).map_err(|error| unread(format!("cannot be read ({error})")))?;
-        let mut reader = ParquetReader::new(file);
-        let metadata = reader.get_metadata().cloned();
-        let metadata = metadata.map_err(|error| unread(format!("is no Parquet file ({error})")))?;
+        let reader = RowsReader::new(file).map_err(|error| unread(format!("is no Parquet file ({error})")))?;
         Ok(Batches {
             opened: self,
             path,
-            metadata,
-            next: 0,
-            digest: Some(RowsDigest::new(self.format)),
+            reader,
+            group: 0,
+            rows: 0,
+            digest: Some(RowsDigest::default()),
         })
     }
 }
@@ -121,22 +123,13 @@ impl Opened {
 pub struct Batches<'manifest> {
     opened: &'manifest Opened,
     path: PathBuf,
-    metadata: FileMetadataRef,
-    next: usize,
-    /// Of the rows given so far; none once the end or an error was told.
+    reader: RowsReader,
+    /// The next group.
+    group: usize,
+    /// Rows given so far …
+    rows: u64,
+    /// … and their digest; none once the end or an error was told.
     digest: Option<RowsDigest>,
-}
-
-impl Batches<'_> {
-    fn read(&self) -> Result<Vec<ManifestRow>, String> {
-        let file = File::open(&self.path).map_err(|error| format!("cannot be read ({error})"))?;
-        let mut reader = ParquetReader::new(file).with_slice(Some((self.next, BATCH)));
-        reader.set_metadata(self.metadata.clone());
-        let frame = reader
-            .finish()
-            .map_err(|error| format!("is no Parquet file ({error})"))?;
-        row::from_frame(&frame, self.opened.format)
-    }
 }
 
 impl Iterator for Batches<'_> {
@@ -144,18 +137,18 @@ impl Iterator for Batches<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut digest = self.digest.take()?;
-        if self.next < self.metadata.num_rows {
-            let rows = match self.read() {
-                Ok(rows) if rows.is_empty() => return Some(Err(changed(&self.path, "ends before its last row"))),
+        if self.group < self.reader.groups() {
+            let rows = match self.reader.read(self.group) {
                 Ok(rows) => rows,
                 Err(what) => return Some(Err(changed(&self.path, what))),
             };
             digest.update(&rows);
-            self.next += rows.len();
+            self.group += 1;
+            self.rows += rows.len() as u64;
             self.digest = Some(digest);
             return Some(Ok(rows));
         }
-        if digest.finish() != self.opened.rows_digest || self.next as u64 != self.opened.rows {
+        if digest.finish() != self.opened.rows_digest || self.rows != self.opened.rows {
             let what = "was changed: its rows are not those that were frozen";
             return Some(Err(changed(&self.path, what)));
         }

@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use polars::prelude::{Column, DataFrame};
+use polars_arrow::array::Array;
+use polars_arrow::datatypes::{ArrowDataType, Field};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -40,15 +41,18 @@ impl Split {
 
 /// The word, as a text.
 impl Cell for Split {
-    fn column(name: &str, values: Vec<&Self>) -> Column {
-        let words: Vec<&str> = values.into_iter().map(|split| split.as_str()).collect();
-        Column::new(name.into(), words)
+    const TYPE: ArrowDataType = String::TYPE;
+
+    fn column<'a>(cells: impl Iterator<Item = Option<&'a Self>>) -> Box<dyn Array> {
+        let words: Vec<Option<String>> = cells.map(|cell| cell.map(|split| split.as_str().into())).collect();
+        String::column(words.iter().map(Option::as_ref))
     }
 
-    fn read(column: &Column) -> Result<Vec<Self>, String> {
-        let words = String::read(column)?.into_iter();
-        words
-            .map(|word| Self::parse(&word).ok_or_else(|| format!("names a split `{word}`")))
+    fn read(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
+        let parse = |word: String| Self::parse(&word).ok_or_else(|| format!("names a split `{word}`"));
+        String::read(column)?
+            .into_iter()
+            .map(|word| word.map(parse).transpose())
             .collect()
     }
 
@@ -61,59 +65,54 @@ impl Cell for Split {
     }
 }
 
+/// The cells of a column that has none empty.
+fn full<T: Cell>(name: &str, column: &dyn Array) -> Result<Vec<T>, String> {
+    let cells = T::read(column).map_err(|what| format!("has a column `{name}` that {what}"))?;
+    let cells: Option<Vec<T>> = cells.into_iter().collect();
+    cells.ok_or_else(|| format!("has an empty cell in the column `{name}`"))
+}
+
 /// Declares the row once, for the type, the Parquet columns and the hash: the order of the fields
-/// is the order of the columns and of the hashed bytes. The second block came with format 2: older
-/// manifests have no such columns, and their hashes leave them out.
+/// is the order of the columns and of the hashed bytes.
 macro_rules! row {
-    ($( $(#[$about:meta])* $field:ident: $type:ty, )+; since 2: $( $(#[$later_about:meta])* $later:ident: $later_type:ty, )+) => {
+    ($( $(#[$about:meta])* $field:ident: $type:ty, )+) => {
         /// One head: where it came from, where it is, and what it serves. All texts are UTF-8.
         #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
         pub struct ManifestRow {
             $( $(#[$about])* pub $field: $type, )+
-            $( $(#[$later_about])* pub $later: $later_type, )+
         }
 
-        /// The rows as a table.
-        pub(super) fn to_frame(rows: &[ManifestRow]) -> Result<DataFrame, String> {
-            let columns = vec![
-                $( <$type>::column(stringify!($field), rows.iter().map(|row| &row.$field).collect()), )+
-                $( <$later_type>::column(stringify!($later), rows.iter().map(|row| &row.$later).collect()), )+
-            ];
-            DataFrame::new(rows.len(), columns).map_err(|error| error.to_string())
+        /// The Parquet columns. All may hold empty cells, as other tools write them.
+        pub(super) fn fields() -> impl Iterator<Item = Field> {
+            [$( Field::new(stringify!($field).into(), <$type>::TYPE, true), )+].into_iter()
         }
 
-        /// The rows of a table of a format, or what is wrong with it.
-        pub(super) fn from_frame(frame: &DataFrame, format: u32) -> Result<Vec<ManifestRow>, String> {
-            $( let column = frame.column(stringify!($field)).map_err(|error| error.to_string())?;
-               let mut $field = <$type>::read(column)?.into_iter(); )+
-            $( let mut $later = match format {
-                   1 => vec![<$later_type>::default(); frame.height()],
-                   _ => <$later_type>::read(frame.column(stringify!($later)).map_err(|error| error.to_string())?)?,
-               }.into_iter(); )+
-            let mut rows = Vec::with_capacity(frame.height());
-            while let ($( Some($field), )+ $( Some($later), )+) = ($( $field.next(), )+ $( $later.next(), )+) {
-                rows.push(ManifestRow { $( $field, )+ $( $later, )+ });
+        /// The rows as columns, in the order of [`fields`].
+        pub(super) fn to_columns(rows: &[ManifestRow]) -> Vec<Box<dyn Array>> {
+            vec![$( <$type>::column(rows.iter().map(|row| Some(&row.$field))), )+]
+        }
+
+        /// The rows of columns of one length in the order of [`fields`], or what is wrong with them.
+        pub(super) fn from_columns(columns: &[Box<dyn Array>]) -> Result<Vec<ManifestRow>, String> {
+            let count = columns.first().map_or(0, |column| column.len());
+            let mut columns = columns.iter();
+            $( let column = columns.next().expect("a column a field");
+               let mut $field = full::<$type>(stringify!($field), column.as_ref())?.into_iter(); )+
+            let mut rows = Vec::with_capacity(count);
+            while let ($( Some($field), )+) = ($( $field.next(), )+) {
+                rows.push(ManifestRow { $( $field, )+ });
             }
-            match rows.len() == frame.height() {
-                true => Ok(rows),
-                false => Err("has columns of different lengths".into()),
-            }
+            Ok(rows)
         }
 
-        pub(super) fn absorb(row: &ManifestRow, format: u32, bytes: &mut Vec<u8>) {
+        pub(super) fn absorb(row: &ManifestRow, bytes: &mut Vec<u8>) {
             $( row.$field.absorb(bytes); )+
-            if format > 1 {
-                $( row.$later.absorb(bytes); )+
-            }
         }
 
-        /// Takes a row of the newest format off its canonical bytes.
+        /// Takes a row off its canonical bytes.
         pub(super) fn emerge(mut bytes: &[u8]) -> Option<ManifestRow> {
             let bytes = &mut bytes;
-            Some(ManifestRow {
-                $( $field: <$type>::emerge(bytes)?, )+
-                $( $later: <$later_type>::emerge(bytes)?, )+
-            })
+            Some(ManifestRow { $( $field: <$type>::emerge(bytes)?, )+ })
         }
 
         impl ManifestRow {
@@ -121,7 +120,6 @@ macro_rules! row {
             pub fn differences(&self, other: &Self) -> Vec<&'static str> {
                 let mut names = Vec::new();
                 $( if self.$field != other.$field { names.push(stringify!($field)); } )+
-                $( if self.$later != other.$later { names.push(stringify!($later)); } )+
                 names
             }
         }
@@ -183,8 +181,6 @@ row! {
     duplicate_group: String,
     /// Train or validation.
     split: Split,
-    ;
-    since 2:
     /// Perceptual hash of the head in hex: heads that look alike differ in few bits; none where it was
     /// not measured.
     perceptual: Option<String>,
@@ -204,43 +200,34 @@ impl ManifestRow {
 
 /// SHA-256 (hex) of the SHA-256 of each row, in the order in which they come: rows by the million need
 /// not be held for it.
-#[derive(Clone)]
-pub(super) struct RowsDigest {
-    format: u32,
-    all: Sha256,
-}
+#[derive(Clone, Default)]
+pub(super) struct RowsDigest(Sha256);
 
 impl RowsDigest {
-    /// Of no rows yet.
-    pub(super) fn new(format: u32) -> Self {
-        let all = Sha256::new();
-        Self { format, all }
-    }
-
     /// Takes the next rows in.
     pub(super) fn update(&mut self, rows: &[ManifestRow]) {
         let hashes: Vec<_> = rows
             .par_iter()
             .map_init(Vec::new, |bytes, row| {
                 bytes.clear();
-                absorb(row, self.format, bytes);
+                absorb(row, bytes);
                 Sha256::digest(&*bytes)
             })
             .collect();
         for hash in hashes {
-            self.all.update(hash);
+            self.0.update(hash);
         }
     }
 
     /// The digest of all rows taken in.
     pub(super) fn finish(self) -> String {
-        hex::encode(self.all.finalize())
+        hex::encode(self.0.finalize())
     }
 }
 
 /// The digest of rows that are at hand.
-pub(super) fn digest(rows: &[ManifestRow], format: u32) -> String {
-    let mut digest = RowsDigest::new(format);
+pub(super) fn digest(rows: &[ManifestRow]) -> String {
+    let mut digest = RowsDigest::default();
     digest.update(rows);
     digest.finish()
 }
@@ -292,29 +279,29 @@ mod tests {
         second.likes = None;
         second.split = Split::Validation;
         second.perceptual = Some("00ff00ff00ff00ff".into());
-        let mut rows = vec![sample("1", 'a'), second];
-        let frame = to_frame(&rows).expect("a table");
-        assert_eq!(from_frame(&frame, 2).expect("rows"), rows);
+        let rows = vec![sample("1", 'a'), second];
+        let mut columns = to_columns(&rows);
+        assert_eq!(from_columns(&columns).expect("rows"), rows);
         assert_eq!(rows[0].differences(&rows[0]), [""; 0]);
         assert!(rows[0].differences(&rows[1]).contains(&"perceptual"));
         for row in &rows {
             let mut bytes = Vec::new();
-            absorb(row, 2, &mut bytes);
+            absorb(row, &mut bytes);
             assert_eq!(emerge(&bytes).as_ref(), Some(row));
             assert_eq!(emerge(&bytes[..bytes.len() - 1]), None);
         }
-        rows[1].perceptual = None;
-        assert_eq!(from_frame(&frame, 1).expect("rows"), rows, "an older table has none");
+        columns[0] = String::column([Some(&"konachan".to_string()), None].into_iter());
+        let error = from_columns(&columns).expect_err("a row without a source");
+        assert_eq!(error, "has an empty cell in the column `source`");
     }
 
     #[test]
     fn the_digest_is_that_of_all_rows_however_they_come() {
         let rows: Vec<ManifestRow> = ["1", "2", "3"].iter().map(|post| sample(post, 'a')).collect();
-        let mut parts = RowsDigest::new(2);
+        let mut parts = RowsDigest::default();
         parts.update(&rows[..1]);
         parts.update(&rows[1..]);
-        assert_eq!(parts.finish(), digest(&rows, 2));
-        assert_ne!(digest(&rows, 1), digest(&rows, 2));
+        assert_eq!(parts.finish(), digest(&rows));
     }
 
     #[test]
@@ -322,6 +309,6 @@ mod tests {
         let (mut first, mut second) = (sample("1", 'a'), sample("1", 'a'));
         (first.source, first.post) = ("ab".into(), "c".into());
         (second.source, second.post) = ("a".into(), "bc".into());
-        assert_ne!(digest(&[first], 2), digest(&[second], 2));
+        assert_ne!(digest(&[first]), digest(&[second]));
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::disk::{changed, io};
 use super::row::{absorb, emerge};
-use super::{FORMAT, ManifestError, ManifestRow};
+use super::{ManifestError, ManifestRow};
 
 /// Where a row lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Spill {
     /// [`ManifestError::Io`].
     pub fn push(&mut self, row: &ManifestRow) -> Result<Laid, ManifestError> {
         self.bytes.clear();
-        absorb(row, FORMAT, &mut self.bytes);
+        absorb(row, &mut self.bytes);
         self.file.write_all(&self.bytes).map_err(io("write to", &self.folder))?;
         let length = self.bytes.len() as u32;
         let laid = Laid {

@@ -3,11 +3,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{BatchedWriter, ParquetWriter};
-
-use super::disk::{HEADER, ROWS, changed, io};
-use super::opened::{BATCH, Header, Opened};
-use super::row::{self, RowsDigest};
+use super::disk::{ROWS, io};
+use super::opened::{Header, Opened};
+use super::parquet::{GROUP, RowsWriter};
+use super::row::RowsDigest;
 use super::{FORMAT, ManifestBody, ManifestError, ManifestRow, Written, check_name, id_of};
 use crate::files;
 
@@ -17,8 +16,7 @@ pub struct Writer {
     name: String,
     place: PathBuf,
     temporary: PathBuf,
-    file: File,
-    parquet: BatchedWriter<File>,
+    parquet: RowsWriter,
     /// Rows not yet written.
     waiting: Vec<ManifestRow>,
     /// The last of those that are, for the check of their order.
@@ -42,19 +40,15 @@ impl Writer {
         std::fs::create_dir_all(&temporary).map_err(io("create", &temporary))?;
         let path = temporary.join(ROWS);
         let file = File::create(&path).map_err(io("write", &path))?;
-        let to = file.try_clone().map_err(io("write", &path))?;
-        let none = row::to_frame(&[]).map_err(|what| changed(&path, what))?;
-        let parquet = ParquetWriter::new(to).batched(none.schema());
-        let parquet = parquet.map_err(|error| io("write", &path)(std::io::Error::other(error)))?;
+        let parquet = RowsWriter::new(file).map_err(io("write", &path))?;
         Ok(Self {
             name: name.into(),
             place: folder.join(name),
             temporary,
-            file,
             parquet,
-            waiting: Vec::with_capacity(BATCH),
+            waiting: Vec::with_capacity(GROUP),
             last: None,
-            digest: RowsDigest::new(FORMAT),
+            digest: RowsDigest::default(),
             rows: 0,
         })
     }
@@ -71,7 +65,7 @@ impl Writer {
             assert!(before.canonical_order(&row).is_le(), "rows come in canonical order");
         }
         self.waiting.push(row);
-        match self.waiting.len() < BATCH {
+        match self.waiting.len() < GROUP {
             true => Ok(()),
             false => self.flush(),
         }
@@ -83,9 +77,7 @@ impl Writer {
         }
         let path = self.temporary.join(ROWS);
         self.digest.update(&self.waiting);
-        let frame = row::to_frame(&self.waiting).map_err(|what| changed(&path, what))?;
-        let written = self.parquet.write_batch(&frame);
-        written.map_err(|error| io("write", &path)(std::io::Error::other(error)))?;
+        self.parquet.write(&self.waiting).map_err(io("write", &path))?;
         self.rows += self.waiting.len() as u64;
         self.last = self.waiting.pop();
         self.waiting.clear();
@@ -119,10 +111,16 @@ impl Writer {
             };
         }
         let path = self.temporary.join(ROWS);
-        let ended = self.parquet.finish();
-        ended.map_err(|error| io("write", &path)(std::io::Error::other(error)))?;
-        self.file.sync_all().map_err(io("flush", &path))?;
-        self.write_header(body, rows_digest)?;
+        let header = Header {
+            format: FORMAT,
+            id: id_of(&body, &rows_digest),
+            name: self.name,
+            rows: self.rows,
+            rows_digest,
+            body,
+        };
+        self.parquet.finish().map_err(io("flush", &path))?;
+        header.write(&self.temporary)?;
         files::sync_folder(&self.temporary).map_err(io("flush", &self.temporary))?;
         std::fs::rename(&self.temporary, &self.place).map_err(io("write", &self.place))?;
         files::sync_parent(&self.place).map_err(io("flush", &self.place))?;
@@ -135,20 +133,5 @@ impl Writer {
     /// [`ManifestError::Io`].
     pub fn discard(self) -> Result<(), ManifestError> {
         std::fs::remove_dir_all(&self.temporary).map_err(io("remove", &self.temporary))
-    }
-
-    fn write_header(&self, body: ManifestBody, rows_digest: String) -> Result<(), ManifestError> {
-        let path = self.temporary.join(HEADER);
-        let header = Header {
-            format: FORMAT,
-            name: self.name.clone(),
-            id: id_of(&body, &rows_digest),
-            rows: self.rows,
-            rows_digest,
-            body,
-        };
-        let mut text = serde_json::to_string_pretty(&header).map_err(|error| changed(&path, error))?;
-        text.push('\n');
-        files::write_durably(&path, text.as_bytes()).map_err(io("write", &path))
     }
 }

@@ -6,12 +6,6 @@ mod new_file;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use futures::TryStreamExt;
-use object_store::local::LocalFileSystem;
-use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::keys::Key;
 
@@ -29,7 +23,6 @@ pub(crate) const MARKER_TEXT: &str =
 #[derive(Clone, Debug)]
 pub struct Store {
     folder: PathBuf,
-    objects: Arc<LocalFileSystem>,
     /// Megabytes of the disk that are kept free.
     least_free: u64,
 }
@@ -46,11 +39,8 @@ impl Store {
         if !folder.join(MARKER).is_file() {
             return Err(StoreError::Vanished(folder.into()));
         }
-        let objects =
-            LocalFileSystem::new_with_prefix(folder).map_err(|error| failed("open", folder.display(), &error))?;
         Ok(Self {
             folder: folder.into(),
-            objects: Arc::new(objects),
             least_free: 0,
         })
     }
@@ -110,27 +100,11 @@ impl Store {
         &self.folder
     }
 
-    /// An object's bytes.
+    /// An object's bytes. For worker threads.
     ///
     /// # Errors
     /// [`StoreError::Missing`], [`StoreError::Vanished`] where the whole store is gone, or
     /// [`StoreError::Io`].
-    pub async fn get(&self, key: &Key) -> Result<Vec<u8>, StoreError> {
-        let answer = match self.objects.get(&path(key)).await {
-            Ok(answer) => answer.bytes().await,
-            Err(error) => Err(error),
-        };
-        match answer {
-            Ok(bytes) => Ok(bytes.into()),
-            Err(object_store::Error::NotFound { .. }) => Err(self.missing(key)),
-            Err(error) => Err(failed("read", key, &error)),
-        }
-    }
-
-    /// [`Self::get`] without a runtime, for worker threads and the trainer.
-    ///
-    /// # Errors
-    /// As [`Self::get`].
     pub fn read_blocking(&self, key: &Key) -> Result<Vec<u8>, StoreError> {
         std::fs::read(self.path_of(key)).map_err(|error| match error.kind() {
             ErrorKind::NotFound => self.missing(key),
@@ -166,8 +140,6 @@ impl Store {
     /// # Errors
     /// As [`Self::put_blocking`].
     pub fn place_blocking(&self, key: &Key, bytes: impl AsRef<[u8]>) -> Result<bool, StoreError> {
-        // Not through LocalFileSystem: on a thread that knows a runtime it hands every step to yet
-        // another thread, which took more than twice the time of a small picture's writing.
         self.check_marker()?;
         let (path, bytes) = (self.path_of(key), bytes.as_ref());
         let same_length = std::fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64);
@@ -195,25 +167,6 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the object is there.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`].
-    pub async fn exists(&self, key: &Key) -> Result<bool, StoreError> {
-        Ok(self.length(key).await?.is_some())
-    }
-
-    /// Removes an object; one that is not there is no error.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`].
-    pub async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        match self.objects.delete(&path(key)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(failed("delete", key, &error)),
-        }
-    }
-
     /// Removes objects so that none comes back after a power cut; those that are not there are no
     /// error. For worker threads.
     ///
@@ -236,19 +189,27 @@ impl Store {
         Ok(())
     }
 
-    /// The names below a folder (`heads`, `images/ab`), sorted; files half written are left out.
+    /// The names below a kind of object (`images`, `heads`), sorted; files half written are left out.
     ///
     /// # Errors
     /// [`StoreError::Io`].
-    pub async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        let listing = self.objects.list(Some(&ObjectPath::from(prefix)));
-        let mut names: Vec<String> = listing
-            .map_ok(|object| object.location.to_string())
-            .try_collect()
-            .await
-            .map_err(|error| failed("list", prefix, &error))?;
-        names.sort_unstable();
-        Ok(names)
+    pub fn list(&self, kind: &str) -> Result<Vec<String>, StoreError> {
+        let files = self.files(kind)?.into_iter().filter(|path| !half_written(path));
+        Ok(files
+            .filter_map(|path| Some(path.strip_prefix(&self.folder).ok()?.to_str()?.to_owned()))
+            .collect())
+    }
+
+    /// The files of a kind of object, sorted: `<kind>/<two letters of the hash>/<name>`.
+    fn files(&self, kind: &str) -> Result<Vec<PathBuf>, StoreError> {
+        let entries = |folder: &Path| {
+            crate::files::sorted_entries(folder).map_err(|error| failed("list", folder.display(), &error))
+        };
+        let mut files = Vec::new();
+        for folder in entries(&self.folder.join(kind))? {
+            files.extend(entries(&folder)?);
+        }
+        Ok(files)
     }
 
     /// Removes what a killed run left half written (`<name>#<number>`). Only under the lock: a
@@ -259,19 +220,9 @@ impl Store {
     pub fn sweep(&self) -> Result<u64, StoreError> {
         let mut removed = 0;
         for kind in ["images", "heads"] {
-            for folder in
-                crate::files::sorted_entries(&self.folder.join(kind)).map_err(|error| failed("list", kind, &error))?
-            {
-                let half_written = |path: &Path| {
-                    path.file_name()
-                        .is_some_and(|name| name.to_string_lossy().contains('#'))
-                };
-                let files =
-                    crate::files::sorted_entries(&folder).map_err(|error| failed("list", folder.display(), &error))?;
-                for file in files.iter().filter(|file| half_written(file)) {
-                    std::fs::remove_file(file).map_err(|error| failed("delete", file.display(), &error))?;
-                    removed += 1;
-                }
+            for file in self.files(kind)?.iter().filter(|file| half_written(file)) {
+                std::fs::remove_file(file).map_err(|error| failed("delete", file.display(), &error))?;
+                removed += 1;
             }
         }
         Ok(removed)
@@ -280,14 +231,6 @@ impl Store {
     /// The file that holds an object.
     pub fn path_of(&self, key: &Key) -> PathBuf {
         self.folder.join(key.as_str())
-    }
-
-    async fn length(&self, key: &Key) -> Result<Option<u64>, StoreError> {
-        match self.objects.head(&path(key)).await {
-            Ok(found) => Ok(Some(found.size)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(failed("look for", key, &error)),
-        }
     }
 
     fn check_marker(&self) -> Result<(), StoreError> {
@@ -304,8 +247,10 @@ impl Store {
     }
 }
 
-fn path(key: &Key) -> ObjectPath {
-    ObjectPath::from(key.as_str())
+/// Whether a file has a writer's temporary name.
+fn half_written(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().contains('#'))
 }
 
 #[cfg(test)]
@@ -317,19 +262,19 @@ mod tests {
         Key::head(&hex::encode(Sha256::digest(bytes))).expect("a hash")
     }
 
-    #[tokio::test]
-    async fn an_object_comes_back_from_async_and_blocking_readers() {
+    #[test]
+    fn an_object_comes_back_until_it_is_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::create(&folder.path().join("store")).expect("creates");
         let key = key_of(b"head");
         store.put_blocking(&key, b"head").expect("writes");
-        assert_eq!(store.get(&key).await.expect("reads"), b"head");
         assert_eq!(store.read_blocking(&key).expect("reads"), b"head");
-        assert_eq!(store.list("heads").await.expect("lists"), [key.as_str()]);
-        store.delete(&key).await.expect("deletes");
-        store.delete(&key).await.expect("deletes twice");
-        assert!(!store.exists(&key).await.expect("looks"));
-        assert!(matches!(store.get(&key).await, Err(StoreError::Missing(_))));
+        assert_eq!(store.list("heads").expect("lists"), [key.as_str()]);
+        let keys = std::slice::from_ref(&key);
+        store.remove_durably(keys).expect("deletes");
+        store.remove_durably(keys).expect("deletes twice");
+        assert!(store.list("heads").expect("lists").is_empty());
+        assert!(matches!(store.read_blocking(&key), Err(StoreError::Missing(_))));
     }
 
     #[test]
@@ -379,15 +324,15 @@ mod tests {
         assert_eq!(store.read_blocking(&key_of(b"old")).expect("reads"), b"old");
     }
 
-    #[tokio::test]
-    async fn what_a_killed_writer_left_is_not_listed_and_is_swept() {
+    #[test]
+    fn what_a_killed_writer_left_is_not_listed_and_is_swept() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::create(folder.path()).expect("creates");
         let key = key_of(b"head");
         store.put_blocking(&key, b"head").expect("writes");
         let half = store.path_of(&key).with_extension("png#1");
         std::fs::write(&half, b"he").expect("writes half");
-        assert_eq!(store.list("heads").await.expect("lists"), [key.as_str()]);
+        assert_eq!(store.list("heads").expect("lists"), [key.as_str()]);
         assert_eq!(store.sweep().expect("sweeps"), 1);
         assert!(!half.exists() && store.path_of(&key).exists());
     }

@@ -73,16 +73,13 @@ pub fn id(row: &Value) -> u64 {
     row["id"].as_u64().expect("an id")
 }
 
-/// A recorded answer next door; `None`, with the reason printed, where there is none.
-pub fn recorded(name: &str) -> Option<Value> {
+/// A recorded answer of `../shared/data`.
+pub fn recorded(name: &str) -> Value {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared/data/api")
         .join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: {} is not there", path.display());
-        return None;
-    };
-    Some(serde_json::from_str(&text).expect("is JSON"))
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).expect("is JSON")
 }
 
 fn kind(value: &Value) -> &'static str {
