@@ -66,12 +66,12 @@ pub async fn learn(
 
 /// A tag's other name, `Some(None)` where the site has none; `None` where it does not say.
 async fn ask(client: &Client, request: &CrawlRequest, tag: &str) -> anyhow::Result<Option<Option<String>>> {
-    let search = request.search();
-    for url in search.alias_urls(tag) {
+    let (search, dialect) = (request.search(), request.site.dialect);
+    for url in dialect.alias_urls(&search, tag) {
         let mut next = Some(url);
         while let Some(url) = next.take() {
             let answer = match client.get(&Ask::api(&url, MOST_BYTES)).await {
-                Ok(answer) => search.parse_alias(&answer.bytes, tag),
+                Ok(answer) => dialect.parse_alias(&search, answer.url.as_ref().unwrap_or(&url), &answer.bytes, tag),
                 Err(HttpError::Stopped) => return Err(Interrupted.into()),
                 Err(error @ HttpError::Catalog(_)) => return Err(error.into()),
                 Err(_) => Renamed::Unknown,

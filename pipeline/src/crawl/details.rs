@@ -7,10 +7,11 @@ use anyhow::Context;
 use dataset::failure::Interrupted;
 
 use super::holes::in_vain;
-use super::http::{Ask, Client, HttpError};
+use super::http::{Answer, Ask, Client, HttpError};
 use super::pages::MOST_BYTES;
 use super::request::CrawlRequest;
 use super::settings::CrawlSettings;
+use super::source::Search;
 use super::walk::Why;
 use crate::catalog::denied::Denied;
 use crate::catalog::holes::{self, Hole, Kind};
@@ -71,8 +72,8 @@ impl Details<'_> {
     /// # Errors
     /// Where the site or the catalog fails; [`Interrupted`].
     pub async fn complete(&self, mut listed: Vec<Post>) -> anyhow::Result<Complete> {
-        let search = self.request.search();
-        if !search.rows_are_partial(self.html) {
+        let search = self.search();
+        if !search.site.dialect.rows_are_partial(&search) {
             for post in &mut listed {
                 post.fetched_at = post.fetched_at.max(self.begun_at);
             }
@@ -130,12 +131,12 @@ impl Details<'_> {
     }
 
     fn wanted<'known>(&self, post: &Post, known: Option<&'known Post>) -> Wanted<'known> {
-        let search = self.request.search();
+        let search = self.search();
         // Not asked for: it is not recorded either, and so would be asked for again and again.
         if self.denied.refuses(post) {
             return Wanted::Row;
         }
-        if search.detail_url(post, self.html).is_none() {
+        if search.site.dialect.detail_url(&search, post).is_none() {
             // A ranking has the counters of its day: a later look at the work stays.
             return match known {
                 Some(known) if known.fetched_at > post.fetched_at => Wanted::Known(known),
@@ -164,7 +165,7 @@ impl Details<'_> {
     /// # Errors
     /// Where the site or the catalog fails; [`Interrupted`].
     pub async fn look_for_unseen(&self, seen: &[Post]) -> anyhow::Result<()> {
-        if !self.request.search().hides_deleted() {
+        if !self.request.site.dialect.hides_deleted(&self.search()) {
             return Ok(());
         }
         self.record(seen).await?;
@@ -183,6 +184,13 @@ impl Details<'_> {
             self.record(&now_known).await?;
         }
         Ok(())
+    }
+
+    fn search(&self) -> Search<'_> {
+        Search {
+            html: self.html,
+            ..self.request.search()
+        }
     }
 
     /// Now, but not before the listing began: that tells what it has seen.
@@ -253,8 +261,8 @@ impl Details<'_> {
     /// The whole of a post. What is known of one whose answer is an error stays: a session that ended, or a
     /// ban, must not take down what stands.
     async fn ask(&self, post: &Post) -> anyhow::Result<Said> {
-        let search = self.request.search();
-        let Some(url) = search.detail_url(post, self.html) else {
+        let (search, dialect) = (self.search(), self.request.site.dialect);
+        let Some(url) = dialect.detail_url(&search, post) else {
             return Ok(Said::Post(Box::new(post.clone())));
         };
         let as_status = |status| {
@@ -265,10 +273,8 @@ impl Details<'_> {
             }))
         };
         let ask = Ask::api(&url, MOST_BYTES);
-        let read = self
-            .client
-            .read(&ask, |answer| search.parse_detail(&answer.bytes, post, self.now()));
-        match read.await {
+        let read = |answer: &Answer| dialect.parse_detail(&search, &answer.bytes, post, self.now());
+        match self.client.read(&ask, read).await {
             Ok(post) => Ok(Said::Post(Box::new(post))),
             // The row says all but the kinds of its tags, which the next listing asks for again.
             Err(HttpError::Refused { .. } | HttpError::Failed { .. }) if self.html => Ok(as_status(post.status)),

@@ -162,8 +162,8 @@ impl Fetcher<'_> {
 
     /// The addresses of a post's pictures, at least one; or what came of asking for them.
     async fn files(&self, post: &Post) -> anyhow::Result<Result<Vec<FileUrls>, Try>> {
-        let search = self.request.search();
-        let listed = search.files_url(post);
+        let (search, dialect) = (self.request.search(), self.request.site.dialect);
+        let listed = dialect.files_url(&search, post);
         let Some(url) = listed.filter(|_| post.file_url.is_none() || self.request.site.max_pages > 1) else {
             return Ok(Ok(vec![FileUrls {
                 original: post.file_url.clone(),
@@ -172,7 +172,7 @@ impl Fetcher<'_> {
         };
         let read = |answer: &Answer| match answer.is_web_page() {
             true => Err("a web page where JSON was due".into()),
-            false => search.parse_files(&answer.bytes),
+            false => dialect.parse_files(&search, &answer.bytes),
         };
         match self.client.read(&Ask::api(&url, MOST_LIST_BYTES), read).await {
             Ok(files) if files.is_empty() => Ok(Err(arrived(File::of(post, no_file())))),

@@ -36,7 +36,7 @@ pub fn in_vain(request: &CrawlRequest, settings: &CrawlSettings, hole: Hole, why
         given_up: tries >= i64::from(settings.hole_attempts),
         place: match hole.kind {
             Kind::Post => format!("post {}", hole.start),
-            Kind::List => request.search().place(hole.start, hole.below),
+            Kind::List => request.site.dialect.place(hole.start, hole.below),
         },
         reason: why.reason.into(),
         detail: why.detail.clone(),
@@ -87,7 +87,7 @@ impl Listing<'_> {
             if !page_error.is_some_and(|error| error.is_passable(true)) {
                 return Err(error);
             }
-            let below = self.request.search().top(now());
+            let below = self.request.site.dialect.top(now());
             return self
                 .round_the_first(under_way, Hole { below, ..hole }, error, listed)
                 .await;
@@ -122,7 +122,7 @@ impl Listing<'_> {
     }
 
     fn note(&self, hole: &Hole, why: &Why) {
-        let place = self.request.search().place(hole.start, hole.below);
+        let place = self.request.site.dialect.place(hole.start, hole.below);
         self.progress.note(&format!(
             "{place} cannot be listed in one go ({}): what can be had of them is listed part by part",
             why.detail
@@ -131,16 +131,17 @@ impl Listing<'_> {
 
     /// The lowest position that a listing has to reach: the bottom of the first one, recent posts later.
     async fn lowest(&self, cursor: &Cursor) -> anyhow::Result<i64> {
-        let search = self.request.search();
+        let (search, dialect) = (self.request.search(), self.request.site.dialect);
+        let floor = dialect.floor(&search);
         if cursor.finished_at == 0 {
-            return Ok(search.floor());
+            return Ok(floor);
         }
         let recent = self.recent(cursor);
-        if !search.is_by_number() {
-            return Ok(search.position_of(recent).max(search.floor()));
+        if !dialect.is_by_number() {
+            return Ok(dialect.position_of(&search, recent).max(floor));
         }
         let known = known::lowest_since(self.catalog, &self.request.name, recent).await?;
-        Ok(known.unwrap_or(i64::MAX).min(cursor.newest + 1).max(search.floor()))
+        Ok(known.unwrap_or(i64::MAX).min(cursor.newest + 1).max(floor))
     }
 
     /// Lists round the page that should be the first, and is not to be had.
@@ -154,7 +155,7 @@ impl Listing<'_> {
         let why = trouble(&error).unwrap_or_default();
         let cursor = under_way.cursor.clone();
         let mut walk = Walking {
-            walk: Walk::new(hole.start, hole.below, true),
+            walk: Walk::new(&self.request.search(), hole.start, hole.below, true),
             hole: hole.clone(),
             recorded: false,
             closes: Some(cursor.clone()),
@@ -181,12 +182,12 @@ impl Listing<'_> {
 
     /// Leaves a hole below the end of a listing that may be none.
     pub(super) fn unsure_end(&self, cursor: &Cursor) -> Hole {
-        let search = self.request.search();
+        let dialect = self.request.site.dialect;
         let below = Some(cursor.oldest).filter(|below| *below != i64::MAX);
         let hole = Hole {
             kind: Kind::List,
-            start: search.floor(),
-            below: below.unwrap_or_else(|| search.top(now())),
+            start: dialect.floor(&self.request.search()),
+            below: below.unwrap_or_else(|| dialect.top(now())),
             begun_at: cursor.begun_at,
             ..Hole::of_post(Kind::List, 0)
         };
@@ -202,7 +203,7 @@ impl Listing<'_> {
     pub(super) fn count_hole(&self, hole: &Hole, listed: &mut Listed) {
         let one = match hole.kind {
             Kind::Post => true,
-            Kind::List => self.request.search().is_by_number() && hole.below - hole.start == 1,
+            Kind::List => self.request.site.dialect.is_by_number() && hole.below - hole.start == 1,
         };
         if hole.given_up || (one && hole.tries == 1) {
             listed.failed += 1;

@@ -142,7 +142,7 @@ impl Listing<'_> {
             posts.filter_map(Hole::post).collect::<BTreeSet<i64>>()
         };
         let missing = of_kind(Kind::Post);
-        let by_number = self.request.search().is_by_number();
+        let by_number = self.request.site.dialect.is_by_number();
         let bad = if by_number {
             of_kind(Kind::List)
         } else {

@@ -13,9 +13,11 @@ pub mod check;
 mod cost;
 mod details;
 mod download;
+pub mod error_body;
 mod feed;
 mod fetch;
 mod fetched;
+pub mod fields;
 mod form;
 mod funnel;
 mod holes;
@@ -65,7 +67,7 @@ pub async fn run(
     journal: &Journal,
 ) -> anyhow::Result<Tally> {
     let settings = network.settings();
-    let client = network.client(request).await?;
+    let client = network.client(&request.access()).await?;
     let request = aliases::known(catalog, share::begin(catalog, &client, request).await?).await?;
     begin(&request, &plan::header(&client, &request, settings).await?, journal);
     let denied = Denied::load(catalog).await?;
@@ -129,7 +131,7 @@ async fn want_lost(catalog: &Catalog, store: &Store, request: &CrawlRequest) -> 
 /// # Errors
 /// As [`run`].
 pub async fn dry_run(catalog: &Catalog, network: &Network, request: &CrawlRequest) -> anyhow::Result<String> {
-    let client = network.client(request).await?;
+    let client = network.client(&request.access()).await?;
     let request = aliases::known(catalog, share::begin(catalog, &client, request).await?).await?;
     let plan = plan::dry_run(catalog, &client, &request, network.settings()).await?;
     Ok(format!("crawl {} at {}, not done:\n{plan}", request.name, request.root))
@@ -145,6 +147,6 @@ fn begin(request: &CrawlRequest, plan: &Plan, journal: &Journal) {
         query: &query.words,
         residue: &query.residue,
         filters: &request.query,
-        likes: request.search().likes().describe(),
+        likes: request.site.dialect.likes_of(&request.search()).describe(),
     });
 }

@@ -16,8 +16,7 @@ use super::pages::{MOST_BYTES, advice};
 use super::progress::Progress;
 use super::request::CrawlRequest;
 use super::settings::{CrawlSettings, ListingForm};
-use super::source::pixiv::{self, app};
-use super::source::{Dialect, Page, Search, Span, danbooru};
+use super::source::{Artist, Page, Search, Span};
 use super::target::{PostName, Target};
 use crate::catalog::denied::Denied;
 use crate::catalog::files::Window;
@@ -78,9 +77,9 @@ impl Named<'_> {
     }
 
     async fn list(&self, target: &Target, found: &mut Found) -> anyhow::Result<()> {
-        let site = &self.request.site;
+        let (search, dialect) = (self.request.search(), self.request.site.dialect);
         match target {
-            Target::Posts(names) if site.dialect == Dialect::Pixiv => {
+            Target::Posts(names) if dialect.term_url(&search, "", None).is_none() => {
                 let numbers = names.iter().filter_map(|name| match name {
                     PostName::Number(number) => Some(*number),
                     PostName::Md5(_) => None,
@@ -89,37 +88,45 @@ impl Named<'_> {
             }
             Target::Posts(names) => self.posts(names, found).await,
             Target::Pool(number) => self.term(target, &format!("pool:{number}"), found).await,
-            Target::Artist(number) if site.dialect != Dialect::Pixiv => {
-                let url = danbooru::artist_url(&self.request.search(), *number);
-                let Some(answer) = self.expect(target, &url, found).await? else {
-                    return Ok(());
-                };
-                let name = danbooru::parse_artist(&answer.bytes);
-                let name = name
-                    .map_err(anyhow::Error::msg)
-                    .with_context(|| format!("cannot read {url}"))?;
-                self.term(target, &name, found).await
-            }
-            Target::Artist(number) if site.listing == ListingForm::App => self.app_works(target, *number, found).await,
-            Target::Artist(number) => {
-                let url = pixiv::artist_url(&self.request.search(), *number, 0);
-                let Some(answer) = self.expect(target, &url, found).await? else {
-                    return Ok(());
-                };
-                let numbers = pixiv::parse_artist(&answer.bytes);
-                let numbers = numbers
-                    .map_err(anyhow::Error::msg)
-                    .with_context(|| format!("cannot read {url}"))?;
-                self.works(&numbers, self.settings.recent(now()), found).await
+            Target::Artist(number) => self.artist(target, *number, found).await,
+        }
+    }
+
+    /// The works of an artist, as their site names them.
+    async fn artist(&self, target: &Target, artist: i64, found: &mut Found) -> anyhow::Result<()> {
+        let (search, dialect) = (self.request.search(), self.request.site.dialect);
+        let mut offset = 0;
+        while let Some(url) = dialect.artist_url(&search, artist, offset) {
+            let Some(answer) = self.expect(target, &url, found).await? else {
+                return Ok(());
+            };
+            let works = dialect.parse_artist(&search, &answer.bytes, now());
+            let works = works
+                .map_err(anyhow::Error::msg)
+                .with_context(|| format!("cannot read {url}"))?;
+            match works {
+                Artist::Term(term) => return self.term(target, &term, found).await,
+                Artist::Works(numbers) => return self.works(&numbers, self.settings.recent(now()), found).await,
+                Artist::Page(page, more) => {
+                    let rows = page.rows() as i64;
+                    found.listed.skip(&page.skipped);
+                    self.take(page.posts, found).await?;
+                    if !more || rows == 0 {
+                        return Ok(());
+                    }
+                    offset += rows;
+                }
             }
         }
+        Ok(())
     }
 
     /// The single posts of a board.
     async fn posts(&self, names: &[PostName], found: &mut Found) -> anyhow::Result<()> {
         let mut terms: Vec<(String, Vec<&PostName>)> = Vec::new();
         let (numbers, md5s): (Vec<_>, Vec<_>) = names.iter().partition(|name| matches!(name, PostName::Number(_)));
-        for some in numbers.chunks(self.request.search().numbers_at_once().max(1)) {
+        let at_once = self.request.site.dialect.numbers_at_once(&self.request.search());
+        for some in numbers.chunks(at_once.max(1)) {
             let list: Vec<String> = some.iter().map(|name| name.to_string()).collect();
             terms.push((format!("id:{}", list.join(",")), some.to_vec()));
         }
@@ -174,11 +181,14 @@ impl Named<'_> {
 
     async fn page(&self, term: &str, below: Option<i64>, found: &mut Found) -> anyhow::Result<Page> {
         loop {
+            let dialect = self.request.site.dialect;
             let search = Search {
                 selection: &found.all,
+                html: found.html,
                 ..self.request.search()
             };
-            let url = search.term_url(term, below, found.html);
+            let url = dialect.term_url(&search, term, below);
+            let url = url.with_context(|| format!("{} cannot be searched for {term}", self.request.name))?;
             let answer = match self.get(&url).await? {
                 Ok(answer) => answer,
                 Err(HttpError::Refused { reason, detail }) if self.may_read_pages(reason, found) => {
@@ -196,11 +206,8 @@ impl Named<'_> {
                     self.request.root
                 );
             }
-            let page = match found.html {
-                true => search.parse_html(&answer.bytes, now()),
-                false => search.parse(&answer.bytes, Span::default(), now()),
-            };
-            return page
+            return dialect
+                .parse(&search, &answer.bytes, Span::default(), now())
                 .map_err(anyhow::Error::msg)
                 .with_context(|| format!("cannot list {} at {url}", self.request.name));
         }
@@ -209,13 +216,13 @@ impl Named<'_> {
     fn may_read_pages(&self, reason: &str, found: &Found) -> bool {
         let site = &self.request.site;
         let closed = matches!(reason, "http-403" | "http-404" | "http-410");
-        closed && site.dialect == Dialect::Moebooru && site.listing == ListingForm::Auto && !found.html
+        closed && site.dialect.has_readable_pages() && site.listing == ListingForm::Auto && !found.html
     }
 
     /// Works of pixiv, each by itself; those uploaded before second `recent` that are known are not asked
     /// for again.
     async fn works(&self, numbers: &[i64], recent: i64, found: &mut Found) -> anyhow::Result<()> {
-        let search = self.request.search();
+        let (search, dialect) = (self.request.search(), self.request.site.dialect);
         let skips = recent != i64::MAX;
         for number in numbers {
             let known = known::by_number(self.catalog, &self.request.name, &[*number]).await?;
@@ -232,11 +239,11 @@ impl Named<'_> {
                 number: *number,
                 ..Post::default()
             };
-            let Some(url) = search.detail_url(&stub, false) else {
+            let Some(url) = dialect.detail_url(&search, &stub) else {
                 continue;
             };
             let failed = match self.get(&url).await? {
-                Ok(answer) => match search.parse_detail(&answer.bytes, &stub, now()) {
+                Ok(answer) => match dialect.parse_detail(&search, &answer.bytes, &stub, now()) {
                     Ok(post) => {
                         self.take(vec![post], found).await?;
                         continue;
@@ -255,28 +262,6 @@ impl Named<'_> {
             found.listed.missing += 1;
         }
         Ok(())
-    }
-
-    /// An artist's works by the API of pixiv's app, whose rows say all.
-    async fn app_works(&self, target: &Target, artist: i64, found: &mut Found) -> anyhow::Result<()> {
-        let mut offset = 0;
-        loop {
-            let url = pixiv::artist_url(&self.request.search(), artist, offset);
-            let Some(answer) = self.expect(target, &url, found).await? else {
-                return Ok(());
-            };
-            let read = app::parse_artist(&self.request.search(), &answer.bytes, now());
-            let (page, more) = read
-                .map_err(anyhow::Error::msg)
-                .with_context(|| format!("cannot read {url}"))?;
-            let rows = page.posts.len() as i64 + page.unreadable().cast_signed();
-            found.listed.skip(&page.skipped);
-            self.take(page.posts, found).await?;
-            if !more || rows == 0 {
-                return Ok(());
-            }
-            offset += rows;
-        }
     }
 
     /// What an address that must be there answers; `None` where the site has no such thing.
@@ -382,6 +367,6 @@ pub fn requests(target: &Target, search: &Search<'_>) -> Option<u64> {
         return None;
     };
     let md5s = names.iter().filter(|name| matches!(name, PostName::Md5(_))).count();
-    let lists = (names.len() - md5s).div_ceil(search.numbers_at_once().max(1));
+    let lists = (names.len() - md5s).div_ceil(search.site.dialect.numbers_at_once(search).max(1));
     Some((lists + md5s) as u64)
 }

@@ -15,7 +15,7 @@ use super::http::{Answer, Ask, Client, HttpError, TOO_SLOW};
 use super::progress::Progress;
 use super::request::CrawlRequest;
 use super::settings::{Likes, ListingForm, SiteSettings};
-use super::source::{Dialect, OUT_OF_PLACE, Page, Search, Span};
+use super::source::{OUT_OF_PLACE, Page, Search, Span};
 use crate::catalog::now;
 pub use error::PageError;
 
@@ -138,7 +138,10 @@ impl<'run> Pages<'run> {
             let last = tried >= self.client.attempts();
             match doubt {
                 Doubt::None => return Ok(Below { page, sure: true }),
-                Doubt::Unknown if tried > 1 => return Ok(Below { page, sure: false }),
+                Doubt::Unknown if tried > 1 => {
+                    let sure = self.site.dialect.ends_empty();
+                    return Ok(Below { page, sure });
+                }
                 Doubt::Owed(posts) if last => return Err(self.owes(posts).into()),
                 Doubt::Unknown | Doubt::Owed(_) => self.wait(tried).await?,
             }
@@ -162,7 +165,7 @@ impl<'run> Pages<'run> {
     pub async fn part(&mut self, span: Span) -> anyhow::Result<Page> {
         let site = match span.below.zip(span.from) {
             // No more rows than it has numbers: also a site that knows no windows then gives few.
-            Some((below, from)) if self.search().is_by_number() => SiteSettings {
+            Some((below, from)) if self.site.dialect.is_by_number() => SiteSettings {
                 page: u32::try_from(below - from).unwrap_or(u32::MAX).clamp(1, self.site.page),
                 ..self.site.clone()
             },
@@ -198,19 +201,19 @@ impl<'run> Pages<'run> {
         if let Some(count) = page.count {
             return Ok(doubt(count));
         }
-        if !self.search().is_by_number() {
+        let (search, dialect) = (self.search(), self.site.dialect);
+        let url = dialect.count_url(&search, span).filter(|_| dialect.is_by_number());
+        let Some(url) = url else {
             return Ok(Doubt::Unknown);
-        }
-        let search = self.search();
-        let url = search.count_url(span);
+        };
         let asked = Ask {
             once: true,
             ..Ask::api(&url, MOST_BYTES)
         };
         match self.client.get(&asked).await {
-            Ok(answer) => Ok(match search.parse_count(&answer.bytes, now()) {
-                Ok(count) => doubt(i64::try_from(count.posts).unwrap_or(i64::MAX)),
-                Err(_) => Doubt::Unknown,
+            Ok(answer) => Ok(match dialect.parse_count(&search, &answer.bytes, now()) {
+                Some(count) => doubt(i64::try_from(count.posts).unwrap_or(i64::MAX)),
+                None => Doubt::Unknown,
             }),
             Err(HttpError::Refused { .. } | HttpError::Failed { .. }) => Ok(Doubt::Unknown),
             Err(HttpError::Stopped) => Err(Interrupted.into()),
@@ -225,6 +228,7 @@ impl<'run> Pages<'run> {
     fn search(&self) -> Search<'_> {
         Search {
             site: &self.site,
+            html: self.html,
             ..self.request.search()
         }
     }
@@ -233,9 +237,8 @@ impl<'run> Pages<'run> {
     /// may be older, or another program.
     async fn does_not_search_likes(&self) -> anyhow::Result<bool> {
         let search = self.search();
-        let searched = self.site.dialect == Dialect::Danbooru
-            && self.site.search_upvotes
-            && search.likes() == Likes::UpScore
+        let searched = self.site.search_upvotes
+            && self.site.dialect.likes_of(&search) == Likes::UpScore
             && search.selection.min_likes.is_some();
         Ok(searched
             && self.first(&search.likes_url()).await?.is_none()
@@ -247,7 +250,7 @@ impl<'run> Pages<'run> {
         let page = self.in_place(page, position)?;
         // Rows that nobody can read tell no position. A full page of them may be followed by others.
         let nothing = page.posts.is_empty() && page.unreadable() > 0 && page.next.is_none();
-        let full = page.unreadable() >= u64::from(self.search().page_size());
+        let full = page.unreadable() >= u64::from(self.site.dialect.page_size(&self.search()));
         if nothing && (full || position == i64::MAX) {
             let lacks: Vec<&str> = page.skipped.keys().copied().collect();
             let detail = format!("its rows are no posts ({})", lacks.join(", "));
@@ -268,7 +271,7 @@ impl<'run> Pages<'run> {
             error.message += &self.wrong_dialect();
             return Err(error.into());
         }
-        if self.search().is_by_number() {
+        if self.site.dialect.is_by_number() {
             let all = page.posts.len();
             page.posts.retain(|post| post.number < position);
             (page.posts.len()..all).for_each(|_| page.skip(OUT_OF_PLACE));
@@ -356,8 +359,11 @@ impl<'run> Pages<'run> {
 
     /// The highest post number of what a URL lists.
     async fn first(&self, url: &Url) -> anyhow::Result<Option<i64>> {
-        let search = self.search();
-        let read = |answer: &Answer| search.parse(&answer.bytes, Span::default(), now());
+        let search = Search {
+            html: false,
+            ..self.search()
+        };
+        let read = |answer: &Answer| (search.site.dialect).parse(&search, &answer.bytes, Span::default(), now());
         match self.client.read(&Ask::api(url, MOST_BYTES), read).await {
             Ok(page) => Ok(page.posts.iter().map(|post| post.number).max()),
             Err(HttpError::Stopped) => Err(Interrupted.into()),
@@ -372,19 +378,15 @@ impl<'run> Pages<'run> {
     /// browser challenge never is.
     fn may_read_pages(&self) -> bool {
         let site = &self.site;
-        site.dialect == Dialect::Moebooru && site.listing == ListingForm::Auto && !self.html
+        site.dialect.has_readable_pages() && site.listing == ListingForm::Auto && !self.html
     }
 
     async fn ask_once(&self, site: &SiteSettings, span: Span, once: bool) -> anyhow::Result<Result<Page, Refused>> {
         let search = Search { site, ..self.search() };
-        let url = match self.html {
-            true => search.html_url(span),
-            false => search.page_url(span),
-        };
-        let read = |answer: &Answer| match self.html {
-            true => search.parse_html(&answer.bytes, now()),
-            false if answer.is_web_page() => Err(advice::web_page(&answer.bytes)),
-            false => search.parse(&answer.bytes, span, now()),
+        let url = site.dialect.page_url(&search, span);
+        let read = |answer: &Answer| match answer.is_web_page() && !self.html {
+            true => Err(advice::web_page(&answer.bytes)),
+            false => site.dialect.parse(&search, &answer.bytes, span, now()),
         };
         let asked = Ask {
             once,
@@ -393,7 +395,7 @@ impl<'run> Pages<'run> {
         match self.client.read(&asked, read).await {
             Ok(page) => Ok(Ok(page)),
             Err(HttpError::Stopped) => Err(Interrupted.into()),
-            Err(HttpError::Refused { reason: TOO_SLOW, .. }) if site.dialect != Dialect::Pixiv => {
+            Err(HttpError::Refused { reason: TOO_SLOW, .. }) if site.dialect.is_by_number() => {
                 Ok(Err(Refused::TooSlow))
             }
             Err(HttpError::Refused { reason, detail }) if closes_api(reason, &detail) => {

@@ -74,7 +74,12 @@ fn in_words(request: &CrawlRequest, settings: &CrawlSettings) -> Plan {
     plan.line("selects", request.selection.describe().join(", "));
     plan.line(
         "likes",
-        request.search().likes().describe().trim_start_matches("likes = "),
+        request
+            .site
+            .dialect
+            .likes_of(&request.search())
+            .describe()
+            .trim_start_matches("likes = "),
     );
     plan.line(
         "fetches",

@@ -6,10 +6,9 @@ use dataset::failure::Usage;
 use serde::Deserialize;
 use url::Url;
 
-use super::address;
-use super::http::{Hosts, is_loopback, placeholder};
+use super::http::{Hosts, SiteAccess, is_loopback, placeholder, same_host};
 use super::settings::{CrawlSettings, SiteSettings, parse_root};
-use super::source::{Dialect, Query, Search};
+use super::source::{Query, Search};
 use super::target::Target;
 use crate::selection::{Selection, SelectionArgs};
 
@@ -166,7 +165,7 @@ impl Args {
             ..request.search()
         };
         match &request.target {
-            None => whole.check()?,
+            None => whole.site.dialect.check(&whole)?,
             Some(target) => self.check_target(target, &whole)?,
         }
         if request.ranking.is_some() && request.selection.top_percent.is_some() {
@@ -183,23 +182,22 @@ impl Args {
         let [artist] = &selection.artists[..] else {
             return None;
         };
-        let number = artist.strip_prefix("pixiv:")?.parse().ok()?;
-        (site.dialect == Dialect::Pixiv && self.ranking.is_none()).then_some(Target::Artist(number))
+        let number = artist.strip_prefix(site.dialect.artist_prefix()?)?.parse().ok()?;
+        self.ranking.is_none().then_some(Target::Artist(number))
     }
 
     /// Refuses what cannot be asked of posts that are named.
     fn check_target(&self, target: &Target, search: &Search<'_>) -> Result<(), Usage> {
-        search.check_filters()?;
         let dialect = search.site.dialect;
+        dialect.check_filters(search)?;
+        let has = |name: &str| dialect.names().contains(&name);
         let why = match target {
             _ if self.ranking.is_some() => "--ranking lists other works than the ones that are named: leave one out",
             _ if search.selection.top_percent.is_some() => {
                 "--top-percent is a share of all posts, and only some are named: use --min-likes"
             }
-            Target::Pool(_) if dialect == Dialect::Pixiv => "pixiv has no pools",
-            Target::Artist(_) if !address::has_artists(dialect) => {
-                "artists have no numbers there: name one by --artist"
-            }
+            Target::Pool(_) if !has("pool") => "pools have no numbers there",
+            Target::Artist(_) if !has("artist") => "artists have no numbers there: name one by --artist",
             _ => return Ok(()),
         };
         Err(Usage(format!("{target} of {}: {why}", self.site)))
@@ -216,10 +214,16 @@ impl Args {
     /// Refuses a site whose terms were not acknowledged, and one elsewhere that could not reach whoever
     /// asks.
     fn may_be_asked(&self, site: &SiteSettings, root: &Url, settings: &CrawlSettings) -> Result<(), Usage> {
-        if site.dialect == Dialect::Pixiv && !site.acknowledged {
+        if let Some(terms) = site.dialect.terms().filter(|_| !site.acknowledged) {
             return Err(Usage(format!(
-                "{0} is off: its terms forbid to burden the service, and accounts have been warned for volume. Read them, \
-                 then set acknowledged = true in [sites.{0}]",
+                "{0} is off: {terms}. Read them, then set acknowledged = true in [sites.{0}]",
+                self.site
+            )));
+        }
+        if site.dialect.wants_user() && site.user.trim().is_empty() && !is_loopback(root) {
+            return Err(Usage(format!(
+                "{root} may not be crawled without your account there: set user in [sites.{}] to its name; the site wants \
+                 it in the User-Agent of each request",
                 self.site
             )));
         }
@@ -240,17 +244,16 @@ impl Args {
                 self.site
             )));
         }
-        let rating = self.select.rating.clone().unwrap_or_else(|| "safe".into());
+        let safe = site.dialect.has_ratings().then(|| "safe".to_string());
         let mut select = SelectionArgs {
             source: Some(self.site.clone()),
-            rating: Some(rating),
+            rating: self.select.rating.clone().or(safe),
             ..self.select.clone()
         };
-        if site.dialect == Dialect::Pixiv {
-            // Artists have numbers there, and no work is tagged with one.
+        if let Some(prefix) = site.dialect.artist_prefix() {
             for artist in &mut select.artist {
                 if !artist.is_empty() && artist.bytes().all(|byte| byte.is_ascii_digit()) {
-                    *artist = format!("pixiv:{artist}");
+                    *artist = format!("{prefix}{artist}");
                 }
             }
         }
@@ -271,11 +274,28 @@ impl CrawlRequest {
     /// What the site is asked to list.
     pub fn search(&self) -> Search<'_> {
         Search {
-            name: &self.name,
-            site: &self.site,
-            root: &self.root,
-            selection: &self.listing,
             ranking: self.ranking.as_deref(),
+            ..Search::of(&self.name, &self.site, &self.root, &self.listing)
+        }
+    }
+
+    /// How the site is asked.
+    pub fn access(&self) -> SiteAccess {
+        let (site, dialect) = (&self.site, self.site.dialect);
+        let user = site.user.trim();
+        SiteAccess {
+            name: self.name.clone(),
+            root: self.root.clone(),
+            is_own_root: parse_root(&site.root).is_ok_and(|root| same_host(&root, &self.root)),
+            loopback: self.loopback,
+            hosts: self.hosts.clone(),
+            interval: site.interval,
+            image_interval: site.image_interval,
+            jitter: site.jitter,
+            robots_exception: site.robots_exception.clone(),
+            login_in_address: dialect.has_login_in_address(),
+            user: (dialect.wants_user() && !user.is_empty()).then(|| user.to_string()),
+            oauth: dialect.oauth(site),
         }
     }
 

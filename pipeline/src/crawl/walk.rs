@@ -2,7 +2,7 @@
 //! come, halves of one that does not, until the post that fails stands alone. What stays unread is left as
 //! smaller holes; all round it is listed.
 
-use super::source::{Search, Span};
+use super::source::{Dialect, Search, Span};
 
 /// Each window that came lets the next be so many times as wide.
 const WIDER: i64 = 4;
@@ -39,6 +39,11 @@ pub struct Left {
 /// Where a walk is.
 #[derive(Debug)]
 pub struct Walk {
+    dialect: &'static dyn Dialect,
+    /// Whether a part can be asked for by itself.
+    has_windows: bool,
+    /// Nothing lies below this position.
+    floor: i64,
     /// It goes on below this position.
     below: i64,
     /// It ends at this position.
@@ -56,8 +61,12 @@ pub struct Walk {
 
 impl Walk {
     /// A walk through `start..below`; `narrow`: the whole was tried before, in vain.
-    pub fn new(start: i64, below: i64, narrow: bool) -> Self {
+    pub fn new(search: &Search<'_>, start: i64, below: i64, narrow: bool) -> Self {
+        let dialect = search.site.dialect;
         Self {
+            dialect,
+            has_windows: dialect.has_windows(search),
+            floor: dialect.floor(search),
             below,
             start,
             width: narrow.then_some(1),
@@ -79,41 +88,41 @@ impl Walk {
     }
 
     /// What is asked for next.
-    pub fn span(&self, search: &Search<'_>) -> Span {
-        let whole = Some(self.start).filter(|start| *start > search.floor());
+    pub fn span(&self) -> Span {
+        let whole = Some(self.start).filter(|start| *start > self.floor);
         let width = match self.fails_from {
-            _ if !search.has_windows() || self.in_a_row >= WHOLE_PAGES => None,
-            Some(from) => Some((search.width(self.below, from) / 2).max(1)),
+            _ if !self.has_windows || self.in_a_row >= WHOLE_PAGES => None,
+            Some(from) => Some((self.dialect.width(self.below, from) / 2).max(1)),
             None => self.width,
         };
-        let from = width.map(|width| search.window(self.below, width).max(self.start));
+        let from = width.map(|width| self.dialect.window(self.below, width).max(self.start));
         Span {
             below: Some(self.below),
-            from: from.or(whole.filter(|_| search.has_windows())),
+            from: from.or(whole.filter(|_| self.has_windows)),
         }
     }
 
     /// The page came, and names where it goes on. Gives what was left unread above it.
-    pub fn came(&mut self, search: &Search<'_>, span: Span, next: Option<i64>) -> Vec<Left> {
+    pub fn came(&mut self, span: Span, next: Option<i64>) -> Vec<Left> {
         self.below = match (next, span.from) {
-            (Some(next), _) => next.min(search.step(self.below, 1)),
-            (None, Some(from)) => search.past(from),
+            (Some(next), _) => next.min(self.dialect.step(self.below, 1)),
+            (None, Some(from)) => self.dialect.past(from),
             (None, None) => self.start,
         };
         (self.in_a_row, self.any) = (0, true);
         self.fails_from = self.fails_from.filter(|from| *from < self.below);
         if self.fails_from.is_none() {
             let wider = self.width.map(|width| width.saturating_mul(WIDER));
-            let rest = search.width(self.below, self.start);
+            let rest = self.dialect.width(self.below, self.start);
             self.width = wider.filter(|width| *width < rest);
         }
         std::mem::take(&mut self.left)
     }
 
     /// The page did not come. `false` where there is no sense in going on now.
-    pub fn failed(&mut self, search: &Search<'_>, span: Span, why: &Why) -> bool {
-        let windows = search.has_windows() && self.in_a_row < WHOLE_PAGES - 1;
-        let wide = span.from.is_none_or(|from| search.width(self.below, from) > 1);
+    pub fn failed(&mut self, span: Span, why: &Why) -> bool {
+        let windows = self.has_windows && self.in_a_row < WHOLE_PAGES - 1;
+        let wide = span.from.is_none_or(|from| self.dialect.width(self.below, from) > 1);
         if windows && wide {
             // The whole, or a window: a half of it next.
             match span.from.filter(|_| self.fails_from.is_some() || self.width.is_some()) {
@@ -126,7 +135,7 @@ impl Walk {
         if self.in_a_row > MOST_IN_A_ROW {
             return false;
         }
-        let start = search.step(self.below, self.in_a_row).max(self.start);
+        let start = self.dialect.step(self.below, self.in_a_row).max(self.start);
         self.leave(start, why);
         self.below = start;
         self.fails_from = self.fails_from.filter(|from| *from < self.below);
@@ -167,31 +176,21 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::crawl::settings::SiteSettings;
-    use crate::selection::Selection;
-    use url::Url;
+    use crate::crawl::source::Moebooru;
+    use crate::crawl::source::tests::with;
 
     /// Walks through a board of these posts that gives 20 at once and fails where a page has a bad one;
     /// gives what was listed, what was left, and how often the board was asked.
     fn walked(posts: &BTreeSet<i64>, bad: &BTreeSet<i64>, knows_windows: bool) -> (BTreeSet<i64>, Vec<Left>, u32) {
-        let site = SiteSettings::default();
-        let root = Url::parse("https://board.example").expect("a URL");
-        let search = Search {
-            name: "board",
-            site: &site,
-            root: &root,
-            selection: &Selection::default(),
-            ranking: None,
-        };
         let why = Why {
             reason: "server-error",
             ..Why::default()
         };
-        let mut walk = Walk::new(1, 5000, true);
+        let mut walk = with(&Moebooru, |search| Walk::new(search, 1, 5000, true));
         let (mut listed, mut left, mut asked) = (BTreeSet::new(), Vec::new(), 0);
         while !walk.is_done() {
             asked += 1;
-            let span = walk.span(&search);
+            let span = walk.span();
             let from = span.from.filter(|_| knows_windows).unwrap_or(0);
             let width = span.from.map_or(20, |from| (walk.below() - from).min(20));
             let page: Vec<i64> = posts
@@ -201,12 +200,12 @@ mod tests {
                 .copied()
                 .collect();
             if page.iter().any(|post| bad.contains(post)) {
-                if !walk.failed(&search, span, &why) {
+                if !walk.failed(span, &why) {
                     break;
                 }
                 continue;
             }
-            left.extend(walk.came(&search, span, page.last().copied()));
+            left.extend(walk.came(span, page.last().copied()));
             listed.extend(page);
         }
         left.extend(walk.take_rest());

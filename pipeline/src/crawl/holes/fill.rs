@@ -68,7 +68,7 @@ impl Listing<'_> {
         let mut pages = Pages::new(self.client, self.request, self.progress, BTreeSet::new(), found);
         let narrow = hole.tries == 0 && hole.reason != HOST_LEFT;
         let mut walk = Walking {
-            walk: Walk::new(hole.start, hole.below, narrow),
+            walk: Walk::new(&self.request.search(), hole.start, hole.below, narrow),
             hole: hole.clone(),
             recorded: true,
             closes: None,
@@ -83,12 +83,11 @@ impl Listing<'_> {
         pages: &mut Pages<'_>,
         listed: &mut Listed,
     ) -> anyhow::Result<()> {
-        let search = self.request.search();
         while !walking.walk.is_done() {
-            let span = walking.walk.span(&search);
+            let span = walking.walk.span();
             let error = match pages.part(span).await {
                 Ok(page) => {
-                    let left = walking.walk.came(&search, span, page.next);
+                    let left = walking.walk.came(span, page.next);
                     match self.take_part(walking, page, left, pages.html(), listed).await {
                         Ok(full) if full => return Ok(()),
                         Ok(_) => continue,
@@ -101,7 +100,7 @@ impl Listing<'_> {
                 return Err(error);
             };
             let page_error = error.downcast_ref::<PageError>();
-            if page_error.is_some_and(|error| error.is_passable(false)) && walking.walk.failed(&search, span, &why) {
+            if page_error.is_some_and(|error| error.is_passable(false)) && walking.walk.failed(span, &why) {
                 continue;
             }
             self.give_in(walking, &why, listed).await?;
@@ -159,7 +158,11 @@ impl Listing<'_> {
         walking.hole = Hole {
             below: walking.walk.below(),
             next_try: 0,
-            place: self.request.search().place(walking.hole.start, walking.walk.below()),
+            place: self
+                .request
+                .site
+                .dialect
+                .place(walking.hole.start, walking.walk.below()),
             ..walking.hole.clone()
         };
         if !walking.walk.is_done() {

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use futures::FutureExt;
-use reqwest::header::{AUTHORIZATION, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION, REFERER};
+use reqwest::header::{AUTHORIZATION, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION, REFERER, USER_AGENT};
 use reqwest::{RequestBuilder, Response};
 use tokio::sync::watch;
 use url::Url;
@@ -14,14 +14,12 @@ use super::body::{self, Limits};
 use super::hosts::{self, Hosts};
 use super::judge::{self, Miss, Pause, judge};
 use super::login::Login;
-use super::network::{Host, Network};
+use super::network::{Host, Network, user_agent};
 use super::robots;
 use super::token::{self, Tokens};
-use super::{Answer, Ask, HttpError, Kind, Known, told};
+use super::{Answer, Ask, HttpError, Kind, Known, SiteAccess};
 use crate::catalog::Write;
-use crate::crawl::request::CrawlRequest;
 use crate::crawl::settings::duration;
-use crate::crawl::source::Dialect;
 use crate::secrets;
 
 /// Longer ways are loops.
@@ -42,6 +40,8 @@ pub struct Client {
     pub(super) robots_exception: String,
     pub(super) login: Option<Login>,
     login_in_address: bool,
+    /// In place of the usual one.
+    user_agent: Option<String>,
     tokens: Option<Arc<Tokens>>,
     interval: Duration,
     pub(super) image_interval: Duration,
@@ -61,32 +61,27 @@ pub(super) enum Got {
 }
 
 impl Client {
-    /// A client that asks only the request's hosts, at the site's pace, through `client`; `login` goes
-    /// to the root alone.
-    pub(super) fn new(
-        network: &Network,
-        client: reqwest::Client,
-        request: &CrawlRequest,
-        login: Option<Login>,
-    ) -> Self {
+    /// A client that asks only the site's hosts, at its pace, through `client`; `login` goes to the root
+    /// alone.
+    pub(super) fn new(network: &Network, client: reqwest::Client, site: &SiteAccess, login: Option<Login>) -> Self {
         let settings = network.settings();
-        let (interval, image_interval, jitter, backoff) = if request.loopback {
+        let (interval, image_interval, jitter, backoff) = if site.loopback {
             let interval = settings.loopback_interval;
             (interval, interval, 0.0, settings.loopback_backoff)
         } else {
-            let site = &request.site;
             (site.interval, site.image_interval, site.jitter, settings.backoff)
         };
         let seconds = |seconds| duration(seconds).unwrap_or_default();
         Self {
             client,
             network: network.clone(),
-            site: request.name.clone(),
-            hosts: request.hosts.clone(),
-            robots_exception: request.site.robots_exception.trim().to_string(),
-            tokens: login.as_ref().and_then(|login| network.tokens(request, login)),
+            site: site.name.clone(),
+            hosts: site.hosts.clone(),
+            robots_exception: site.robots_exception.trim().to_string(),
+            tokens: login.as_ref().and_then(|login| network.tokens(site, login)),
             login,
-            login_in_address: request.site.dialect == Dialect::Gelbooru,
+            login_in_address: site.login_in_address,
+            user_agent: site.user.as_ref().map(|user| user_agent(&settings.contact, Some(user))),
             interval: seconds(interval),
             image_interval: seconds(image_interval),
             jitter: seconds(jitter),
@@ -123,11 +118,16 @@ impl Client {
         for _ in 0..=MOST_REDIRECTS {
             let delay = self.permitted(&url, ask.kind).await?;
             let target = match self.get_from(&url, ask, delay).await? {
-                Got::Answer(answer) => return Ok(answer),
+                Got::Answer(answer) => {
+                    return Ok(Answer {
+                        url: Some(url),
+                        ..answer
+                    });
+                }
                 Got::Moved(target) => target,
             };
             match self.hosts.follow(&url, &target) {
-                Ok(next) => url = self.without_login(next)?,
+                Ok(next) => url = self.without_login(with_query(next, &url, ask.kind))?,
                 Err(why) => return refused("redirect", why),
             }
         }
@@ -283,12 +283,12 @@ impl Client {
                 self.read_error(response, bytes).await;
             }
             if let Some((tokens, header)) = access.filter(|_| token::is_of_token(status, bytes)) {
-                let words = told::with_words(miss, bytes);
+                let words = judge::with_words(miss, bytes);
                 return Err(tokens.refused(&header, &words.to_string()).await);
             }
             return Err(match ask.kind {
                 _ if page && judge::is_challenge_page(status, bytes) => judge::challenge(status),
-                Kind::Api => told::with_words(miss, bytes),
+                Kind::Api => judge::with_words(miss, bytes),
                 Kind::File | Kind::Robots => miss,
             });
         }
@@ -341,6 +341,9 @@ impl Client {
             Some(login) => self.client.get(login.sign_address(url.clone())),
             None => self.client.get(url.clone()),
         };
+        if let Some(user_agent) = &self.user_agent {
+            request = request.header(USER_AGENT, user_agent);
+        }
         if let Some(access) = access {
             request = request.header(AUTHORIZATION, access.clone());
         }
@@ -403,6 +406,15 @@ impl Client {
             },
         }
     }
+}
+
+/// Where a redirect of an API leads on the same host: an address without a query names another thing, and
+/// is asked for it in the same form.
+fn with_query(mut next: Url, url: &Url, kind: Kind) -> Url {
+    if kind == Kind::Api && next.query().is_none() && hosts::key(&next) == hosts::key(url) {
+        next.set_query(url.query());
+    }
+    next
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
+use serde_json::Value;
 
 use super::HttpError;
+use crate::crawl::error_body;
 
 /// So much of a page tells whether it is a browser challenge.
 pub const CHALLENGE_BYTES: u64 = 64_000;
@@ -106,6 +108,31 @@ pub fn judge(status: StatusCode, headers: &HeaderMap) -> Option<Miss> {
 /// proxy. 404, 410 and 451 do speak of it.
 pub fn may_pass(reason: &str) -> bool {
     matches!(reason, "http-403" | "http-other")
+}
+
+/// The reason of a refusal where the site's database gave up on a search. The same search again would
+/// only burden it.
+pub const TOO_SLOW: &str = "search-too-slow";
+
+/// The miss with the site's own words in its detail, where its error page `body` has any.
+pub fn with_words(miss: Miss, body: &[u8]) -> Miss {
+    let answer = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let error = answer.get("error").and_then(Value::as_str).unwrap_or_default();
+    let words = error_body::words(body);
+    let told = |detail: String| match &words {
+        Some(words) => format!("{detail}; the site refused: {words}"),
+        None => detail,
+    };
+    match miss {
+        Miss::Again { detail, .. } if error.contains("QueryCanceled") => Miss::refused(TOO_SLOW, told(detail)),
+        Miss::Again { reason, detail, pause } => Miss::Again {
+            reason,
+            detail: told(detail),
+            pause,
+        },
+        Miss::Last(HttpError::Refused { reason, detail }) => Miss::refused(reason, told(detail)),
+        last => last,
+    }
 }
 
 /// A status under which a browser challenge, too, comes.

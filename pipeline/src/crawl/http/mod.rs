@@ -1,6 +1,7 @@
 //! Everything that goes over the network, and the manners it goes with: pace, retries, back-off,
 //! robots.txt, budgets, and the limits on what is read. No other part tries anything again.
 
+mod access;
 mod body;
 mod client;
 mod contact;
@@ -14,7 +15,6 @@ mod permit;
 mod read;
 mod robots;
 mod token;
-mod told;
 mod traffic;
 
 use reqwest::StatusCode;
@@ -23,14 +23,15 @@ use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 pub use crate::catalog::files::Known;
+pub use access::{OAuth, SiteAccess};
 pub use client::Client;
 pub use contact::placeholder;
-pub use hosts::{Hosts, is_loopback};
+pub use hosts::{Hosts, is_loopback, same_host};
+pub use judge::TOO_SLOW;
 pub use judge::may_pass;
 pub use login::{REFRESH_TOKEN, variable};
 pub use network::Network;
 pub use robots::NO_TRAINING;
-pub use told::TOO_SLOW;
 
 use crate::secrets;
 
@@ -168,6 +169,8 @@ pub struct Answer {
     pub content_type: String,
     /// How the host names this version.
     pub version: Known,
+    /// The address that answered, after all redirects.
+    pub url: Option<Url>,
     /// All `X-Robots-Tag` that came with it, one a line.
     pub robots: Option<String>,
     /// `Server`, for people.

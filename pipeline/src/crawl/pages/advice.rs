@@ -1,7 +1,7 @@
 //! What mends a refusal: the setting that a site's own words point to.
 
+use crate::crawl::error_body;
 use crate::crawl::settings::SiteSettings;
-use crate::crawl::source::words;
 
 /// Words that ask who the visitor is.
 const LOGIN: [&str; 12] = [
@@ -58,7 +58,7 @@ pub fn is_web_page(detail: &str) -> bool {
 
 /// A web page where the answer of an API was due, with its title.
 pub fn web_page(bytes: &[u8]) -> String {
-    let title = words::of(bytes)
+    let title = error_body::words(bytes)
         .map(|title| format!(" (`{title}`)"))
         .unwrap_or_default();
     format!(

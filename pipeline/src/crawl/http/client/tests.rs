@@ -60,7 +60,7 @@ impl Place {
             ..Args::default()
         };
         let sites = BTreeMap::from([("board".to_string(), self.site.clone())]);
-        network.client(&args.resolve(&self.settings, &sites)?).await
+        network.client(&args.resolve(&self.settings, &sites)?.access()).await
     }
 
     async fn client(&self) -> Client {

@@ -18,12 +18,12 @@ const NAMES: [&str; 7] = [
 ];
 
 /// The words of an answer in JSON, XML, HTML or plain text; `None` where it says nothing.
-pub fn of(bytes: &[u8]) -> Option<String> {
+pub fn words(bytes: &[u8]) -> Option<String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim();
     if let Ok(value) = serde_json::from_str::<Value>(text) {
-        return of_json(&value);
+        return words_of_json(&value);
     }
     match text.starts_with('<') {
         true => of_markup(text),
@@ -34,14 +34,14 @@ pub fn of(bytes: &[u8]) -> Option<String> {
 }
 
 /// The words in a JSON answer.
-pub fn of_json(value: &Value) -> Option<String> {
+pub fn words_of_json(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => line(text),
-        Value::Array(list) => list.iter().find(|item| item.is_string()).and_then(of_json),
+        Value::Array(list) => list.iter().find(|item| item.is_string()).and_then(words_of_json),
         Value::Object(fields) => {
             // pixiv's app wraps them, and leaves those empty that it does not use.
             let named = NAMES.iter().filter_map(|name| fields.get(*name));
-            named.filter(|value| !value.is_number()).find_map(of_json)
+            named.filter(|value| !value.is_number()).find_map(words_of_json)
         }
         _ => None,
     }
@@ -117,8 +117,11 @@ mod tests {
             ("{\"posts\": [{\"id", None),
             ("", None),
         ] {
-            assert_eq!(of(answer.as_bytes()).as_deref(), words, "{answer}");
+            assert_eq!(super::words(answer.as_bytes()).as_deref(), words, "{answer}");
         }
-        assert_eq!(of("x".repeat(900).as_bytes()).map(|words| words.len()), Some(LONGEST));
+        assert_eq!(
+            super::words("x".repeat(900).as_bytes()).map(|words| words.len()),
+            Some(LONGEST)
+        );
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::Url;
 use vision::picture::Format;
 
-use super::words;
+use super::error_body;
 use crate::secrets;
 
 /// No site numbers its posts so high; a higher number is garbage that would spoil a cursor.
@@ -31,7 +31,7 @@ const LAST_SECOND: i64 = 253_402_300_799;
 pub fn json(bytes: &[u8]) -> Result<Value, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
-    serde_json::from_str(&text).map_err(|error| match words::of(bytes) {
+    serde_json::from_str(&text).map_err(|error| match error_body::words(bytes) {
         Some(words) if text.trim_start().starts_with('<') => {
             format!("the site refused: {words} (the answer is no JSON)")
         }
@@ -213,7 +213,7 @@ pub fn refusal(answer: &Value) -> String {
         Value::Null => "null",
         Value::Bool(_) | Value::Number(_) => "a bare value",
     };
-    match words::of_json(answer) {
+    match error_body::words_of_json(answer) {
         Some(words) => format!("the site refused: {}", secrets::redact_said(&words)),
         None => format!("the site refused without a reason: its answer is {seen}"),
     }
