@@ -7,9 +7,9 @@ mod sites;
 use dataset::failure::Usage;
 use url::Url;
 
-use super::settings::SiteSettings;
-use super::source::Dialect;
-use super::target::{PostName, Target};
+use crate::crawl::settings::SiteSettings;
+use crate::crawl::source::Dialect;
+use crate::crawl::target::{PostName, Target};
 
 pub use sites::{key, rank, site_of};
 
@@ -34,7 +34,8 @@ impl Asked {
         }
     }
 
-    fn post(number: i64) -> Self {
+    /// One post.
+    pub fn post(number: i64) -> Self {
         Self::of(Target::Posts(vec![PostName::Number(number)]))
     }
 
@@ -45,14 +46,16 @@ impl Asked {
 
 /// An address taken apart.
 pub struct Parts {
-    host: String,
+    /// In small letters.
+    pub host: String,
     /// Of the path below the site's root, decoded, without empty ones.
     path: Vec<String>,
     query: Vec<(String, String)>,
 }
 
 impl Parts {
-    fn of(url: &Url, root: &Url) -> Self {
+    /// Those of an address of a site whose API is at `root`.
+    pub fn of(url: &Url, root: &Url) -> Self {
         let folder = root.path().trim_end_matches('/');
         let path = url.path().strip_prefix(folder).unwrap_or(url.path());
         let pairs = url.query_pairs();
@@ -65,7 +68,8 @@ impl Parts {
         }
     }
 
-    fn path(&self) -> Vec<&str> {
+    /// The parts of the path.
+    pub fn path(&self) -> Vec<&str> {
         self.path.iter().map(String::as_str).collect()
     }
 

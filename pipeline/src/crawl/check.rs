@@ -7,13 +7,13 @@ use std::time::Instant;
 use anyhow::Context;
 use dataset::failure::Usage;
 
-use super::http::{Answer, Ask, Client, Network, placeholder};
-use super::pages::MOST_BYTES;
-use super::request::{Args as CrawlArgs, CrawlRequest};
-use super::settings::{CrawlSettings, SiteSettings};
-use super::source::{Page, Probe, Span};
 use crate::catalog::now;
 use crate::catalog::posts::Post;
+use crate::crawl::http::{Answer, Ask, Client, Network, placeholder};
+use crate::crawl::list::pages::MOST_BYTES;
+use crate::crawl::request::{Args as CrawlArgs, CrawlRequest};
+use crate::crawl::settings::{CrawlSettings, SiteSettings};
+use crate::crawl::source::{Page, Probe, Span};
 use crate::selection::SelectionArgs;
 
 /// Asks a site for its latest posts, once, and says what answered and which settings apply

@@ -2,16 +2,16 @@
 
 use dataset::failure::Interrupted;
 
-use super::error_body;
-use super::http::{Ask, Client, HttpError};
-use super::pages::MOST_BYTES;
-use super::request::CrawlRequest;
-use super::settings::CrawlSettings;
-use super::source::{Count, Span};
 use crate::catalog::cursors::{self, Cursor};
 use crate::catalog::selection::refusal_of_row;
 use crate::catalog::top;
 use crate::catalog::{Catalog, now, posts};
+use crate::crawl::error_body;
+use crate::crawl::http::{Ask, Client, HttpError};
+use crate::crawl::list::pages::MOST_BYTES;
+use crate::crawl::request::CrawlRequest;
+use crate::crawl::settings::CrawlSettings;
+use crate::crawl::source::{Count, Span};
 
 /// What a listing costs.
 #[derive(Clone, Debug, PartialEq, Eq)]

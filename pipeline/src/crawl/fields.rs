@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::Url;
 use vision::picture::Format;
 
-use super::error_body;
+use crate::crawl::error_body;
 use crate::secrets;
 
 /// No site numbers its posts so high; a higher number is garbage that would spoil a cursor.

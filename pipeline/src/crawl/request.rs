@@ -6,10 +6,10 @@ use dataset::failure::Usage;
 use serde::Deserialize;
 use url::Url;
 
-use super::http::{Hosts, SiteAccess, is_loopback, placeholder, same_host};
-use super::settings::{CrawlSettings, SiteSettings, parse_root};
-use super::source::{Query, Search};
-use super::target::Target;
+use crate::crawl::http::{Hosts, SiteAccess, is_loopback, placeholder, same_host};
+use crate::crawl::settings::{CrawlSettings, SiteSettings, parse_root};
+use crate::crawl::source::{Query, Search};
+use crate::crawl::target::Target;
 use crate::selection::{Selection, SelectionArgs};
 
 const EXAMPLE: &str = "Examples:
@@ -17,7 +17,8 @@ const EXAMPLE: &str = "Examples:
   pipeline crawl konachan --character \"hatsune miku\" --min-width 1000 --dry-run
   pipeline crawl https://konachan.net/post/show/123 https://yande.re/pool/show/45
   pipeline crawl konachan 123 456 pool:45
-  pipeline crawl pixiv --artist pixiv:123";
+  pipeline crawl pixiv --artist pixiv:123
+  pipeline crawl zerochan --tags hatsune_miku --top 500";
 
 /// Which of a post's files is fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
@@ -69,6 +70,10 @@ pub struct Args {
     /// Lists this ranking in place of a search: daily, weekly, monthly ...; by --since and --until
     #[arg(long, value_name = "NAME")]
     pub ranking: Option<String>,
+    /// The N most liked of the posts that the filters select, in the site's own order; of sites that have
+    /// such an order and tell no likes (zerochan)
+    #[arg(long, value_name = "N", conflicts_with_all = ["names", "ranking"], value_parser = clap::value_parser!(u64).range(1..))]
+    pub top: Option<u64>,
     /// Only lists, and fetches no picture
     #[arg(long)]
     pub list_only: bool,
@@ -127,7 +132,7 @@ impl Args {
         let site = sites.get(&self.site).ok_or_else(|| unknown_site(&self.site, sites))?;
         let root = self.root(site)?;
         let selection = settings.complete(self.selection(site)?)?;
-        let target = self.target.clone().or_else(|| self.artist_by_number(site, &selection));
+        let target = self.target(site, &selection)?;
         let loopback = is_loopback(&root);
         self.may_be_asked(site, &root, settings)?;
         let listing = Selection {
@@ -177,6 +182,15 @@ impl Args {
         Ok(request)
     }
 
+    /// What is named, in place of a search.
+    fn target(&self, site: &SiteSettings, selection: &Selection) -> Result<Option<Target>, Usage> {
+        match (&self.target, self.top) {
+            (Some(target), Some(_)) => Err(Usage(format!("--top and {target} name two lists: leave one out"))),
+            (None, Some(most)) => Ok(Some(Target::Top(most))),
+            (target, None) => Ok(target.clone().or_else(|| self.artist_by_number(site, selection))),
+        }
+    }
+
     /// An artist whose works the site lists by their number: `--artist pixiv:123`.
     fn artist_by_number(&self, site: &SiteSettings, selection: &Selection) -> Option<Target> {
         let [artist] = &selection.artists[..] else {
@@ -198,6 +212,10 @@ impl Args {
             }
             Target::Pool(_) if !has("pool") => "pools have no numbers there",
             Target::Artist(_) if !has("artist") => "artists have no numbers there: name one by --artist",
+            Target::Top(_) if dialect.top_url(search, 1).is_none() => {
+                "--top asks for an order by likes, and none is asked for there: --min-likes and --top-percent go by the \
+                 likes of each post"
+            }
             _ => return Ok(()),
         };
         Err(Usage(format!("{target} of {}: {why}", self.site)))
@@ -300,7 +318,7 @@ impl CrawlRequest {
     }
 
     /// What is asked for, in words: the search, or what is named.
-    pub fn asked(&self) -> Query {
+    pub fn query_in_words(&self) -> Query {
         match &self.target {
             None => self.search().query(),
             Some(target) => Query {

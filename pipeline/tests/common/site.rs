@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use dataset::Store;
 use pipeline::catalog::Catalog;
 use pipeline::catalog::posts::{self, Post};
-use pipeline::crawl::source::{Danbooru, Dialect, Gelbooru, Moebooru, Pixiv};
+use pipeline::crawl::source::{Danbooru, Dialect, Gelbooru, Moebooru, Pixiv, Zerochan};
 use pipeline::crawl::{self, Args, CrawlRequest, CrawlSettings, Network, SiteSettings};
 use pipeline::journal::Journal;
 use pipeline::outcome::Tally;
@@ -22,6 +22,7 @@ pub const MOEBOORU: &dyn Dialect = &Moebooru;
 pub const DANBOORU: &dyn Dialect = &Danbooru;
 pub const GELBOORU: &dyn Dialect = &Gelbooru;
 pub const PIXIV: &dyn Dialect = &Pixiv;
+pub const ZEROCHAN: &dyn Dialect = &Zerochan;
 
 /// A small picture, another one for each number.
 pub fn png(number: u32) -> Vec<u8> {

@@ -3,17 +3,18 @@
 
 mod access;
 mod body;
+mod classify;
 mod client;
 mod contact;
 mod health;
 mod hosts;
-mod judge;
 mod login;
 mod network;
-mod pace;
-mod permit;
-mod read;
+mod rate_limiter;
+mod request;
+mod retry;
 mod robots;
+mod robots_rules;
 mod token;
 mod traffic;
 
@@ -24,11 +25,10 @@ use url::Url;
 
 pub use crate::catalog::files::Known;
 pub use access::{OAuth, SiteAccess};
+pub use classify::{TOO_SLOW, may_pass};
 pub use client::Client;
 pub use contact::placeholder;
 pub use hosts::{Hosts, is_loopback, same_host};
-pub use judge::TOO_SLOW;
-pub use judge::may_pass;
 pub use login::{REFRESH_TOKEN, variable};
 pub use network::Network;
 pub use robots::NO_TRAINING;

@@ -16,7 +16,7 @@ use super::client::Client;
 use super::health::Health;
 use super::hosts::Resolver;
 use super::login::{Login, REFRESH_TOKEN, variable};
-use super::pace::Pace;
+use super::rate_limiter::RateLimiter;
 use super::robots::Rules;
 use super::token::Tokens;
 use super::traffic::Traffic;
@@ -64,7 +64,7 @@ struct Shared {
 #[derive(Default)]
 pub struct Host {
     /// When it may be asked next.
-    pub pace: Pace,
+    pub rate_limiter: RateLimiter,
     /// Held by the one API request under way.
     pub api: tokio::sync::Mutex<()>,
     /// Its robots.txt, once it was read.

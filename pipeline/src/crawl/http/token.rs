@@ -11,9 +11,9 @@ use tokio::sync::Mutex;
 use url::{Url, form_urlencoded};
 
 use super::body;
+use super::classify::{self, Miss, Pause, classify_response};
 use super::client::Client;
 use super::hosts;
-use super::judge::{self, Miss, Pause, judge};
 use super::{Ask, HttpError, OAuth};
 use crate::crawl::fields;
 use crate::secrets;
@@ -143,7 +143,7 @@ impl Client {
             if let Some(why) = self.network.left(&key, &host).await? {
                 return Err(HttpError::Later { host: key, why });
             }
-            self.unless_stopped(host.pace.turn(self.image_interval)).await?;
+            self.unless_stopped(host.rate_limiter.turn(self.image_interval)).await?;
             let mut bytes = Vec::new();
             let asked = self.ask_token(tokens, refresh, &mut bytes).await;
             self.network.traffic().add(&key, bytes.len() as u64);
@@ -184,12 +184,12 @@ impl Client {
             .header("X-Client-Time", time)
             .header("X-Client-Hash", hash)
             .body(form);
-        let response = request.send().await.map_err(|error| judge::unanswered(&error))?;
+        let response = request.send().await.map_err(|error| classify::unanswered(&error))?;
         let status = response.status();
-        if judge::has_challenge_header(response.headers()) {
-            return Err(judge::challenge(status));
+        if classify::has_challenge_header(response.headers()) {
+            return Err(classify::challenge(status));
         }
-        let miss = judge(status, response.headers());
+        let miss = classify_response(status, response.headers());
         let limits = self.limits(&Ask::api(&tokens.url, MOST_BYTES));
         let read = body::read(response, limits, bytes).await;
         let answer: Value = serde_json::from_slice(bytes).unwrap_or_default();

@@ -146,10 +146,14 @@ pub trait Dialect: Sync {
     }
 
     /// Where the site says how many posts the search has, all of it or a part.
-    fn count_url(&self, search: &Search<'_>, span: Span) -> Option<Url>;
+    fn count_url(&self, _search: &Search<'_>, _span: Span) -> Option<Url> {
+        None
+    }
 
     /// Reads what [`Self::count_url`] answers; `None` where no count is there.
-    fn parse_count(&self, search: &Search<'_>, bytes: &[u8], now: i64) -> Option<Count>;
+    fn parse_count(&self, _search: &Search<'_>, _bytes: &[u8], _now: i64) -> Option<Count> {
+        None
+    }
 
     /// Where the site says by which name it knows a tag: the first address that answers is believed.
     fn alias_urls(&self, _search: &Search<'_>, _tag: &str) -> Vec<Url> {

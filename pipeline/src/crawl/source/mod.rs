@@ -12,6 +12,7 @@ mod pixiv;
 mod search;
 mod span;
 mod terms;
+mod zerochan;
 
 use serde::{Deserialize, Deserializer};
 
@@ -24,9 +25,10 @@ pub use page::{NO_DATE, NO_ID, OUT_OF_PLACE, Page};
 pub use pixiv::Pixiv;
 pub use search::{Probe, Query, Search};
 pub use span::Span;
+pub use zerochan::Zerochan;
 
 /// All dialects; stages.toml has their names in small letters.
-pub const DIALECTS: [&dyn Dialect; 4] = [&Moebooru, &Danbooru, &Gelbooru, &Pixiv];
+pub const DIALECTS: [&dyn Dialect; 5] = [&Moebooru, &Danbooru, &Gelbooru, &Pixiv, &Zerochan];
 
 /// For serde's `deserialize_with`: a dialect by its name.
 pub fn by_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static dyn Dialect, D::Error> {

@@ -11,6 +11,7 @@ use sqlx::Row;
 use tempfile::TempDir;
 use testbooru::{Board, Fault, NewPost, RetryAfter, Server, Setup, Target};
 
+use super::super::Known;
 use super::*;
 use crate::catalog::robots::Robots;
 use crate::catalog::{Catalog, now, robots as saved_robots};

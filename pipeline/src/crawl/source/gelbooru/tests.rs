@@ -90,10 +90,7 @@ fn without_upload_times_a_post_is_no_younger_than_two_above_it() {
     let times: Vec<i64> = page.posts.iter().map(|post| post.created_at - THEN).collect();
     assert_eq!(times, [500, 600, 600, 400]);
     let first = &page.posts[0];
-    assert_eq!(
-        first.file_url.as_deref(),
-        Some("https://gelbooru.example/images/3/a.jpeg")
-    );
+    assert_eq!(first.file_url.as_deref(), Some("https://board.example/images/3/a.jpeg"));
     assert_eq!(first.md5.as_deref(), Some("d41d8cd98f00b204e9800998ecf8427e"));
     assert_eq!((first.rating, first.extension.as_deref()), (Rating::Safe, Some("jpg")));
     let since = Selection {

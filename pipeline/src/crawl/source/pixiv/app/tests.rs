@@ -47,7 +47,7 @@ fn a_page_is_asked_for_on_the_sites_own_host_wherever_the_answer_leads() {
         from: None,
     };
     let url = with(&selection, |search| page_url(search, span));
-    assert_eq!(url.host_str(), Some("app-api.pixiv.net"));
+    assert_eq!(url.host_str(), Some("board.example"));
     assert!(
         url.query()
             .is_some_and(|query| query.contains("end_date=2022-11-23&offset=0")),
