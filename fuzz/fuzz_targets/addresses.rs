@@ -4,11 +4,9 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use pipeline::crawl::source::Dialect;
+use pipeline::crawl::source::DIALECTS;
 use pipeline::crawl::{Args, CrawlSettings, ListingForm, SiteSettings};
 use pipeline::selection::Blocked;
-
-const DIALECTS: [Dialect; 4] = [Dialect::Moebooru, Dialect::Danbooru, Dialect::Gelbooru, Dialect::Pixiv];
 
 fuzz_target!(|text: &str| {
     let _ = Blocked::read(text);

@@ -3,17 +3,22 @@
 
 use pipeline::catalog::posts::Post;
 use pipeline::crawl::{ListingForm, SiteSettings};
-use pipeline::crawl::source::{Dialect, Page, Search, Span};
+use pipeline::crawl::source::{Artist, Dialect, Page, Search, Span};
 use pipeline::selection::Selection;
 use url::Url;
 
 /// Reads through a search on a site of the dialect.
-pub fn with_search(dialect: Dialect, read: impl FnOnce(&Search<'_>)) {
+pub fn with_search(dialect: &'static dyn Dialect, read: impl FnOnce(&Search<'_>)) {
     with_listing(dialect, ListingForm::Auto, None, read);
 }
 
 /// Reads through a search in this form, or a ranking, on a site of the dialect.
-pub fn with_listing(dialect: Dialect, listing: ListingForm, ranking: Option<&str>, read: impl FnOnce(&Search<'_>)) {
+pub fn with_listing(
+    dialect: &'static dyn Dialect,
+    listing: ListingForm,
+    ranking: Option<&str>,
+    read: impl FnOnce(&Search<'_>),
+) {
     let site = SiteSettings {
         dialect,
         listing,
@@ -23,12 +28,28 @@ pub fn with_listing(dialect: Dialect, listing: ListingForm, ranking: Option<&str
     let root = Url::parse(&site.root).expect("a URL");
     let selection = Selection::default();
     read(&Search {
-        name: "board",
-        site: &site,
-        root: &root,
-        selection: &selection,
         ranking,
+        ..Search::of("board", &site, &root, &selection)
     });
+}
+
+/// Reads bytes as each answer of a dialect, and checks what comes of it.
+pub fn read_all(search: &Search<'_>, bytes: &[u8]) {
+    let (dialect, span) = (search.site.dialect, Span::default());
+    if let Ok(page) = dialect.parse(search, bytes, span, 1_700_000_000) {
+        check_page(&page, span);
+    }
+    if let Ok(post) = dialect.parse_detail(search, bytes, &listed(), 7) {
+        check_post(&post);
+    }
+    match dialect.parse_artist(search, bytes, 7) {
+        Ok(Artist::Works(numbers)) => assert!(numbers.iter().all(|number| *number > 0)),
+        Ok(Artist::Page(page, _)) => check_page(&page, span),
+        Ok(Artist::Term(_)) | Err(_) => {}
+    }
+    let _ = dialect.parse_files(search, bytes);
+    let _ = dialect.parse_count(search, bytes, 1_700_000_000);
+    let _ = dialect.parse_alias(search, search.root, bytes, "miku");
 }
 
 /// Checks a page, from wherever it came.

@@ -4,16 +4,6 @@
 mod common;
 
 use libfuzzer_sys::fuzz_target;
-use pipeline::crawl::source::{Dialect, Span, gelbooru};
+use pipeline::crawl::source::Gelbooru;
 
-fuzz_target!(|bytes: &[u8]| {
-    common::with_search(Dialect::Gelbooru, |search| {
-        let _ = search.parse_alias(bytes, "miku");
-        if let Ok(page) = gelbooru::parse(search, bytes, 7) {
-            common::check_page(&page, Span::default());
-        }
-        if let Ok(post) = gelbooru::parse_post(search, bytes, &common::listed(), 7) {
-            common::check_post(&post);
-        }
-    });
-});
+fuzz_target!(|bytes: &[u8]| common::with_search(&Gelbooru, |search| common::read_all(search, bytes)));

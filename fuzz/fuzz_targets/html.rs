@@ -4,11 +4,11 @@
 mod common;
 
 use libfuzzer_sys::fuzz_target;
-use pipeline::crawl::source::{Dialect, Span, moebooru};
+use pipeline::crawl::source::{Moebooru, Span, moebooru};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, bytes)) = bytes.split_first() else { return };
-    common::with_search(Dialect::Moebooru, |search| match kind % 2 {
+    common::with_search(&Moebooru, |search| match kind % 2 {
         0 => {
             if let Ok(page) = moebooru::web::parse_list(search, bytes, 7) {
                 common::check_page(&page, Span::default());

@@ -4,13 +4,6 @@
 mod common;
 
 use libfuzzer_sys::fuzz_target;
-use pipeline::crawl::source::{Dialect, Span, moebooru};
+use pipeline::crawl::source::Moebooru;
 
-fuzz_target!(|bytes: &[u8]| {
-    common::with_search(Dialect::Moebooru, |search| {
-        let _ = search.parse_alias(bytes, "miku");
-        if let Ok(page) = moebooru::parse(search, bytes, 7) {
-            common::check_page(&page, Span::default());
-        }
-    });
-});
+fuzz_target!(|bytes: &[u8]| common::with_search(&Moebooru, |search| common::read_all(search, bytes)));

@@ -4,18 +4,19 @@
 mod common;
 
 use libfuzzer_sys::fuzz_target;
+use pipeline::crawl::error_body;
+use pipeline::crawl::source::DIALECTS;
 use pipeline::crawl::source::entities::unescaped;
-use pipeline::crawl::source::{Dialect, words};
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Some(words) = words::of(bytes) {
+    if let Some(words) = error_body::words(bytes) {
         assert!(!words.is_empty() && !words.contains(char::is_control), "{words:?}");
     }
     let text = String::from_utf8_lossy(bytes);
     assert!(text.contains('&') || unescaped(&text) == text);
-    for dialect in [Dialect::Moebooru, Dialect::Danbooru, Dialect::Gelbooru, Dialect::Pixiv] {
+    for dialect in DIALECTS {
         common::with_search(dialect, |search| {
-            let _ = search.parse_count(bytes, 1_700_000_000);
+            let _ = dialect.parse_count(search, bytes, 1_700_000_000);
         });
     }
 });

@@ -132,7 +132,7 @@ impl Desk {
         for mut request in requests {
             request.limit = request.limit.map(|limit| limit.saturating_sub(all.done));
             let stage = match several {
-                true => format!("crawl {}, {}", request.name, request.asked().words),
+                true => format!("crawl {}, {}", request.name, request.query_in_words().words),
                 false => "crawl".to_string(),
             };
             let tally = self.crawl(&request, journal).await?;

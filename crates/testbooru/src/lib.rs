@@ -1,4 +1,4 @@
-//! A local image board on loopback. On one port it answers as Moebooru, Danbooru, Gelbooru and pixiv do, each
+//! A local image board on loopback. On one port it answers as Moebooru, Danbooru, Gelbooru, pixiv and Zerochan do, each
 //! with the fields, limits and oddities of the real sites; it serves drawn or given pictures, and
 //! misbehaves on demand. The demo, the tests and the benchmarks crawl it over real HTTP.
 //!
@@ -8,9 +8,11 @@
 //! | Danbooru | `/posts.json`, `/posts/ID.json`, `/counts/posts.json`, `/artists/ID.json` |
 //! | Gelbooru | `/index.php?page=dapi&s=post&q=index` |
 //! | pixiv | `/ajax/search/artworks/WORD`, `/ajax/illust/ID`, `/ajax/illust/ID/pages`, `/ajax/user/ID/profile/all`, `/ranking.php`; `/v1/search/illust`, `/v1/user/illusts`, `/v1/illust/detail`, `/auth/token` |
+//! | Zerochan | `/?json`, `/TAG?json`, `/ID?json` |
 //!
 //! Names in [`Setup::aliases`] are searched for as the tags they mean, and told by `/tag_aliases.json`,
-//! `/tag/related.json`, `/tag_alias.json` with `/tag.json`, and `/index.php?page=dapi&s=tag`.
+//! `/tag/related.json`, `/tag_alias.json` with `/tag.json`, and `/index.php?page=dapi&s=tag`; `/NAME?json` leads to
+//! the tag.
 //!
 //! All show the same posts under the same ids. What the search languages call a date is a day on the
 //! site's own clock, never UTC's.
@@ -50,6 +52,7 @@ mod server;
 mod sparse;
 mod tls;
 mod upload;
+mod zerochan;
 
 pub use board::{Board, Invention, NewPost};
 pub use call::Request;

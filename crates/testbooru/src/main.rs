@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use testbooru::{Board, Invention, Pictures, Server, Setup};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A local image board that answers as Moebooru, Danbooru and pixiv do
+/// A local image board that answers as Moebooru, Danbooru, Gelbooru, pixiv and Zerochan do
 #[derive(Parser)]
 #[command(version, after_help = "Example: testbooru serve --count 300 --seed 1 --port 8080")]
 struct Cli {

@@ -26,7 +26,7 @@ use crate::faults::{Fault, Target};
 use crate::pixiv::OAuth;
 use crate::post::Post;
 use crate::tls::{Identity, TlsListener};
-use crate::{aliases, danbooru, files, gelbooru, moebooru, pixiv, respond};
+use crate::{aliases, danbooru, files, gelbooru, moebooru, pixiv, respond, zerochan};
 
 /// Threads that answer: serving is not to be what a benchmark of clients measures.
 const WORKERS: usize = 2;
@@ -57,6 +57,8 @@ pub struct Setup {
     pub oauth: Option<OAuth>,
     /// The user's number and key that Gelbooru's API wants; without it nobody is asked who they are.
     pub dapi_key: Option<(String, String)>,
+    /// The account that Zerochan wants in the User-Agent; without it nobody is asked who they are.
+    pub user: Option<String>,
     /// Names by which tags are known as well, with the tag that each means.
     pub aliases: Vec<(String, String)>,
     /// Gelbooru answers as boards of its older generation do.
@@ -187,6 +189,7 @@ fn router(shared: &Arc<Shared>) -> Router {
         .merge(pixiv::routes())
         .merge(files::routes())
         .merge(aliases::routes())
+        .merge(zerochan::routes())
         .route("/robots.txt", get(robots))
         .route("/truth.json", get(truth))
         .layer(from_fn_with_state(shared.clone(), watch))

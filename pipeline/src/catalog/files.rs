@@ -74,7 +74,7 @@ use super::{Catalog, now};
 pub use lost::{lost, want_again};
 pub(super) use record::places;
 pub use record::{record, record_all, want_pages};
-pub use waiting::{Pending, Window, count_pending, count_settled, pending};
+pub use waiting::{Pending, Window, count_pending, count_pending_among, count_settled, pending};
 
 /// The result of the last attempt at a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,15 +1,15 @@
 //! What people paste: addresses of posts, pools, artists, pictures and searches, and plain numbers.
 
-mod boards;
-mod pixiv;
+pub mod boards;
+pub mod pixiv;
 mod sites;
 
 use dataset::failure::Usage;
 use url::Url;
 
-use super::settings::SiteSettings;
-use super::source::Dialect;
-use super::target::{PostName, Target};
+use crate::crawl::settings::SiteSettings;
+use crate::crawl::source::Dialect;
+use crate::crawl::target::{PostName, Target};
 
 pub use sites::{key, rank, site_of};
 
@@ -34,7 +34,8 @@ impl Asked {
         }
     }
 
-    fn post(number: i64) -> Self {
+    /// One post.
+    pub fn post(number: i64) -> Self {
         Self::of(Target::Posts(vec![PostName::Number(number)]))
     }
 
@@ -44,15 +45,17 @@ impl Asked {
 }
 
 /// An address taken apart.
-struct Parts {
-    host: String,
+pub struct Parts {
+    /// In small letters.
+    pub host: String,
     /// Of the path below the site's root, decoded, without empty ones.
     path: Vec<String>,
     query: Vec<(String, String)>,
 }
 
 impl Parts {
-    fn of(url: &Url, root: &Url) -> Self {
+    /// Those of an address of a site whose API is at `root`.
+    pub fn of(url: &Url, root: &Url) -> Self {
         let folder = root.path().trim_end_matches('/');
         let path = url.path().strip_prefix(folder).unwrap_or(url.path());
         let pairs = url.query_pairs();
@@ -65,7 +68,8 @@ impl Parts {
         }
     }
 
-    fn path(&self) -> Vec<&str> {
+    /// The parts of the path.
+    pub fn path(&self) -> Vec<&str> {
         self.path.iter().map(String::as_str).collect()
     }
 
@@ -150,13 +154,8 @@ pub fn parse(word: &str) -> Result<Url, Usage> {
 /// [`Usage`] with the forms that are understood.
 pub fn read(url: &Url, site: &SiteSettings, root: &Url) -> Result<Asked, Usage> {
     let parts = Parts::of(url, root);
-    let (asked, forms) = match site.dialect {
-        Dialect::Moebooru => (boards::moebooru(&parts), boards::MOEBOORU),
-        Dialect::Danbooru => (boards::danbooru(&parts), boards::DANBOORU),
-        Dialect::Gelbooru => (boards::gelbooru(&parts), boards::GELBOORU),
-        Dialect::Pixiv => (pixiv::read(&parts), pixiv::FORMS),
-    };
-    asked.ok_or_else(|| {
+    site.dialect.read_address(&parts).ok_or_else(|| {
+        let forms = site.dialect.address_forms();
         Usage(format!(
             "{url} is not an address that can be crawled; understood are {forms}"
         ))
@@ -167,28 +166,27 @@ pub fn read(url: &Url, site: &SiteSettings, root: &Url) -> Result<Asked, Usage> 
 ///
 /// # Errors
 /// [`Usage`] with the forms that are understood.
-pub fn read_word(word: &str, dialect: Dialect) -> Result<Asked, Usage> {
+pub fn read_word(word: &str, dialect: &dyn Dialect) -> Result<Asked, Usage> {
     let (kind, text) = word.split_once(':').unwrap_or(("post", word));
+    let has = |name: &str| dialect.names().contains(&name);
     let asked = match (kind, number(text)) {
         ("post", Some(number)) => Some(Asked::post(number)),
-        ("pool", Some(number)) if dialect != Dialect::Pixiv => Some(Asked::of(Target::Pool(number))),
-        ("artist" | "user", Some(number)) if has_artists(dialect) => Some(Asked::of(Target::Artist(number))),
-        ("md5", None) if dialect != Dialect::Pixiv => boards::md5_of(text).map(Asked::md5),
+        ("pool", Some(number)) if has("pool") => Some(Asked::of(Target::Pool(number))),
+        ("artist" | "user", Some(number)) if has("artist") => Some(Asked::of(Target::Artist(number))),
+        ("md5", None) if has("md5") => boards::md5_of(text).map(Asked::md5),
         _ => None,
     };
     asked.ok_or_else(|| {
-        let forms = match dialect {
-            Dialect::Moebooru | Dialect::Gelbooru => "123, post:123, pool:123 and md5:HASH",
-            Dialect::Danbooru => "123, post:123, pool:123, artist:123 and md5:HASH",
-            Dialect::Pixiv => "123, post:123 and artist:123",
+        let form = |name: &&str| match *name {
+            "md5" => "md5:HASH".to_string(),
+            name => format!("{name}:123"),
         };
+        let mut forms: Vec<String> = dialect.names().iter().map(form).collect();
+        forms.insert(0, "123".into());
+        let last = forms.pop().unwrap_or_default();
+        let forms = format!("{} and {last}", forms.join(", "));
         Usage(format!(
             "`{word}` names nothing of this site; understood are {forms}, and pasted addresses"
         ))
     })
-}
-
-/// Whether a site's artists have numbers by which their works can be found.
-pub fn has_artists(dialect: Dialect) -> bool {
-    matches!(dialect, Dialect::Danbooru | Dialect::Pixiv)
 }

@@ -7,17 +7,14 @@ use std::time::Instant;
 use anyhow::Context;
 use dataset::failure::Usage;
 
-use super::http::{Answer, Ask, Client, Network, placeholder};
-use super::pages::MOST_BYTES;
-use super::request::{Args as CrawlArgs, CrawlRequest};
-use super::settings::{CrawlSettings, ListingForm, SiteSettings};
-use super::source::{Dialect, Page, Span};
 use crate::catalog::now;
 use crate::catalog::posts::Post;
+use crate::crawl::http::{Answer, Ask, Client, Network, placeholder};
+use crate::crawl::list::pages::MOST_BYTES;
+use crate::crawl::request::{Args as CrawlArgs, CrawlRequest};
+use crate::crawl::settings::{CrawlSettings, SiteSettings};
+use crate::crawl::source::{Page, Probe, Span};
 use crate::selection::SelectionArgs;
-
-/// What many works of pixiv are tagged: original.
-const ANY_WORD: &str = "オリジナル";
 
 /// Asks a site for its latest posts, once, and says what answered and which settings apply
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -42,21 +39,19 @@ impl Args {
         sites: &BTreeMap<String, SiteSettings>,
     ) -> Result<CrawlRequest, Usage> {
         let site = sites.get(&self.site);
-        let pixiv = site.is_some_and(|site| site.dialect == Dialect::Pixiv);
-        let app = site.is_some_and(|site| site.listing == ListingForm::App);
+        let probe = site.map_or_else(Probe::default, |site| site.dialect.probe(site));
         let args = CrawlArgs {
             site: self.site.clone(),
             root: self.root.clone(),
-            // pixiv lists nothing without a word; a ranking needs none, and the app has no rankings.
-            ranking: (pixiv && !app).then(|| "daily".to_string()),
+            ranking: probe.ranking.map(String::from),
             select: SelectionArgs {
-                tags: app.then(|| ANY_WORD.to_string()),
+                tags: probe.tags.map(String::from),
                 ..SelectionArgs::default()
             },
             ..CrawlArgs::default()
         };
         let mut request = args.resolve(settings, sites)?;
-        if !pixiv {
+        if !request.site.dialect.has_fixed_pages() {
             request.site.page = 1;
         }
         Ok(request)
@@ -69,11 +64,11 @@ impl Args {
 /// Why the site could not be asked, or its answer not be read. What is known until then was printed.
 pub async fn run(network: &Network, request: &CrawlRequest) -> anyhow::Result<()> {
     settings(network, request)?;
-    let client = network.client(request).await?;
+    let client = network.client(&request.access()).await?;
     println!("{}", client.verdict(&request.root).await?);
     let search = request.search();
     let span = Span::default();
-    let url = search.page_url(span);
+    let url = request.site.dialect.page_url(&search, span);
     println!("asked: GET {url}");
     let start = Instant::now();
     let asked = ask(&client, request, &url).await;
@@ -91,7 +86,8 @@ pub async fn run(network: &Network, request: &CrawlRequest) -> anyhow::Result<()
             request.root
         );
     }
-    let page = search.parse(&answer.bytes, span, now()).map_err(anyhow::Error::msg);
+    let page = request.site.dialect.parse(&search, &answer.bytes, span, now());
+    let page = page.map_err(anyhow::Error::msg);
     show(
         request,
         &page.with_context(|| format!("the answer of {} cannot be read", request.root))?,
@@ -134,11 +130,14 @@ fn settings(network: &Network, request: &CrawlRequest) -> anyhow::Result<()> {
     println!(
         "login: {}",
         network
-            .login(request)?
+            .login(&request.access())?
             .map_or("none, as this is not the site's own root".into(), |login| login
                 .describe())
     );
-    println!("popularity: {}", request.search().likes().describe());
+    println!(
+        "popularity: {}",
+        request.site.dialect.likes_of(&request.search()).describe()
+    );
     Ok(())
 }
 

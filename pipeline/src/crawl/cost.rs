@@ -2,15 +2,16 @@
 
 use dataset::failure::Interrupted;
 
-use super::http::{Ask, Client, HttpError};
-use super::pages::MOST_BYTES;
-use super::request::CrawlRequest;
-use super::settings::{CrawlSettings, ListingForm};
-use super::source::{Count, Dialect, Span};
 use crate::catalog::cursors::{self, Cursor};
 use crate::catalog::selection::refusal_of_row;
 use crate::catalog::top;
 use crate::catalog::{Catalog, now, posts};
+use crate::crawl::error_body;
+use crate::crawl::http::{Ask, Client, HttpError};
+use crate::crawl::list::pages::MOST_BYTES;
+use crate::crawl::request::CrawlRequest;
+use crate::crawl::settings::CrawlSettings;
+use crate::crawl::source::{Count, Span};
 
 /// What a listing costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub async fn of_listing(
     let mut cost = of_first(catalog, client, request).await?;
     if cursor.begun_at > 0 {
         let listed = posts::count(catalog, &request.listing, None).await?;
-        let size = u64::from(request.search().page_size().max(1));
+        let size = u64::from(request.site.dialect.page_size(&request.search()).max(1));
         cost.requests = cost.requests.map(|requests| requests.saturating_sub(listed / size));
         cost.posts = cost.posts.map(|posts| posts.saturating_sub(listed));
         cost.why += &format!("; {listed} were listed before it was interrupted");
@@ -59,7 +60,7 @@ async fn of_refresh(
 ) -> anyhow::Result<Cost> {
     let since = settings.recent(cursor.finished_at);
     let window = posts::count(catalog, &request.listing, Some(since)).await?;
-    let page = request.search().page_size();
+    let page = request.site.dialect.page_size(&request.search());
     Ok(Cost {
         requests: Some(window.div_ceil(u64::from(page.max(1))) + 1 + of_rows(request, window)),
         posts: Some(window),
@@ -102,13 +103,12 @@ struct FirstPage {
 impl FirstPage {
     /// Reads the answer that also had the count, where that is a page.
     fn of(request: &CrawlRequest, bytes: &[u8]) -> Self {
-        if request.site.dialect != Dialect::Pixiv || of_rows(request, 1) == 0 {
+        let (search, span, dialect) = (request.search(), Span::default(), request.site.dialect);
+        let is_page = dialect.count_url(&search, span) == Some(dialect.page_url(&search, span));
+        if !is_page || of_rows(request, 1) == 0 {
             return Self::default();
         }
-        let page = request
-            .search()
-            .parse(bytes, Span::default(), now())
-            .unwrap_or_default();
+        let page = dialect.parse(&search, bytes, span, now()).unwrap_or_default();
         let refused = page
             .posts
             .iter()
@@ -127,10 +127,7 @@ impl FirstPage {
 
 /// Requests for what the rows of a listing lack.
 fn of_rows(request: &CrawlRequest, posts: u64) -> u64 {
-    let partial = request.ranking.is_none()
-        && request
-            .search()
-            .rows_are_partial(request.site.listing == ListingForm::Html);
+    let partial = request.ranking.is_none() && request.site.dialect.rows_are_partial(&request.search());
     if partial { posts } else { 0 }
 }
 
@@ -140,20 +137,20 @@ async fn count(
     client: &Client,
     request: &CrawlRequest,
 ) -> anyhow::Result<(Option<Count>, String, FirstPage)> {
-    let search = request.search();
-    let answer = client
-        .get(&Ask::api(&search.count_url(Span::default()), MOST_BYTES))
-        .await;
-    let refused = match answer {
-        Ok(answer) => match search.parse_count(&answer.bytes, now()) {
-            Ok(count) => return Ok((Some(count), in_words(count), FirstPage::of(request, &answer.bytes))),
-            Err(why) => why,
+    let (search, dialect) = (request.search(), request.site.dialect);
+    let refused = match dialect.count_url(&search, Span::default()) {
+        None => "its API has no such answer".to_string(),
+        Some(url) => match client.get(&Ask::api(&url, MOST_BYTES)).await {
+            Ok(answer) => match dialect.parse_count(&search, &answer.bytes, now()) {
+                Some(count) => return Ok((Some(count), in_words(count), FirstPage::of(request, &answer.bytes))),
+                None => no_count(&answer.bytes),
+            },
+            Err(error) => shrugged(error)?,
         },
-        Err(error) => shrugged(error)?,
     };
-    // Works of pixiv are numbered over all kinds of them, most of which no search has.
+    // Elsewhere posts are numbered over all kinds of them, most of which no search has.
     let highest = match top::highest(catalog, &request.name).await? {
-        _ if search.site.dialect == Dialect::Pixiv => None,
+        _ if !dialect.is_by_number() => None,
         0 => first_page(client, request).await?,
         known => Some(known),
     };
@@ -161,7 +158,7 @@ async fn count(
         Some(highest) => {
             let count = Count {
                 posts: highest,
-                pages: highest.div_ceil(u64::from(search.page_size().max(1))),
+                pages: highest.div_ceil(u64::from(dialect.page_size(&search).max(1))),
                 rankings: None,
             };
             let why = format!("at most: the highest post known is {highest}, and the site gives no count ({refused})");
@@ -185,6 +182,14 @@ fn in_words(count: Count) -> String {
     }
 }
 
+/// Of an answer without a count, in words.
+fn no_count(bytes: &[u8]) -> String {
+    match error_body::words(bytes) {
+        Some(words) => format!("the answer names no count of posts: {words}"),
+        None => "the answer names no count of posts".into(),
+    }
+}
+
 /// An error that only says that the site has no such answer, in words.
 ///
 /// # Errors
@@ -199,16 +204,19 @@ fn shrugged(error: HttpError) -> anyhow::Result<String> {
 
 /// The highest post of the first page, where there is one.
 async fn first_page(client: &Client, request: &CrawlRequest) -> anyhow::Result<Option<u64>> {
-    let search = request.search();
+    let (search, dialect) = (request.search(), request.site.dialect);
     let span = Span::default();
-    let answer = match client.get(&Ask::api(&search.page_url(span), MOST_BYTES)).await {
+    let answer = match client
+        .get(&Ask::api(&dialect.page_url(&search, span), MOST_BYTES))
+        .await
+    {
         Ok(answer) => answer,
         Err(error) => {
             shrugged(error)?;
             return Ok(None);
         }
     };
-    let page = search.parse(&answer.bytes, span, now()).unwrap_or_default();
+    let page = dialect.parse(&search, &answer.bytes, span, now()).unwrap_or_default();
     let highest = page.posts.iter().map(|post| post.number.unsigned_abs()).max();
     Ok(highest)
 }

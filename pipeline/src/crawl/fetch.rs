@@ -1,27 +1,31 @@
 //! Fetching the pictures of one post: which of its files, checked at arrival, bytes into the store
 //! before anything is recorded.
 
+pub mod attempt;
+pub mod committed;
+pub mod download;
+mod file_choice;
+pub mod record;
+mod verify;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::Context;
-use dataset::Store;
 use tokio::sync::Semaphore;
 use url::Url;
 use vision::picture::Limits;
 
-use super::arrival;
-use super::fetched;
-use super::form::{choose, film};
-use super::http::{Answer, Ask, Client, HttpError, Known};
-use super::request::{CrawlRequest, Form};
-use super::settings::CrawlSettings;
-use super::source::FileUrls;
-use super::tries::{Arrival, Missed, Try, arrived, denied, forbidden, missed, no_file};
-use crate::catalog::denied::Denied;
+use self::attempt::{Arrival, Attempt, arrived, denied, forbidden, missed, no_file};
+use crate::crawl::crawl_run::CrawlRun;
+
+use self::file_choice::{choose, film};
 use crate::catalog::files::{self, Earlier, File, Outcome, Pending};
 use crate::catalog::images::{self, Image};
+use crate::catalog::now;
 use crate::catalog::posts::Post;
-use crate::catalog::{Catalog, now};
+use crate::crawl::http::{Answer, Ask, Known};
+use crate::crawl::request::Form;
+use crate::crawl::source::FileUrls;
 use crate::quarantine::{Origin, Quarantine};
 
 /// A list of a work's pictures is some 50 KB.
@@ -30,7 +34,7 @@ const MOST_LIST_BYTES: u64 = 8_000_000;
 /// A post that was dealt with.
 pub struct Fetch {
     /// What came of each of its pictures that was asked for.
-    pub tries: Vec<Try>,
+    pub attempts: Vec<Attempt>,
     /// The host that they were expected at.
     pub host: String,
 }
@@ -56,44 +60,52 @@ impl Wanted<'_> {
             ..File::of(self.post, outcome)
         }
     }
+
+    /// How its host named the picture that is here.
+    fn known(&self) -> Option<&Known> {
+        let before = self.before.filter(|before| before.image.is_some());
+        before
+            .filter(|before| before.variant == self.variant.as_str())
+            .map(|before| &before.known)
+            .filter(|known| **known != Known::default())
+    }
 }
 
 /// What all fetches of a request share.
 pub struct Fetcher<'run> {
-    /// What is known of earlier attempts.
-    pub catalog: &'run Catalog,
-    /// Where bytes go.
-    pub store: &'run Store,
-    /// How hosts are asked.
-    pub client: &'run Client,
-    /// What was asked for.
-    pub request: &'run CrawlRequest,
-    /// `[crawl]`.
-    pub settings: &'run CrawlSettings,
-    /// What is not to be stored.
-    pub denied: &'run Denied,
-    /// Where files go that are not what their post says.
-    pub quarantine: Quarantine,
+    /// What is fetched, and with what.
+    pub run: CrawlRun<'run>,
+    quarantine: Quarantine,
     /// One for each picture that may be on its way at once.
-    pub connections: Semaphore,
+    connections: Semaphore,
 }
 
-impl Fetcher<'_> {
+impl<'run> Fetcher<'run> {
+    /// Asks for nothing yet.
+    ///
+    /// # Errors
+    /// Where the quarantine cannot be read.
+    pub fn new(run: CrawlRun<'run>) -> anyhow::Result<Self> {
+        let settings = run.settings();
+        Ok(Self {
+            quarantine: Quarantine::beside(run.store, run.denied, settings.quarantine_megabytes)?,
+            connections: Semaphore::new(settings.connections),
+            run,
+        })
+    }
+
     /// The host that a post's pictures are expected at.
     pub fn host(&self, post: &Post) -> String {
-        let url = post
-            .file_url
-            .as_deref()
-            .and_then(|text| self.request.file_url(text).ok());
-        let url = url.as_ref().unwrap_or(&self.request.root);
+        let request = self.run.request;
+        let url = post.file_url.as_deref().and_then(|text| request.file_url(text).ok());
+        let url = url.as_ref().unwrap_or(&request.root);
         url.host_str().unwrap_or_default().to_string()
     }
 
     /// How many pictures a post may give.
     pub fn pages(&self, post: &Post) -> u64 {
-        post.pages
-            .clamp(1, i64::from(self.request.site.max_pages))
-            .unsigned_abs()
+        let most = i64::from(self.run.request.site.max_pages);
+        post.pages.clamp(1, most).unsigned_abs()
     }
 
     /// Fetches those of a post's pictures that it has no lasting outcome for, at most `most`.
@@ -101,31 +113,30 @@ impl Fetcher<'_> {
     /// # Errors
     /// Where the store or the catalog fails, or the site does not want to be asked any more.
     pub async fn post(&self, pending: Pending, most: u64) -> anyhow::Result<Fetch> {
-        let host = self.host(&pending.post);
-        let tries = self.tries(&pending, most).await?;
-        Ok(Fetch { tries, host })
-    }
-
-    async fn tries(&self, pending: &Pending, most: u64) -> anyhow::Result<Vec<Try>> {
         let post = &pending.post;
-        if self.denied.has_md5(post.md5.as_deref()) {
-            return Ok(vec![arrived(File::of(post, denied(post.md5.as_deref())))]);
+        let fetch = |attempts| Fetch {
+            attempts,
+            host: self.host(post),
+        };
+        let md5 = post.md5.as_deref();
+        if self.run.denied.has_md5(md5) {
+            return Ok(fetch(vec![arrived(File::of(post, denied(md5)))]));
         }
         if let Some(image) = &pending.known_image
             && self.is_there(image).await?
         {
-            return Ok(vec![arrived(File::of(post, Outcome::Stored(image.clone())))]);
+            return Ok(fetch(vec![arrived(File::of(post, Outcome::Stored(image.clone())))]));
         }
         let files = match self.files(post).await? {
             Ok(files) => files,
-            Err(tried) => return Ok(vec![tried]),
+            Err(attempt) => return Ok(fetch(vec![attempt])),
         };
-        let earlier = match (&post.md5, files.len()) {
+        let earlier = match (md5, files.len()) {
             // An MD5 says all that earlier attempts could.
             (Some(_), 1) => Vec::new(),
-            _ => files::of_post(self.catalog, &post.source, &post.post).await?,
+            _ => files::of_post(self.run.catalog, &post.source, &post.post).await?,
         };
-        let mut tries = Vec::new();
+        let mut attempts = Vec::new();
         for (page, file) in (0..).zip(&files) {
             let before = earlier.iter().find(|earlier| earlier.page == page);
             let last = page + 1 == files.len() as i64;
@@ -138,33 +149,53 @@ impl Fetcher<'_> {
                         post.jpeg_url.as_deref(),
                     ])
             };
-            if before.is_some_and(lasts) && !(last && tries.is_empty()) {
+            if before.is_some_and(lasts) && !(last && attempts.is_empty()) {
                 continue;
             }
-            if tries.len() as u64 == most {
+            if attempts.len() as u64 == most {
                 break;
             }
-            let tried = self.page(post, page, files.len() as i64, file, before).await?;
-            let ended = !matches!(tried, Try::Arrived(_));
-            tries.push(tried);
+            let pages = files.len() as i64;
+            let jpeg = post.jpeg_url.as_deref().filter(|_| pages == 1);
+            let attempt = match choose(self.run.request.file, file, jpeg) {
+                None => arrived(File {
+                    page,
+                    pages,
+                    ..File::of(post, no_file())
+                }),
+                Some((url, variant)) => {
+                    let wanted = Wanted {
+                        post,
+                        page,
+                        pages,
+                        url,
+                        variant,
+                        before,
+                    };
+                    self.picture(&wanted).await?
+                }
+            };
+            let ended = !matches!(attempt, Attempt::Arrived(_));
+            attempts.push(attempt);
             if ended {
                 break;
             }
         }
-        Ok(tries)
+        Ok(fetch(attempts))
     }
 
     /// Whether a known picture's bytes are in the store, or were dropped on purpose.
     async fn is_there(&self, image: &str) -> anyhow::Result<bool> {
-        let object = images::object_of(self.catalog, image).await?;
-        Ok(object.is_none_or(|(key, bytes)| self.store.holds(&key, Some(bytes))))
+        let object = images::object_of(self.run.catalog, image).await?;
+        Ok(object.is_none_or(|(key, bytes)| self.run.store.holds(&key, Some(bytes))))
     }
 
     /// The addresses of a post's pictures, at least one; or what came of asking for them.
-    async fn files(&self, post: &Post) -> anyhow::Result<Result<Vec<FileUrls>, Try>> {
-        let search = self.request.search();
-        let listed = search.files_url(post);
-        let Some(url) = listed.filter(|_| post.file_url.is_none() || self.request.site.max_pages > 1) else {
+    async fn files(&self, post: &Post) -> anyhow::Result<Result<Vec<FileUrls>, Attempt>> {
+        let request = self.run.request;
+        let (search, dialect) = (request.search(), request.site.dialect);
+        let listed = dialect.files_url(&search, post);
+        let Some(url) = listed.filter(|_| post.file_url.is_none() || request.site.max_pages > 1) else {
             return Ok(Ok(vec![FileUrls {
                 original: post.file_url.clone(),
                 sample: post.sample_url.clone(),
@@ -172,57 +203,23 @@ impl Fetcher<'_> {
         };
         let read = |answer: &Answer| match answer.is_web_page() {
             true => Err("a web page where JSON was due".into()),
-            false => search.parse_files(&answer.bytes),
+            false => dialect.parse_files(&search, &answer.bytes),
         };
-        match self.client.read(&Ask::api(&url, MOST_LIST_BYTES), read).await {
+        match self.run.client.read(&Ask::api(&url, MOST_LIST_BYTES), read).await {
             Ok(files) if files.is_empty() => Ok(Err(arrived(File::of(post, no_file())))),
             Ok(mut files) => {
-                files.truncate(self.request.site.max_pages as usize);
+                files.truncate(request.site.max_pages as usize);
                 Ok(Ok(files))
             }
-            Err(error) => missed(error).map(|missed| Err(self.first(post, missed))),
+            Err(error) => Ok(Err(missed(error, |outcome| File::of(post, outcome))?)),
         }
     }
 
-    /// A miss that befell a post before any of its pictures was known.
-    fn first(&self, post: &Post, missed: Missed) -> Try {
-        match missed {
-            Missed::Outcome(outcome) => arrived(File::of(post, outcome)),
-            Missed::Try(tried) => tried,
-        }
-    }
-
-    async fn page(
-        &self,
-        post: &Post,
-        page: i64,
-        pages: i64,
-        file: &FileUrls,
-        before: Option<&Earlier>,
-    ) -> anyhow::Result<Try> {
-        let jpeg = post.jpeg_url.as_deref().filter(|_| pages == 1);
-        let Some((url, variant)) = choose(self.request.file, file, jpeg) else {
-            let file = File {
-                page,
-                pages,
-                ..File::of(post, no_file())
-            };
-            return Ok(arrived(file));
-        };
-        let wanted = Wanted {
-            post,
-            page,
-            pages,
-            url,
-            variant,
-            before,
-        };
-        self.wanted(&wanted).await
-    }
-
-    async fn wanted(&self, wanted: &Wanted<'_>) -> anyhow::Result<Try> {
+    /// Fetches one picture.
+    async fn picture(&self, wanted: &Wanted<'_>) -> anyhow::Result<Attempt> {
         let refused = |reason, detail| Ok(arrived(wanted.file(Outcome::Refused { reason, detail })));
-        let url = match self.request.file_url(wanted.url) {
+        let request = self.run.request;
+        let url = match request.file_url(wanted.url) {
             Ok(url) => url,
             Err(detail) => return refused("foreign-host", detail),
         };
@@ -231,67 +228,50 @@ impl Fetcher<'_> {
         if let Some(film) = of_post.or_else(|| film(url.path().rsplit_once('.')?.1)) {
             return refused("no-picture", format!("the site calls it .{film}"));
         }
-        self.store.check_room()?;
-        let answer = match self.ask(&url, wanted).await {
+        self.run.store.check_room()?;
+        let referer = request.site.dialect.referer(&request.root);
+        let ask = Ask {
+            referer: referer.as_deref(),
+            known: wanted.known(),
+            ..Ask::file(&url, self.run.settings().max_bytes)
+        };
+        // Given back before the picture is checked and written; nobody closes it.
+        let connection = self.connections.acquire().await;
+        let answer = self.run.client.get(&ask).await;
+        drop(connection);
+        let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                return missed(error).map(|missed| match missed {
-                    Missed::Outcome(outcome) => arrived(File {
-                        robots: forbidden(&outcome),
-                        ..wanted.file(outcome)
-                    }),
-                    Missed::Try(tried) => tried,
+                return missed(error, |outcome| File {
+                    robots: forbidden(&outcome),
+                    ..wanted.file(outcome)
                 });
             }
         };
         let (version, robots) = (answer.version.clone(), answer.robots.clone());
         let unchanged = answer.is_unchanged();
-        let known = wanted
-            .before
-            .and_then(|before| before.image.clone())
-            .filter(|_| unchanged);
-        let kept = match known {
-            Some(image) => Ok((image, None)),
-            None => self
-                .keep(answer, wanted, &url)
-                .await?
-                .map(|image| (image.image.clone(), Some(image))),
+        let before = wanted.before.filter(|_| unchanged);
+        let (outcome, image) = match before.and_then(|before| before.image.clone()) {
+            Some(image) => (Outcome::Stored(image), None),
+            None => match self.store(answer, wanted, &url).await? {
+                Ok(image) => (Outcome::Stored(image.image.clone()), Some(image)),
+                Err(outcome) => (outcome, None),
+            },
         };
-        let (outcome, image) = match kept {
-            Ok((name, image)) => (Outcome::Stored(name), image),
-            Err(outcome) => (outcome, None),
-        };
-        let before = wanted.before.filter(|_| unchanged).map(|before| before.known.clone());
-        let before = before.unwrap_or_default();
+        let before = before.map(|before| before.known.clone()).unwrap_or_default();
         let file = File {
             etag: version.etag.or(before.etag),
             last_modified: version.last_modified.or(before.last_modified),
             robots,
             ..wanted.file(outcome)
         };
-        Ok(Try::Arrived(Box::new(Arrival { file, image, unchanged })))
+        Ok(Attempt::Arrived(Box::new(Arrival { file, image, unchanged })))
     }
 
-    async fn ask(&self, url: &Url, wanted: &Wanted<'_>) -> Result<Answer, HttpError> {
-        let referer = self.request.site.dialect.referer(&self.request.root);
-        let before = wanted.before.filter(|before| before.image.is_some());
-        let known = before
-            .filter(|before| before.variant == wanted.variant.as_str())
-            .map(|before| &before.known)
-            .filter(|known| **known != Known::default());
-        let ask = Ask {
-            referer: referer.as_deref(),
-            known,
-            ..Ask::file(url, self.settings.max_bytes)
-        };
-        // Given back before the picture is checked and written; nobody closes it.
-        let _connection = self.connections.acquire().await;
-        self.client.get(&ask).await
-    }
-
-    /// Checks a picture and puts it into the store.
-    async fn keep(&self, answer: Answer, wanted: &Wanted<'_>, url: &Url) -> anyhow::Result<Result<Image, Outcome>> {
-        let (store, deny, quarantine) = (self.store.clone(), self.denied.clone(), self.quarantine.clone());
+    /// Checks a picture and puts it into the store, or into the quarantine.
+    async fn store(&self, answer: Answer, wanted: &Wanted<'_>, url: &Url) -> anyhow::Result<Result<Image, Outcome>> {
+        let (store, denied_list) = (self.run.store.clone(), self.run.denied.clone());
+        let quarantine = self.quarantine.clone();
         let origin = Origin {
             source: wanted.post.source.clone(),
             post: wanted.post.post.clone(),
@@ -299,23 +279,22 @@ impl Fetcher<'_> {
             url: url.to_string(),
         };
         // The site names the MD5 of the original alone.
-        let md5 = wanted
-            .post
-            .md5
-            .clone()
-            .filter(|_| wanted.variant == Form::Original && wanted.pages == 1);
+        let md5 = wanted.post.md5.clone();
+        let md5 = md5.filter(|_| wanted.variant == Form::Original && wanted.pages == 1);
         let checked = tokio::task::spawn_blocking(move || {
-            let image = match checked(&answer, md5.as_deref()) {
+            let check = || verify::check(&answer, md5.as_deref(), &Limits::default(), now());
+            // A parser that panics on a hostile file is that file's failure, not the run's.
+            let image = match catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|_| Err(panicked())) {
                 Ok(image) => image,
                 Err(outcome) => {
                     quarantine.keep(&answer.bytes, &origin, &outcome)?;
                     return anyhow::Ok(Err(outcome));
                 }
             };
-            if deny.has_image(&image) {
+            if denied_list.has_image(&image) {
                 return Ok(Err(denied(Some(&image.md5))));
             }
-            store.place_blocking(&fetched::key(&image)?, answer.bytes)?;
+            store.place_blocking(&record::key(&image)?, answer.bytes)?;
             Ok(Ok(image))
         });
         match checked.await {
@@ -325,13 +304,9 @@ impl Fetcher<'_> {
     }
 }
 
-/// Checks a picture; a parser that panics on a hostile file is that file's failure, not the run's.
-fn checked(answer: &Answer, md5: Option<&str>) -> Result<Image, Outcome> {
-    let check = || arrival::check(answer, md5, &Limits::default(), now());
-    catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|_| {
-        Err(Outcome::Refused {
-            reason: "undecodable",
-            detail: "the parser of its header panicked".into(),
-        })
-    })
+fn panicked() -> Outcome {
+    Outcome::Refused {
+        reason: "undecodable",
+        detail: "the parser of its header panicked".into(),
+    }
 }

@@ -1,56 +1,48 @@
 //! `pipeline crawl SITE` or `URL`: lists a site's posts, then fetches the pictures of those selected.
 //!
+//! `list` reads the site's pages and commits them, `fetch` takes what is selected and waits, verifies it at
+//! arrival and records it, `summary` says what came of both; `crawl_run` lets the two halves run side by side.
+//!
 //! Each page of the listing is committed, cursor included, before any of its pictures is fetched, so that
 //! an interrupted run leaves neither a hole nor an orphan: what waits is what the catalog has no outcome
 //! for.
 
 mod address;
-mod aliases;
-mod allow;
-mod arrival;
-mod asked;
 pub mod check;
 mod cost;
-mod details;
-mod download;
-mod feed;
+mod crawl_run;
+pub mod error_body;
 mod fetch;
-mod fetched;
-mod form;
-mod funnel;
-mod holes;
+pub mod fields;
 mod http;
-mod listing;
-mod named;
-mod near;
-mod pages;
+mod list;
+mod named_requests;
 mod plan;
 mod progress;
 mod request;
+mod run_table;
 mod settings;
-mod share;
 pub mod source;
-mod table;
+mod summary;
 mod target;
-mod together;
-mod tries;
-mod walk;
+mod top_percent;
+mod unselected;
 
 use dataset::{Key, Store};
 
 pub use http::Network;
 pub use request::{Args, CrawlRequest, Form};
+pub use run_table::RunCrawl;
 pub use settings::{CrawlSettings, Likes, ListingForm, SiteSettings};
-pub use table::RunCrawl;
 pub use target::{PostName, Target};
 
 use crate::catalog::Catalog;
 use crate::catalog::denied::Denied;
-use crate::catalog::files::{self, Window};
+use crate::catalog::files;
 use crate::journal::{Event, Journal};
 use crate::outcome::Tally;
+use crawl_run::CrawlRun;
 use plan::Plan;
-use together::Run;
 
 /// Runs a crawl.
 ///
@@ -65,8 +57,8 @@ pub async fn run(
     journal: &Journal,
 ) -> anyhow::Result<Tally> {
     let settings = network.settings();
-    let client = network.client(request).await?;
-    let request = aliases::known(catalog, share::begin(catalog, &client, request).await?).await?;
+    let client = network.client(&request.access()).await?;
+    let request = list::aliases::known(catalog, top_percent::begin(catalog, &client, request).await?).await?;
     begin(&request, &plan::header(&client, &request, settings).await?, journal);
     let denied = Denied::load(catalog).await?;
     if request.site.max_pages > 1 {
@@ -78,33 +70,19 @@ pub async fn run(
         true => 0,
         false => want_lost(catalog, store, &request).await?,
     };
-    let run = Run {
+    let run = CrawlRun {
         catalog,
         store,
         network,
         client: &client,
+        request: &request,
         denied: &denied,
         journal,
     };
-    let done = run.list_and_fetch(&request).await?;
+    let done = run.list_and_fetch().await?;
     network.save().await?;
-    near::tell(journal, &request, &done.listed);
-    // All that waited was fetched: there is nothing to count, be the catalog as large as it may.
-    let waiting = if done.drained {
-        0
-    } else {
-        let attempts = i64::from(settings.file_attempts);
-        let windows = match &request.target {
-            None => vec![Window::below(i64::MAX)],
-            Some(_) => done.listed.named.iter().map(|number| named::window(*number)).collect(),
-        };
-        let mut waiting = 0;
-        for window in windows {
-            waiting += files::count_pending(catalog, &done.selection, attempts, window).await?;
-        }
-        waiting
-    };
-    let mut tally = funnel::tally(&done.listed, &done.fetched, waiting);
+    unselected::tell(journal, &request, &done.listed);
+    let mut tally = summary::of_crawl(&done.listed, &done.fetched, done.waiting);
     if lost > 0 {
         tally.line("pictures gone from the store, asked for again", lost);
     }
@@ -129,15 +107,15 @@ async fn want_lost(catalog: &Catalog, store: &Store, request: &CrawlRequest) -> 
 /// # Errors
 /// As [`run`].
 pub async fn dry_run(catalog: &Catalog, network: &Network, request: &CrawlRequest) -> anyhow::Result<String> {
-    let client = network.client(request).await?;
-    let request = aliases::known(catalog, share::begin(catalog, &client, request).await?).await?;
+    let client = network.client(&request.access()).await?;
+    let request = list::aliases::known(catalog, top_percent::begin(catalog, &client, request).await?).await?;
     let plan = plan::dry_run(catalog, &client, &request, network.settings()).await?;
     Ok(format!("crawl {} at {}, not done:\n{plan}", request.name, request.root))
 }
 
 /// Says what is asked, and what is checked here only.
 fn begin(request: &CrawlRequest, plan: &Plan, journal: &Journal) {
-    let query = request.asked();
+    let query = request.query_in_words();
     journal.say(format!("crawl {} at {}\n{plan}", request.name, request.root).trim_end());
     journal.event(&Event::Crawl {
         site: &request.name,
@@ -145,6 +123,6 @@ fn begin(request: &CrawlRequest, plan: &Plan, journal: &Journal) {
         query: &query.words,
         residue: &query.residue,
         filters: &request.query,
-        likes: request.search().likes().describe(),
+        likes: request.site.dialect.likes_of(&request.search()).describe(),
     });
 }

@@ -5,13 +5,15 @@ use std::fmt;
 
 use dataset::failure::Interrupted;
 
-use super::cost;
-use super::http::{Client, HttpError};
-use super::named;
-use super::request::CrawlRequest;
-use super::settings::CrawlSettings;
+use crate::catalog::cursors::Cursor;
 use crate::catalog::files::{self, Window};
 use crate::catalog::{Catalog, cursors, holes, posts};
+use crate::crawl::cost::{self, Cost};
+use crate::crawl::http::{Client, HttpError};
+use crate::crawl::list::targets;
+use crate::crawl::request::CrawlRequest;
+use crate::crawl::settings::CrawlSettings;
+use crate::crawl::target::Target;
 use crate::period;
 
 /// Parts of a list that are named one by one.
@@ -55,7 +57,7 @@ pub async fn header(client: &Client, request: &CrawlRequest, settings: &CrawlSet
 
 fn in_words(request: &CrawlRequest, settings: &CrawlSettings) -> Plan {
     let mut plan = Plan::default();
-    let query = request.asked();
+    let query = request.query_in_words();
     plan.line("asks", query.words);
     let mut residue = query.residue;
     residue.extend(
@@ -74,7 +76,12 @@ fn in_words(request: &CrawlRequest, settings: &CrawlSettings) -> Plan {
     plan.line("selects", request.selection.describe().join(", "));
     plan.line(
         "likes",
-        request.search().likes().describe().trim_start_matches("likes = "),
+        request
+            .site
+            .dialect
+            .likes_of(&request.search())
+            .describe()
+            .trim_start_matches("likes = "),
     );
     plan.line(
         "fetches",
@@ -126,63 +133,20 @@ pub async fn dry_run(
 ) -> anyhow::Result<Plan> {
     let mut plan = header(client, request, settings).await?;
     if let Some(target) = &request.target {
-        match named::requests(target, &request.search()) {
-            Some(requests) => {
-                plan.line("listing", cost::plural(requests, "request"));
-                let pictures = if request.list_only {
-                    0
-                } else {
-                    requests.min(request.limit.unwrap_or(u64::MAX))
-                };
-                plan.line("time", time(requests + pictures, request, settings));
-            }
-            None => plan.line(
-                "listing",
-                "an unknown number of requests (how many posts it has is known once it is listed)",
-            ),
-        }
+        plan.target(target, request, settings);
         return Ok(plan);
     }
     let cursor = cursors::load(catalog, &request.name, &request.query).await?;
-    let listed = posts::count(catalog, &request.listing, None).await?;
-    let selected = posts::count(catalog, &request.selection, None).await?;
-    let attempts = i64::from(settings.file_attempts);
-    let waiting = files::count_pending(catalog, &request.selection, attempts, Window::below(i64::MAX)).await?;
-    let when = match (cursor.finished_at, cursor.begun_at) {
-        (0, 0) => "never listed under this query".to_string(),
-        (0, _) => "the first listing is under way".to_string(),
-        (finished, _) => format!("listed in full on {}", period::show(finished)),
-    };
-    plan.line("known", format!("{listed} posts, {selected} selected; {when}"));
-    let missing = holes::all(catalog, &request.name, &request.query).await?;
-    let missing: Vec<String> = missing
-        .iter()
-        .filter(|hole| !hole.given_up)
-        .take(MOST_HOLES)
-        .map(|hole| format!("{} ({})", hole.place, hole.reason))
-        .collect();
-    if !missing.is_empty() {
-        plan.line("missing", format!("{}: asked for again", missing.join(", ")));
-    }
+    plan.known(catalog, request, &cursor).await?;
     let cost = cost::of_listing(catalog, client, request, settings).await?;
-    plan.line(
-        "listing",
-        match cost.requests {
-            Some(requests) => format!("{} ({})", cost::plural(requests, "request"), cost.why),
-            None => format!("an unknown number of requests ({})", cost.why),
-        },
-    );
-    if cost.saved > 0 {
-        let saved = cost::plural(cost.saved, "request");
-        plan.line(
-            "saved",
-            format!("about {saved}: the rows of the first page refuse as large a share of its works, which are not asked for"),
-        );
-    }
+    plan.listing(&cost);
+    let requests = cost.requests.unwrap_or(0);
     if request.list_only {
-        plan.line("time", time(cost.requests.unwrap_or(0), request, settings));
+        plan.line("time", time(requests, request, settings));
         return Ok(plan);
     }
+    let attempts = i64::from(settings.file_attempts);
+    let waiting = files::count_pending(catalog, &request.selection, attempts, Window::below(i64::MAX)).await?;
     let unknown = if cursor.finished_at > 0 { Some(0) } else { cost.posts };
     let pictures = unknown.map(|posts| (waiting + posts).min(request.limit.unwrap_or(u64::MAX)));
     let found = match (unknown, pictures) {
@@ -191,15 +155,67 @@ pub async fn dry_run(
         _ => format!("{waiting} wait; nobody knows how many will be listed"),
     };
     plan.line("pictures", found);
-    plan.line(
-        "time",
-        time(
-            cost.requests.unwrap_or(0) + pictures.unwrap_or(waiting),
-            request,
-            settings,
-        ),
-    );
+    plan.line("time", time(requests + pictures.unwrap_or(waiting), request, settings));
     Ok(plan)
+}
+
+impl Plan {
+    /// What a target costs.
+    fn target(&mut self, target: &Target, request: &CrawlRequest, settings: &CrawlSettings) {
+        let Some((requests, pictures)) = targets::cost(target, &request.search()) else {
+            let unknown = "an unknown number of requests (how many posts it has is known once it is listed)";
+            self.line("listing", unknown);
+            return;
+        };
+        self.line("listing", cost::plural(requests, "request"));
+        let most = if request.list_only {
+            0
+        } else {
+            request.limit.unwrap_or(u64::MAX)
+        };
+        self.line("time", time(requests + pictures.min(most), request, settings));
+    }
+
+    /// What earlier runs listed, and what is missing of that.
+    async fn known(&mut self, catalog: &Catalog, request: &CrawlRequest, cursor: &Cursor) -> anyhow::Result<()> {
+        let listed = posts::count(catalog, &request.listing, None).await?;
+        let selected = posts::count(catalog, &request.selection, None).await?;
+        let when = match (cursor.finished_at, cursor.begun_at) {
+            (0, 0) => "never listed under this query".to_string(),
+            (0, _) => "the first listing is under way".to_string(),
+            (finished, _) => format!("listed in full on {}", period::show(finished)),
+        };
+        self.line("known", format!("{listed} posts, {selected} selected; {when}"));
+        let missing = holes::all(catalog, &request.name, &request.query).await?;
+        let missing: Vec<String> = missing
+            .iter()
+            .filter(|hole| !hole.given_up)
+            .take(MOST_HOLES)
+            .map(|hole| format!("{} ({})", hole.place, hole.reason))
+            .collect();
+        if !missing.is_empty() {
+            self.line("missing", format!("{}: asked for again", missing.join(", ")));
+        }
+        Ok(())
+    }
+
+    /// What the listing costs.
+    fn listing(&mut self, cost: &Cost) {
+        let requests = match cost.requests {
+            Some(requests) => cost::plural(requests, "request"),
+            None => "an unknown number of requests".into(),
+        };
+        self.line("listing", format!("{requests} ({})", cost.why));
+        if cost.saved > 0 {
+            let saved = cost::plural(cost.saved, "request");
+            self.line(
+                "saved",
+                format!(
+                    "about {saved}: the rows of the first page refuse as large a share of its works, which are not asked for"
+                ),
+            );
+        }
+    }
 }
 
 /// Requests at the pace of one host.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 
-use super::fetched::Fetched;
 use crate::catalog::holes::Hole;
+use crate::crawl::fetch::record::Fetched;
 use crate::journal::{Event, Journal};
 use crate::selection::Alias;
 

@@ -6,11 +6,10 @@ use dataset::failure::Usage;
 use serde::Deserialize;
 use url::Url;
 
-use super::address;
-use super::http::{Hosts, is_loopback, placeholder};
-use super::settings::{CrawlSettings, SiteSettings, parse_root};
-use super::source::{Dialect, Query, Search};
-use super::target::Target;
+use crate::crawl::http::{Hosts, SiteAccess, is_loopback, placeholder, same_host};
+use crate::crawl::settings::{CrawlSettings, SiteSettings, parse_root};
+use crate::crawl::source::{Query, Search};
+use crate::crawl::target::Target;
 use crate::selection::{Selection, SelectionArgs};
 
 const EXAMPLE: &str = "Examples:
@@ -18,7 +17,8 @@ const EXAMPLE: &str = "Examples:
   pipeline crawl konachan --character \"hatsune miku\" --min-width 1000 --dry-run
   pipeline crawl https://konachan.net/post/show/123 https://yande.re/pool/show/45
   pipeline crawl konachan 123 456 pool:45
-  pipeline crawl pixiv --artist pixiv:123";
+  pipeline crawl pixiv --artist pixiv:123
+  pipeline crawl zerochan --tags hatsune_miku --top 500";
 
 /// Which of a post's files is fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
@@ -70,6 +70,10 @@ pub struct Args {
     /// Lists this ranking in place of a search: daily, weekly, monthly ...; by --since and --until
     #[arg(long, value_name = "NAME")]
     pub ranking: Option<String>,
+    /// The N most liked of the posts that the filters select, in the site's own order; of sites that have
+    /// such an order and tell no likes (zerochan)
+    #[arg(long, value_name = "N", conflicts_with_all = ["names", "ranking"], value_parser = clap::value_parser!(u64).range(1..))]
+    pub top: Option<u64>,
     /// Only lists, and fetches no picture
     #[arg(long)]
     pub list_only: bool,
@@ -128,7 +132,7 @@ impl Args {
         let site = sites.get(&self.site).ok_or_else(|| unknown_site(&self.site, sites))?;
         let root = self.root(site)?;
         let selection = settings.complete(self.selection(site)?)?;
-        let target = self.target.clone().or_else(|| self.artist_by_number(site, &selection));
+        let target = self.target(site, &selection)?;
         let loopback = is_loopback(&root);
         self.may_be_asked(site, &root, settings)?;
         let listing = Selection {
@@ -166,7 +170,7 @@ impl Args {
             ..request.search()
         };
         match &request.target {
-            None => whole.check()?,
+            None => whole.site.dialect.check(&whole)?,
             Some(target) => self.check_target(target, &whole)?,
         }
         if request.ranking.is_some() && request.selection.top_percent.is_some() {
@@ -178,27 +182,39 @@ impl Args {
         Ok(request)
     }
 
+    /// What is named, in place of a search.
+    fn target(&self, site: &SiteSettings, selection: &Selection) -> Result<Option<Target>, Usage> {
+        match (&self.target, self.top) {
+            (Some(target), Some(_)) => Err(Usage(format!("--top and {target} name two lists: leave one out"))),
+            (None, Some(most)) => Ok(Some(Target::Top(most))),
+            (target, None) => Ok(target.clone().or_else(|| self.artist_by_number(site, selection))),
+        }
+    }
+
     /// An artist whose works the site lists by their number: `--artist pixiv:123`.
     fn artist_by_number(&self, site: &SiteSettings, selection: &Selection) -> Option<Target> {
         let [artist] = &selection.artists[..] else {
             return None;
         };
-        let number = artist.strip_prefix("pixiv:")?.parse().ok()?;
-        (site.dialect == Dialect::Pixiv && self.ranking.is_none()).then_some(Target::Artist(number))
+        let number = artist.strip_prefix(site.dialect.artist_prefix()?)?.parse().ok()?;
+        self.ranking.is_none().then_some(Target::Artist(number))
     }
 
     /// Refuses what cannot be asked of posts that are named.
     fn check_target(&self, target: &Target, search: &Search<'_>) -> Result<(), Usage> {
-        search.check_filters()?;
         let dialect = search.site.dialect;
+        dialect.check_filters(search)?;
+        let has = |name: &str| dialect.names().contains(&name);
         let why = match target {
             _ if self.ranking.is_some() => "--ranking lists other works than the ones that are named: leave one out",
             _ if search.selection.top_percent.is_some() => {
                 "--top-percent is a share of all posts, and only some are named: use --min-likes"
             }
-            Target::Pool(_) if dialect == Dialect::Pixiv => "pixiv has no pools",
-            Target::Artist(_) if !address::has_artists(dialect) => {
-                "artists have no numbers there: name one by --artist"
+            Target::Pool(_) if !has("pool") => "pools have no numbers there",
+            Target::Artist(_) if !has("artist") => "artists have no numbers there: name one by --artist",
+            Target::Top(_) if dialect.top_url(search, 1).is_none() => {
+                "--top asks for an order by likes, and none is asked for there: --min-likes and --top-percent go by the \
+                 likes of each post"
             }
             _ => return Ok(()),
         };
@@ -216,10 +232,16 @@ impl Args {
     /// Refuses a site whose terms were not acknowledged, and one elsewhere that could not reach whoever
     /// asks.
     fn may_be_asked(&self, site: &SiteSettings, root: &Url, settings: &CrawlSettings) -> Result<(), Usage> {
-        if site.dialect == Dialect::Pixiv && !site.acknowledged {
+        if let Some(terms) = site.dialect.terms().filter(|_| !site.acknowledged) {
             return Err(Usage(format!(
-                "{0} is off: its terms forbid to burden the service, and accounts have been warned for volume. Read them, \
-                 then set acknowledged = true in [sites.{0}]",
+                "{0} is off: {terms}. Read them, then set acknowledged = true in [sites.{0}]",
+                self.site
+            )));
+        }
+        if site.dialect.wants_user() && site.user.trim().is_empty() && !is_loopback(root) {
+            return Err(Usage(format!(
+                "{root} may not be crawled without your account there: set user in [sites.{}] to its name; the site wants \
+                 it in the User-Agent of each request",
                 self.site
             )));
         }
@@ -240,17 +262,16 @@ impl Args {
                 self.site
             )));
         }
-        let rating = self.select.rating.clone().unwrap_or_else(|| "safe".into());
+        let safe = site.dialect.has_ratings().then(|| "safe".to_string());
         let mut select = SelectionArgs {
             source: Some(self.site.clone()),
-            rating: Some(rating),
+            rating: self.select.rating.clone().or(safe),
             ..self.select.clone()
         };
-        if site.dialect == Dialect::Pixiv {
-            // Artists have numbers there, and no work is tagged with one.
+        if let Some(prefix) = site.dialect.artist_prefix() {
             for artist in &mut select.artist {
                 if !artist.is_empty() && artist.bytes().all(|byte| byte.is_ascii_digit()) {
-                    *artist = format!("pixiv:{artist}");
+                    *artist = format!("{prefix}{artist}");
                 }
             }
         }
@@ -271,16 +292,33 @@ impl CrawlRequest {
     /// What the site is asked to list.
     pub fn search(&self) -> Search<'_> {
         Search {
-            name: &self.name,
-            site: &self.site,
-            root: &self.root,
-            selection: &self.listing,
             ranking: self.ranking.as_deref(),
+            ..Search::of(&self.name, &self.site, &self.root, &self.listing)
+        }
+    }
+
+    /// How the site is asked.
+    pub fn access(&self) -> SiteAccess {
+        let (site, dialect) = (&self.site, self.site.dialect);
+        let user = site.user.trim();
+        SiteAccess {
+            name: self.name.clone(),
+            root: self.root.clone(),
+            is_own_root: parse_root(&site.root).is_ok_and(|root| same_host(&root, &self.root)),
+            loopback: self.loopback,
+            hosts: self.hosts.clone(),
+            interval: site.interval,
+            image_interval: site.image_interval,
+            jitter: site.jitter,
+            robots_exception: site.robots_exception.clone(),
+            login_in_address: dialect.has_login_in_address(),
+            user: (dialect.wants_user() && !user.is_empty()).then(|| user.to_string()),
+            oauth: dialect.oauth(site),
         }
     }
 
     /// What is asked for, in words: the search, or what is named.
-    pub fn asked(&self) -> Query {
+    pub fn query_in_words(&self) -> Query {
         match &self.target {
             None => self.search().query(),
             Some(target) => Query {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Posts, a pool or an artist's works. They are listed anew by each run, which leaves no cursor and
+/// Posts, a pool, an artist's works or the most liked posts. They are listed anew by each run, which leaves no cursor and
 /// touches none of the site's searches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -12,6 +12,8 @@ pub enum Target {
     Pool(i64),
     /// All works of an artist, by their number at the site.
     Artist(i64),
+    /// The most liked posts of a search, in the site's own order.
+    Top(u64),
 }
 
 /// How a post is named.
@@ -46,6 +48,7 @@ impl fmt::Display for Target {
             }
             Self::Pool(number) => write!(formatter, "pool {number}"),
             Self::Artist(number) => write!(formatter, "works of artist {number}"),
+            Self::Top(most) => write!(formatter, "the {most} most liked posts"),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use dataset::Store;
 use pipeline::catalog::Catalog;
 use pipeline::catalog::posts::{self, Post};
-use pipeline::crawl::source::Dialect;
+use pipeline::crawl::source::{Danbooru, Dialect, Gelbooru, Moebooru, Pixiv, Zerochan};
 use pipeline::crawl::{self, Args, CrawlRequest, CrawlSettings, Network, SiteSettings};
 use pipeline::journal::Journal;
 use pipeline::outcome::Tally;
@@ -16,6 +16,13 @@ use pipeline::stop::Stop;
 use sqlx::Row;
 use tempfile::TempDir;
 use testbooru::{Board, NewPost, Server, Setup};
+
+/// The dialects.
+pub const MOEBOORU: &dyn Dialect = &Moebooru;
+pub const DANBOORU: &dyn Dialect = &Danbooru;
+pub const GELBOORU: &dyn Dialect = &Gelbooru;
+pub const PIXIV: &dyn Dialect = &Pixiv;
+pub const ZEROCHAN: &dyn Dialect = &Zerochan;
 
 /// A small picture, another one for each number.
 pub fn png(number: u32) -> Vec<u8> {
@@ -55,7 +62,7 @@ pub struct Site {
 
 impl Site {
     /// A board with these posts, to be crawled in a dialect.
-    pub async fn of(dialect: Dialect, posts: impl IntoIterator<Item = NewPost>, setup: Setup) -> Self {
+    pub async fn of(dialect: &'static dyn Dialect, posts: impl IntoIterator<Item = NewPost>, setup: Setup) -> Self {
         let board = Board::empty();
         for post in posts {
             board.add(post);
@@ -82,7 +89,7 @@ impl Site {
 
     /// A board of works, of which each may give so many pages, to be crawled as pixiv.
     pub async fn of_works(posts: impl IntoIterator<Item = NewPost>, max_pages: u32) -> Self {
-        let mut site = Self::of(Dialect::Pixiv, posts, Setup::default()).await;
+        let mut site = Self::of(PIXIV, posts, Setup::default()).await;
         site.site.max_pages = max_pages;
         site
     }

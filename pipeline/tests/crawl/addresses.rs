@@ -211,12 +211,12 @@ fn several_at_once_are_one_crawl_for_the_posts_of_a_site() {
     let found = requests(&words, SelectionArgs::default()).expect("are known");
     let asked: Vec<String> = found
         .iter()
-        .map(|one| format!("{}: {}", one.name, one.asked().words))
+        .map(|one| format!("{}: {}", one.name, one.query_in_words().words))
         .collect();
     assert_eq!(asked, ["konachan: posts 5, 6", "yandere: pool 7"]);
 
     let found = requests(&["konachan", "5", "pool:7", "post:6"], SelectionArgs::default()).expect("are known");
-    let asked: Vec<String> = found.iter().map(|one| one.asked().words).collect();
+    let asked: Vec<String> = found.iter().map(|one| one.query_in_words().words).collect();
     assert_eq!(asked, ["posts 5, 6", "pool 7"]);
 
     for artist in ["pixiv:45", "45"] {

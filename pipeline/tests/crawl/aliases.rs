@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use pipeline::catalog::{aliases, posts};
 use pipeline::crawl::Args;
-use pipeline::crawl::source::Dialect;
 use pipeline::selection::SelectionArgs;
 use serde_json::Value;
 use testbooru::{Board, Fault, NewPost, Server, Setup, TagType, Target};
 
-use crate::common::site::{Site, png};
+use crate::common::site::{DANBOORU, GELBOORU, MOEBOORU, Site, png};
 use crate::place::Place;
 
 /// A picture of hatsune_miku with long hair.
@@ -50,9 +49,9 @@ fn select(character: &str, tags: &str) -> SelectionArgs {
 #[tokio::test]
 async fn a_tag_that_the_site_knows_by_another_name_selects_its_posts() {
     for (dialect, answer) in [
-        (Dialect::Danbooru, "/tag_aliases.json"),
-        (Dialect::Moebooru, "/tag/related.json"),
-        (Dialect::Gelbooru, "/index.php?page=dapi&s=tag"),
+        (DANBOORU, "/tag_aliases.json"),
+        (MOEBOORU, "/tag/related.json"),
+        (GELBOORU, "/index.php?page=dapi&s=tag"),
     ] {
         let site = Site::of(dialect, (0..6).map(post), setup()).await;
         let args = || Args {
@@ -85,7 +84,7 @@ async fn a_tag_that_the_site_knows_by_another_name_selects_its_posts() {
 
 #[tokio::test]
 async fn a_moebooru_that_does_not_resolve_related_tags_tells_by_number() {
-    let site = Site::of(Dialect::Moebooru, (0..3).map(post), setup()).await;
+    let site = Site::of(MOEBOORU, (0..3).map(post), setup()).await;
     site.server
         .fault(Target::Path("/tag/related.json".into()), Fault::Status(404), u32::MAX);
     let args = Args {
@@ -101,7 +100,7 @@ async fn a_moebooru_that_does_not_resolve_related_tags_tells_by_number() {
 
 #[tokio::test]
 async fn a_site_is_asked_for_names_only_where_a_page_lacks_a_tag_and_once() {
-    let site = Site::of(Dialect::Danbooru, (0..9).map(post), setup()).await;
+    let site = Site::of(DANBOORU, (0..9).map(post), setup()).await;
     let args = |select| Args {
         select,
         ..Args::default()

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use pipeline::catalog::posts::Status;
-use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{Args, ListingForm};
 use pipeline::selection::SelectionArgs;
 use serde_json::json;
 use url::Url;
 
+use crate::common::site::{DANBOORU, GELBOORU, MOEBOORU, PIXIV};
 use crate::scripted::{BOARDS, START, Scripted, asks_count, count, listing, numbers, page, part, rows, says, site};
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn one_wrong_id_does_not_make_the_listing_pass_by_others() {
         rows(found)
     })
     .await;
-    let site = site(Dialect::Danbooru).await;
+    let site = site(DANBOORU).await;
     site.done(listing(&board)).await;
     let found = numbers(&site).await;
     let missing: Vec<i64> = (5000..=5099).filter(|id| !found.contains(id)).collect();
@@ -82,20 +82,17 @@ async fn one_wrong_id_does_not_make_the_listing_pass_by_others() {
 #[tokio::test]
 async fn an_error_under_200_is_asked_again_and_told_in_the_sites_words() {
     for (dialect, body) in [
-        (Dialect::Moebooru, r#"{"success":false,"reason":"Not today"}"#),
+        (MOEBOORU, r#"{"success":false,"reason":"Not today"}"#),
+        (DANBOORU, r#"{"success":false,"error":"X","message":"Not today"}"#),
         (
-            Dialect::Danbooru,
-            r#"{"success":false,"error":"X","message":"Not today"}"#,
-        ),
-        (
-            Dialect::Gelbooru,
+            GELBOORU,
             r#"<?xml version="1.0"?><response success="false" reason="Not today"/>"#,
         ),
-        (Dialect::Gelbooru, "\"Not today\""),
-        (Dialect::Pixiv, r#"{"error":true,"message":"Not today","body":[]}"#),
+        (GELBOORU, "\"Not today\""),
+        (PIXIV, r#"{"error":true,"message":"Not today","body":[]}"#),
     ] {
         let requests = Arc::new(AtomicU32::new(0));
-        let (times, good) = (requests.clone(), dialect == Dialect::Pixiv);
+        let (times, good) = (requests.clone(), dialect == PIXIV);
         let board = Scripted::start(move |url: &Url| match times.fetch_add(1, Ordering::Relaxed) {
             0..2 => (200, body.to_string()),
             _ if asks_count(url) => count(url, 0),
@@ -130,43 +127,43 @@ async fn an_error_under_200_is_asked_again_and_told_in_the_sites_words() {
 async fn a_refusal_names_the_setting_that_mends_it() {
     for (dialect, status, body, words, setting) in [
         (
-            Dialect::Gelbooru,
+            GELBOORU,
             200,
             r#"<response success="false" reason="Missing authentication"/>"#,
             "Missing authentication",
             "HEADS_LOGIN_BOARD",
         ),
         (
-            Dialect::Gelbooru,
+            GELBOORU,
             401,
             "\"Missing authentication\"",
             "Missing authentication",
             "HEADS_LOGIN_BOARD",
         ),
         (
-            Dialect::Moebooru,
+            MOEBOORU,
             403,
             r#"{"success":false,"reason":"You must log in"}"#,
             "You must log in",
             "HEADS_LOGIN_BOARD",
         ),
         (
-            Dialect::Danbooru,
+            DANBOORU,
             422,
             r#"{"message":"You cannot search for more than 2 tags at a time."}"#,
             "more than 2 tags",
             "tag_limit",
         ),
         (
-            Dialect::Gelbooru,
+            GELBOORU,
             200,
             r#"{"success":"false","message":"API limited due to abuse."}"#,
             "abuse",
             "interval",
         ),
-        (Dialect::Danbooru, 200, "{}", "empty object", "the same command"),
+        (DANBOORU, 200, "{}", "empty object", "the same command"),
         (
-            Dialect::Danbooru,
+            DANBOORU,
             200,
             "<!DOCTYPE html><html><title>Down for maintenance</title>",
             "Down for maintenance",
@@ -193,11 +190,8 @@ async fn a_refusal_names_the_setting_that_mends_it() {
 #[tokio::test]
 async fn escaped_characters_of_gelbooru_are_read_and_those_of_others_are_left() {
     for (dialect, expected) in [
-        (Dialect::Gelbooru, " <o>_<o> another's_arm café "),
-        (
-            Dialect::Moebooru,
-            " &lt;o&gt;_&lt;o&gt; another&#039;s_arm caf&eacute; ",
-        ),
+        (GELBOORU, " <o>_<o> another's_arm café "),
+        (MOEBOORU, " &lt;o&gt;_&lt;o&gt; another&#039;s_arm caf&eacute; "),
     ] {
         let board = Scripted::start(move |url: &Url| {
             if asks_count(url) {
@@ -217,13 +211,13 @@ async fn escaped_characters_of_gelbooru_are_read_and_those_of_others_are_left() 
         let mut tags: Vec<&str> = expected.split_whitespace().collect();
         tags.sort_unstable();
         assert_eq!(post.tags.split_whitespace().collect::<Vec<_>>(), tags);
-        let source = if dialect == Dialect::Gelbooru {
+        let source = if dialect == GELBOORU {
             "x=1&copy=2"
         } else {
             "x=1&amp;copy=2"
         };
         assert!(post.source_url.is_some_and(|url| url.ends_with(source)));
-        if dialect == Dialect::Gelbooru {
+        if dialect == GELBOORU {
             let args = Args {
                 select: SelectionArgs {
                     tags: Some("another's_arm".into()),
@@ -264,7 +258,7 @@ async fn odd_values_are_read_and_change_no_other_row() {
         rows(found)
     })
     .await;
-    let site = site(Dialect::Gelbooru).await;
+    let site = site(GELBOORU).await;
     site.done(listing(&board)).await;
     let posts = site.posts().await;
     assert_eq!(posts.len(), 50);

@@ -1,12 +1,11 @@
 //! Crawls of pixiv by the API of its app, over HTTP.
 
 use pipeline::catalog::posts::Status;
-use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{Args, ListingForm};
 use pipeline::selection::SelectionArgs;
 use testbooru::{Counters, NewPost, Setup, TagType};
 
-use crate::common::site::{Site, png, tagged};
+use crate::common::site::{PIXIV, Site, png, tagged};
 
 /// A work a minute, each liked more than the one before.
 fn post(number: u32) -> NewPost {
@@ -29,7 +28,7 @@ async fn of(posts: impl IntoIterator<Item = NewPost>) -> Site {
         session: Some("t0ken".into()),
         ..Setup::default()
     };
-    let mut site = Site::of(Dialect::Pixiv, posts, setup).await;
+    let mut site = Site::of(PIXIV, posts, setup).await;
     site.site.listing = ListingForm::App;
     site.site.page = 30;
     site.site.max_pages = 2;

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{self, Args};
 use pipeline::outcome::Tally;
 use pipeline::selection::SelectionArgs;
 use sqlx::Row;
 use testbooru::{Board, Fault, Kind, NewPost, Rating, RetryAfter, Server, Setup, TagType, Target};
 
-use crate::common::site::{Site, png, tagged};
+use crate::common::site::{MOEBOORU, Site, png, tagged};
 use crate::pixiv::{DAY, START, post as work};
 use crate::place::Place;
 
@@ -33,7 +32,7 @@ async fn outcomes(site: &Site) -> Vec<String> {
 
 #[tokio::test]
 async fn a_file_that_was_not_to_be_had_is_asked_for_again_at_another_address() {
-    let mut site = Site::of(Dialect::Moebooru, (0..4).map(post), Setup::default()).await;
+    let mut site = Site::of(MOEBOORU, (0..4).map(post), Setup::default()).await;
     site.settings.file_attempts = 1;
     let ids = site.ids();
     let faults = [
@@ -80,7 +79,7 @@ async fn a_file_that_was_not_to_be_had_is_asked_for_again_at_another_address() {
 
 #[tokio::test]
 async fn an_address_that_changes_costs_a_file_a_new_attempt_and_not_for_ever() {
-    let mut site = Site::of(Dialect::Moebooru, [post(1)], Setup::default()).await;
+    let mut site = Site::of(MOEBOORU, [post(1)], Setup::default()).await;
     site.settings.file_attempts = 2;
     let id = site.ids()[0].unsigned_abs();
     site.server.fault(Target::AnyFile, Fault::Status(404), u32::MAX);
@@ -95,7 +94,7 @@ async fn an_address_that_changes_costs_a_file_a_new_attempt_and_not_for_ever() {
 
 #[tokio::test]
 async fn posts_that_wait_are_not_called_there() {
-    let mut site = Site::of(Dialect::Moebooru, (0..12).map(post), Setup::default()).await;
+    let mut site = Site::of(MOEBOORU, (0..12).map(post), Setup::default()).await;
     site.settings.connections = 1;
     site.settings.overlap_days = 20_000;
     let count = |tally: &Tally| (tally.done, tally.skipped, tally.waiting);
@@ -310,7 +309,7 @@ async fn a_tag_against_training_is_heard_in_every_form() {
         ("otherbot: noai", "stored: "),
         ("noindex, nofollow", "stored: "),
     ];
-    let site = Site::of(Dialect::Moebooru, (0..tags.len() as u32).map(post), Setup::default()).await;
+    let site = Site::of(MOEBOORU, (0..tags.len() as u32).map(post), Setup::default()).await;
     for (id, (tag, _)) in site.ids().into_iter().zip(tags) {
         let fault = Fault::Header("x-robots-tag", tag.into());
         site.server.fault(Target::Post(id.unsigned_abs()), fault, u32::MAX);

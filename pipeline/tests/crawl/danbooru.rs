@@ -2,11 +2,10 @@
 
 use pipeline::catalog::posts::{Rating as Rated, Status as Stands};
 use pipeline::crawl::Args;
-use pipeline::crawl::source::Dialect;
 use pipeline::selection::SelectionArgs;
 use testbooru::{Access, Fault, NewPost, Rating, Server, Setup, Status, TagType, Target};
 
-use crate::common::site::{Site, png};
+use crate::common::site::{DANBOORU, Site, png};
 
 /// 2022-12-31T23:30:00-03:00: already 2023 in UTC.
 const NEW_YEAR: i64 = 1_672_540_200;
@@ -20,7 +19,7 @@ fn post(number: u32) -> NewPost {
 }
 
 async fn of(posts: impl IntoIterator<Item = NewPost>, setup: Setup) -> Site {
-    Site::of(Dialect::Danbooru, posts, setup).await
+    Site::of(DANBOORU, posts, setup).await
 }
 
 fn any() -> SelectionArgs {

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use pipeline::catalog::failures::{self, Wanted};
-use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{Args, Form};
 use sqlx::Row;
 use testbooru::{Fault, Kind, NewPost, Setup, TagType, Target};
 
-use crate::common::site::{Site, png, tagged};
+use crate::common::site::{DANBOORU, MOEBOORU, PIXIV, Site, png, tagged};
 
 fn post(number: u32) -> NewPost {
     NewPost {
@@ -69,7 +68,7 @@ async fn the_form_asked_for_is_stored_and_no_other_one_is_fetched_later() {
         (Form::Jpeg, ["jpeg stored", "original stored"]),
         (Form::Sample, ["sample stored", "sample stored"]),
     ] {
-        let site = Site::of(Dialect::Moebooru, posts.clone(), Setup::default()).await;
+        let site = Site::of(MOEBOORU, posts.clone(), Setup::default()).await;
         let args = |form| Args {
             file: Some(form),
             ..Args::default()
@@ -167,7 +166,7 @@ async fn a_file_whose_name_says_that_it_is_no_picture_is_not_fetched() {
 
 #[tokio::test]
 async fn what_failed_for_good_is_tried_again_on_request() {
-    let mut site = Site::of(Dialect::Moebooru, [post(1), post(2)], Setup::default()).await;
+    let mut site = Site::of(MOEBOORU, [post(1), post(2)], Setup::default()).await;
     site.settings.file_attempts = 1;
     let ids = site.ids();
     site.server.fault(Target::Post(ids[0] as u64), Fault::Status(404), 1);
@@ -247,7 +246,7 @@ fn stored(site: &Site) -> Vec<std::path::PathBuf> {
 #[tokio::test]
 async fn a_picture_that_is_gone_from_the_store_is_fetched_again() {
     let posts = || (1..6).map(post);
-    for dialect in [Dialect::Moebooru, Dialect::Danbooru, Dialect::Pixiv] {
+    for dialect in [MOEBOORU, DANBOORU, PIXIV] {
         let site = Site::of(dialect, posts(), Setup::default()).await;
         site.done(search()).await;
         let all = stored(&site);
@@ -290,7 +289,7 @@ async fn only_what_is_lost_of_a_work_is_fetched_again_and_what_another_source_ha
     assert_eq!((stored(&site), site.asked_for("/img-original/").len()), (all, 1));
 
     // A second site lists the same MD5, whose bytes are gone: they are fetched, not taken for known.
-    let site = Site::of(Dialect::Moebooru, [post(1)], Setup::default()).await;
+    let site = Site::of(MOEBOORU, [post(1)], Setup::default()).await;
     site.done(search()).await;
     let all = stored(&site);
     std::fs::remove_file(&all[0]).expect("removes");
@@ -322,7 +321,7 @@ async fn pictures_in_formats_of_today_are_stored_and_what_moves_is_told() {
         bytes: made(name),
         ..NewPost::default()
     });
-    let site = Site::of(Dialect::Danbooru, posts, Setup::default()).await;
+    let site = Site::of(DANBOORU, posts, Setup::default()).await;
     site.done(Args::default()).await;
     let outcomes = files(&site, "outcome || ' ' || COALESCE(reason, '-')").await;
     let mut expected = vec!["stored -"; 5];

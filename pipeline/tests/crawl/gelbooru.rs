@@ -2,11 +2,10 @@
 
 use pipeline::catalog::posts::{Rating, Status};
 use pipeline::crawl::Args;
-use pipeline::crawl::source::Dialect;
 use pipeline::selection::SelectionArgs;
 use testbooru::{Fault, NewPost, Setup, Target};
 
-use crate::common::site::{Site, png};
+use crate::common::site::{GELBOORU, Site, png};
 
 /// Thu Nov 24 2022, 14:30:35 UTC; a day later for each number.
 fn post(number: u32) -> NewPost {
@@ -19,7 +18,7 @@ fn post(number: u32) -> NewPost {
 }
 
 async fn of(posts: impl IntoIterator<Item = NewPost>, setup: Setup) -> Site {
-    Site::of(Dialect::Gelbooru, posts, setup).await
+    Site::of(GELBOORU, posts, setup).await
 }
 
 #[tokio::test]

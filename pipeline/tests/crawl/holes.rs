@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
 use pipeline::crawl::Args;
-use pipeline::crawl::source::Dialect;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::common::site::tagged;
+use crate::common::site::{DANBOORU, GELBOORU, MOEBOORU, PIXIV, tagged};
 use crate::scripted::{
     BOARDS, Said, Scripted, asks_count, count, failed, listing, numbers, page, parameter, part, rows, says, site,
 };
@@ -96,14 +95,11 @@ async fn ill(
 async fn a_post_that_makes_its_page_fail_is_missing_alone() {
     let sparse = || (1..300).map(|id| id * 41).collect::<Vec<i64>>();
     for (dialect, fail) in [
-        (Dialect::Moebooru, (500, "no".to_string())),
-        (Dialect::Danbooru, (200, "[{\"id\": 12".to_string())),
+        (MOEBOORU, (500, "no".to_string())),
+        (DANBOORU, (200, "[{\"id\": 12".to_string())),
+        (GELBOORU, (502, "<html><title>Bad gateway</title></html>".to_string())),
         (
-            Dialect::Gelbooru,
-            (502, "<html><title>Bad gateway</title></html>".to_string()),
-        ),
-        (
-            Dialect::Gelbooru,
+            GELBOORU,
             (
                 200,
                 "{\"success\":\"false\",\"message\":\"An error occurred\"}".to_string(),
@@ -166,7 +162,7 @@ async fn a_board_without_windows_lists_round_a_bad_post_too() {
         }
     })
     .await;
-    let site = site(Dialect::Gelbooru).await;
+    let site = site(GELBOORU).await;
     site.done(listing(&board)).await;
     assert_eq!(numbers(&site).await, (1..=90).filter(|id| *id != 50).collect());
 }
@@ -182,7 +178,7 @@ async fn a_site_that_is_down_loses_nothing_and_marks_no_post() {
         _ => rows(page(url, 1..=100)),
     })
     .await;
-    let site = site(Dialect::Moebooru).await;
+    let site = site(MOEBOORU).await;
     let tally = site.done(listing(&board)).await;
     assert_eq!(numbers(&site).await, (61..=100).collect());
     assert!(says(&tally, "not listed: posts 1 to 60"), "{tally:?}");
@@ -216,7 +212,7 @@ async fn deep_pages_that_are_refused_for_good_do_not_keep_the_newest_out() {
             }
         })
         .await;
-        let site = site(Dialect::Danbooru).await;
+        let site = site(DANBOORU).await;
         // Whether the run says it by its end or by its funnel, what was listed stays.
         let _ = site.run(listing(&board)).await;
         assert_eq!(numbers(&site).await, (61..=100).collect(), "{shown:?}");
@@ -338,7 +334,7 @@ async fn works_whose_own_answers_are_errors_are_failures_that_are_tried_again() 
         }
     })
     .await;
-    let mut site = site(Dialect::Pixiv).await;
+    let mut site = site(PIXIV).await;
     site.site.page = 60;
     site.settings.attempts = 2;
     let tally = site.done(of_pixiv(&board)).await;
@@ -385,7 +381,7 @@ async fn a_page_of_pixiv_that_fails_is_listed_round_by_days() {
         }
     })
     .await;
-    let mut site = site(Dialect::Pixiv).await;
+    let mut site = site(PIXIV).await;
     site.site.page = 60;
     site.settings.attempts = 2;
     site.done(of_pixiv(&board)).await;

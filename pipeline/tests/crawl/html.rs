@@ -1,11 +1,10 @@
 //! Crawling a Moebooru site whose API is refused, by its pages for people.
 
-use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{Args, ListingForm};
 use pipeline::selection::SelectionArgs;
 use testbooru::{Fault, NewPost, Setup, TagType, Target};
 
-use crate::common::site::{Site, png};
+use crate::common::site::{MOEBOORU, Site, png};
 
 fn post(number: u32) -> NewPost {
     NewPost {
@@ -22,7 +21,7 @@ fn post(number: u32) -> NewPost {
 }
 
 async fn with_form(form: ListingForm) -> Site {
-    let mut site = Site::of(Dialect::Moebooru, (0..9).map(post), Setup::default()).await;
+    let mut site = Site::of(MOEBOORU, (0..9).map(post), Setup::default()).await;
     site.site.listing = form;
     site
 }

@@ -32,3 +32,4 @@ mod sessions;
 mod shares;
 mod tokens;
 mod unwanted;
+mod zerochan;

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use pipeline::crawl::Args;
-use pipeline::crawl::source::Dialect;
 use sqlx::Row;
 use testbooru::{Fault, Setup, Target};
 
-use crate::common::site::Site;
+use crate::common::site::{MOEBOORU, Site};
 use crate::place::{Place, asked, board, post, proxy};
 
 /// A column of every file, by post.
@@ -19,12 +18,7 @@ async fn column(site: &Site, column: &str) -> Vec<Option<String>> {
 
 #[tokio::test]
 async fn what_must_not_train_is_recorded_with_its_tag_and_what_is_another_file_is_put_aside() {
-    let site = Site::of(
-        Dialect::Moebooru,
-        (0..4).map(|number| post(number, 4)),
-        Setup::default(),
-    )
-    .await;
+    let site = Site::of(MOEBOORU, (0..4).map(|number| post(number, 4)), Setup::default()).await;
     let tag = |tags: &str| Fault::Header("x-robots-tag", tags.into());
     let faults = [
         tag("anime-heads: noai"),

@@ -7,10 +7,10 @@ use pipeline::crawl::{Args, ListingForm};
 use pipeline::selection::SelectionArgs;
 use testbooru::{Board, Fault, Kind, NewPost, Rating, Server, Setup, TagType, Target, artist_number};
 
-use crate::common::site::{Site, png};
+use crate::common::site::{DANBOORU, GELBOORU, MOEBOORU, PIXIV, Site, png};
 use crate::place::Place;
 
-const BOARDS: [Dialect; 3] = [Dialect::Moebooru, Dialect::Danbooru, Dialect::Gelbooru];
+const BOARDS: [&dyn Dialect; 3] = [MOEBOORU, DANBOORU, GELBOORU];
 
 fn post(number: u32) -> NewPost {
     NewPost {
@@ -23,7 +23,7 @@ fn post(number: u32) -> NewPost {
     }
 }
 
-async fn of(dialect: Dialect, count: u32) -> Site {
+async fn of(dialect: &'static dyn Dialect, count: u32) -> Site {
     Site::of(dialect, (0..count).map(post), Setup::default()).await
 }
 
@@ -43,7 +43,7 @@ fn line(tally: &pipeline::outcome::Tally, label: &str) -> u64 {
 }
 
 /// The page of a post, and the address of its picture.
-fn addresses(site: &Site, dialect: Dialect, id: i64) -> [String; 2] {
+fn addresses(site: &Site, dialect: &'static dyn Dialect, id: i64) -> [String; 2] {
     let root = site.server.root_url();
     let md5 = &site
         .server
@@ -54,12 +54,12 @@ fn addresses(site: &Site, dialect: Dialect, id: i64) -> [String; 2] {
         .md5
         .clone();
     let folders = format!("{}/{}", &md5[..2], &md5[2..4]);
-    match dialect {
-        Dialect::Moebooru => [
+    match dialect.name() {
+        "Moebooru" => [
             format!("{root}/post/show/{id}/a-b"),
             format!("{root}/image/{md5}/a%20b.png"),
         ],
-        Dialect::Danbooru => [
+        "Danbooru" => [
             format!("{root}/posts/{id}?q=a"),
             format!("{root}/original/{folders}/__a__{md5}.png"),
         ],
@@ -138,7 +138,7 @@ async fn a_post_that_is_not_there_fails_and_one_that_went_is_known_as_deleted() 
             .named(&[&first, "999999999", &ids[1].to_string()], Args::default())
             .await;
         assert_eq!(tally.done, 1, "{dialect:?}: {tally:?}");
-        let missing = if dialect == Dialect::Gelbooru { 2 } else { 1 };
+        let missing = if dialect == GELBOORU { 2 } else { 1 };
         assert_eq!(
             (tally.failed, line(&tally, "not found, or not to be read")),
             (missing, missing)
@@ -149,7 +149,7 @@ async fn a_post_that_is_not_there_fails_and_one_that_went_is_known_as_deleted() 
 
 #[tokio::test]
 async fn a_slip_of_the_site_makes_no_post_missing() {
-    let site = of(Dialect::Gelbooru, 9).await;
+    let site = of(GELBOORU, 9).await;
     let ids = site.ids();
     let path = || Target::Path("/index.php".into());
     site.server.fault(path(), Fault::Rows(0), 1);
@@ -163,7 +163,7 @@ async fn a_slip_of_the_site_makes_no_post_missing() {
 
 #[tokio::test]
 async fn a_file_that_was_given_up_is_tried_again_where_it_is_asked_for_by_name() {
-    let mut site = of(Dialect::Moebooru, 2).await;
+    let mut site = of(MOEBOORU, 2).await;
     site.settings.file_attempts = 1;
     site.settings.attempts = 1;
     let id = site.ids()[0];
@@ -175,7 +175,7 @@ async fn a_file_that_was_given_up_is_tried_again_where_it_is_asked_for_by_name()
 
 #[tokio::test]
 async fn where_the_api_is_refused_the_pages_for_people_are_read() {
-    let site = of(Dialect::Moebooru, 3).await;
+    let site = of(MOEBOORU, 3).await;
     site.server
         .fault(Target::Path("/post.json".into()), Fault::Status(403), u32::MAX);
     let ids = site.ids();
@@ -185,7 +185,7 @@ async fn where_the_api_is_refused_the_pages_for_people_are_read() {
 
 #[tokio::test]
 async fn an_artist_of_danbooru_is_found_by_number() {
-    let site = of(Dialect::Danbooru, 6).await;
+    let site = of(DANBOORU, 6).await;
     site.server.board().add(NewPost {
         tags: vec![("bob".into(), TagType::Artist)],
         ..post(50)
@@ -200,7 +200,7 @@ async fn an_artist_of_danbooru_is_found_by_number() {
 #[tokio::test]
 async fn works_and_artists_of_pixiv_are_found_by_number_by_web_and_app() {
     for listing in [ListingForm::Auto, ListingForm::App] {
-        let mut site = of(Dialect::Pixiv, 40).await;
+        let mut site = of(PIXIV, 40).await;
         site.site.listing = listing;
         site.site.page = if listing == ListingForm::App { 30 } else { 60 };
         site.keep_secrets("HEADS_TOKEN_BOARD=t0ken\n");
@@ -259,7 +259,7 @@ async fn works_and_artists_of_pixiv_are_found_by_number_by_web_and_app() {
 
 #[tokio::test]
 async fn a_work_whose_answer_is_an_error_is_asked_for_again() {
-    let site = of(Dialect::Pixiv, 3).await;
+    let site = of(PIXIV, 3).await;
     let ids = site.ids();
     let path = Target::Path(format!("/ajax/illust/{}", ids[1]));
     site.server.fault(path, Fault::BrokenJson, 1);

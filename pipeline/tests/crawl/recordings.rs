@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::common::site::{DANBOORU, GELBOORU, MOEBOORU, PIXIV};
 use pipeline::catalog::posts::Post;
 use pipeline::crawl::source::{Dialect, Page, Search, Span};
 use pipeline::crawl::{ListingForm, SiteSettings};
@@ -30,12 +31,12 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn dialect(folder: &str) -> Option<Dialect> {
+fn dialect(folder: &str) -> Option<&'static dyn Dialect> {
     match folder {
-        "konachan" | "moebooru" | "yandere" => Some(Dialect::Moebooru),
-        "danbooru" | "safebooru" => Some(Dialect::Danbooru),
-        "gelbooru" | "safebooru_org" => Some(Dialect::Gelbooru),
-        "pixiv" => Some(Dialect::Pixiv),
+        "konachan" | "moebooru" | "yandere" => Some(MOEBOORU),
+        "danbooru" | "safebooru" => Some(DANBOORU),
+        "gelbooru" | "safebooru_org" => Some(GELBOORU),
+        "pixiv" => Some(PIXIV),
         _ => None,
     }
 }
@@ -64,13 +65,15 @@ fn read(search: &Search<'_>, bytes: &[u8]) -> Result<Read, Vec<String>> {
         0 => Err("no file".to_string()),
         _ => Ok(Read::Taken),
     };
-    let mut readings = vec![search.parse(bytes, Span::default(), 7).and_then(posts)];
-    if search.site.dialect == Dialect::Pixiv {
-        readings.push(search.parse_detail(bytes, &listed, 7).map(|_| Read::Taken));
-        readings.push(search.parse_files(bytes).and_then(files));
+    let dialect = search.site.dialect;
+    let mut readings = vec![dialect.parse(search, bytes, Span::default(), 7).and_then(posts)];
+    if dialect == PIXIV {
+        readings.push(dialect.parse_detail(search, bytes, &listed, 7).map(|_| Read::Taken));
+        readings.push(dialect.parse_files(search, bytes).and_then(files));
     }
-    if search.site.dialect == Dialect::Moebooru {
-        readings.push(search.parse_html(bytes, 7).and_then(posts));
+    if dialect.has_readable_pages() {
+        let html = Search { html: true, ..*search };
+        readings.push(dialect.parse(&html, bytes, Span::default(), 7).and_then(posts));
     }
     let (mut refusal, mut reasons) = (None, Vec::new());
     for reading in readings {
@@ -95,13 +98,13 @@ fn every_recording_is_read_by_a_parser_of_its_dialect() {
             panic!("{} lies in a folder of no known site", path.display());
         };
         let bytes = std::fs::read(&path).expect("reads");
-        let kinds: &[(ListingForm, Option<&str>)] = match dialect {
-            Dialect::Pixiv => &[
+        let kinds: &[(ListingForm, Option<&str>)] = match dialect.has_app() {
+            true => &[
                 (ListingForm::Auto, None),
                 (ListingForm::Auto, Some("daily")),
                 (ListingForm::App, None),
             ],
-            _ => &[(ListingForm::Auto, None)],
+            false => &[(ListingForm::Auto, None)],
         };
         let readings = kinds.iter().map(|(listing, ranking)| {
             let site = SiteSettings {
@@ -110,12 +113,10 @@ fn every_recording_is_read_by_a_parser_of_its_dialect() {
                 ..SiteSettings::default()
             };
             let root = Url::parse("https://board.example").expect("a root");
+            let selection = Selection::default();
             let search = Search {
-                name: "board",
-                site: &site,
-                root: &root,
-                selection: &Selection::default(),
                 ranking: *ranking,
+                ..Search::of("board", &site, &root, &selection)
             };
             read(&search, &bytes)
         });

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::common::site::Site;
+use crate::common::site::{DANBOORU, GELBOORU, MOEBOORU, Site};
 
 /// 2021-01-01, UTC.
 pub const START: i64 = 1_609_459_200;
@@ -142,10 +142,10 @@ pub fn count(url: &Url, posts: i64) -> Said {
     }
 }
 
-pub const BOARDS: [Dialect; 3] = [Dialect::Moebooru, Dialect::Danbooru, Dialect::Gelbooru];
+pub const BOARDS: [&dyn Dialect; 3] = [MOEBOORU, DANBOORU, GELBOORU];
 
 /// A catalog for a scripted site.
-pub async fn site(dialect: Dialect) -> Site {
+pub async fn site(dialect: &'static dyn Dialect) -> Site {
     let mut site = Site::of(dialect, [], Setup::default()).await;
     site.site.page = 20;
     // Between two runs no time passes.

@@ -3,11 +3,10 @@
 use pipeline::catalog::now;
 use pipeline::catalog::posts::Status;
 use pipeline::crawl::Args;
-use pipeline::crawl::source::Dialect;
 use pipeline::selection::SelectionArgs;
 use testbooru::{NewPost, Rating, Setup};
 
-use crate::common::site::{Site, tagged};
+use crate::common::site::{PIXIV, Site, tagged};
 use crate::pixiv::{DAY, post};
 
 fn any_rating() -> Args {
@@ -32,7 +31,7 @@ async fn with_session() -> Site {
         session: Some("s3ssion".into()),
         ..Setup::default()
     };
-    let mut site = Site::of(Dialect::Pixiv, posts, setup).await;
+    let mut site = Site::of(PIXIV, posts, setup).await;
     site.keep_secrets("HEADS_SESSION_BOARD=s3ssion\n");
     site
 }

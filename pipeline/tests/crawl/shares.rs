@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dataset::failure::{USAGE, exit_code};
-use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{self, Args};
 use pipeline::popularity;
 use pipeline::selection::SelectionArgs;
 use sqlx::Row;
 use testbooru::{Counters, NewPost};
 
+use crate::common::site::{DANBOORU, MOEBOORU, PIXIV};
 use crate::filters::{START, filtered, good, listed, plan, posts, site, stored};
 
 /// Ten posts of 2020 with 10 to 100 likes, and three of 2021 with 1 to 3.
@@ -33,7 +33,7 @@ fn top(percent: f64) -> SelectionArgs {
 
 #[tokio::test]
 async fn a_share_is_refused_with_its_cost_until_all_its_posts_are_listed() {
-    let crawl = site(Dialect::Moebooru, two_years()).await;
+    let crawl = site(MOEBOORU, two_years()).await;
     let liked = SelectionArgs {
         min_likes: Some(2),
         ..SelectionArgs::default()
@@ -63,7 +63,7 @@ async fn a_share_is_taken_of_what_the_other_filters_select() {
     for post in &mut posts[5..10] {
         post.tags.remove(0);
     }
-    let crawl = site(Dialect::Moebooru, posts).await;
+    let crawl = site(MOEBOORU, posts).await;
     crawl.done(listed(SelectionArgs::default())).await;
     let select = SelectionArgs {
         character: vec!["hatsune miku".into()],
@@ -93,7 +93,7 @@ async fn a_share_is_taken_of_what_the_other_filters_select() {
 
 #[tokio::test]
 async fn a_plan_costs_one_request_and_writes_nothing() {
-    let crawl = site(Dialect::Danbooru, posts()).await;
+    let crawl = site(DANBOORU, posts()).await;
     let select = SelectionArgs {
         min_likes: Some(100),
         tags: Some("smile vocaloid -comic".into()),
@@ -141,7 +141,7 @@ async fn a_ranking_of_pixiv_selects_by_views() {
         }),
         ..good(number)
     };
-    let crawl = site(Dialect::Pixiv, [seen(0, 10), seen(1, 5000), seen(2, 20_000)]).await;
+    let crawl = site(PIXIV, [seen(0, 10), seen(1, 5000), seen(2, 20_000)]).await;
     let args = || Args {
         ranking: Some("daily".into()),
         ..filtered(SelectionArgs {

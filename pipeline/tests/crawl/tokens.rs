@@ -1,10 +1,9 @@
 //! pixiv's app with a refresh token, whose access tokens end in the midst of a crawl.
 
 use pipeline::crawl::ListingForm;
-use pipeline::crawl::source::Dialect;
 use testbooru::{Board, Counters, Fault, NewPost, OAuth, RetryAfter, Server, Setup, TagType, Target};
 
-use crate::common::site::{Site, png, tagged};
+use crate::common::site::{PIXIV, Site, png, tagged};
 use crate::place::Place;
 
 const SECRET: &str = "r3fresh-s3cret";
@@ -32,7 +31,7 @@ fn setup(answers: u32, expires_in: u32) -> Setup {
 
 async fn of(count: u32, answers: u32, expires_in: u32) -> Site {
     let posts = (0..count).map(post);
-    let mut site = Site::of(Dialect::Pixiv, posts, setup(answers, expires_in)).await;
+    let mut site = Site::of(PIXIV, posts, setup(answers, expires_in)).await;
     site.site.listing = ListingForm::App;
     site.site.page = 30;
     site.keep_secrets(&format!("HEADS_REFRESH_TOKEN_BOARD={SECRET}\n"));

@@ -8,10 +8,10 @@ use pipeline::crawl::{Args, RunCrawl};
 use pipeline::selection::{AiMade, SelectionArgs};
 use testbooru::{NewPost, Rating, Setup, TagType};
 
-use crate::common::site::{Site, png};
+use crate::common::site::{DANBOORU, GELBOORU, MOEBOORU, Site, png};
 use crate::filters::{filtered, plan, stored};
 
-const BOARDS: [Dialect; 3] = [Dialect::Moebooru, Dialect::Danbooru, Dialect::Gelbooru];
+const BOARDS: [&dyn Dialect; 3] = [MOEBOORU, DANBOORU, GELBOORU];
 
 /// 2023-01-01: pixiv's artists are asked whether a machine made it.
 const ASKED: i64 = 1_672_531_200;
@@ -164,7 +164,7 @@ async fn what_is_blacklisted_is_listed_and_counted_and_fetched_once_it_may_be() 
 
 #[tokio::test]
 async fn an_entry_that_cannot_be_meant_is_refused_before_anything_is_asked() {
-    let mut site = Site::of(Dialect::Moebooru, [tagged(0, &["sky"])], Setup::default()).await;
+    let mut site = Site::of(MOEBOORU, [tagged(0, &["sky"])], Setup::default()).await;
     site.settings.blacklist = vec!["score:<0".into()];
     let error = site.run(Args::default()).await.expect_err("is refused").to_string();
     assert!(error.contains("blacklist entry `score:<0`"), "{error}");

@@ -95,9 +95,41 @@ pub async fn count_pending(
     attempts: i64,
     window: Window,
 ) -> anyhow::Result<u64> {
+    count(catalog, selection, attempts, window, "1 = 1").await
+}
+
+/// Numbers that one question names.
+const NUMBERS_AT_ONCE: usize = 500;
+
+/// How many of the posts of these numbers [`pending`] would give.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn count_pending_among(
+    catalog: &Catalog,
+    selection: &Selection,
+    attempts: i64,
+    numbers: &[i64],
+) -> anyhow::Result<u64> {
+    let mut waiting = 0;
+    for some in numbers.chunks(NUMBERS_AT_ONCE) {
+        let list: Vec<String> = some.iter().map(i64::to_string).collect();
+        let among = format!("p.number IN ({})", list.join(", "));
+        waiting += count(catalog, selection, attempts, Window::below(i64::MAX), &among).await?;
+    }
+    Ok(waiting)
+}
+
+async fn count(
+    catalog: &Catalog,
+    selection: &Selection,
+    attempts: i64,
+    window: Window,
+    among: &str,
+) -> anyhow::Result<u64> {
     let conditions = conditions(selection, 5);
     let sql = format!(
-        "SELECT COUNT(*) AS waiting FROM (SELECT p.post {WAITING} AND {} LIMIT $4) AS found",
+        "SELECT COUNT(*) AS waiting FROM (SELECT p.post {WAITING} AND {among} AND {} LIMIT $4) AS found",
         conditions.sql
     );
     let row = conditions

@@ -1,7 +1,7 @@
 //! Addresses of the boards.
 
 use super::{Asked, Parts, number};
-use crate::crawl::source::fields;
+use crate::crawl::fields;
 use crate::crawl::target::{PostName, Target};
 
 /// The forms for people.

@@ -5,18 +5,16 @@ use std::collections::BTreeMap;
 use dataset::failure::Usage;
 use url::Url;
 
-use super::pixiv::is_picture_host;
 use crate::crawl::settings::{SiteSettings, parse_root};
-use crate::crawl::source::Dialect;
 
 /// The site of an address. Of several that have its host, the one whose root it is goes first, and of
-/// pixiv's those that may be asked.
+/// those with terms the ones that may be asked.
 ///
 /// # Errors
 /// [`Usage`] with the hosts that are known, where no site has it.
 pub fn site_of<'sites>(url: &Url, sites: &'sites BTreeMap<String, SiteSettings>) -> Result<&'sites str, Usage> {
     let found = sites.iter().filter_map(|(name, site)| {
-        let off = site.dialect == Dialect::Pixiv && !site.acknowledged;
+        let off = site.dialect.terms().is_some() && !site.acknowledged;
         rank(url, site).map(|rank| ((off, rank), name))
     });
     match found.min() {
@@ -40,12 +38,11 @@ pub fn site_of<'sites>(url: &Url, sites: &'sites BTreeMap<String, SiteSettings>)
 pub fn rank(url: &Url, site: &SiteSettings) -> Option<u8> {
     let (host, name) = (key(url), url.host_str().unwrap_or_default());
     let of_root = parse_root(&site.root).is_ok_and(|root| key(&root) == host);
-    let of_pixiv = site.dialect == Dialect::Pixiv
-        && (matches!(plain(name), "pixiv.net" | "touch.pixiv.net" | "app-api.pixiv.net") || is_picture_host(name));
+    let of_dialect = site.dialect.is_at(plain(name));
     let listed = |listed: &String| plain(&listed.to_lowercase()) == host;
     match () {
         () if of_root => Some(0),
-        () if of_pixiv => Some(1),
+        () if of_dialect => Some(1),
         () if site.hosts.iter().any(listed) => Some(2),
         () => None,
     }

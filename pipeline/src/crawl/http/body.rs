@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
-use super::judge::{Miss, Pause, innermost};
+use super::classify::{Miss, Pause, innermost};
 
 /// What no download takes.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);

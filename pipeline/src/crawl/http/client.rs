@@ -5,30 +5,25 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use futures::FutureExt;
-use reqwest::header::{AUTHORIZATION, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION, REFERER};
-use reqwest::{RequestBuilder, Response};
+use reqwest::Response;
+use reqwest::header::LOCATION;
 use tokio::sync::watch;
 use url::Url;
 
 use super::body::{self, Limits};
+use super::classify::{self, Miss, Pause, classify_response};
 use super::hosts::{self, Hosts};
-use super::judge::{self, Miss, Pause, judge};
 use super::login::Login;
-use super::network::{Host, Network};
+use super::network::{Host, Network, user_agent};
 use super::robots;
 use super::token::{self, Tokens};
-use super::{Answer, Ask, HttpError, Kind, Known, told};
+use super::{Answer, Ask, HttpError, Kind, SiteAccess};
 use crate::catalog::Write;
-use crate::crawl::request::CrawlRequest;
 use crate::crawl::settings::duration;
-use crate::crawl::source::Dialect;
 use crate::secrets;
 
 /// Longer ways are loops.
 pub(super) const MOST_REDIRECTS: usize = 5;
-
-/// Doubling ends here: 2^6 times the first pause.
-const MOST_DOUBLINGS: u32 = 6;
 
 /// So much of an error page tells whether it is a browser challenge.
 const ERROR_BYTES: u64 = 64_000;
@@ -41,12 +36,14 @@ pub struct Client {
     pub(super) hosts: Hosts,
     pub(super) robots_exception: String,
     pub(super) login: Option<Login>,
-    login_in_address: bool,
+    pub(super) login_in_address: bool,
+    /// In place of the usual one.
+    pub(super) user_agent: Option<String>,
     tokens: Option<Arc<Tokens>>,
     interval: Duration,
     pub(super) image_interval: Duration,
     jitter: Duration,
-    backoff: Duration,
+    pub(super) backoff: Duration,
     /// Requests in a row whose answers could not be read.
     pub(super) unread: AtomicU32,
     ended: watch::Sender<bool>,
@@ -61,32 +58,27 @@ pub(super) enum Got {
 }
 
 impl Client {
-    /// A client that asks only the request's hosts, at the site's pace, through `client`; `login` goes
-    /// to the root alone.
-    pub(super) fn new(
-        network: &Network,
-        client: reqwest::Client,
-        request: &CrawlRequest,
-        login: Option<Login>,
-    ) -> Self {
+    /// A client that asks only the site's hosts, at its pace, through `client`; `login` goes to the root
+    /// alone.
+    pub(super) fn new(network: &Network, client: reqwest::Client, site: &SiteAccess, login: Option<Login>) -> Self {
         let settings = network.settings();
-        let (interval, image_interval, jitter, backoff) = if request.loopback {
+        let (interval, image_interval, jitter, backoff) = if site.loopback {
             let interval = settings.loopback_interval;
             (interval, interval, 0.0, settings.loopback_backoff)
         } else {
-            let site = &request.site;
             (site.interval, site.image_interval, site.jitter, settings.backoff)
         };
         let seconds = |seconds| duration(seconds).unwrap_or_default();
         Self {
             client,
             network: network.clone(),
-            site: request.name.clone(),
-            hosts: request.hosts.clone(),
-            robots_exception: request.site.robots_exception.trim().to_string(),
-            tokens: login.as_ref().and_then(|login| network.tokens(request, login)),
+            site: site.name.clone(),
+            hosts: site.hosts.clone(),
+            robots_exception: site.robots_exception.trim().to_string(),
+            tokens: login.as_ref().and_then(|login| network.tokens(site, login)),
             login,
-            login_in_address: request.site.dialect == Dialect::Gelbooru,
+            login_in_address: site.login_in_address,
+            user_agent: site.user.as_ref().map(|user| user_agent(&settings.contact, Some(user))),
             interval: seconds(interval),
             image_interval: seconds(image_interval),
             jitter: seconds(jitter),
@@ -123,11 +115,16 @@ impl Client {
         for _ in 0..=MOST_REDIRECTS {
             let delay = self.permitted(&url, ask.kind).await?;
             let target = match self.get_from(&url, ask, delay).await? {
-                Got::Answer(answer) => return Ok(answer),
+                Got::Answer(answer) => {
+                    return Ok(Answer {
+                        url: Some(url),
+                        ..answer
+                    });
+                }
                 Got::Moved(target) => target,
             };
             match self.hosts.follow(&url, &target) {
-                Ok(next) => url = self.without_login(next)?,
+                Ok(next) => url = self.without_login(with_query(next, &url, ask.kind))?,
                 Err(why) => return refused("redirect", why),
             }
         }
@@ -160,7 +157,7 @@ impl Client {
             if let Some(why) = self.network.left(&key, &host).await? {
                 return Err(HttpError::Later { host: key, why });
             }
-            let (reason, detail, pause) = match self.turn(url, ask, &host, delay).await? {
+            let (reason, detail, pause) = match self.try_once(url, ask, &host, delay).await? {
                 Ok(got) => {
                     host.answered(ask.kind);
                     return Ok(got);
@@ -168,7 +165,7 @@ impl Client {
                 Err(Miss::Last(error)) => {
                     // A host that turns pictures away turns us away, not them: so does a ban.
                     match (&error, ask.kind) {
-                        (HttpError::Refused { reason, .. }, Kind::File) if judge::may_pass(reason) => {
+                        (HttpError::Refused { reason, .. }, Kind::File) if classify::may_pass(reason) => {
                             self.failed(&host, ask.kind, reason);
                         }
                         _ => host.answered(ask.kind),
@@ -205,8 +202,8 @@ impl Client {
         host.failed(kind, settings.give_up_after, reason, pause);
     }
 
-    /// Waits for the host's pace, and asks once.
-    async fn turn(
+    /// Waits for the host's turn, and asks once.
+    async fn try_once(
         &self,
         url: &Url,
         ask: &Ask<'_>,
@@ -221,11 +218,11 @@ impl Client {
         let interval = if own { self.interval } else { self.image_interval };
         let interval = interval.max(delay) + self.jitter.mul_f64(fastrand::f64());
         match ask.kind {
-            Kind::File => self.unless_stopped(host.pace.turn_of_file(interval)).await?,
-            Kind::Api | Kind::Robots => self.unless_stopped(host.pace.turn(interval)).await?,
+            Kind::File => self.unless_stopped(host.rate_limiter.turn_of_file(interval)).await?,
+            Kind::Api | Kind::Robots => self.unless_stopped(host.rate_limiter.turn(interval)).await?,
         }
         let mut bytes = Vec::new();
-        let got = self.try_once(url, ask, &mut bytes).await;
+        let got = self.receive(url, ask, &mut bytes).await;
         self.network.traffic().add(&hosts::key(url), bytes.len() as u64);
         if ask.kind != Kind::File {
             secrets::scrub(&mut bytes);
@@ -236,32 +233,8 @@ impl Client {
         }))
     }
 
-    /// The pause after a failed try that names none, the `tried`th one.
-    pub(super) fn usual_pause(&self, tried: u32) -> Duration {
-        let longest = duration(self.network.settings().max_wait).unwrap_or_default();
-        // Up to a quarter longer, so that clients which were turned away together do not come back together.
-        let usual = self.backoff * 2_u32.pow(tried.saturating_sub(1).min(MOST_DOUBLINGS));
-        usual.min(longest).mul_f64(1.0 + fastrand::f64() / 4.0)
-    }
-
-    pub(super) async fn pause(&self, pause: Pause, tried: u32, host: &Host, last: bool) -> Result<(), HttpError> {
-        let longest = duration(self.network.settings().max_wait).unwrap_or_default();
-        let usual = self.usual_pause(tried);
-        match pause {
-            Pause::None => {}
-            Pause::Request if last => {}
-            Pause::Request => self.unless_stopped(tokio::time::sleep(usual)).await?,
-            Pause::Host(Some(named)) if named > longest => host.leave(format!(
-                "asks to wait {} s, longer than [crawl] max_wait: run the same command again after that",
-                named.as_secs()
-            )),
-            Pause::Host(named) => host.pace.hold(named.unwrap_or(usual)),
-        }
-        Ok(())
-    }
-
-    /// Asks once; the body goes to `bytes`, as far as it came.
-    async fn try_once(&self, url: &Url, ask: &Ask<'_>, bytes: &mut Vec<u8>) -> Result<Got, Miss> {
+    /// The answer to one request; its body goes to `bytes`, as far as it came.
+    async fn receive(&self, url: &Url, ask: &Ask<'_>, bytes: &mut Vec<u8>) -> Result<Got, Miss> {
         let tokens = self.tokens.as_deref().filter(|_| self.is_private(url, ask));
         let access = match tokens {
             Some(tokens) => Some((tokens, self.access(tokens).await.map_err(Miss::Last)?)),
@@ -270,25 +243,25 @@ impl Client {
         let request = self.request(url, ask, access.as_ref().map(|(_, header)| header));
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Err(judge::unanswered(&error)),
+            Err(error) => return Err(classify::unanswered(&error)),
         };
         let (status, headers) = (response.status(), response.headers());
-        if judge::has_challenge_header(headers) {
-            return Err(judge::challenge(status));
+        if classify::has_challenge_header(headers) {
+            return Err(classify::challenge(status));
         }
         let answer = Answer::without_body(status, headers);
-        if let Some(miss) = judge(status, headers) {
-            let page = answer.content_type.contains("html") && judge::may_be_challenge(status);
+        if let Some(miss) = classify_response(status, headers) {
+            let page = answer.content_type.contains("html") && classify::may_be_challenge(status);
             if page || ask.kind == Kind::Api {
                 self.read_error(response, bytes).await;
             }
             if let Some((tokens, header)) = access.filter(|_| token::is_of_token(status, bytes)) {
-                let words = told::with_words(miss, bytes);
+                let words = classify::with_words(miss, bytes);
                 return Err(tokens.refused(&header, &words.to_string()).await);
             }
             return Err(match ask.kind {
-                _ if page && judge::is_challenge_page(status, bytes) => judge::challenge(status),
-                Kind::Api => told::with_words(miss, bytes),
+                _ if page && classify::is_challenge_page(status, bytes) => classify::challenge(status),
+                Kind::Api => classify::with_words(miss, bytes),
                 Kind::File | Kind::Robots => miss,
             });
         }
@@ -322,44 +295,12 @@ impl Client {
             Kind::Api | Kind::Robots => None,
         };
         body::read(response, self.limits(ask), bytes).await?;
-        let challenged = ask.kind != Kind::File && super::is_web_page(bytes) && judge::is_challenge_page(status, bytes);
+        let challenged =
+            ask.kind != Kind::File && super::is_web_page(bytes) && classify::is_challenge_page(status, bytes);
         if challenged {
-            return Err(judge::challenge(status));
+            return Err(classify::challenge(status));
         }
         Ok(Got::Answer(answer.holding(memory)))
-    }
-
-    /// Whether a request may carry a login: to the site's own API only, unseen by others.
-    fn is_private(&self, url: &Url, ask: &Ask<'_>) -> bool {
-        let unseen = url.scheme() == "https" || hosts::is_loopback(url);
-        ask.kind == Kind::Api && unseen && self.hosts.is_root(url)
-    }
-
-    fn request(&self, url: &Url, ask: &Ask<'_>, access: Option<&HeaderValue>) -> RequestBuilder {
-        let login = self.login.as_ref().filter(|_| self.is_private(url, ask));
-        let mut request = match login.filter(|_| self.login_in_address) {
-            Some(login) => self.client.get(login.sign_address(url.clone())),
-            None => self.client.get(url.clone()),
-        };
-        if let Some(access) = access {
-            request = request.header(AUTHORIZATION, access.clone());
-        }
-        if let Some(referer) = ask.referer {
-            request = request.header(REFERER, referer);
-        }
-        if let Some(Known { etag, last_modified }) = ask.known {
-            let headers = [(IF_NONE_MATCH, etag), (IF_MODIFIED_SINCE, last_modified)];
-            for (name, value) in headers
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value.as_ref()?)))
-            {
-                request = request.header(name, value);
-            }
-        }
-        match login.filter(|_| !self.login_in_address) {
-            Some(login) => login.sign(request),
-            None => request,
-        }
     }
 
     pub(super) async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Result<T, HttpError> {
@@ -403,6 +344,15 @@ impl Client {
             },
         }
     }
+}
+
+/// Where a redirect of an API leads on the same host: an address without a query names another thing, and
+/// is asked for it in the same form.
+fn with_query(mut next: Url, url: &Url, kind: Kind) -> Url {
+    if kind == Kind::Api && next.query().is_none() && hosts::key(&next) == hosts::key(url) {
+        next.set_query(url.query());
+    }
+    next
 }
 
 #[cfg(test)]

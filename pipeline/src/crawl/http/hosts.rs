@@ -96,6 +96,11 @@ pub fn key(url: &Url) -> String {
     }
 }
 
+/// Whether two URLs are of one host and port.
+pub fn same_host(url: &Url, other: &Url) -> bool {
+    key(url) == key(other)
+}
+
 /// Whether a URL's host is this machine, by its name or address.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -1,20 +1,21 @@
 //! Everything that goes over the network, and the manners it goes with: pace, retries, back-off,
 //! robots.txt, budgets, and the limits on what is read. No other part tries anything again.
 
+mod access;
 mod body;
+mod classify;
 mod client;
 mod contact;
 mod health;
 mod hosts;
-mod judge;
 mod login;
 mod network;
-mod pace;
-mod permit;
-mod read;
+mod rate_limiter;
+mod request;
+mod retry;
 mod robots;
+mod robots_rules;
 mod token;
-mod told;
 mod traffic;
 
 use reqwest::StatusCode;
@@ -23,14 +24,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 pub use crate::catalog::files::Known;
+pub use access::{OAuth, SiteAccess};
+pub use classify::{TOO_SLOW, may_pass};
 pub use client::Client;
 pub use contact::placeholder;
-pub use hosts::{Hosts, is_loopback};
-pub use judge::may_pass;
+pub use hosts::{Hosts, is_loopback, same_host};
 pub use login::{REFRESH_TOKEN, variable};
 pub use network::Network;
 pub use robots::NO_TRAINING;
-pub use told::TOO_SLOW;
 
 use crate::secrets;
 
@@ -168,6 +169,8 @@ pub struct Answer {
     pub content_type: String,
     /// How the host names this version.
     pub version: Known,
+    /// The address that answered, after all redirects.
+    pub url: Option<Url>,
     /// All `X-Robots-Tag` that came with it, one a line.
     pub robots: Option<String>,
     /// `Server`, for people.

@@ -14,17 +14,16 @@ use tokio::time::Instant;
 
 use super::client::Client;
 use super::health::Health;
-use super::hosts::{Resolver, key};
+use super::hosts::Resolver;
 use super::login::{Login, REFRESH_TOKEN, variable};
-use super::pace::Pace;
+use super::rate_limiter::RateLimiter;
 use super::robots::Rules;
 use super::token::Tokens;
 use super::traffic::Traffic;
-use super::{HttpError, Kind};
+use super::{HttpError, Kind, SiteAccess};
 use crate::catalog::Catalog;
 use crate::catalog::robots::{self, Robots};
-use crate::crawl::request::CrawlRequest;
-use crate::crawl::settings::{CrawlSettings, duration, parse_root};
+use crate::crawl::settings::{CrawlSettings, duration};
 use crate::secrets;
 use crate::stop::Stop;
 
@@ -65,7 +64,7 @@ struct Shared {
 #[derive(Default)]
 pub struct Host {
     /// When it may be asked next.
-    pub pace: Pace,
+    pub rate_limiter: RateLimiter,
     /// Held by the one API request under way.
     pub api: tokio::sync::Mutex<()>,
     /// Its robots.txt, once it was read.
@@ -114,50 +113,45 @@ impl Network {
         }))
     }
 
-    /// A client that asks only the request's hosts, at its site's pace. The robots.txt of the site's
-    /// own host is read.
+    /// A client that asks only the site's hosts, at its pace. The robots.txt of the site's own host is
+    /// read.
     ///
     /// # Errors
     /// Where the certificates or the login cannot be read, or the robots.txt; `Interrupted`.
-    pub async fn client(&self, request: &CrawlRequest) -> anyhow::Result<Client> {
-        let cell = if request.loopback {
-            &self.0.loopback
-        } else {
-            &self.0.open
-        };
+    pub async fn client(&self, site: &SiteAccess) -> anyhow::Result<Client> {
+        let cell = if site.loopback { &self.0.loopback } else { &self.0.open };
         let client = cell
-            .get_or_try_init(|| async { build(&self.0.settings, request.loopback) })
+            .get_or_try_init(|| async { build(&self.0.settings, site.loopback) })
             .await?;
-        let client = Client::new(self, client.clone(), request, self.login(request)?);
-        match client.verdict(&request.root).await {
+        let client = Client::new(self, client.clone(), site, self.login(site)?);
+        match client.verdict(&site.root).await {
             // The listing meets the same `Later`, and says so.
             Ok(_) | Err(HttpError::Later { .. }) => {}
             Err(HttpError::Stopped) => return Err(Interrupted.into()),
-            Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot crawl {}", request.name))),
+            Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot crawl {}", site.name))),
         }
         Ok(client)
     }
 
-    /// The login of the request's site, where its root is the site's own or on this machine.
+    /// The login of a site, where its root is the site's own or on this machine.
     ///
     /// # Errors
     /// As [`Login::of_site`].
-    pub fn login(&self, request: &CrawlRequest) -> anyhow::Result<Option<Login>> {
-        let own = parse_root(&request.site.root).is_ok_and(|root| key(&root) == key(&request.root));
-        if !own && !request.loopback {
+    pub fn login(&self, site: &SiteAccess) -> anyhow::Result<Option<Login>> {
+        if !site.is_own_root && !site.loopback {
             return Ok(None);
         }
         let secrets = self.0.settings.secrets.as_deref();
-        Ok(Some(Login::of_site(&request.name, secrets)?))
+        Ok(Some(Login::of_site(&site.name, secrets)?))
     }
 
     /// Where a site's access tokens come from, for logins that buy them.
-    pub fn tokens(&self, request: &CrawlRequest, login: &Login) -> Option<Arc<Tokens>> {
-        let refresh = login.refresh_token()?;
+    pub fn tokens(&self, site: &SiteAccess, login: &Login) -> Option<Arc<Tokens>> {
+        let (refresh, oauth) = login.refresh_token().zip(site.oauth.as_ref())?;
         let mut tokens = self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_site = tokens.entry((request.name.clone(), request.root.to_string()));
-        let variable = variable(REFRESH_TOKEN, &request.name);
-        let new = || Arc::new(Tokens::new(&request.site.oauth, &request.root, variable, refresh));
+        let of_site = tokens.entry((site.name.clone(), site.root.to_string()));
+        let variable = variable(REFRESH_TOKEN, &site.name);
+        let new = || Arc::new(Tokens::new(oauth, &site.root, variable, refresh));
         Some(Arc::clone(of_site.or_insert_with(new)))
     }
 
@@ -252,7 +246,7 @@ fn build(settings: &CrawlSettings, loopback: bool) -> anyhow::Result<reqwest::Cl
     let _ = rustls::crypto::ring::default_provider().install_default();
     let seconds = |seconds| duration(seconds).unwrap_or_default();
     let builder = reqwest::Client::builder()
-        .user_agent(user_agent(&settings.contact))
+        .user_agent(user_agent(&settings.contact, None))
         .connect_timeout(seconds(settings.connect_timeout))
         .read_timeout(seconds(settings.read_timeout))
         .pool_max_idle_per_host(settings.connections)
@@ -281,13 +275,17 @@ fn proxy_host(text: &str) -> Option<String> {
     url::Url::parse(&url).ok()?.host_str().map(str::to_string)
 }
 
-/// Honest, and never changed on the way: name, version, and whom to write to.
-fn user_agent(contact: &str) -> String {
-    let version = env!("CARGO_PKG_VERSION");
-    match contact.trim() {
-        "" => format!("anime-heads/{version}"),
-        contact => format!("anime-heads/{version} ({contact})"),
+/// Honest, and never changed on the way: name, version, whom to write to, and the account at a site that
+/// asks for it.
+pub fn user_agent(contact: &str, user: Option<&str>) -> String {
+    let mut agent = format!("anime-heads/{}", env!("CARGO_PKG_VERSION"));
+    if !contact.trim().is_empty() {
+        agent += &format!(" ({})", contact.trim());
     }
+    if let Some(user) = user {
+        agent += &format!(" - {user}");
+    }
+    agent
 }
 
 fn own_certificates(settings: &CrawlSettings) -> anyhow::Result<Vec<Certificate>> {

@@ -1,4 +1,4 @@
-//! Access tokens that a refresh token buys: pixiv's app API takes one for an hour. They are held in memory
+//! Access tokens that a refresh token buys, which are good for an hour or so. They are held in memory
 //! alone, are renewed in the midst of a crawl, and once however many requests wait for one.
 
 use std::time::{Duration, Instant};
@@ -11,27 +11,12 @@ use tokio::sync::Mutex;
 use url::{Url, form_urlencoded};
 
 use super::body;
+use super::classify::{self, Miss, Pause, classify_response};
 use super::client::Client;
 use super::hosts;
-use super::judge::{self, Miss, Pause, judge};
-use super::{Ask, HttpError};
-use crate::crawl::source::fields;
+use super::{Ask, HttpError, OAuth};
+use crate::crawl::fields;
 use crate::secrets;
-
-/// Where pixiv gives tokens, where `oauth` of the site's table names no other place.
-const PIXIV: &str = "https://oauth.secure.pixiv.net/auth/token";
-
-/// What the app calls itself there: a refresh token is good for the client that it was made for. The same
-/// in every public client: `pixivpy3/api.py` of upbit/pixivpy, `gallery_dl/extractor/pixiv.py` of
-/// mikf/gallery-dl. No secret of anybody who crawls.
-const CLIENT: [(&str, &str); 3] = [
-    ("client_id", "MOBrBDS8blbauoSck0ZfDbtuzpyT"),
-    ("client_secret", "lsACyCD94FhDUtGTXi3QzcFE2uU1hqtDaKeqrdwj"),
-    ("get_secure_url", "1"),
-];
-
-/// `X-Client-Hash` is the MD5 of `X-Client-Time` and this (`pixivpy3/api.py`, as above).
-const HASH_SALT: &str = "28c1fdd170a5204386cb1313c7077b34f83e4aaf4aa829ce78c231e05b0bae2c";
 
 /// An answer with a token is some 1 KB.
 const MOST_BYTES: u64 = 64_000;
@@ -49,6 +34,7 @@ pub const EXPIRED: &str = "token-expired";
 pub struct Tokens {
     /// Where they are given.
     url: Url,
+    oauth: OAuth,
     /// The variable that the refresh token is from, for messages.
     variable: String,
     /// Held while a token is fetched: who comes meanwhile takes the same one.
@@ -69,12 +55,13 @@ struct Access {
 
 impl Tokens {
     /// None is fetched yet. A board on this machine gives its own.
-    pub fn new(setting: &str, root: &Url, variable: String, refresh: &str) -> Self {
-        let named = Url::parse(if setting.is_empty() { PIXIV } else { setting }).ok();
+    pub fn new(oauth: &OAuth, root: &Url, variable: String, refresh: &str) -> Self {
+        let named = Url::parse(&oauth.url).ok();
         let own = fields::under(root, "auth/token");
         let url = named.filter(|url| !hosts::is_loopback(root) || hosts::is_loopback(url));
         Self {
             url: url.unwrap_or(own),
+            oauth: oauth.clone(),
             variable,
             state: Mutex::new(State {
                 refresh: refresh.into(),
@@ -156,7 +143,7 @@ impl Client {
             if let Some(why) = self.network.left(&key, &host).await? {
                 return Err(HttpError::Later { host: key, why });
             }
-            self.unless_stopped(host.pace.turn(self.image_interval)).await?;
+            self.unless_stopped(host.rate_limiter.turn(self.image_interval)).await?;
             let mut bytes = Vec::new();
             let asked = self.ask_token(tokens, refresh, &mut bytes).await;
             self.network.traffic().add(&key, bytes.len() as u64);
@@ -184,9 +171,9 @@ impl Client {
     ) -> Result<(Access, Option<String>), Miss> {
         let began = Instant::now();
         let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();
-        let hash = hex::encode(Md5::digest(format!("{time}{HASH_SALT}")));
+        let hash = hex::encode(Md5::digest(format!("{time}{}", tokens.oauth.hash_salt)));
         let form = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(CLIENT)
+            .extend_pairs(tokens.oauth.client)
             .append_pair("grant_type", "refresh_token")
             .append_pair("refresh_token", refresh)
             .finish();
@@ -197,12 +184,12 @@ impl Client {
             .header("X-Client-Time", time)
             .header("X-Client-Hash", hash)
             .body(form);
-        let response = request.send().await.map_err(|error| judge::unanswered(&error))?;
+        let response = request.send().await.map_err(|error| classify::unanswered(&error))?;
         let status = response.status();
-        if judge::has_challenge_header(response.headers()) {
-            return Err(judge::challenge(status));
+        if classify::has_challenge_header(response.headers()) {
+            return Err(classify::challenge(status));
         }
-        let miss = judge(status, response.headers());
+        let miss = classify_response(status, response.headers());
         let limits = self.limits(&Ask::api(&tokens.url, MOST_BYTES));
         let read = body::read(response, limits, bytes).await;
         let answer: Value = serde_json::from_slice(bytes).unwrap_or_default();
@@ -258,12 +245,18 @@ mod tests {
 
     #[test]
     fn a_board_on_this_machine_gives_its_own_tokens() {
-        let of = |setting: &str, root: &str| {
+        let of = |url: &str, root: &str| {
             let root = Url::parse(root).expect("a root");
-            Tokens::new(setting, &root, "V".into(), "r").url.to_string()
+            let oauth = OAuth {
+                url: url.into(),
+                client: &[],
+                hash_salt: "",
+            };
+            Tokens::new(&oauth, &root, "V".into(), "r").url.to_string()
         };
-        assert_eq!(of("", "https://app-api.pixiv.net"), PIXIV);
-        assert_eq!(of(PIXIV, "http://127.0.0.1:80/app"), "http://127.0.0.1/app/auth/token");
+        let far = "https://oauth.board.example/token";
+        assert_eq!(of(far, "https://board.example"), far);
+        assert_eq!(of(far, "http://127.0.0.1:80/app"), "http://127.0.0.1/app/auth/token");
         assert_eq!(of("http://127.0.0.1:9/t", "http://127.0.0.1:8"), "http://127.0.0.1:9/t");
         assert_eq!(
             of("https://login.example/t", "https://board.example"),

@@ -5,10 +5,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::duration;
-use crate::crawl::http::{REFRESH_TOKEN, is_loopback, variable};
+use crate::crawl::http::variable;
 use crate::crawl::request::Form;
-use crate::crawl::source::Dialect;
-use crate::crawl::source::pixiv::app;
+use crate::crawl::source::{self, Dialect, Moebooru};
 use crate::secrets;
 
 /// Where a source's likes come from; likes mean something else at every site.
@@ -28,6 +27,8 @@ pub enum Likes {
     Bookmarks,
     /// Likes as a ranking gives them (pixiv).
     RatingCount,
+    /// Nothing: the site shows no likes.
+    None,
 }
 
 impl Likes {
@@ -40,6 +41,7 @@ impl Likes {
             Self::Likes => "likes",
             Self::Bookmarks => "bookmarks",
             Self::RatingCount => "rating_count",
+            Self::None => "none",
         }
     }
 
@@ -52,6 +54,7 @@ impl Likes {
             Self::Likes => "likes = likeCount",
             Self::Bookmarks => "likes = bookmarkCount",
             Self::RatingCount => "likes = rating_count (of the ranking)",
+            Self::None => "likes = none (the site shows none)",
         }
     }
 }
@@ -61,7 +64,8 @@ impl Likes {
 #[serde(default, deny_unknown_fields)]
 pub struct SiteSettings {
     /// The API it speaks.
-    pub dialect: Dialect,
+    #[serde(deserialize_with = "source::by_name")]
+    pub dialect: &'static dyn Dialect,
     /// Where its API lives: `https://HOST`.
     pub root: String,
     /// Hosts that serve its pictures; nothing is fetched from any other.
@@ -90,6 +94,8 @@ pub struct SiteSettings {
     pub max_pages: u32,
     /// Where pixiv's app gets its access tokens; empty: where pixiv gives them.
     pub oauth: String,
+    /// Your account there, for a site whose API wants it in the User-Agent.
+    pub user: String,
     /// Set by whoever read the terms of a site that is off until then.
     pub acknowledged: bool,
 }
@@ -112,7 +118,7 @@ pub enum ListingForm {
 impl Default for SiteSettings {
     fn default() -> Self {
         Self {
-            dialect: Dialect::default(),
+            dialect: &Moebooru,
             root: String::new(),
             hosts: Vec::new(),
             interval: 1.0,
@@ -127,6 +133,7 @@ impl Default for SiteSettings {
             robots_exception: String::new(),
             max_pages: 1,
             oauth: String::new(),
+            user: String::new(),
             acknowledged: false,
         }
     }
@@ -135,42 +142,13 @@ impl Default for SiteSettings {
 impl SiteSettings {
     /// What counts as likes there, but in rankings.
     pub fn likes(&self) -> Likes {
-        self.likes.unwrap_or(self.counted()[0])
-    }
-
-    /// What can count as likes there.
-    fn counted(&self) -> &'static [Likes] {
-        match self.listing {
-            // The app shows no likes.
-            ListingForm::App => &[Likes::Bookmarks],
-            _ => self.dialect.likes(),
-        }
+        let first = self.dialect.likes(self).first().copied();
+        self.likes.or(first).unwrap_or(Likes::None)
     }
 
     /// The variable that a login of the site is read from, `name` being its table's.
     pub fn login_variable(&self, name: &str) -> String {
-        let kind = match self.dialect {
-            Dialect::Pixiv if self.listing == ListingForm::App => REFRESH_TOKEN,
-            Dialect::Pixiv => "SESSION",
-            Dialect::Moebooru | Dialect::Danbooru | Dialect::Gelbooru => "LOGIN",
-        };
-        variable(kind, name)
-    }
-
-    /// Why no refresh token may be sent where `oauth` says.
-    fn wrong_oauth(&self) -> Option<String> {
-        if self.oauth.is_empty() {
-            return None;
-        }
-        if self.listing != ListingForm::App {
-            return Some("only the API of pixiv's app (listing = \"app\") takes tokens".into());
-        }
-        let url = match parse_root(&self.oauth) {
-            Ok(url) => url,
-            Err(why) => return Some(why),
-        };
-        let unseen = url.scheme() == "https" || is_loopback(&url);
-        (!unseen).then(|| format!("`{url}` is not https: a refresh token would be seen on the way"))
+        variable(self.dialect.login(self), name)
     }
 
     /// Refuses values that no site can have; `name` is the table's.
@@ -198,20 +176,17 @@ impl SiteSettings {
                 "a reason is expected, in words: it is printed with each run",
             );
         }
-        let largest = match self.listing {
-            ListingForm::App => app::PAGE,
-            _ => self.dialect.largest_page(),
-        };
-        if self.dialect == Dialect::Pixiv && self.page != largest {
-            file.refuse(
-                &table,
-                "page",
-                format!("pixiv gives {largest} works at once, no other number"),
+        let (dialect, largest) = (self.dialect, self.dialect.largest_page(self));
+        if dialect.has_fixed_pages() && self.page != largest {
+            let why = format!(
+                "{} gives {largest} works at once, no other number",
+                dialect.name().to_lowercase()
             );
+            file.refuse(&table, "page", why);
         } else if !(1..=largest).contains(&self.page) {
             file.refuse(&table, "page", format!("1 to {largest} are expected"));
         }
-        let counted = self.counted();
+        let counted = dialect.likes(self);
         if self.likes.is_some_and(|likes| !counted.contains(&likes)) {
             let known: Vec<&str> = counted.iter().map(|likes| likes.as_str()).collect();
             file.refuse(
@@ -220,14 +195,28 @@ impl SiteSettings {
                 format!("a site of this dialect and listing counts {}", known.join(", ")),
             );
         }
-        if self.listing == ListingForm::Html && self.dialect != Dialect::Moebooru {
+        if self.listing == ListingForm::Html && !dialect.has_readable_pages() {
             file.refuse(&table, "listing", "only the pages of a moebooru site can be read");
         }
-        if self.listing == ListingForm::App && self.dialect != Dialect::Pixiv {
+        if self.listing == ListingForm::App && !dialect.has_app() {
             file.refuse(&table, "listing", "only pixiv has an app whose API can be read");
         }
-        if let Some(why) = self.wrong_oauth() {
-            file.refuse(&table, "oauth", why);
+        if !self.oauth.is_empty() && self.listing != ListingForm::App {
+            file.refuse(
+                &table,
+                "oauth",
+                "only the API of pixiv's app (listing = \"app\") takes tokens",
+            );
+        }
+        if self.user.contains(|character: char| !matches!(character, ' '..='~')) {
+            file.refuse(
+                &table,
+                "user",
+                "plain ASCII on one line is expected: it is part of a header",
+            );
+        }
+        for (key, why) in dialect.refuse_settings(self) {
+            file.refuse(&table, key, why);
         }
         if self.max_pages == 0 {
             file.refuse(&table, "max_pages", "must be 1 or more");

@@ -9,24 +9,24 @@ use dataset::failure::Usage;
 use serde_json::Value;
 use url::Url;
 
-use super::fields::{self, under};
-use super::terms::{WIDER_DATES, all_tags, date_term, refuse_meta_tags, refuse_unknown, words_of};
-use super::{Page, Query, Search, Span};
+use super::span::TOP;
+use super::terms::{
+    WIDER_DATES, all_tags, at, date_term, number_at, refuse_meta_tags, refuse_unknown, renamed, words_of,
+};
+use super::{Artist, Count, Dialect, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::Rating;
-use crate::crawl::settings::Likes;
+use crate::crawl::address::{Asked, Parts, boards};
+use crate::crawl::fields::{self, text, under};
+use crate::crawl::settings::{Likes, SiteSettings};
 use rows::Row;
 
 /// More are not given at once.
-pub const LARGEST_PAGE: u32 = 200;
+const LARGEST_PAGE: u32 = 200;
 
 /// Tags a search of somebody without an account may have. The metatags used here do not count
 /// (`status`, `rating`, `id`, `date`, `score`, `favcount`, `width`, `height`, `filetype`), but
 /// `upvotes` does.
 const MOST_TAGS: u32 = 2;
-
-/// Above every post number, which the site keeps in 32 bits. A first page asked for below it comes by
-/// number; page 1 of a search with `date:` would come by upload time.
-const TOP: i64 = i32::MAX as i64;
 
 /// The fields that are read, so that the site need not send the others.
 const FIELDS: &str = "id,created_at,updated_at,score,up_score,fav_count,rating,source,md5,file_ext,file_size,\
@@ -81,71 +81,164 @@ const META_TAGS: [&str; 44] = [
     "page",
 ];
 
-/// See [`Search::check`].
-///
-/// # Errors
-/// [`Usage`].
-pub fn check(search: &Search<'_>) -> Result<(), Usage> {
-    let selection = search.selection;
-    let unknown = [
-        ("--min-views", selection.min_views.is_some()),
-        ("--ranking", search.ranking.is_some()),
-    ];
-    refuse_unknown(
-        search,
-        &unknown,
-        "it counts no views of a post; --min-likes, --min-favourites and --min-score do",
-    )?;
-    refuse_meta_tags(search, &META_TAGS)
-}
+/// The dialect.
+pub struct Danbooru;
 
-/// See [`Search::query`].
-pub fn query(search: &Search<'_>) -> Query {
-    let selection = search.selection;
-    let limit = search.site.tag_limit.unwrap_or(MOST_TAGS) as usize;
-    let mut counted = all_tags(selection);
-    let (mut free, mut unsearched) = (Vec::new(), Vec::new());
-    match (search.likes(), selection.min_likes) {
-        (Likes::UpScore, Some(likes)) if search.site.search_upvotes => counted.push(format!("upvotes:>={likes}")),
-        (Likes::UpScore, Some(likes)) => unsearched.push(format!("likes of {likes} or more")),
-        (Likes::FavCount, Some(likes)) => free.push(format!("favcount:>={likes}")),
-        (_, Some(likes)) => free.push(format!("score:>={likes}")),
-        (_, None) => {}
+impl Dialect for Danbooru {
+    fn name(&self) -> &'static str {
+        "Danbooru"
     }
-    let bounds = [
-        ("score", selection.min_score),
-        ("favcount", selection.min_favourites),
-        ("width", selection.min_width),
-        ("height", selection.min_height),
-    ];
-    free.extend(
-        bounds
-            .iter()
-            .filter_map(|(word, least)| Some(format!("{word}:>={}", (*least)?))),
-    );
-    let letters: Option<Vec<&str>> = selection.ratings.iter().map(|rating| letter(*rating)).collect();
-    if letters.is_none() {
-        unsearched.push(format!("ratings {}", words_of(&selection.ratings)));
+
+    fn largest_page(&self, _site: &SiteSettings) -> u32 {
+        LARGEST_PAGE
     }
-    if let Some(letters) = letters.filter(|letters| !letters.is_empty()) {
-        free.push(format!("rating:{}", letters.join(",")));
+
+    fn likes(&self, _site: &SiteSettings) -> &'static [Likes] {
+        &[Likes::UpScore, Likes::Score, Likes::FavCount]
     }
-    if !selection.types.is_empty() {
-        free.push(format!("filetype:{}", selection.types.join(",")));
+
+    fn check(&self, search: &Search<'_>) -> Result<(), Usage> {
+        let unknown = [
+            ("--min-views", search.selection.min_views.is_some()),
+            ("--ranking", search.ranking.is_some()),
+        ];
+        refuse_unknown(
+            search,
+            &unknown,
+            "it counts no views of a post; --min-likes, --min-favourites and --min-score do",
+        )?;
+        refuse_meta_tags(search, &META_TAGS)
     }
-    let mut residue: Vec<String> = counted.iter().skip(limit).map(|tag| residue_of(tag)).collect();
-    residue.append(&mut unsearched);
-    let mut words: Vec<String> = counted.into_iter().take(limit).collect();
-    words.extend(free);
-    if let Some(dates) = date_term(selection) {
-        words.push(dates);
-        residue.push(WIDER_DATES.into());
+
+    fn query(&self, search: &Search<'_>) -> Query {
+        let selection = search.selection;
+        let limit = search.site.tag_limit.unwrap_or(MOST_TAGS) as usize;
+        let mut counted = all_tags(selection);
+        let (mut free, mut unsearched) = (Vec::new(), Vec::new());
+        match (self.likes_of(search), selection.min_likes) {
+            (Likes::UpScore, Some(likes)) if search.site.search_upvotes => counted.push(format!("upvotes:>={likes}")),
+            (Likes::UpScore, Some(likes)) => unsearched.push(format!("likes of {likes} or more")),
+            (Likes::FavCount, Some(likes)) => free.push(format!("favcount:>={likes}")),
+            (_, Some(likes)) => free.push(format!("score:>={likes}")),
+            (_, None) => {}
+        }
+        let bounds = [
+            ("score", selection.min_score),
+            ("favcount", selection.min_favourites),
+            ("width", selection.min_width),
+            ("height", selection.min_height),
+        ];
+        free.extend(
+            bounds
+                .iter()
+                .filter_map(|(word, least)| Some(format!("{word}:>={}", (*least)?))),
+        );
+        let letters: Option<Vec<&str>> = selection.ratings.iter().map(|rating| letter(*rating)).collect();
+        if letters.is_none() {
+            unsearched.push(format!("ratings {}", words_of(&selection.ratings)));
+        }
+        if let Some(letters) = letters.filter(|letters| !letters.is_empty()) {
+            free.push(format!("rating:{}", letters.join(",")));
+        }
+        if !selection.types.is_empty() {
+            free.push(format!("filetype:{}", selection.types.join(",")));
+        }
+        let mut residue: Vec<String> = counted.iter().skip(limit).map(|tag| residue_of(tag)).collect();
+        residue.append(&mut unsearched);
+        let mut words: Vec<String> = counted.into_iter().take(limit).collect();
+        words.extend(free);
+        if let Some(dates) = date_term(selection) {
+            words.push(dates);
+            residue.push(WIDER_DATES.into());
+        }
+        // Else deleted posts vanish from the listing in silence: so it is seen that they are.
+        words.push("status:any".into());
+        Query {
+            words: words.join(" "),
+            residue,
+        }
     }
-    // Else deleted posts vanish from the listing in silence: so it is seen that they are.
-    words.push("status:any".into());
-    Query {
-        words: words.join(" "),
-        residue,
+
+    fn page_url(&self, search: &Search<'_>, span: Span) -> Url {
+        list_url(search, &terms(search, Span { below: None, ..span }), span.below)
+    }
+
+    fn parse(&self, search: &Search<'_>, bytes: &[u8], _span: Span, fetched_at: i64) -> Result<Page, String> {
+        let answer: Value = fields::json(bytes)?;
+        let Value::Array(rows) = answer else {
+            return Err(fields::refusal(&answer));
+        };
+        let read = |row| rows::post(search, row, fetched_at);
+        Ok(Page::of_board(rows, search.site.page, |row: &Row| row.id, read))
+    }
+
+    fn count_url(&self, search: &Search<'_>, span: Span) -> Option<Url> {
+        Some(at(search, "counts/posts.json", &[("tags", &terms(search, span))]))
+    }
+
+    fn parse_count(&self, search: &Search<'_>, bytes: &[u8], _now: i64) -> Option<Count> {
+        Some(Count::of(number_at(bytes, "/counts/posts")?, search))
+    }
+
+    fn alias_urls(&self, search: &Search<'_>, tag: &str) -> Vec<Url> {
+        let active = [
+            ("search[antecedent_name]", tag),
+            ("search[status]", "active"),
+            ("limit", "20"),
+        ];
+        let meant = [("search[name_or_alias_matches]", tag), ("limit", "20")];
+        vec![at(search, "tag_aliases.json", &active), at(search, "tags.json", &meant)]
+    }
+
+    /// Rows of aliases (`{"antecedent_name", "consequent_name", "status"}`), or of tags that have the name or
+    /// are meant by it.
+    fn parse_alias(&self, _search: &Search<'_>, _answered: &Url, bytes: &[u8], tag: &str) -> Renamed {
+        let Ok(Value::Array(rows)) = fields::json(bytes) else {
+            return Renamed::Unknown;
+        };
+        let field = |row: &Value, key: &str| row.get(key).and_then(text);
+        let stands = |row: &&Value| field(row, "status").is_none_or(|status| status == "active");
+        let of_tag = |row: &&Value| field(row, "antecedent_name").as_deref() == Some(tag);
+        if let Some(row) = rows.iter().filter(stands).find(of_tag) {
+            return field(row, "consequent_name").map_or(Renamed::Unknown, |name| renamed(&name, tag));
+        }
+        let names: Vec<String> = rows.iter().filter_map(|row| field(row, "name")).collect();
+        match &names[..] {
+            [name] => renamed(name, tag),
+            _ => Renamed::No,
+        }
+    }
+
+    fn term_url(&self, search: &Search<'_>, term: &str, below: Option<i64>) -> Option<Url> {
+        Some(list_url(search, &format!("{term} status:any"), below))
+    }
+
+    fn numbers_at_once(&self, search: &Search<'_>) -> usize {
+        search.site.page as usize
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &["post", "pool", "artist", "md5"]
+    }
+
+    fn read_address(&self, parts: &Parts) -> Option<Asked> {
+        boards::danbooru(parts)
+    }
+
+    fn address_forms(&self) -> &'static str {
+        boards::DANBOORU
+    }
+
+    fn artist_url(&self, search: &Search<'_>, artist: i64, _offset: i64) -> Option<Url> {
+        Some(under(search.root, &format!("artists/{artist}.json")))
+    }
+
+    /// The tag of the artist's posts.
+    fn parse_artist(&self, _search: &Search<'_>, bytes: &[u8], _fetched_at: i64) -> Result<Artist, String> {
+        let answer: Value = fields::json(bytes)?;
+        let name = answer.get("name").and_then(fields::text);
+        let name = name.filter(|name| !name.contains(char::is_whitespace));
+        name.map(Artist::Term).ok_or_else(|| fields::refusal(&answer))
     }
 }
 
@@ -168,8 +261,8 @@ fn letter(rating: Rating) -> Option<&'static str> {
 }
 
 /// The search's words for a part of the listing.
-pub fn terms(search: &Search<'_>, span: Span) -> String {
-    let mut tags = query(search).words;
+fn terms(search: &Search<'_>, span: Span) -> String {
+    let mut tags = Danbooru.query(search).words;
     match (span.from, span.below) {
         (Some(from), Some(below)) => tags.push_str(&format!(" id:{from}..{}", below - 1)),
         (Some(from), None) => tags.push_str(&format!(" id:>={from}")),
@@ -179,53 +272,17 @@ pub fn terms(search: &Search<'_>, span: Span) -> String {
     tags
 }
 
-/// See [`Search::page_url`].
-pub fn page_url(search: &Search<'_>, span: Span) -> Url {
-    list_url(search, &terms(search, Span { below: None, ..span }), span.below)
-}
-
-/// See [`Search::term_url`].
-pub fn term_url(search: &Search<'_>, term: &str, below: Option<i64>) -> Url {
-    list_url(search, &format!("{term} status:any"), below)
-}
-
-/// Where an artist's name is.
-pub fn artist_url(search: &Search<'_>, number: i64) -> Url {
-    under(search.root, &format!("artists/{number}.json"))
-}
-
-/// Reads what [`artist_url`] answers: the tag of their posts.
-///
-/// # Errors
-/// What is wrong with the answer.
-pub fn parse_artist(bytes: &[u8]) -> Result<String, String> {
-    let answer: Value = fields::json(bytes)?;
-    let name = answer.get("name").and_then(fields::text);
-    let name = name.filter(|name| !name.contains(char::is_whitespace));
-    name.ok_or_else(|| fields::refusal(&answer))
-}
-
+/// A first page asked for below all post numbers comes by number; page 1 of a search with `date:` would come
+/// by upload time.
 fn list_url(search: &Search<'_>, tags: &str, below: Option<i64>) -> Url {
-    let mut url = under(search.root, "posts.json");
-    url.query_pairs_mut()
-        .append_pair("limit", &search.site.page.to_string())
-        .append_pair("page", &format!("b{}", below.unwrap_or(TOP)))
-        .append_pair("only", FIELDS)
-        .append_pair("tags", tags);
-    url
-}
-
-/// See [`Search::parse`].
-///
-/// # Errors
-/// What is wrong with the answer.
-pub fn parse(search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<Page, String> {
-    let answer: Value = fields::json(bytes)?;
-    let Value::Array(rows) = answer else {
-        return Err(fields::refusal(&answer));
-    };
-    let read = |row| rows::post(search, row, fetched_at);
-    Ok(Page::of_board(rows, search.site.page, |row: &Row| row.id, read))
+    let (limit, page) = (search.site.page.to_string(), format!("b{}", below.unwrap_or(TOP)));
+    let pairs = [
+        ("limit", limit.as_str()),
+        ("page", &page),
+        ("only", FIELDS),
+        ("tags", tags),
+    ];
+    at(search, "posts.json", &pairs)
 }
 
 #[cfg(test)]

@@ -6,207 +6,373 @@
 //! the day of the oldest work seen, not by page numbers from the top: works that arrive meanwhile move
 //! nothing. Days are the site's, which lives in Japan.
 
-pub mod app;
+mod app;
 pub mod days;
-pub mod ranking;
+mod ranking;
 mod rows;
+mod search;
 
 use dataset::failure::Usage;
 use serde_json::Value;
 use url::Url;
 
-use super::fields::{self, under};
-use super::terms::{all_tags, refuse_meta_tags, refuse_ratings, refuse_unknown, words_of};
-use super::{Dialect, FileUrls, Page, Query, Search, Span};
+use super::span::step_length;
+use super::terms::{all_tags, number_at, refuse_meta_tags, refuse_ratings, refuse_unknown};
+use super::{Artist, Count, Dialect, FileUrls, Page, Probe, Query, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status};
-use crate::crawl::settings::ListingForm;
+use crate::crawl::address::{Asked, Parts, pixiv as addresses};
+use crate::crawl::fields::{self, under};
+use crate::crawl::http::{OAuth, REFRESH_TOKEN, is_loopback};
+use crate::crawl::settings::{Likes, ListingForm, SiteSettings, parse_root};
 use crate::period::{self, DAY};
 use crate::selection::AiMade;
-use days::{day_and_page, day_of, go_on};
+use days::{day_and_page, day_of, position};
 use rows::Work;
+use search::without_artists;
 
 /// Works a page of a search, whatever is asked for.
-pub const SEARCH_PAGE: u32 = 60;
+const SEARCH_PAGE: u32 = 60;
 
 /// 2007-09-10, when the site opened: no work is older.
-pub const FIRST_WORK: i64 = 1_189_382_400;
+const FIRST_WORK: i64 = 1_189_382_400;
 
 /// What works are rated there.
 const RATINGS: [Rating; 3] = [Rating::Safe, Rating::Sensitive, Rating::Explicit];
 
-/// See [`Search::check`].
-///
-/// # Errors
-/// [`Usage`].
-pub fn check(search: &Search<'_>) -> Result<(), Usage> {
-    check_filters(search)?;
-    let Some(mode) = search.ranking else {
-        let selection = search.selection;
-        if all_tags(selection).iter().all(|tag| tag.starts_with('-')) || without_artists(search).is_empty() {
+/// What many works are tagged: original.
+const ANY_WORD: &str = "オリジナル";
+
+/// The dialect.
+pub struct Pixiv;
+
+impl Dialect for Pixiv {
+    fn name(&self) -> &'static str {
+        "Pixiv"
+    }
+
+    fn largest_page(&self, site: &SiteSettings) -> u32 {
+        match site.listing {
+            ListingForm::App => app::PAGE,
+            _ => SEARCH_PAGE,
+        }
+    }
+
+    fn has_fixed_pages(&self) -> bool {
+        true
+    }
+
+    fn likes(&self, site: &SiteSettings) -> &'static [Likes] {
+        match site.listing {
+            // The app shows no likes.
+            ListingForm::App => &[Likes::Bookmarks],
+            _ => &[Likes::Likes, Likes::Bookmarks],
+        }
+    }
+
+    fn refuse_settings(&self, site: &SiteSettings) -> Vec<(&'static str, String)> {
+        if site.oauth.is_empty() {
+            return Vec::new();
+        }
+        let why = match parse_root(&site.oauth) {
+            Ok(url) if url.scheme() == "https" || is_loopback(&url) => return Vec::new(),
+            Ok(url) => format!("`{url}` is not https: a refresh token would be seen on the way"),
+            Err(why) => why,
+        };
+        vec![("oauth", why)]
+    }
+
+    fn has_app(&self) -> bool {
+        true
+    }
+
+    fn terms(&self) -> Option<&'static str> {
+        Some("its terms forbid to burden the service, and accounts have been warned for volume")
+    }
+
+    fn login(&self, site: &SiteSettings) -> &'static str {
+        match site.listing {
+            ListingForm::App => REFRESH_TOKEN,
+            _ => "SESSION",
+        }
+    }
+
+    fn oauth(&self, site: &SiteSettings) -> Option<OAuth> {
+        Some(app::oauth(&site.oauth))
+    }
+
+    fn referer(&self, root: &Url) -> Option<String> {
+        Some(under(root, "").to_string())
+    }
+
+    fn check(&self, search: &Search<'_>) -> Result<(), Usage> {
+        self.check_filters(search)?;
+        let Some(mode) = search.ranking else {
+            let selection = search.selection;
+            if all_tags(selection).iter().all(|tag| tag.starts_with('-')) || without_artists(search).is_empty() {
+                return Err(Usage(format!(
+                    "{} lists nothing without a word: name a tag that works must have (--tags), an artist by number \
+                     (--artist pixiv:123), or a ranking (--ranking daily)",
+                    search.name
+                )));
+            }
+            return Ok(());
+        };
+        if uses_app(search) {
             return Err(Usage(format!(
-                "{} lists nothing without a word: name a tag that works must have (--tags), an artist by number (--artist \
-                 pixiv:123), or a ranking (--ranking daily)",
+                "--ranking cannot be used with {}: the app's API is searched by words only; [sites.pixiv] has rankings",
                 search.name
             )));
         }
-        return Ok(());
-    };
-    if uses_app(search) {
-        return Err(Usage(format!(
-            "--ranking cannot be used with {}: the app's API is searched by words only; [sites.pixiv] has rankings",
-            search.name
-        )));
+        ranking::check(search, mode)
     }
-    ranking::check(search, mode)
-}
 
-/// See [`Search::check_filters`].
-///
-/// # Errors
-/// [`Usage`].
-pub fn check_filters(search: &Search<'_>) -> Result<(), Usage> {
-    let selection = search.selection;
-    let unknown = [
-        ("--min-score", selection.min_score.is_some()),
-        (
-            "--min-favourites in a ranking",
-            search.ranking.is_some() && selection.min_favourites.is_some(),
-        ),
-        (
-            "--ai-made in a ranking (its rows do not say)",
-            search.ranking.is_some() && selection.ai_made != AiMade::Any,
-        ),
-    ];
-    refuse_unknown(
-        search,
-        &unknown,
-        "its works have likes, views and (outside of rankings) favourites",
-    )?;
-    refuse_ratings(search, &RATINGS)?;
-    refuse_meta_tags(search, &[])
-}
+    fn check_filters(&self, search: &Search<'_>) -> Result<(), Usage> {
+        let selection = search.selection;
+        let unknown = [
+            ("--min-score", selection.min_score.is_some()),
+            (
+                "--min-favourites in a ranking",
+                search.ranking.is_some() && selection.min_favourites.is_some(),
+            ),
+            (
+                "--ai-made in a ranking (its rows do not say)",
+                search.ranking.is_some() && selection.ai_made != AiMade::Any,
+            ),
+        ];
+        refuse_unknown(
+            search,
+            &unknown,
+            "its works have likes, views and (outside of rankings) favourites",
+        )?;
+        refuse_ratings(search, &RATINGS)?;
+        refuse_meta_tags(search, &[])
+    }
 
-/// Whether the search is asked to leave out what a machine made. The app's `search_ai_type` is not sent:
-/// public clients disagree on which of its values leaves such works out, and each row says it.
-pub fn searches_without_ai(search: &Search<'_>) -> bool {
-    let of_web = search.site.dialect == Dialect::Pixiv && !uses_app(search) && search.ranking.is_none();
-    of_web && search.selection.ai_made == AiMade::Exclude
+    fn query(&self, search: &Search<'_>) -> Query {
+        match uses_app(search) {
+            true => app::query(search),
+            false => search::query(search),
+        }
+    }
+
+    /// The app's `search_ai_type` is not sent: public clients disagree on which of its values leaves such
+    /// works out, and each row says it.
+    fn searches_without_ai(&self, search: &Search<'_>) -> bool {
+        !uses_app(search) && search.ranking.is_none() && search.selection.ai_made == AiMade::Exclude
+    }
+
+    fn likes_of(&self, search: &Search<'_>) -> Likes {
+        match search.ranking {
+            Some(_) => Likes::RatingCount,
+            None => search.site.likes(),
+        }
+    }
+
+    /// It lists nothing without a word; a ranking needs none, and the app has no rankings.
+    fn probe(&self, site: &SiteSettings) -> Probe {
+        let app = site.listing == ListingForm::App;
+        Probe {
+            ranking: (!app).then_some("daily"),
+            tags: app.then_some(ANY_WORD),
+        }
+    }
+
+    fn page_size(&self, search: &Search<'_>) -> u32 {
+        match search.ranking {
+            Some(_) => ranking::PAGE,
+            None => search.site.page,
+        }
+    }
+
+    fn page_url(&self, search: &Search<'_>, span: Span) -> Url {
+        match search.ranking {
+            None if uses_app(search) => app::page_url(search, span),
+            None => search::page_url(search, span),
+            Some(mode) => ranking::page_url(search, mode, span),
+        }
+    }
+
+    fn parse(&self, search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> Result<Page, String> {
+        match search.ranking {
+            None if uses_app(search) => app::parse(search, bytes, span, fetched_at),
+            None => search::parse(search, bytes, span, fetched_at),
+            Some(mode) => ranking::parse(search, mode, bytes, span, fetched_at),
+        }
+    }
+
+    /// Each page of a search names its works' number.
+    fn count_url(&self, search: &Search<'_>, span: Span) -> Option<Url> {
+        Some(self.page_url(search, span))
+    }
+
+    fn parse_count(&self, search: &Search<'_>, bytes: &[u8], now: i64) -> Option<Count> {
+        let Some(mode) = search.ranking else {
+            return Some(Count::of(number_at(bytes, "/body/illustManga/total")?, search));
+        };
+        let count = Count::of(number_at(bytes, "/rank_total")?, search);
+        let rankings = ranking::rankings(search, mode, now);
+        Some(Count {
+            posts: count.posts.saturating_mul(rankings),
+            pages: count.pages.max(1).saturating_mul(rankings),
+            rankings: Some(rankings),
+        })
+    }
+
+    fn rows_are_partial(&self, search: &Search<'_>) -> bool {
+        !uses_app(search)
+    }
+
+    /// Works of a ranking have their counters in its rows.
+    fn detail_url(&self, search: &Search<'_>, post: &Post) -> Option<Url> {
+        if uses_app(search) {
+            return Some(app::detail_url(search.root, post));
+        }
+        let path = format!("ajax/illust/{}", post.number);
+        search.ranking.is_none().then(|| under(search.root, &path))
+    }
+
+    fn parse_detail(&self, search: &Search<'_>, bytes: &[u8], listed: &Post, at: i64) -> Result<Post, String> {
+        let post = match uses_app(search) {
+            true => app::work(bytes)?.post(search, at),
+            false => work(bytes)?.post(search, at),
+        };
+        match post {
+            Ok(post) if post.number == listed.number => Ok(post),
+            Err(lacks) => Err(format!("the answer about work {} has {lacks}", listed.number)),
+            Ok(other) => Err(format!(
+                "the answer is about work {}, not {}",
+                other.number, listed.number
+            )),
+        }
+    }
+
+    fn hides_deleted(&self, search: &Search<'_>) -> bool {
+        search.ranking.is_none()
+    }
+
+    /// Works of several pages, and those known from a ranking only.
+    fn files_url(&self, search: &Search<'_>, post: &Post) -> Option<Url> {
+        let unnamed = post.pages > 1 || post.file_url.is_none();
+        // An animation has one archive of frames, which is not listed.
+        let pictures = post.status == Status::Active && post.extension.as_deref() != Some("zip");
+        (unnamed && pictures).then(|| match uses_app(search) {
+            true => app::detail_url(search.root, post),
+            false => under(search.root, &format!("ajax/illust/{}/pages", post.number)),
+        })
+    }
+
+    fn parse_files(&self, search: &Search<'_>, bytes: &[u8]) -> Result<Vec<FileUrls>, String> {
+        if uses_app(search) {
+            return Ok(app::work(bytes)?.files());
+        }
+        let Value::Array(pages) = body(bytes)? else {
+            return Err("the answer has no list of pages".into());
+        };
+        Ok(pages
+            .iter()
+            .map(|page| rows::files(page.get("urls").unwrap_or(&Value::Null)))
+            .collect())
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &["post", "artist"]
+    }
+
+    fn read_address(&self, parts: &Parts) -> Option<Asked> {
+        addresses::read(parts)
+    }
+
+    fn address_forms(&self) -> &'static str {
+        addresses::FORMS
+    }
+
+    fn is_at(&self, host: &str) -> bool {
+        matches!(host, "pixiv.net" | "touch.pixiv.net" | "app-api.pixiv.net") || addresses::is_picture_host(host)
+    }
+
+    fn artist_prefix(&self) -> Option<&'static str> {
+        Some("pixiv:")
+    }
+
+    /// All numbers at once by the web, thirty works from an offset by the app.
+    fn artist_url(&self, search: &Search<'_>, artist: i64, offset: i64) -> Option<Url> {
+        Some(match uses_app(search) {
+            true => app::artist_url(search.root, artist, offset),
+            false => under(search.root, &format!("ajax/user/{artist}/profile/all")),
+        })
+    }
+
+    /// Of the web: numbers of works, the newest first.
+    fn parse_artist(&self, search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<Artist, String> {
+        if uses_app(search) {
+            return app::parse_artist(search, bytes, fetched_at);
+        }
+        let body = body(bytes)?;
+        // PHP writes an empty map as a list.
+        let of_kind = |kind: &str| body.get(kind).and_then(Value::as_object).into_iter().flatten();
+        let names = ["illusts", "manga"].into_iter().flat_map(of_kind);
+        let mut numbers: Vec<i64> = names
+            .filter_map(|(id, _)| fields::id(&Value::from(id.as_str())))
+            .collect();
+        numbers.sort_unstable_by(|a, b| b.cmp(a));
+        numbers.dedup();
+        Ok(Artist::Works(numbers))
+    }
+
+    fn is_by_number(&self) -> bool {
+        false
+    }
+
+    fn top(&self, now: i64) -> i64 {
+        position(day_of(now) + 1, 1)
+    }
+
+    fn floor(&self, search: &Search<'_>) -> i64 {
+        self.position_of(search, search.selection.since.unwrap_or(FIRST_WORK))
+    }
+
+    fn position_of(&self, _search: &Search<'_>, second: i64) -> i64 {
+        position(day_of(second), days::PAGES_OF_DAY - 1)
+    }
+
+    fn window(&self, below: i64, width: i64) -> i64 {
+        let (day, _) = day_and_page(below);
+        position(day.saturating_sub(width - 1), days::PAGES_OF_DAY - 1)
+    }
+
+    fn width(&self, below: i64, from: i64) -> i64 {
+        day_and_page(below).0 - day_and_page(from).0 + 1
+    }
+
+    fn past(&self, from: i64) -> i64 {
+        position(day_and_page(from).0 - 1, 1)
+    }
+
+    fn place(&self, start: i64, below: i64) -> String {
+        let day = |position: i64| day_and_page(position).0;
+        let shown = |day: i64| period::show(day * DAY);
+        match (day(start), day(below)) {
+            _ if below - start == 1 => {
+                let (day, page) = day_and_page(below);
+                format!("works of {}, page {page}", shown(day))
+            }
+            (first, last) if first == last => format!("works of {}", shown(last)),
+            (first, last) => format!("works of {} to {}", shown(first), shown(last)),
+        }
+    }
+
+    /// A day has few pages: after the next one comes the day before.
+    fn step(&self, below: i64, times: u32) -> i64 {
+        let (day, page) = day_and_page(below);
+        match times {
+            0 | 1 => days::after(day, page),
+            _ => position(day.saturating_sub(step_length(times)), 1),
+        }
+    }
 }
 
 fn uses_app(search: &Search<'_>) -> bool {
     search.site.listing == ListingForm::App
-}
-
-/// The words of a search: tags of all kinds, but artists, who are no tags there.
-fn without_artists(search: &Search<'_>) -> Vec<String> {
-    let mut tags = all_tags(search.selection);
-    tags.retain(|tag| !search.selection.artists.contains(tag) || search.selection.tags.contains(tag));
-    tags
-}
-
-/// See [`Search::query`].
-pub fn query(search: &Search<'_>) -> Query {
-    if uses_app(search) {
-        return app::query(search);
-    }
-    let selection = search.selection;
-    let tags = without_artists(search);
-    let mut residue: Vec<String> = Vec::new();
-    let mut add =
-        |name: &str, least: Option<i64>| residue.extend(least.map(|least| format!("{name} of {least} or more")));
-    add("likes", selection.min_likes);
-    add("views", selection.min_views);
-    add("favourites", selection.min_favourites);
-    if search.ranking.is_some() {
-        add("width", selection.min_width);
-        add("height", selection.min_height);
-        residue.extend(tags.iter().map(|tag| format!("tag {tag}")));
-    }
-    // A search tells works for adults from all others, a ranking nothing.
-    if !selection.ratings.is_empty() && (search.ranking.is_some() || selection.ratings != [Rating::Explicit]) {
-        residue.push(format!("ratings {}", words_of(&selection.ratings)));
-    }
-    residue.extend(selection.artists.iter().map(|artist| format!("artist {artist}")));
-    if !selection.types.is_empty() {
-        residue.push(format!("types {}", selection.types.join(", ")));
-    }
-    if selection.since.is_some() || selection.before.is_some() {
-        residue.push("dates to the second (the site counts days of Japan)".into());
-    }
-    let words: Vec<String> = match search.ranking {
-        Some(mode) => vec![format!("ranking {mode}")],
-        None => [format!("word={}", tags.join(" "))]
-            .into_iter()
-            .chain(
-                filters(search, None)
-                    .into_iter()
-                    .map(|(key, value)| format!("{key}={value}")),
-            )
-            .collect(),
-    };
-    Query {
-        words: words.join(" "),
-        residue,
-    }
-}
-
-/// The parameters of a search that stay the same on every page; `from`: the first day that is asked for.
-fn filters(search: &Search<'_>, from: Option<i64>) -> Vec<(&'static str, String)> {
-    let selection = search.selection;
-    let all_among =
-        |some: &[Rating]| !selection.ratings.is_empty() && selection.ratings.iter().all(|rating| some.contains(rating));
-    let mode = match () {
-        () if all_among(&[Rating::Safe, Rating::Sensitive]) => "safe",
-        () if all_among(&[Rating::Explicit]) => "r18",
-        () => "all",
-    };
-    let fixed = [
-        ("order", "date_d"),
-        ("mode", mode),
-        ("s_mode", "s_tag_full"),
-        ("type", "all"),
-    ];
-    let mut filters: Vec<(&str, String)> = fixed.map(|(key, value)| (key, value.to_string())).to_vec();
-    let since = selection.since.map(day_of).max(from);
-    filters.extend(since.map(|day| ("scd", period::show(day * DAY))));
-    filters.extend(selection.min_width.map(|width| ("wlt", width.to_string())));
-    filters.extend(selection.min_height.map(|height| ("hlt", height.to_string())));
-    if searches_without_ai(search) {
-        filters.push(("ai_type", "1".to_string()));
-    }
-    filters
-}
-
-/// See [`Search::page_url`].
-pub fn page_url(search: &Search<'_>, span: Span) -> Url {
-    match search.ranking {
-        None if uses_app(search) => app::page_url(search, span),
-        None => search_url(search, span),
-        Some(mode) => ranking::page_url(search, mode, span),
-    }
-}
-
-fn search_url(search: &Search<'_>, span: Span) -> Url {
-    let (day, page) = match span.below.map(day_and_page) {
-        Some((day, page)) => (Some(day), page),
-        None => (search.selection.before.map(|before| day_of(before - 1)), 1),
-    };
-    let word = without_artists(search).join(" ");
-    let mut url = under(search.root, "ajax/search/artworks");
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.push(&word);
-    }
-    let mut pairs = url.query_pairs_mut();
-    pairs.append_pair("word", &word);
-    for (key, value) in filters(search, span.from.map(|from| day_and_page(from).0)) {
-        pairs.append_pair(key, &value);
-    }
-    if let Some(day) = day {
-        pairs.append_pair("ecd", &period::show(day * DAY));
-    }
-    pairs.append_pair("p", &page.to_string());
-    drop(pairs);
-    url
 }
 
 /// The body of an answer, whose `error` says whether there is one.
@@ -221,128 +387,9 @@ fn body(bytes: &[u8]) -> Result<Value, String> {
     }
 }
 
-/// See [`Search::parse`].
-///
-/// # Errors
-/// What is wrong with the answer.
-pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> Result<Page, String> {
-    match search.ranking {
-        None if uses_app(search) => app::parse(search, bytes, span, fetched_at),
-        None => parse_search(search, bytes, span, fetched_at),
-        Some(mode) => ranking::parse(search, mode, bytes, span, fetched_at),
-    }
-}
-
-fn parse_search(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> Result<Page, String> {
-    let mut body = body(bytes)?;
-    let mut found = body.get_mut("illustManga").map(Value::take).unwrap_or_default();
-    let Some(Value::Array(rows)) = found.get_mut("data").map(Value::take) else {
-        return Err("the answer has no list of works".into());
-    };
-    let total = found.get("total").and_then(fields::count);
-    let mut page = Page::default();
-    // Advertisements stand between the works.
-    let works = rows.into_iter().filter(|row| row.get("isAdContainer").is_none());
-    page.read(works, |work: Work| work.post(search, fetched_at));
-    page.reached = page.latest();
-    // An answer names no rows for want of works, or by a slip.
-    let asked = span.below.map_or(1, |below| day_and_page(below).1);
-    page.count = total.map(|total| total.saturating_sub((asked - 1) * i64::from(SEARCH_PAGE)));
-    go_on(&mut page, span, total);
-    Ok(page)
-}
-
-/// Where a work that a search listed has its counters; `None` for works of a ranking, which have them.
-pub fn detail_url(search: &Search<'_>, post: &Post) -> Option<Url> {
-    if uses_app(search) {
-        return Some(app::detail_url(search.root, post));
-    }
-    search
-        .ranking
-        .is_none()
-        .then(|| under(search.root, &format!("ajax/illust/{}", post.number)))
-}
-
-/// Where all works of an artist are named: all numbers at once by the web, thirty works from an offset by
-/// the app.
-pub fn artist_url(search: &Search<'_>, artist: i64, offset: i64) -> Url {
-    if uses_app(search) {
-        return app::artist_url(search.root, artist, offset);
-    }
-    under(search.root, &format!("ajax/user/{artist}/profile/all"))
-}
-
-/// Reads what [`artist_url`] answers from the web: numbers of works, the newest first.
-///
-/// # Errors
-/// What is wrong with the answer.
-pub fn parse_artist(bytes: &[u8]) -> Result<Vec<i64>, String> {
-    let body = body(bytes)?;
-    // PHP writes an empty map as a list.
-    let of_kind = |kind: &str| body.get(kind).and_then(Value::as_object).into_iter().flatten();
-    let names = ["illusts", "manga"].into_iter().flat_map(of_kind);
-    let mut numbers: Vec<i64> = names
-        .filter_map(|(id, _)| fields::id(&Value::from(id.as_str())))
-        .collect();
-    numbers.sort_unstable_by(|a, b| b.cmp(a));
-    numbers.dedup();
-    Ok(numbers)
-}
-
-/// Reads what [`detail_url`] answers about a work.
-///
-/// # Errors
-/// What is wrong with the answer.
-pub fn parse_detail(search: &Search<'_>, bytes: &[u8], listed: &Post, fetched_at: i64) -> Result<Post, String> {
-    if uses_app(search) {
-        return app::parse_detail(search, bytes, listed, fetched_at);
-    }
-    let work: Work =
-        serde_json::from_value(body(bytes)?).map_err(|error| format!("the work cannot be read: {error}"))?;
-    match work.post(search, fetched_at) {
-        Ok(post) if post.number == listed.number => Ok(post),
-        Err(lacks) => Err(format!("the answer about work {} has {lacks}", listed.number)),
-        Ok(other) => Err(format!(
-            "the answer is about work {}, not {}",
-            other.number, listed.number
-        )),
-    }
-}
-
-/// See [`Search::files_url`].
-pub fn files_url(search: &Search<'_>, post: &Post) -> Option<Url> {
-    let unnamed = post.pages > 1 || post.file_url.is_none();
-    // An animation has one archive of frames, which is not listed.
-    let pictures = post.status == Status::Active && post.extension.as_deref() != Some("zip");
-    (unnamed && pictures).then(|| match uses_app(search) {
-        true => app::detail_url(search.root, post),
-        false => under(search.root, &format!("ajax/illust/{}/pages", post.number)),
-    })
-}
-
-/// See [`Search::parse_files`].
-///
-/// # Errors
-/// What is wrong with the answer.
-pub fn parse_files_of(search: &Search<'_>, bytes: &[u8]) -> Result<Vec<FileUrls>, String> {
-    match uses_app(search) {
-        true => app::parse_files(bytes),
-        false => parse_files(bytes),
-    }
-}
-
-/// The files of a work, from the list of its pages.
-///
-/// # Errors
-/// What is wrong with the answer.
-pub fn parse_files(bytes: &[u8]) -> Result<Vec<FileUrls>, String> {
-    let Value::Array(pages) = body(bytes)? else {
-        return Err("the answer has no list of pages".into());
-    };
-    Ok(pages
-        .iter()
-        .map(|page| rows::files(page.get("urls").unwrap_or(&Value::Null)))
-        .collect())
+/// A work's own answer.
+fn work(bytes: &[u8]) -> Result<Work, String> {
+    serde_json::from_value(body(bytes)?).map_err(|error| format!("the work cannot be read: {error}"))
 }
 
 #[cfg(test)]

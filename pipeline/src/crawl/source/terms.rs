@@ -1,10 +1,13 @@
-//! What the dialects' searches have in common: which filters a site cannot answer, and how tags and
-//! dates are written in a search.
+//! What the dialects have in common: which filters a site cannot answer, how tags and dates are written in a
+//! search, and how counts and names of tags are read.
 
 use dataset::failure::Usage;
+use serde_json::Value;
+use url::Url;
 
-use super::Search;
+use super::{Renamed, Search};
 use crate::catalog::posts::Rating;
+use crate::crawl::fields::{count, under};
 use crate::period::{self, DAY};
 use crate::selection::Selection;
 
@@ -109,3 +112,38 @@ pub fn date_term(selection: &Selection) -> Option<String> {
 
 /// What [`date_term`] leaves to the check of each row.
 pub const WIDER_DATES: &str = "dates to the second (the search takes a day more)";
+
+/// An address of the site.
+pub fn at(search: &Search<'_>, path: &str, pairs: &[(&str, &str)]) -> Url {
+    let mut url = under(search.root, path);
+    url.query_pairs_mut().extend_pairs(pairs);
+    url
+}
+
+/// A count at a place of a JSON answer.
+pub fn number_at(bytes: &[u8], place: &str) -> Option<u64> {
+    let answer: Value = serde_json::from_slice(bytes).ok()?;
+    answer.pointer(place).and_then(count)?.try_into().ok()
+}
+
+/// `<posts count="N" offset="0">`.
+pub fn count_of_xml(bytes: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(bytes);
+    let (_, tag) = text.split_once("<posts")?;
+    let (tag, _) = tag.split_once('>')?;
+    let (_, value) = tag.split_once("count=")?;
+    let quote = value.chars().next().filter(|letter| matches!(letter, '"' | '\''))?;
+    value[1..].split(quote).next()?.trim().parse().ok()
+}
+
+/// What it means that a site names a tag so that was asked for.
+pub fn renamed(name: &str, tag: &str) -> Renamed {
+    let name = name.to_lowercase();
+    // No database text holds a zero character.
+    let odd = |letter: char| letter.is_whitespace() || letter.is_control();
+    let is_tag = !name.is_empty() && !name.contains(odd);
+    match name != tag && is_tag {
+        true => Renamed::To(name),
+        false => Renamed::No,
+    }
+}

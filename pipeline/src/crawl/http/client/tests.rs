@@ -11,6 +11,7 @@ use sqlx::Row;
 use tempfile::TempDir;
 use testbooru::{Board, Fault, NewPost, RetryAfter, Server, Setup, Target};
 
+use super::super::Known;
 use super::*;
 use crate::catalog::robots::Robots;
 use crate::catalog::{Catalog, now, robots as saved_robots};
@@ -60,7 +61,7 @@ impl Place {
             ..Args::default()
         };
         let sites = BTreeMap::from([("board".to_string(), self.site.clone())]);
-        network.client(&args.resolve(&self.settings, &sites)?).await
+        network.client(&args.resolve(&self.settings, &sites)?.access()).await
     }
 
     async fn client(&self) -> Client {

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
+use crate::crawl::fields::{self, to_count, to_flag, to_id, to_moment, to_tags, to_text, under};
 use crate::crawl::settings::Likes;
-use crate::crawl::source::fields::{self, to_count, to_flag, to_id, to_moment, to_tags, to_text, under};
 use crate::crawl::source::{NO_DATE, NO_ID, Search};
 
 /// A post as the API gives it.
@@ -65,7 +65,7 @@ pub struct Row {
 /// What the row lacks.
 pub fn post(search: &Search<'_>, row: Row, fetched_at: i64) -> Result<Post, &'static str> {
     let id = row.id.ok_or(NO_ID)?;
-    let likes = match search.likes() {
+    let likes = match search.site.dialect.likes_of(search) {
         Likes::FavCount => row.fav_count,
         Likes::Score => row.score,
         _ => row.up_score,

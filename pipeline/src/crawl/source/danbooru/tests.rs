@@ -3,37 +3,30 @@
 use super::*;
 use crate::catalog::posts::Status;
 use crate::crawl::settings::SiteSettings;
-use crate::crawl::source::Dialect;
+use crate::crawl::source::tests::with_site;
 use crate::period;
 use crate::selection::Selection;
 
 fn site() -> SiteSettings {
     SiteSettings {
-        dialect: Dialect::Danbooru,
+        dialect: &Danbooru,
         page: 200,
         ..SiteSettings::default()
     }
 }
 
 fn with<T>(selection: &Selection, site: &SiteSettings, then: impl FnOnce(&Search<'_>) -> T) -> T {
-    let root = Url::parse("https://board.example").expect("a URL");
-    then(&Search {
-        name: "board",
-        site,
-        root: &root,
-        selection,
-        ranking: None,
-    })
+    with_site(site, selection, then)
 }
 
 fn read(text: &str) -> Result<Page, String> {
     with(&Selection::default(), &site(), |search| {
-        parse(search, text.as_bytes(), 5)
+        Danbooru.parse(search, text.as_bytes(), Span::default(), 5)
     })
 }
 
 fn words(selection: &Selection, site: &SiteSettings) -> Query {
-    with(selection, site, query)
+    with(selection, site, |search| Danbooru.query(search))
 }
 
 #[test]
@@ -102,7 +95,7 @@ fn a_search_by_date_comes_by_number_all_the_same() {
         ..Selection::default()
     };
     with(&selection, &site(), |search| {
-        let url = page_url(search, Span::default()).to_string();
+        let url = Danbooru.page_url(search, Span::default()).to_string();
         assert!(url.contains("limit=200&page=b2147483647&only=id%2C"), "{url}");
         assert!(
             url.ends_with("tags=date%3A2021-12-31..2024-01-02+status%3Aany"),
@@ -112,7 +105,7 @@ fn a_search_by_date_comes_by_number_all_the_same() {
             below: Some(70),
             from: Some(50),
         };
-        let url = page_url(search, span).to_string();
+        let url = Danbooru.page_url(search, span).to_string();
         assert!(url.contains("page=b70&") && url.ends_with("id%3A%3E%3D50"), "{url}");
     });
 }
@@ -182,7 +175,7 @@ fn what_the_site_does_not_count_is_refused() {
         min_views: Some(1),
         ..Selection::default()
     };
-    let error = with(&views, &site(), check).expect_err("is refused");
+    let error = with(&views, &site(), |search| Danbooru.check(search)).expect_err("is refused");
     assert!(
         error.0.contains("--min-views") && error.0.contains("--min-likes"),
         "{error}"
@@ -191,7 +184,7 @@ fn what_the_site_does_not_count_is_refused() {
         tags: vec!["order:score".into()],
         ..Selection::default()
     };
-    assert!(with(&meta, &site(), check).is_err());
+    assert!(with(&meta, &site(), |search| Danbooru.check(search)).is_err());
 }
 
 #[test]

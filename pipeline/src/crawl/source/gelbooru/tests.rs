@@ -1,27 +1,17 @@
 //! What is asked of boards of this kind, and how both generations answer.
 
 use super::*;
-use crate::crawl::settings::SiteSettings;
-use crate::crawl::source::Dialect;
+use crate::crawl::source::tests::with_selection;
 use crate::selection::Selection;
 
 fn with<T>(selection: &Selection, then: impl FnOnce(&Search<'_>) -> T) -> T {
-    let root = Url::parse("https://gelbooru.example").expect("a URL");
-    let site = SiteSettings {
-        dialect: Dialect::Gelbooru,
-        ..SiteSettings::default()
-    };
-    then(&Search {
-        name: "gelbooru",
-        site: &site,
-        root: &root,
-        selection,
-        ranking: None,
-    })
+    with_selection(&Gelbooru, selection, then)
 }
 
 fn read(text: &str) -> Result<Page, String> {
-    with(&Selection::default(), |search| parse(search, text.as_bytes(), 7))
+    with(&Selection::default(), |search| {
+        Gelbooru.parse(search, text.as_bytes(), Span::default(), 7)
+    })
 }
 
 #[test]
@@ -36,7 +26,7 @@ fn the_query_leaves_ratings_out_and_names_what_the_search_does_not_know() {
         since: Some(86_400),
         ..Selection::default()
     };
-    let query = with(&selection, query);
+    let query = with(&selection, |search| Gelbooru.query(search));
     let words = "1girl -comic -rating:questionable -rating:explicit score:>=9 sort:id:desc";
     assert_eq!(query.words, words);
     assert_eq!(query.residue.len(), 2, "{:?}", query.residue);
@@ -44,7 +34,7 @@ fn the_query_leaves_ratings_out_and_names_what_the_search_does_not_know() {
         below: Some(90),
         from: None,
     };
-    let url = with(&selection, |search| page_url(search, span));
+    let url = with(&selection, |search| Gelbooru.page_url(search, span));
     assert!(url.as_str().contains("sort%3Aid%3Adesc+id%3A%3C90"), "{url}");
     assert!(!url.as_str().contains("pid="), "{url}");
 }
@@ -89,7 +79,7 @@ fn older(changes: &[(i64, Value)]) -> Result<Page, String> {
     let rows: Vec<Value> = changes.iter().map(row).collect();
     let text = serde_json::json!(rows).to_string();
     with(&Selection::default(), |search| {
-        parse(search, text.as_bytes(), THEN + 1_000_000)
+        Gelbooru.parse(search, text.as_bytes(), Span::default(), THEN + 1_000_000)
     })
 }
 
@@ -100,10 +90,7 @@ fn without_upload_times_a_post_is_no_younger_than_two_above_it() {
     let times: Vec<i64> = page.posts.iter().map(|post| post.created_at - THEN).collect();
     assert_eq!(times, [500, 600, 600, 400]);
     let first = &page.posts[0];
-    assert_eq!(
-        first.file_url.as_deref(),
-        Some("https://gelbooru.example/images/3/a.jpeg")
-    );
+    assert_eq!(first.file_url.as_deref(), Some("https://board.example/images/3/a.jpeg"));
     assert_eq!(first.md5.as_deref(), Some("d41d8cd98f00b204e9800998ecf8427e"));
     assert_eq!((first.rating, first.extension.as_deref()), (Rating::Safe, Some("jpg")));
     let since = Selection {
@@ -111,7 +98,10 @@ fn without_upload_times_a_post_is_no_younger_than_two_above_it() {
         ..Selection::default()
     };
     let rows = format!(r#"[{{"id": 9, "change": {THEN}, "image": "a"}}]"#);
-    let page = with(&since, |search| parse(search, rows.as_bytes(), THEN)).expect("is a page");
+    let page = with(&since, |search| {
+        Gelbooru.parse(search, rows.as_bytes(), Span::default(), THEN)
+    })
+    .expect("is a page");
     assert_eq!(page.next, None, "all below is older");
 }
 
@@ -145,7 +135,10 @@ fn one_wrong_change_dates_no_other_post() {
     // Where no row has a date, or one names no file, there is nothing to take it from.
     assert_eq!(older(&[(2, Value::Null)]).expect("is a page").unreadable(), 1);
     let rows = format!(r#"[{{"id": 9, "change": {THEN}}}, {{"id": 8}}]"#);
-    let page = with(&Selection::default(), |search| parse(search, rows.as_bytes(), THEN)).expect("is a page");
+    let page = with(&Selection::default(), |search| {
+        Gelbooru.parse(search, rows.as_bytes(), Span::default(), THEN)
+    })
+    .expect("is a page");
     assert_eq!((page.posts.len(), page.unreadable()), (1, 1));
 }
 

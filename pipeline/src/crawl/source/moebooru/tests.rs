@@ -1,23 +1,19 @@
 //! What is asked of a Moebooru site, and how its answers read.
 
 use super::*;
-use crate::crawl::settings::SiteSettings;
+use crate::catalog::posts::Status;
+use crate::crawl::source::tests::with_selection;
 use crate::period;
 use crate::selection::Selection;
 
 fn with<T>(selection: &Selection, then: impl FnOnce(&Search<'_>) -> T) -> T {
-    let root = Url::parse("https://board.example").expect("a URL");
-    then(&Search {
-        name: "board",
-        site: &SiteSettings::default(),
-        root: &root,
-        selection,
-        ranking: None,
-    })
+    with_selection(&Moebooru, selection, then)
 }
 
 fn try_read(text: &str) -> Result<Page, String> {
-    with(&Selection::default(), |search| parse(search, text.as_bytes(), 5))
+    with(&Selection::default(), |search| {
+        Moebooru.parse(search, text.as_bytes(), Span::default(), 5)
+    })
 }
 
 fn read(text: &str) -> Page {
@@ -37,7 +33,7 @@ fn the_search_is_wider_than_the_selection_where_it_cannot_be_exact() {
         ..Selection::default()
     };
     let expected = "a b c d -e -f rating:s score:>=500 date:2021-12-31..2024-01-02 order:id_desc";
-    let found = with(&selection, query);
+    let found = with(&selection, |search| Moebooru.query(search));
     assert_eq!(found.words, expected);
     assert_eq!(found.residue, ["tag -g", WIDER_DATES]);
 }
@@ -56,7 +52,7 @@ fn every_filter_the_search_knows_is_in_it_once() {
         types: vec!["png".into()],
         ..Selection::default()
     };
-    let found = with(&selection, query);
+    let found = with(&selection, |search| Moebooru.query(search));
     assert_eq!(
         found.words,
         "c a s t score:>=9 width:>=800 height:>=600 ext:png order:id_desc"
@@ -66,14 +62,17 @@ fn every_filter_the_search_knows_is_in_it_once() {
         types: vec!["jpg".into(), "png".into()],
         ..Selection::default()
     };
-    assert_eq!(with(&several, query).residue, ["types jpg, png"]);
+    assert_eq!(
+        with(&several, |search| Moebooru.query(search)).residue,
+        ["types jpg, png"]
+    );
 }
 
 #[test]
 fn pages_are_bounded_by_one_term_of_post_numbers() {
     let url = |below, from| {
         with(&Selection::default(), |search| {
-            page_url(search, Span { below, from }).to_string()
+            Moebooru.page_url(search, Span { below, from }).to_string()
         })
     };
     let start = "https://board.example/post.json?limit=100&tags=order%3Aid_desc+id%3A";
@@ -116,7 +115,7 @@ fn what_the_site_does_not_count_is_refused() {
             "user:a",
         ),
     ] {
-        let error = with(&selection, check).expect_err("is refused");
+        let error = with(&selection, |search| Moebooru.check(search)).expect_err("is refused");
         assert!(error.0.contains(expected), "{error}");
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use scraper::{ElementRef, Html, Selector};
 use serde_json::{Deserializer, Value};
 
-use super::{Kinds, page};
+use super::rows::{Kinds, page};
 use crate::catalog::posts::Post;
 use crate::crawl::source::{Page, Search};
 
@@ -124,20 +124,11 @@ fn selector(text: &str) -> Result<Selector, String> {
 mod tests {
     use super::*;
     use crate::catalog::posts::tag_text;
-    use crate::crawl::settings::SiteSettings;
-    use crate::selection::Selection;
-    use url::Url;
+    use crate::crawl::source::Moebooru;
+    use crate::crawl::source::tests::with;
 
     fn read(page: &str) -> Result<Page, String> {
-        let root = Url::parse("https://board.example").expect("a URL");
-        let search = Search {
-            name: "board",
-            site: &SiteSettings::default(),
-            root: &root,
-            selection: &Selection::default(),
-            ranking: None,
-        };
-        parse_list(&search, page.as_bytes(), 5)
+        with(&Moebooru, |search| parse_list(search, page.as_bytes(), 5))
     }
 
     #[test]

@@ -9,11 +9,12 @@ use url::Url;
 
 use super::days::{after, day_and_page, day_of, go_on};
 use super::rows::{artists, is_stand_in, rating, tags};
-use super::without_artists;
+use super::search::without_artists;
 use crate::catalog::posts::{Post, Status};
-use crate::crawl::source::fields::{self, extension_of_url, to_count, to_id, to_moment, to_text, under};
+use crate::crawl::fields::{self, extension_of_url, to_count, to_id, to_moment, to_text, under};
+use crate::crawl::http::OAuth;
 use crate::crawl::source::terms::words_of;
-use crate::crawl::source::{FileUrls, NO_DATE, NO_ID, Page, Query, Search, Span};
+use crate::crawl::source::{Artist, FileUrls, NO_DATE, NO_ID, Page, Query, Search, Span};
 use crate::period::{self, DAY};
 
 /// Works a page, whatever is asked for.
@@ -25,7 +26,31 @@ const LAST_PAGE: i64 = 5000 / PAGE as i64;
 /// Where people look at a work.
 const WORKS: &str = "https://www.pixiv.net/artworks";
 
-/// See [`Search::query`].
+/// Where pixiv gives tokens, where `oauth` of the site's table names no other place.
+const TOKENS: &str = "https://oauth.secure.pixiv.net/auth/token";
+
+/// What the app calls itself there: a refresh token is good for the client that it was made for. The same
+/// in every public client: `pixivpy3/api.py` of upbit/pixivpy, `gallery_dl/extractor/pixiv.py` of
+/// mikf/gallery-dl. No secret of anybody who crawls.
+const CLIENT: [(&str, &str); 3] = [
+    ("client_id", "MOBrBDS8blbauoSck0ZfDbtuzpyT"),
+    ("client_secret", "lsACyCD94FhDUtGTXi3QzcFE2uU1hqtDaKeqrdwj"),
+    ("get_secure_url", "1"),
+];
+
+/// `X-Client-Hash` is the MD5 of `X-Client-Time` and this (`pixivpy3/api.py`, as above).
+const HASH_SALT: &str = "28c1fdd170a5204386cb1313c7077b34f83e4aaf4aa829ce78c231e05b0bae2c";
+
+/// How refresh tokens buy access tokens; `setting` may name another place.
+pub fn oauth(setting: &str) -> OAuth {
+    OAuth {
+        url: if setting.is_empty() { TOKENS } else { setting }.into(),
+        client: &CLIENT,
+        hash_salt: HASH_SALT,
+    }
+}
+
+/// The search in words.
 pub fn query(search: &Search<'_>) -> Query {
     let selection = search.selection;
     let mut residue: Vec<String> = Vec::new();
@@ -75,7 +100,7 @@ fn parameters(search: &Search<'_>, from: Option<i64>, day: Option<i64>) -> Vec<(
     parameters
 }
 
-/// See [`Search::page_url`].
+/// Where a page of the search is.
 pub fn page_url(search: &Search<'_>, span: Span) -> Url {
     let (day, page) = match span.below.map(day_and_page) {
         Some((day, page)) => (Some(day), page),
@@ -109,17 +134,17 @@ pub fn artist_url(root: &Url, artist: i64, offset: i64) -> Url {
 ///
 /// # Errors
 /// What is wrong with the answer.
-pub fn parse_artist(search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<(Page, bool), String> {
+pub fn parse_artist(search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<Artist, String> {
     let page = parse(search, bytes, Span::default(), fetched_at)?;
     let answer: Value = fields::json(bytes)?;
     let more = answer.get("next_url").is_some_and(|next| !next.is_null());
-    Ok((page, more))
+    Ok(Artist::Page(page, more))
 }
 
 /// A work, in a list and alone.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Work {
+pub struct Work {
     #[serde(deserialize_with = "to_id")]
     id: Option<i64>,
     #[serde(rename = "type", deserialize_with = "to_text")]
@@ -151,7 +176,11 @@ struct Work {
 }
 
 impl Work {
-    fn post(self, search: &Search<'_>, fetched_at: i64) -> Result<Post, &'static str> {
+    /// The work as a post.
+    ///
+    /// # Errors
+    /// What it lacks.
+    pub fn post(self, search: &Search<'_>, fetched_at: i64) -> Result<Post, &'static str> {
         let id = self.id.ok_or(NO_ID)?;
         let first = self.files().into_iter().next().unwrap_or_default();
         let withheld = first.original.is_none() || fields::flag(&self.visible) == Some(false);
@@ -188,7 +217,7 @@ impl Work {
     }
 
     /// Its files, one a page.
-    fn files(&self) -> Vec<FileUrls> {
+    pub fn files(&self) -> Vec<FileUrls> {
         let named = |value: Option<&Value>| value.and_then(fields::text).filter(|url| !is_stand_in(url));
         match self.meta_pages.as_array().filter(|pages| !pages.is_empty()) {
             None => vec![FileUrls {
@@ -207,7 +236,7 @@ impl Work {
     }
 }
 
-/// See [`Search::parse`].
+/// Reads a page.
 ///
 /// # Errors
 /// What is wrong with the answer.
@@ -231,7 +260,11 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> 
     Ok(page)
 }
 
-fn work(bytes: &[u8]) -> Result<Work, String> {
+/// Reads what [`detail_url`] answers.
+///
+/// # Errors
+/// What is wrong with the answer.
+pub fn work(bytes: &[u8]) -> Result<Work, String> {
     let mut answer: Value = fields::json(bytes)?;
     match answer.get_mut("illust").map(Value::take) {
         Some(work) if work.is_object() => {
@@ -239,29 +272,6 @@ fn work(bytes: &[u8]) -> Result<Work, String> {
         }
         _ => Err(fields::refusal(&answer)),
     }
-}
-
-/// Reads what [`detail_url`] answers.
-///
-/// # Errors
-/// What is wrong with the answer.
-pub fn parse_detail(search: &Search<'_>, bytes: &[u8], listed: &Post, fetched_at: i64) -> Result<Post, String> {
-    match work(bytes)?.post(search, fetched_at) {
-        Ok(post) if post.number == listed.number => Ok(post),
-        Err(lacks) => Err(format!("the answer about work {} has {lacks}", listed.number)),
-        Ok(other) => Err(format!(
-            "the answer is about work {}, not {}",
-            other.number, listed.number
-        )),
-    }
-}
-
-/// The files of a work, from what [`detail_url`] answers.
-///
-/// # Errors
-/// What is wrong with the answer.
-pub fn parse_files(bytes: &[u8]) -> Result<Vec<FileUrls>, String> {
-    Ok(work(bytes)?.files())
 }
 
 #[cfg(test)]

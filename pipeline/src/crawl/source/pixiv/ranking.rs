@@ -7,7 +7,7 @@ use url::Url;
 use super::days::{JAPAN, PAGES_OF_DAY, day_and_page, day_of, position};
 use super::rows::Ranked;
 use crate::catalog::posts::Rating;
-use crate::crawl::source::fields::{self, under};
+use crate::crawl::fields::{self, under};
 use crate::crawl::source::{Page, Search, Span};
 use crate::period::{self, DAY};
 
@@ -15,7 +15,7 @@ use crate::period::{self, DAY};
 pub const PAGE: u32 = 50;
 
 /// The day of the first ranking there is, 2007-09-13.
-pub const FIRST_RANKING: i64 = 1_189_641_600;
+const FIRST_RANKING: i64 = 1_189_641_600;
 
 /// Rankings, with the days that each covers: those further back are the same works again.
 const RANKINGS: [(&str, i64); 14] = [
@@ -86,11 +86,24 @@ fn first_ranking(search: &Search<'_>, mode: &str) -> Option<i64> {
 }
 
 /// Days whose works a ranking ranks.
-pub fn days_covered(mode: &str) -> i64 {
+fn days_covered(mode: &str) -> i64 {
     RANKINGS
         .iter()
         .find(|(known, _)| *known == mode)
         .map_or(1, |(_, days)| *days)
+}
+
+/// Rankings that can have works of the selection's period, which reaches back to the first of all
+/// where it names no begin: a work is ranked up to so many days later as a ranking covers.
+pub fn rankings(search: &Search<'_>, mode: &str, now: i64) -> u64 {
+    let since = search.selection.since.unwrap_or(FIRST_RANKING);
+    let covered = days_covered(mode);
+    let before = search
+        .selection
+        .before
+        .map_or(now, |before| (before + covered * DAY).min(now));
+    let days = (before - since).max(0) / DAY + 1;
+    days.unsigned_abs().div_ceil(covered.unsigned_abs())
 }
 
 /// Reads a page of a ranking.

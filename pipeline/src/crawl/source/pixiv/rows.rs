@@ -5,11 +5,11 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::fields::{self, to_count, to_id, to_moment, to_text, under};
-use super::super::{FileUrls, NO_DATE, NO_ID, Search};
 use super::days::JAPAN;
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
+use crate::crawl::fields::{self, to_count, to_id, to_moment, to_text, under};
 use crate::crawl::settings::Likes;
+use crate::crawl::source::{FileUrls, NO_DATE, NO_ID, Search};
 
 /// How the names of pictures begin that are shown in the place of works which the visitor may not see:
 /// limit_r18, limit_mypixiv, limit_unknown and others. A work's own file begins with its number.
@@ -76,7 +76,7 @@ impl Work {
         let files = self.urls.as_ref().map(files).unwrap_or_default();
         // Its own answer names no file, or a stand-in, where the visitor may not see the work.
         let withheld = self.urls.is_some() && files.original.is_none();
-        let likes = match search.likes() {
+        let likes = match search.site.likes() {
             Likes::Bookmarks => self.bookmark_count,
             _ => self.like_count,
         };

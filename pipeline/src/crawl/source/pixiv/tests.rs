@@ -3,31 +3,24 @@
 use super::days::{after, position};
 use super::*;
 use crate::crawl::settings::SiteSettings;
-use crate::crawl::source::Dialect;
+use crate::crawl::source::tests::with_site;
 use crate::selection::Selection;
 
 /// Noon of 2021-07-17 in Japan.
 const NOON: i64 = 1_626_490_800;
 
 fn with<T>(selection: &Selection, ranking: Option<&str>, then: impl FnOnce(&Search<'_>) -> T) -> T {
-    let root = Url::parse("https://www.pixiv.net").expect("a URL");
     let site = SiteSettings {
-        dialect: Dialect::Pixiv,
+        dialect: &Pixiv,
         page: SEARCH_PAGE,
         ..SiteSettings::default()
     };
-    then(&Search {
-        name: "pixiv",
-        site: &site,
-        root: &root,
-        selection,
-        ranking,
-    })
+    with_site(&site, selection, |search| then(&Search { ranking, ..*search }))
 }
 
 fn read(ranking: Option<&str>, text: &str, span: Span) -> Result<Page, String> {
     with(&Selection::default(), ranking, |search| {
-        parse(search, text.as_bytes(), span, NOON + 10 * DAY)
+        Pixiv.parse(search, text.as_bytes(), span, NOON + 10 * DAY)
     })
 }
 
@@ -98,7 +91,7 @@ fn a_part_of_a_search_is_days() {
         tags: vec!["sky".into()],
         ..Selection::default()
     };
-    let url = with(&selection, None, |search| page_url(search, span)).to_string();
+    let url = with(&selection, None, |search| Pixiv.page_url(search, span)).to_string();
     assert!(url.ends_with("&scd=2021-07-14&ecd=2021-07-17&p=2"), "{url}");
 }
 
@@ -132,7 +125,7 @@ fn a_search_is_written_as_the_site_reads_it() {
         ..Selection::default()
     };
     with(&selection, None, |search| {
-        let found = query(search);
+        let found = Pixiv.query(search);
         let expected = "word=東方 -r/18? order=date_d mode=safe s_mode=s_tag_full type=all scd=2021-07-17 wlt=800";
         assert_eq!(found.words, expected);
         assert!(found.residue.contains(&"artist ann".to_string()), "{:?}", found.residue);
@@ -141,7 +134,7 @@ fn a_search_is_written_as_the_site_reads_it() {
             "{:?}",
             found.residue
         );
-        let url = page_url(search, Span::default());
+        let url = Pixiv.page_url(search, Span::default());
         assert!(url.path().ends_with("/%E6%9D%B1%E6%96%B9%20-r%2F18%3F"), "{url}");
         assert!(
             url.as_str().ends_with("&scd=2021-07-17&wlt=800&ecd=2021-07-18&p=1"),
@@ -167,7 +160,10 @@ fn an_error_is_told_in_the_sites_words_whatever_its_body() {
             "{text}"
         );
         assert!(read(Some("daily"), text, Span::default()).is_err(), "{text}");
-        assert!(parse_files(text.as_bytes()).is_err());
+        let none = with(&Selection::default(), None, |search| {
+            Pixiv.parse_files(search, text.as_bytes())
+        });
+        assert!(none.is_err());
     }
 }
 
@@ -182,7 +178,7 @@ fn stand_ins_and_missing_addresses_are_works_that_do_not_stand() {
             ..Post::default()
         };
         with(&Selection::default(), None, |search| {
-            parse_detail(search, text.as_bytes(), &listed, 7)
+            Pixiv.parse_detail(search, text.as_bytes(), &listed, 7)
         })
         .expect("parses")
     };
@@ -258,7 +254,7 @@ fn every_recorded_answer_parses() {
             number,
             ..Post::default()
         };
-        let read = |search: &Search<'_>| parse_detail(search, text.as_bytes(), &listed, 7);
+        let read = |search: &Search<'_>| Pixiv.parse_detail(search, text.as_bytes(), &listed, 7);
         let work = with(&Selection::default(), None, read).expect("parses");
         assert_eq!(
             (work.likes, work.views, work.artist.as_deref()),

@@ -3,24 +3,18 @@
 use super::*;
 use crate::catalog::posts::Rating;
 use crate::crawl::settings::{ListingForm, SiteSettings};
-use crate::crawl::source::Dialect;
+use crate::crawl::source::tests::with_site;
+use crate::crawl::source::{Dialect, Pixiv};
 use crate::selection::Selection;
 
 fn with<T>(selection: &Selection, then: impl FnOnce(&Search<'_>) -> T) -> T {
-    let root = Url::parse("https://app-api.pixiv.net").expect("a URL");
     let site = SiteSettings {
-        dialect: Dialect::Pixiv,
+        dialect: &Pixiv,
         listing: ListingForm::App,
         page: PAGE,
         ..SiteSettings::default()
     };
-    then(&Search {
-        name: "pixiv_app",
-        site: &site,
-        root: &root,
-        selection,
-        ranking: None,
-    })
+    with_site(&site, selection, then)
 }
 
 fn selection() -> Selection {
@@ -53,7 +47,7 @@ fn a_page_is_asked_for_on_the_sites_own_host_wherever_the_answer_leads() {
         from: None,
     };
     let url = with(&selection, |search| page_url(search, span));
-    assert_eq!(url.host_str(), Some("app-api.pixiv.net"));
+    assert_eq!(url.host_str(), Some("board.example"));
     assert!(
         url.query()
             .is_some_and(|query| query.contains("end_date=2022-11-23&offset=0")),
@@ -94,11 +88,12 @@ fn every_recorded_answer_parses() {
             number: 78_127_058,
             ..Post::default()
         };
-        let post = with(&selection, |search| parse_detail(search, &bytes, &listed, 7)).expect("parses");
+        let post = with(&selection, |search| Pixiv.parse_detail(search, &bytes, &listed, 7)).expect("parses");
         assert_eq!((post.views, post.favourites), (Some(79_940), Some(21_741)));
         assert_eq!(post.created_at, 1_575_385_206, "UTC");
         assert_eq!((post.rating, post.pages), (Rating::Safe, 1));
         assert!(post.artists.contains(" pixiv:1023317 "), "{}", post.artists);
-        assert_eq!(parse_files(&bytes).expect("parses").len(), 1);
+        let files = with(&selection, |search| Pixiv.parse_files(search, &bytes));
+        assert_eq!(files.expect("parses").len(), 1);
     }
 }

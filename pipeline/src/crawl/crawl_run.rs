@@ -1,0 +1,158 @@
+//! The two halves of a crawl, side by side: the listing, and the fetching of what it has committed.
+
+use dataset::Store;
+use dataset::failure::Interrupted;
+
+use crate::catalog::Catalog;
+use crate::catalog::denied::Denied;
+use crate::catalog::files::{self, Window};
+use crate::crawl::fetch::committed::{Committed, CommittedPages, channel};
+use crate::crawl::fetch::download::Download;
+use crate::crawl::fetch::record::Fetched;
+use crate::crawl::http::{Client, Network};
+use crate::crawl::list::Listing;
+use crate::crawl::list::listed::Listed;
+use crate::crawl::progress::Progress;
+use crate::crawl::request::CrawlRequest;
+use crate::crawl::settings::CrawlSettings;
+use crate::crawl::top_percent;
+use crate::journal::Journal;
+use crate::selection::Selection;
+
+/// What all parts of a crawl use.
+#[derive(Clone, Copy)]
+pub struct CrawlRun<'run> {
+    /// Where posts, cursors and outcomes go.
+    pub catalog: &'run Catalog,
+    /// Where pictures go.
+    pub store: &'run Store,
+    /// Its settings, and whether to end.
+    pub network: &'run Network,
+    /// How the site is asked.
+    pub client: &'run Client,
+    /// What was asked for.
+    pub request: &'run CrawlRequest,
+    /// What is not to be recorded.
+    pub denied: &'run Denied,
+    /// Whom to tell.
+    pub journal: &'run Journal,
+}
+
+/// What a run came to.
+pub struct Done {
+    /// Rows of the listing.
+    pub listed: Listed,
+    /// Pictures.
+    pub fetched: Fetched,
+    /// Selected posts that still wait.
+    pub waiting: u64,
+}
+
+impl<'run> CrawlRun<'run> {
+    /// `[crawl]`.
+    pub fn settings(&self) -> &'run CrawlSettings {
+        self.network.settings()
+    }
+
+    /// Runs that try a picture before it is left alone; who names a post wants it tried again.
+    pub fn file_attempts(&self) -> i64 {
+        match self.request.target {
+            None => self.settings().file_attempts.into(),
+            Some(_) => u32::MAX.into(),
+        }
+    }
+
+    /// Lists, and fetches what is selected of each page once it is committed. Where what is selected, or
+    /// how much of it, is known only when all is listed, the fetching waits for that.
+    ///
+    /// # Errors
+    /// [`Interrupted`]; otherwise what the site, the store or the catalog refuses.
+    pub async fn list_and_fetch(self) -> anyhow::Result<Done> {
+        let request = self.request;
+        let (committed, mut pages) = channel();
+        if request.target.is_some() {
+            pages = pages.without_rest();
+        }
+        if request.list_only {
+            let listed = self.list(committed).await?;
+            return self.done(&request.selection, listed, Fetched::default()).await;
+        }
+        if request.limit.is_none() && request.selection.top_percent.is_none() {
+            let (listed, fetched) = self.both(committed, pages).await?;
+            return self.done(&request.selection, listed, fetched).await;
+        }
+        let listed = self.list(committed).await?;
+        let resolved = top_percent::resolve(self.catalog, request).await?;
+        // Of a target all is listed, and its pages are still to be read.
+        let pages = if request.target.is_some() {
+            pages
+        } else {
+            CommittedPages::ended()
+        };
+        let fetch = CrawlRun {
+            request: &resolved,
+            ..self
+        };
+        let fetched = Download::new(fetch)?.run(pages).await?;
+        self.done(&resolved.selection, listed, fetched).await
+    }
+
+    async fn both(self, committed: Committed, pages: CommittedPages) -> anyhow::Result<(Listed, Fetched)> {
+        let download = Download::new(self)?;
+        let listing = self.ending(self.list(committed));
+        let fetching = self.ending(download.run(pages));
+        match tokio::join!(listing, fetching) {
+            (Ok(listed), Ok(fetched)) => Ok((listed, fetched)),
+            // The half that failed made the other one end as if it were interrupted.
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+            (Err(error), Err(other)) => Err(if error.is::<Interrupted>() { other } else { error }),
+        }
+    }
+
+    /// Lets the other half begin nothing more where this one fails.
+    async fn ending<T>(&self, half: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        let result = half.await;
+        if result.is_err() {
+            self.client.end();
+        }
+        result
+    }
+
+    async fn list(self, committed: Committed) -> anyhow::Result<Listed> {
+        let progress = Progress::listing(self.journal, &self.request.name);
+        let listing = Listing {
+            run: self,
+            progress: &progress,
+            committed,
+        };
+        let listed = match &self.request.target {
+            Some(target) => listing.target(target).await,
+            None => listing.search().await,
+        };
+        progress.finish();
+        listed
+    }
+
+    /// What the run came to; `selection` is what was fetched, shares of years resolved.
+    async fn done(&self, selection: &Selection, listed: Listed, fetched: Fetched) -> anyhow::Result<Done> {
+        let request = self.request;
+        let drained = !request.list_only && request.limit.is_none();
+        let waiting = match &request.target {
+            // All that waited was fetched: there is nothing to count, be the catalog as large as it may.
+            _ if drained && fetched.later.is_empty() && fetched.failed.is_empty() => 0,
+            None => {
+                let all = Window::below(i64::MAX);
+                files::count_pending(self.catalog, selection, self.file_attempts(), all).await?
+            }
+            Some(_) => {
+                let attempts = self.settings().file_attempts.into();
+                files::count_pending_among(self.catalog, selection, attempts, &listed.named).await?
+            }
+        };
+        Ok(Done {
+            listed,
+            fetched,
+            waiting,
+        })
+    }
+}

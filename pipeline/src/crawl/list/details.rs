@@ -1,0 +1,301 @@
+//! What a page of a list leaves out, asked post by post: the counters of works, the kinds of tags, and
+//! what became of works that are no longer listed. Each answer is kept, so that none is asked twice.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context;
+use dataset::failure::Interrupted;
+
+use crate::catalog::holes::{self, Hole, Kind};
+use crate::catalog::posts::{Post, Rating, Status};
+use crate::catalog::selection::{refusal, refusal_of_row};
+use crate::catalog::{known, now, posts};
+use crate::crawl::crawl_run::CrawlRun;
+use crate::crawl::http::{Answer, Ask, HttpError};
+use crate::crawl::list::holes::{Why, in_vain};
+use crate::crawl::list::pages::MOST_BYTES;
+use crate::crawl::source::Search;
+
+/// Answers that are recorded in one transaction: what a crash makes us ask for again.
+const TOGETHER: usize = 10;
+
+/// How the posts of a page are completed.
+pub struct Details<'run> {
+    /// What is listed, and with what.
+    pub run: CrawlRun<'run>,
+    /// Posts whose own answers failed before: they are asked for as holes, not as rows.
+    pub missing: &'run BTreeSet<i64>,
+    /// When the listing began, epoch seconds.
+    pub begun_at: i64,
+    /// Posts uploaded from this second on are looked at again.
+    pub recent: i64,
+    /// Whether posts are read from the site's pages for people.
+    pub html: bool,
+}
+
+/// What came of the rows of a page.
+#[derive(Debug, Default)]
+pub struct Complete {
+    /// The posts with all that the site says of them.
+    pub seen: Vec<Post>,
+    /// Those of them that are still to be recorded.
+    pub changed: Vec<Post>,
+    /// The holes of posts whose own answers failed; they are recorded.
+    pub failed: Vec<Hole>,
+    /// Posts that failed before, and wait for their own turn.
+    pub passed: u64,
+    /// Those that their row refuses, with the filter: nothing more is asked of them, nor recorded.
+    pub spared: Vec<Spared>,
+}
+
+/// What the site says of one post.
+enum Said {
+    Post(Box<Post>),
+    /// An error, with all tries.
+    Nothing(Why),
+}
+
+impl Details<'_> {
+    /// The posts of a page with all that the site says of them.
+    ///
+    /// # Errors
+    /// Where the site or the catalog fails; [`Interrupted`].
+    pub async fn complete(&self, mut listed: Vec<Post>) -> anyhow::Result<Complete> {
+        let search = self.search();
+        if !search.site.dialect.rows_are_partial(&search) {
+            for post in &mut listed {
+                post.fetched_at = post.fetched_at.max(self.begun_at);
+            }
+            return Ok(Complete {
+                seen: listed.clone(),
+                changed: listed,
+                ..Complete::default()
+            });
+        }
+        let numbers: Vec<i64> = listed.iter().map(|post| post.number).collect();
+        let known = known::by_number(self.run.catalog, &self.run.request.name, &numbers).await?;
+        let mut complete = Complete::default();
+        for post in listed {
+            let number = post.number;
+            let known = known.iter().find(|known| known.number == number);
+            let said = match self.wanted(&post, known) {
+                Wanted::Known(known) => {
+                    complete.seen.push(known.clone());
+                    continue;
+                }
+                Wanted::Nothing(reason) => {
+                    complete.spared.push((post, reason));
+                    continue;
+                }
+                Wanted::Row => Said::Post(Box::new(post)),
+                Wanted::Detail if self.missing.contains(&post.number) => {
+                    complete.passed += 1;
+                    continue;
+                }
+                Wanted::Detail => match self.ask(&post).await {
+                    Ok(said) => said,
+                    Err(error) => {
+                        self.record(&complete.changed).await?;
+                        return Err(error);
+                    }
+                },
+            };
+            match said {
+                Said::Post(post) => {
+                    complete.seen.push((*post).clone());
+                    complete.changed.push(*post);
+                }
+                Said::Nothing(why) => {
+                    complete
+                        .failed
+                        .push(self.leave(&Hole::of_post(Kind::Post, number), &why).await?);
+                    complete.seen.extend(known.cloned());
+                }
+            }
+            if complete.changed.len() == TOGETHER {
+                self.record(&std::mem::take(&mut complete.changed)).await?;
+            }
+        }
+        Ok(complete)
+    }
+
+    fn wanted<'known>(&self, post: &Post, known: Option<&'known Post>) -> Wanted<'known> {
+        let search = self.search();
+        // Not asked for: it is not recorded either, and so would be asked for again and again.
+        if self.run.denied.refuses(post) {
+            return Wanted::Row;
+        }
+        if search.site.dialect.detail_url(&search, post).is_none() {
+            // A ranking has the counters of its day: a later look at the work stays.
+            return match known {
+                Some(known) if known.fetched_at > post.fetched_at => Wanted::Known(known),
+                _ => Wanted::Row,
+            };
+        }
+        if self.html {
+            let told = known.is_some_and(|known| known.kinds_known && known.tags == post.tags);
+            return match told || refusal(&self.run.request.listing, post).is_some() {
+                true => Wanted::Row,
+                false => Wanted::Detail,
+            };
+        }
+        match known {
+            // SeenTags by this listing before it was interrupted.
+            Some(known) if known.fetched_at >= self.begun_at => Wanted::Known(known),
+            Some(known) if known.created_at < self.recent && known.status == Status::Active => Wanted::Known(known),
+            Some(_) => Wanted::Detail,
+            None => refusal_of_row(&self.run.request.listing, post).map_or(Wanted::Detail, Wanted::Nothing),
+        }
+    }
+
+    /// Asks once more for the selected works that this listing should have met, and did not: those that
+    /// are gone are recorded as such. `seen` are the last that it met.
+    ///
+    /// # Errors
+    /// Where the site or the catalog fails; [`Interrupted`].
+    pub async fn look_for_unseen(&self, seen: &[Post]) -> anyhow::Result<()> {
+        if !self.run.request.site.dialect.hides_deleted(&self.search()) {
+            return Ok(());
+        }
+        self.record(seen).await?;
+        let mut unseen = known::unseen(self.run.catalog, &self.run.request.listing, self.recent, self.begun_at).await?;
+        // To somebody whose session ended, every work for adults is gone.
+        if !known::saw_adult_works(self.run.catalog, &self.run.request.name, self.begun_at).await? {
+            unseen.retain(|post| post.rating != Rating::Explicit);
+        }
+        for posts in unseen.chunks(TOGETHER) {
+            let mut now_known = Vec::new();
+            for post in posts {
+                if let Said::Post(post) = self.ask(post).await? {
+                    now_known.push(*post);
+                }
+            }
+            self.record(&now_known).await?;
+        }
+        Ok(())
+    }
+
+    fn search(&self) -> Search<'_> {
+        Search {
+            html: self.html,
+            ..self.run.request.search()
+        }
+    }
+
+    /// Now, but not before the listing began: that tells what it has seen.
+    fn now(&self) -> i64 {
+        now().max(self.begun_at)
+    }
+
+    async fn record(&self, changed: &[Post]) -> anyhow::Result<()> {
+        let mut write = self.run.catalog.write().await?;
+        let wanted = changed.iter().filter(|post| !self.run.denied.refuses(post));
+        posts::record_all(&mut write, wanted).await?;
+        self.run.client.save_traffic(&mut write).await?;
+        write.commit().await
+    }
+
+    /// Asks once more for a post whose own answer failed. Gives the hole that is left, if one is.
+    ///
+    /// # Errors
+    /// As [`Self::complete`].
+    pub async fn again(&self, hole: &Hole) -> anyhow::Result<Option<Hole>> {
+        let number = hole.start;
+        let known = known::by_number(self.run.catalog, &self.run.request.name, &[number]).await?;
+        let listed = known.into_iter().next().unwrap_or_else(|| Post {
+            source: self.run.request.name.clone(),
+            post: number.to_string(),
+            number,
+            status: Status::Held,
+            ..Post::default()
+        });
+        let post = match self.ask(&listed).await? {
+            Said::Post(post) => *post,
+            Said::Nothing(why) => return Ok(Some(self.leave(hole, &why).await?)),
+        };
+        let mut write = self.run.catalog.write().await?;
+        holes::remove(&mut write, &self.run.request.name, &self.run.request.query, hole).await?;
+        // Of a post that was never read, and is gone now, there is nothing to record.
+        let unknown = post.created_at == 0 && post.status != Status::Active;
+        if !unknown && !self.run.denied.refuses(&post) {
+            posts::record_all(&mut write, std::iter::once(&post)).await?;
+        }
+        self.run.client.save_traffic(&mut write).await?;
+        write.commit().await?;
+        Ok(None)
+    }
+
+    /// Records that a post was asked for in vain.
+    async fn leave(&self, hole: &Hole, why: &Why) -> anyhow::Result<Hole> {
+        let begun_at = if hole.begun_at == 0 {
+            self.begun_at
+        } else {
+            hole.begun_at
+        };
+        let hole = Hole {
+            begun_at,
+            ..hole.clone()
+        };
+        let hole = in_vain(&self.run, hole, why);
+        let mut write = self.run.catalog.write().await?;
+        holes::record(&mut write, &self.run.request.name, &self.run.request.query, &hole).await?;
+        write.commit().await?;
+        Ok(hole)
+    }
+
+    /// The whole of a post. What is known of one whose answer is an error stays: a session that ended, or a
+    /// ban, must not take down what stands.
+    async fn ask(&self, post: &Post) -> anyhow::Result<Said> {
+        let (search, dialect) = (self.search(), self.run.request.site.dialect);
+        let Some(url) = dialect.detail_url(&search, post) else {
+            return Ok(Said::Post(Box::new(post.clone())));
+        };
+        let as_status = |status| {
+            Said::Post(Box::new(Post {
+                status,
+                fetched_at: self.now(),
+                ..post.clone()
+            }))
+        };
+        let ask = Ask::api(&url, MOST_BYTES);
+        let read = |answer: &Answer| dialect.parse_detail(&search, &answer.bytes, post, self.now());
+        match self.run.client.read(&ask, read).await {
+            Ok(post) => Ok(Said::Post(Box::new(post))),
+            // The row says all but the kinds of its tags, which the next listing asks for again.
+            Err(HttpError::Refused { .. } | HttpError::Failed { .. }) if self.html => Ok(as_status(post.status)),
+            Err(HttpError::Refused {
+                reason: "http-404" | "http-410" | "http-451",
+                ..
+            }) => Ok(as_status(Status::Deleted)),
+            Err(HttpError::Refused { reason, detail } | HttpError::Failed { reason, detail }) => {
+                Ok(Said::Nothing(Why {
+                    reason,
+                    detail,
+                    empty: false,
+                }))
+            }
+            Err(HttpError::Stopped) => Err(Interrupted.into()),
+            Err(error) => Err(error).with_context(|| {
+                format!(
+                    "cannot list {} at {url}; the same command goes on from here",
+                    self.run.request.name
+                )
+            }),
+        }
+    }
+}
+
+/// A post that its row refuses, and the filter.
+pub type Spared = (Post, &'static str);
+
+/// What is to be recorded of a listed post.
+enum Wanted<'known> {
+    /// Nothing: what is known is at least as new.
+    Known(&'known Post),
+    /// Nothing, for this filter refuses the row, whatever else were asked.
+    Nothing(&'static str),
+    /// The row as it was listed.
+    Row,
+    /// The post's own answer.
+    Detail,
+}

@@ -1,0 +1,184 @@
+//! Listing what is asked for by name: posts, a pool, an artist's works. Each run asks for all of it; there
+//! is no cursor, and those of the site's searches stay as they are. Filters hold as everywhere, and what
+//! they leave out is said with the way to have it.
+
+mod terms;
+mod works;
+
+use std::collections::BTreeSet;
+
+use dataset::failure::Interrupted;
+use url::Url;
+
+use crate::catalog::files::Window;
+use crate::catalog::posts::{Post, Status};
+use crate::catalog::{known, now, posts};
+use crate::crawl::http::{Answer, Ask, HttpError};
+use crate::crawl::list::Listing;
+use crate::crawl::list::left_out::LeftOut;
+use crate::crawl::list::listed::Listed;
+use crate::crawl::list::pages::{MOST_BYTES, advice};
+use crate::crawl::settings::ListingForm;
+use crate::crawl::source::Search;
+use crate::crawl::target::{PostName, Target};
+use crate::selection::Selection;
+
+/// What was found so far.
+struct Found {
+    listed: Listed,
+    numbers: BTreeSet<i64>,
+    left_out: LeftOut,
+    /// Whether posts are read from the site's pages for people.
+    html: bool,
+    /// Of named posts everything is said: the site is asked for them whatever is selected.
+    all: Selection,
+}
+
+impl Listing<'_> {
+    /// Lists all of it.
+    ///
+    /// # Errors
+    /// Where the site or the catalog fails; [`Interrupted`].
+    pub async fn target(self, target: &Target) -> anyhow::Result<Listed> {
+        let mut found = Found {
+            listed: Listed::default(),
+            numbers: BTreeSet::new(),
+            left_out: LeftOut::default(),
+            html: self.run.request.site.listing == ListingForm::Html,
+            all: Selection::default(),
+        };
+        if let Err(error) = self.list_target(target, &mut found).await {
+            found.listed.later = Some(HttpError::later(error)?);
+        }
+        for words in found.left_out.words(target, &self.run.request.selection) {
+            self.progress.note(&words);
+        }
+        found.listed.named = found.numbers.into_iter().collect();
+        Ok(found.listed)
+    }
+
+    async fn list_target(&self, target: &Target, found: &mut Found) -> anyhow::Result<()> {
+        let (search, dialect) = (self.run.request.search(), self.run.request.site.dialect);
+        match target {
+            Target::Posts(names) if dialect.term_url(&search, "", None).is_none() => {
+                let numbers = names.iter().filter_map(|name| match name {
+                    PostName::Number(number) => Some(*number),
+                    PostName::Md5(_) => None,
+                });
+                self.works(&numbers.collect::<Vec<_>>(), i64::MAX, found).await
+            }
+            Target::Posts(names) => self.posts(names, found).await,
+            Target::Pool(number) => self.term(target, &format!("pool:{number}"), found).await,
+            Target::Artist(number) => self.artist(target, *number, found).await,
+            Target::Top(most) => self.top(target, *most, found).await,
+        }
+    }
+
+    /// What an address that must be there answers; `None` where the site has no such thing.
+    async fn expect(&self, target: &Target, url: &Url, found: &mut Found) -> anyhow::Result<Option<Answer>> {
+        match self.get(url).await? {
+            Ok(answer) => Ok(Some(answer)),
+            Err(HttpError::Refused { reason, .. }) if is_gone(reason) => {
+                self.progress.note(&format!("{target}: the site has no such thing"));
+                found.listed.missing += 1;
+                Ok(None)
+            }
+            Err(error) => Err(self.refused(error)),
+        }
+    }
+
+    /// Records posts as their site describes them now, and lets them be fetched.
+    async fn record_named(&self, mut taken: Vec<Post>, found: &mut Found) -> anyhow::Result<()> {
+        let mut once = BTreeSet::new();
+        taken.retain(|post| once.insert(post.number));
+        let numbers: Vec<i64> = once.into_iter().collect();
+        let known = known::by_number(self.run.catalog, &self.run.request.name, &numbers).await?;
+        for post in &mut taken {
+            // Boards that tell no upload time tell one too late of a post by itself.
+            let earlier = known.iter().find(|known| known.number == post.number);
+            post.created_at = earlier.map_or(post.created_at, |earlier| earlier.created_at.min(post.created_at));
+        }
+        let mut write = self.run.catalog.write().await?;
+        posts::record_all(&mut write, taken.iter().filter(|post| !self.run.denied.refuses(post))).await?;
+        self.run.client.save_traffic(&mut write).await?;
+        write.commit().await?;
+        self.seen(taken, found);
+        Ok(())
+    }
+
+    fn seen(&self, posts: Vec<Post>, found: &mut Found) {
+        for post in posts.into_iter().filter(|post| found.numbers.insert(post.number)) {
+            self.committed.tell(window(post.number));
+            if let Some(reason) = found.listed.count(self.run.denied, &self.run.request.selection, &post) {
+                found.left_out.add(reason, post);
+            }
+        }
+        self.progress.listed(found.listed.rows, found.listed.matching);
+    }
+
+    /// A post that the site does not have: a known one is recorded as deleted.
+    async fn missing(&self, name: &PostName, found: &mut Found) -> anyhow::Result<()> {
+        self.progress.note(&format!("the site has no post {name}"));
+        found.listed.missing += 1;
+        let PostName::Number(number) = name else {
+            return Ok(());
+        };
+        let known = known::by_number(self.run.catalog, &self.run.request.name, &[*number]).await?;
+        let Some(known) = known.into_iter().next().filter(|known| known.status == Status::Active) else {
+            return Ok(());
+        };
+        let gone = Post {
+            status: Status::Deleted,
+            fetched_at: now(),
+            ..known
+        };
+        let mut write = self.run.catalog.write().await?;
+        posts::record(&mut write, &gone).await?;
+        write.commit().await
+    }
+
+    /// What the site answers, or how it refuses; what ends the run is an error.
+    async fn get(&self, url: &Url) -> anyhow::Result<Result<Answer, HttpError>> {
+        match self.run.client.get(&Ask::api(url, MOST_BYTES)).await {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(HttpError::Stopped) => Err(Interrupted.into()),
+            Err(error @ (HttpError::Refused { .. } | HttpError::Failed { .. })) => Ok(Err(error)),
+            Err(error) => Err(self.refused(error)),
+        }
+    }
+
+    fn refused(&self, error: HttpError) -> anyhow::Error {
+        let (name, site) = (&self.run.request.name, &self.run.request.site);
+        let hint = match &error {
+            HttpError::Refused { detail, .. } => advice::of(detail, name, site, self.run.client.has_login()),
+            _ => None,
+        };
+        let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        let what = format!("cannot list {name} at {}{hint}", self.run.request.root);
+        anyhow::Error::new(error).context(what)
+    }
+}
+
+/// The one post of a number.
+fn window(number: i64) -> Window {
+    Window {
+        from: number,
+        ..Window::below(number + 1)
+    }
+}
+
+fn is_gone(reason: &str) -> bool {
+    matches!(reason, "http-404" | "http-410" | "http-451")
+}
+
+/// How many requests a target takes, and how many pictures it has, where that is known before.
+pub fn cost(target: &Target, search: &Search<'_>) -> Option<(u64, u64)> {
+    let names = match target {
+        Target::Posts(names) => names,
+        Target::Top(most) => return Some((most.div_ceil(search.site.page.into()), *most)),
+        Target::Pool(_) | Target::Artist(_) => return None,
+    };
+    let md5s = names.iter().filter(|name| matches!(name, PostName::Md5(_))).count();
+    let lists = (names.len() - md5s).div_ceil(search.site.dialect.numbers_at_once(search).max(1));
+    Some(((lists + md5s) as u64, names.len() as u64))
+}
