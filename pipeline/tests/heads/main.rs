@@ -41,3 +41,4 @@ mod reasons;
 mod show;
 mod sidecars;
 mod style;
+mod verdicts;
