@@ -3,7 +3,8 @@
 //! Writes a catalog of COUNT heads (1,000,000 by default) whose thumbnails lie in clusters as those of real
 //! heads do: each is a mixture of two of the pictures of a folder, and one in fifty is a copy of another with
 //! a little noise. Then times the search in memory; the grouping and the judging of all of them; and a refresh
-//! that adds a thousand. Prints seconds and peak memory.
+//! that adds a thousand. Prints seconds and peak memory. With `verdicts` as the last argument the groups are
+//! written too, and the verdicts alone are timed.
 //!
 //! `bench/near` runs it.
 
@@ -47,17 +48,20 @@ async fn main() -> anyhow::Result<()> {
     let folder = PathBuf::from(arguments.next().context("name a folder for the catalog")?);
     let pictures = PathBuf::from(arguments.next().context("name a folder of heads")?);
     let count: usize = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
+    let grouped = arguments.next().is_some_and(|what| what == "verdicts");
     std::fs::create_dir_all(&folder)?;
     let reach = CurateSettings::default().near_duplicate;
     let heads = mixed(&real(&pictures)?, count + REFRESH);
-    search(&heads[..count], reach);
+    if !grouped {
+        search(&heads[..count], reach);
+    }
 
     let catalog = Catalog::open(&Catalog::sqlite_url(&folder.join("catalog.sqlite"))).await?;
     let store = Store::create(&folder.join("store"))?;
-    time("write", fill(&catalog, &heads[..count], 0)).await?;
+    time("write", fill(&catalog, &heads[..count], 0, grouped.then_some(reach))).await?;
     println!("memory_peak_mib_after_writing {}", peak_mib());
     run(&catalog, &store, reach, "all").await?;
-    fill(&catalog, &heads[count..], count).await?;
+    fill(&catalog, &heads[count..], count, grouped.then_some(reach)).await?;
     run(&catalog, &store, reach, "refresh").await?;
     println!("memory_peak_mib {}", peak_mib());
     Ok(())
@@ -111,7 +115,7 @@ fn search(heads: &[Thumbnail], reach: u32) {
 }
 
 /// Writes heads, ten of each imported picture.
-async fn fill(catalog: &Catalog, heads: &[Thumbnail], first: usize) -> anyhow::Result<()> {
+async fn fill(catalog: &Catalog, heads: &[Thumbnail], first: usize, grouped: Option<u32>) -> anyhow::Result<()> {
     for (batch, some) in heads.chunks(BATCH).enumerate() {
         let mut write = catalog.write().await?;
         for (at, of_picture) in some.chunks(FACES).enumerate() {
@@ -128,7 +132,7 @@ async fn fill(catalog: &Catalog, heads: &[Thumbnail], first: usize) -> anyhow::R
             posts::record(&mut write, &post).await?;
             images::record(&mut write, &stored(&image)).await?;
             files::record(&mut write, &File::of(&post, Outcome::Stored(image.clone()))).await?;
-            record(&mut write, &image, of_picture).await?;
+            record(&mut write, &image, of_picture, (number as usize, grouped)).await?;
         }
         write.commit().await?;
     }
@@ -136,7 +140,12 @@ async fn fill(catalog: &Catalog, heads: &[Thumbnail], first: usize) -> anyhow::R
 }
 
 /// The heads of one picture, in a few statements: the catalog's own way is one for each.
-async fn record(write: &mut Write, image: &str, thumbnails: &[Thumbnail]) -> anyhow::Result<()> {
+async fn record(
+    write: &mut Write,
+    image: &str,
+    thumbnails: &[Thumbnail],
+    (first, grouped): (usize, Option<u32>),
+) -> anyhow::Result<()> {
     let sql = "INSERT INTO detections (image, detector, outcome, faces, attempts, recorded_at) \
                VALUES ($1, $2, 'found', 10, 1, 0)";
     sqlx::query(sql)
@@ -145,6 +154,7 @@ async fn record(write: &mut Write, image: &str, thumbnails: &[Thumbnail]) -> any
         .execute(write.connection())
         .await?;
     let (mut faces, mut heads, mut seen) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut names, mut groups): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for (ordinal, thumbnail) in thumbnails.iter().enumerate() {
         let name = hex::encode(Sha256::digest(format!("{image}{ordinal}")));
         let score = 0.5 + (ordinal * 37 % 100) as f64 / 200.0;
@@ -156,6 +166,26 @@ async fn record(write: &mut Write, image: &str, thumbnails: &[Thumbnail]) -> any
              20.0, 50.0, 0.1, {score}, 0)"
         ));
         seen.push(format!("('{name}', '{}')", thumbnail.to_text()));
+        names.push(name);
+    }
+    if let Some(reach) = grouped {
+        for (at, name) in names.iter().enumerate() {
+            let (copied, copy) = ((first + at) % 50 == 48, (first + at) % 50 == 49);
+            let other = if copied {
+                names.get(at + 1)
+            } else {
+                names.get(at.wrapping_sub(1)).filter(|_| copy)
+            };
+            let group = other.map_or(name, |other| other.min(name));
+            groups.push(format!("('{name}', '{group}', {reach})"));
+        }
+        let sql = format!(
+            "INSERT INTO duplicate_groups (pixels, duplicate_group, reach) VALUES {}",
+            groups.join(", ")
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(write.connection())
+            .await?;
     }
     for sql in [
         format!(

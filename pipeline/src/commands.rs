@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use dataset::{Store, failure};
 
 use crate::catalog::Catalog;
-use crate::catalog::decisions::Verdict;
+use crate::catalog::decisions::Choice;
 use crate::cli::{Cli, Command};
 use crate::desk::{Desk, data_folder};
 use crate::journal::Journal;
@@ -104,8 +104,8 @@ async fn dispatch(
             let desk = Desk::to_write(settings, data, "curate", stop).await?;
             told("curate", desk.curate().await?)
         }
-        Command::Reject(args) => decide(Verdict::Reject, &args, settings, data, stop).await?,
-        Command::Keep(args) => decide(Verdict::Keep, &args, settings, data, stop).await?,
+        Command::Reject(args) => decide(Choice::Reject, &args, settings, data, stop).await?,
+        Command::Keep(args) => decide(Choice::Keep, &args, settings, data, stop).await?,
         Command::Failures(args) => return list_failures(&args, settings, data, stop).await,
         Command::Purge(args) => return purges(&args, settings, data, stop).await,
         Command::Run(_) => run::run(&Desk::to_write(settings, data, "run", stop).await?, journal).await?,
@@ -120,7 +120,7 @@ async fn dispatch(
 /// Says what a crawl would do, beside a run that writes and without a lock.
 async fn dry_run(args: &crawl::Args, settings: &Settings, data: &Path, stop: &Stop) -> anyhow::Result<u8> {
     let requests = args.requests(&settings.crawl, &settings.sites)?;
-    let catalog = Catalog::to_look(&settings.catalog_url(data)).await?;
+    let catalog = Catalog::read_only(&settings.catalog_url(data)).await?;
     let network = crawl::Network::new(&catalog, &settings.crawl, stop);
     for request in &requests {
         print!("{}", crawl::dry_run(&catalog, &network, request).await?);
@@ -170,7 +170,7 @@ async fn show_status(args: &status::Args, desk: Desk) -> anyhow::Result<u8> {
 }
 
 async fn decide(
-    verdict: Verdict,
+    choice: Choice,
     args: &curate::hand::Args,
     settings: Settings,
     data: PathBuf,
@@ -180,8 +180,8 @@ async fn decide(
         curate::hand::print_list(&Desk::to_read(settings, data, stop).await?.catalog).await?;
         return Ok(Tally::default());
     }
-    let desk = Desk::to_write(settings, data, verdict.word(), stop).await?;
-    let tally = desk.decide(verdict, args).await?;
+    let desk = Desk::to_write(settings, data, choice.word(), stop).await?;
+    let tally = desk.decide(choice, args).await?;
     tally.print("curate");
     Ok(tally)
 }
@@ -237,7 +237,7 @@ async fn manifests(
             manifest::verify_copies(&folder, &name, &copies)?;
         }
         manifest::Command::Diff(args) => {
-            let catalog = Catalog::to_look(&settings.catalog_url(&data)).await?;
+            let catalog = Catalog::read_only(&settings.catalog_url(&data)).await?;
             manifest::diff::run(&folder, &catalog, &args, &stop).await?;
         }
         manifest::Command::Bundle { name, target } => {

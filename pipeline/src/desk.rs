@@ -8,7 +8,7 @@ use dataset::Store;
 use dataset::failure::Usage;
 use dataset::lock::Lock;
 
-use crate::catalog::decisions::Verdict;
+use crate::catalog::decisions::Choice;
 use crate::catalog::{Catalog, aliases, summary};
 use crate::crawl::Network;
 use crate::digests::{self, Digests};
@@ -190,8 +190,8 @@ impl Desk {
     ///
     /// # Errors
     /// As [`curate::hand::decide`] and [`curate::run`].
-    pub async fn decide(&self, verdict: Verdict, args: &curate::hand::Args) -> anyhow::Result<Tally> {
-        let decided = curate::hand::decide(&self.catalog, verdict, args).await?;
+    pub async fn decide(&self, choice: Choice, args: &curate::hand::Args) -> anyhow::Result<Tally> {
+        let decided = curate::hand::decide(&self.catalog, choice, args).await?;
         println!(
             "{decided} decisions {}",
             if args.undo { "forgotten" } else { "recorded" }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::catalog::{Catalog, detections};
 use crate::crop::CropSettings;
-use crate::curate::CurateSettings;
+use crate::decide::CurateSettings;
 
 /// The three digests.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ pub mod commands;
 pub mod crawl;
 pub mod crop;
 pub mod curate;
+pub mod decide;
 pub mod desk;
 pub mod detect;
 pub mod digests;

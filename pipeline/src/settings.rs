@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::catalog::Catalog;
 use crate::crawl::{CrawlSettings, RunCrawl, SiteSettings};
 use crate::crop::CropSettings;
-use crate::curate::CurateSettings;
+use crate::decide::CurateSettings;
 use crate::manifest::ManifestSettings;
 use crate::selection::SelectionArgs;
 
@@ -165,7 +165,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::curate::StyleSettings;
+    use crate::decide::StyleSettings;
 
     #[test]
     fn the_shipped_file_is_the_documentation_of_the_defaults() {

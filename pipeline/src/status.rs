@@ -71,7 +71,7 @@ pub async fn gather(
     digests: &Digests,
 ) -> anyhow::Result<Status> {
     let counts = summary::counts(catalog).await?;
-    let mut rejected = verdicts::counts(catalog, &digests.detector, &digests.crop, &digests.policy).await?;
+    let mut rejected = verdicts::counts(catalog, digests).await?;
     let accepted = rejected.remove("accepted").unwrap_or(0);
     Ok(Status {
         posts: counts.posts.values().sum(),

@@ -1,10 +1,13 @@
 //! Decisions by hand: what stays and what goes, whatever the filters say.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use anyhow::Context;
+use vision::BBox;
 
-use super::candidates::Candidate;
+use super::detections::Face;
+use super::pictures::{Hash, hash_of};
 use super::verdicts::{HeadKey, forget};
 use super::{Catalog, Write, now};
 
@@ -13,14 +16,14 @@ const SAME_FACE: f32 = 0.5;
 
 /// What was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Choice {
     /// It is accepted.
     Keep,
     /// It is refused.
     Reject,
 }
 
-impl Verdict {
+impl Choice {
     /// The table's word.
     pub fn word(self) -> &'static str {
         match self {
@@ -33,7 +36,7 @@ impl Verdict {
 /// A decision about one face.
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
 pub struct Decision {
-    /// SHA-256 of the head that was looked at.
+    /// SHA-256 of the head that was shown.
     pub head: String,
     /// SHA-256 of its picture.
     pub image: String,
@@ -56,55 +59,56 @@ pub struct Decision {
 impl Decision {
     /// Whether it was to keep.
     pub fn keeps(&self) -> bool {
-        self.decision == Verdict::Keep.word()
+        self.decision == Choice::Keep.word()
     }
 
-    fn is_of(&self, image: &str, box_of: [f64; 4]) -> bool {
-        self.image == image && overlap([self.x0, self.y0, self.x1, self.y1], box_of) >= SAME_FACE
+    fn face(&self) -> BBox {
+        bbox([self.x0, self.y0, self.x1, self.y1])
     }
 }
 
-fn overlap(a: [f64; 4], b: [f64; 4]) -> f32 {
-    let bbox = |[x0, y0, x1, y1]: [f64; 4]| vision::BBox {
-        x0: x0 as f32,
-        y0: y0 as f32,
-        x1: x1 as f32,
-        y1: y1 as f32,
-    };
-    vision::iou(&bbox(a), &bbox(b))
+fn bbox(edges: [f64; 4]) -> BBox {
+    let [x0, y0, x1, y1] = edges.map(|edge| edge as f32);
+    BBox { x0, y0, x1, y1 }
 }
 
-/// All decisions, to be asked for each head.
+/// Whether two boxes of a picture are one face.
+fn same(a: &BBox, b: &BBox) -> bool {
+    vision::iou(a, b) >= SAME_FACE
+}
+
+/// All decisions, to be asked for each head: by its file, and by its picture.
 #[derive(Debug, Default)]
-pub struct Decisions {
-    by_head: HashMap<String, Vec<Decision>>,
-    by_image: HashMap<String, Vec<Decision>>,
+pub(super) struct Decisions {
+    by_head: HashMap<Hash, Vec<Arc<Decision>>>,
+    by_image: HashMap<Hash, Vec<Arc<Decision>>>,
 }
 
 impl Decisions {
     /// Reads them; they are made by hand, and few.
-    ///
-    /// # Errors
-    /// Where the database refuses.
-    pub async fn load(catalog: &Catalog) -> anyhow::Result<Self> {
+    pub(super) async fn load(catalog: &Catalog) -> anyhow::Result<Self> {
         let mut decisions = Self::default();
         for decision in all(catalog).await? {
-            let (head, image) = (decision.head.clone(), decision.image.clone());
-            decisions.by_head.entry(head).or_default().push(decision.clone());
+            let (head, image) = (hash_of(&decision.head), hash_of(&decision.image));
+            let decision = Arc::new(decision);
+            decisions.by_head.entry(head).or_default().push(Arc::clone(&decision));
             decisions.by_image.entry(image).or_default().push(decision);
         }
         Ok(decisions)
     }
 
     /// The latest that is about a head: the same file, or the same face of the same picture.
-    pub fn about(&self, head: &Candidate) -> Option<&Decision> {
-        let place = [head.x0, head.y0, head.x1, head.y1];
-        let of_head = self.by_head.get(&head.head).into_iter().flatten();
-        let of_face = self.by_image.get(&head.key.image).into_iter().flatten();
-        let of_face = of_face.filter(|decision| decision.is_of(&head.key.image, place));
-        of_head
+    pub(super) fn about(&self, head: &Hash, image: &Hash, face: &Face) -> Option<Arc<Decision>> {
+        if self.by_head.is_empty() {
+            return None;
+        }
+        let of_head = self.by_head.get(head).into_iter().flatten();
+        let of_image = self.by_image.get(image).into_iter().flatten();
+        let of_face = of_image.filter(|decision| same(&decision.face(), &face.bbox()));
+        let latest = of_head
             .chain(of_face)
-            .max_by_key(|decision| (decision.recorded_at, decision.head.as_str(), decision.image.as_str()))
+            .max_by_key(|decision| (decision.recorded_at, decision.head.as_str(), decision.image.as_str()));
+        latest.cloned()
     }
 }
 
@@ -148,20 +152,20 @@ struct Place {
 }
 
 impl Place {
-    fn face(&self) -> [f64; 4] {
-        [self.x0, self.y0, self.x1, self.y1]
+    fn face(&self) -> BBox {
+        bbox([self.x0, self.y0, self.x1, self.y1])
     }
 }
 
 const PLACES: &str = "SELECT h.image, h.detector, h.ordinal, h.crop, a.x0, a.y0, a.x1, a.y1 FROM heads AS h \
                       JOIN faces AS a ON a.image = h.image AND a.detector = h.detector AND a.ordinal = h.ordinal";
 
-/// Records a decision about a head, in every picture that has it, and lets all heads of these faces wait
-/// for another verdict.
+/// Records a decision about a head, in every picture that has it, and forgets the verdicts on all
+/// heads of these faces: they wait for others.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn record(write: &mut Write, head: &str, verdict: Verdict, because: &str) -> anyhow::Result<()> {
+pub async fn record(write: &mut Write, head: &str, choice: Choice, because: &str) -> anyhow::Result<()> {
     let places = places_of(write, head).await?;
     for place in &places {
         sqlx::query(
@@ -176,7 +180,7 @@ pub async fn record(write: &mut Write, head: &str, verdict: Verdict, because: &s
         .bind(place.y0)
         .bind(place.x1)
         .bind(place.y1)
-        .bind(verdict.word())
+        .bind(choice.word())
         .bind(because)
         .bind(now())
         .execute(write.connection())
@@ -184,7 +188,7 @@ pub async fn record(write: &mut Write, head: &str, verdict: Verdict, because: &s
         .context("cannot record a decision")?;
     }
     let faces = places.iter().map(|place| (place.key.image.clone(), place.face()));
-    judge_again(write, head, &faces.collect::<Vec<_>>()).await
+    forget_verdicts(write, head, &faces.collect::<Vec<_>>()).await
 }
 
 /// Forgets the decisions about a head, and about the same faces; says how many.
@@ -202,7 +206,7 @@ pub async fn undo(write: &mut Write, head: &str) -> anyhow::Result<u64> {
     let of_face = |decision: &Decision| {
         places
             .iter()
-            .any(|place| decision.is_of(&place.key.image, place.face()))
+            .any(|place| decision.image == place.key.image && same(&decision.face(), &place.face()))
     };
     let gone: Vec<Decision> = all
         .into_iter()
@@ -215,8 +219,7 @@ pub async fn undo(write: &mut Write, head: &str) -> anyhow::Result<u64> {
             .execute(write.connection())
             .await
             .context(CANNOT)?;
-        let face = [decision.x0, decision.y0, decision.x1, decision.y1];
-        judge_again(write, &decision.head, &[(decision.image.clone(), face)]).await?;
+        forget_verdicts(write, &decision.head, &[(decision.image.clone(), decision.face())]).await?;
     }
     Ok(gone.len() as u64)
 }
@@ -231,7 +234,7 @@ async fn places_of(write: &mut Write, head: &str) -> anyhow::Result<Vec<Place>> 
 }
 
 /// Forgets the verdicts, of every policy, on a head and on whatever was cut of these faces.
-async fn judge_again(write: &mut Write, head: &str, faces: &[(String, [f64; 4])]) -> anyhow::Result<()> {
+async fn forget_verdicts(write: &mut Write, head: &str, faces: &[(String, BBox)]) -> anyhow::Result<()> {
     let mut keys: BTreeSet<HeadKey> = places_of(write, head)
         .await?
         .into_iter()
@@ -242,10 +245,8 @@ async fn judge_again(write: &mut Write, head: &str, faces: &[(String, [f64; 4])]
         let query = sqlx::query_as::<_, Place>(sqlx::AssertSqlSafe(sql)).bind(image);
         let places = query.fetch_all(write.connection()).await;
         let places = places.context("cannot read the faces of a picture")?;
-        let same = places
-            .into_iter()
-            .filter(|place| overlap(place.face(), *face) >= SAME_FACE);
+        let same = places.into_iter().filter(|place| same(&place.face(), face));
         keys.extend(same.map(|place| place.key));
     }
-    forget(write, &keys.into_iter().collect::<Vec<_>>(), None).await
+    forget(write, &keys).await
 }

@@ -14,7 +14,7 @@ use crate::selection::Selection;
 /// The detector and crop of imported heads.
 pub const GIVEN: &str = "given";
 
-/// A stored picture that crop must look at.
+/// A stored picture that waits for the detector.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct PendingPicture {
     /// SHA-256 of the file.
@@ -45,11 +45,11 @@ pub struct Face {
 /// How the detector's run over one picture ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DetectionOutcome {
-    /// It looked; the faces may be none.
-    Looked(Vec<Face>),
-    /// The picture can never be looked at: reason (a fixed word) and detail.
+    /// It ran; the faces may be none.
+    Detected(Vec<Face>),
+    /// The detector can never run on the picture: reason (a fixed word) and detail.
     Refused(&'static str, String),
-    /// It could not be looked at this time; tried again by the next run.
+    /// It could not run this time; tried again by the next run.
     Failed(&'static str, String),
 }
 
@@ -202,13 +202,13 @@ pub async fn count_lost(catalog: &Catalog, selection: &Selection, key: &CropKey)
     lost.context("cannot count the pictures whose originals are dropped")
 }
 
-/// Selected, not an imported head, lacking a result, and there to be looked at.
+/// Selected, not an imported head, lacking a result, and stored.
 fn pending_condition(selection: &Selection, key: &CropKey, binds: &mut Binds) -> String {
     let selected = selected_condition(selection, binds);
     format!("{selected} AND i.dropped_at IS NULL AND ({})", lacks(key, binds))
 }
 
-/// `images AS i` was never looked at (transient failures count as that), or has a face whose head is
+/// `images AS i` has no detection (a transient failure is none), or has a face whose head is
 /// wanting.
 pub(super) fn lacks(key: &CropKey, binds: &mut Binds) -> String {
     let detector = binds.text(&key.detector);
@@ -247,8 +247,8 @@ pub async fn record(
 ) -> anyhow::Result<()> {
     let nothing: &[Face] = &[];
     let (word, reason, detail, faces) = match outcome {
-        DetectionOutcome::Looked(faces) if faces.is_empty() => ("nothing", None, None, nothing),
-        DetectionOutcome::Looked(faces) => ("found", None, None, faces.as_slice()),
+        DetectionOutcome::Detected(faces) if faces.is_empty() => ("nothing", None, None, nothing),
+        DetectionOutcome::Detected(faces) => ("found", None, None, faces.as_slice()),
         DetectionOutcome::Refused(reason, detail) => ("refused", Some(*reason), Some(detail.as_str()), nothing),
         DetectionOutcome::Failed(reason, detail) => ("failed", Some(*reason), Some(detail.as_str()), nothing),
     };

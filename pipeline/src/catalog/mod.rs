@@ -8,13 +8,13 @@
 
 pub mod aliases;
 mod binds;
-pub mod candidates;
-pub mod chosen;
 pub mod cursors;
 pub mod decisions;
 pub mod denied;
 pub mod detections;
+pub mod duplicate_groups;
 pub mod explain;
+pub mod facts;
 pub mod failures;
 pub mod files;
 pub mod heads;
@@ -23,17 +23,18 @@ pub mod images;
 pub mod imports;
 pub mod known;
 pub mod likes;
-pub mod looks;
+pub mod manifest_query;
 pub mod originals;
 pub mod overview;
+pub mod pictures;
 pub mod posts;
-pub mod prints;
 pub mod purge;
 pub mod removals;
 mod replaced;
 pub mod robots;
 pub mod samples;
 mod scan;
+pub mod second_passes;
 pub mod selection;
 pub mod splits;
 pub mod styles;
@@ -55,7 +56,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::secrets;
 
-/// The schema's history, embedded in the program.
+/// The schema, embedded in the program.
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
 /// Enough for one writer beside a few readers that stream.
@@ -131,13 +132,13 @@ impl Catalog {
     }
 
     /// Opens a catalog that is there; where its SQLite file is missing, an empty one in memory, so
-    /// that a look leaves nothing behind.
+    /// that nothing is left behind.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub async fn to_look(url: &str) -> anyhow::Result<Self> {
+    pub async fn read_only(url: &str) -> anyhow::Result<Self> {
         if url.starts_with("sqlite:") && !sqlite_file(url).is_some_and(|file| file.exists()) {
-            return Self::open("sqlite:file:look?mode=memory").await;
+            return Self::open("sqlite:file:empty?mode=memory").await;
         }
         Self::open(url).await
     }
@@ -261,14 +262,15 @@ async fn connect(url: &str, backend: Backend) -> anyhow::Result<AnyPool> {
 }
 
 async fn migrate(pool: &AnyPool) -> anyhow::Result<()> {
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
     match MIGRATIONS.run(pool).await {
         Ok(()) => Ok(()),
-        Err(MigrateError::VersionMissing(version)) => anyhow::bail!(
+        Err(MigrateError::VersionMissing(version)) if Some(version) > newest => anyhow::bail!(
             "its schema has version {version}, which this program does not know: use the newer program that made it"
         ),
-        Err(MigrateError::VersionMismatch(version)) => anyhow::bail!(
-            "its schema {version} differs from this program's: it was made by a version that was never released; \
-             move it away and crawl again"
+        Err(MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_)) => anyhow::bail!(
+            "it was made by an earlier build, which was never released: name a new data folder with --data and crawl, \
+             or import your folders, into that; nothing in this one was changed"
         ),
         Err(error) => Err(error).context("its schema cannot be brought up to date"),
     }
@@ -277,6 +279,22 @@ async fn migrate(pool: &AnyPool) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_catalog_of_another_build_is_refused_with_the_way_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (version, way_out) in [(7, "name a new data folder"), (99_999_999, "use the newer program")] {
+            let url = Catalog::sqlite_url(&folder.path().join(format!("{version}.sqlite")));
+            let catalog = Catalog::open(&url).await.expect("opens");
+            let sql = "INSERT INTO _sqlx_migrations SELECT $1, description, installed_on, success, checksum, \
+                       execution_time FROM _sqlx_migrations";
+            let applied = sqlx::query(sql).bind(version).execute(catalog.pool()).await;
+            applied.expect("writes");
+            catalog.close().await;
+            let refused = format!("{:#}", Catalog::open(&url).await.expect_err("refuses"));
+            assert!(refused.contains(way_out), "{refused}");
+        }
+    }
 
     #[test]
     fn a_password_is_never_shown() {

@@ -18,7 +18,7 @@ pub struct Original {
     pub bytes: i64,
 }
 
-/// Pictures with bytes that this detector and crop rule have looked at in full; imported heads are
+/// Pictures with bytes that this detector and crop rule are done with; imported heads are
 /// none.
 ///
 /// # Errors
@@ -62,7 +62,7 @@ pub async fn mark(write: &mut Write, originals: &[Original]) -> anyhow::Result<(
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn settle(write: &mut Write, originals: &[Original]) -> anyhow::Result<()> {
+pub async fn mark_dropped(write: &mut Write, originals: &[Original]) -> anyhow::Result<()> {
     set(write, originals, now()).await
 }
 

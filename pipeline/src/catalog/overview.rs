@@ -1,4 +1,4 @@
-//! What the report shows: posts and heads by source and day, and every judged head once, as it streams by.
+//! What the report shows: posts and heads by source and day, and every head with a verdict once, as it streams by.
 
 use anyhow::Context;
 use futures::TryStreamExt;
@@ -6,7 +6,7 @@ use sqlx::Row;
 
 use super::Catalog;
 use super::binds::Binds;
-use super::chosen::current;
+use super::manifest_query::current;
 use crate::digests::Digests;
 use crate::selection::Selection;
 
@@ -45,9 +45,9 @@ pub async fn post_days(catalog: &Catalog, selection: &Selection, stored: bool) -
     rows.context("cannot count the posts by day")
 }
 
-/// A judged head of one of the posts that show it.
+/// A head with a verdict, of one of the posts that show it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct JudgedHead {
+pub struct HeadWithVerdict {
     /// The post's source.
     pub source: String,
     /// Its upload.
@@ -81,7 +81,7 @@ pub async fn heads(
     catalog: &Catalog,
     selection: &Selection,
     digests: &Digests,
-    mut tell: impl FnMut(JudgedHead),
+    mut tell: impl FnMut(HeadWithVerdict),
 ) -> anyhow::Result<()> {
     let mut binds = Binds::default();
     let current = current(digests, &mut binds);
@@ -96,7 +96,7 @@ pub async fn heads(
          JOIN posts AS p ON p.source = f.source AND p.post = f.post \
          WHERE v.policy = {policy} AND {current} AND {posts}"
     );
-    const CANNOT: &str = "cannot read the judged heads";
+    const CANNOT: &str = "cannot read the heads with verdicts";
     let mut rows = binds.stream(sql, catalog.pool());
     while let Some(row) = rows.try_next().await.context(CANNOT)? {
         tell(head_of(&row).context(CANNOT)?);
@@ -104,9 +104,9 @@ pub async fn heads(
     Ok(())
 }
 
-fn head_of(row: &sqlx::any::AnyRow) -> Result<JudgedHead, sqlx::Error> {
+fn head_of(row: &sqlx::any::AnyRow) -> Result<HeadWithVerdict, sqlx::Error> {
     let detector: String = row.try_get("detector")?;
-    Ok(JudgedHead {
+    Ok(HeadWithVerdict {
         source: row.try_get("source")?,
         created_at: row.try_get("created_at")?,
         likes: row.try_get("likes")?,

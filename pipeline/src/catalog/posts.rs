@@ -84,7 +84,7 @@ impl Rating {
         }
     }
 
-    fn parse(word: &str) -> Self {
+    pub(super) fn parse(word: &str) -> Self {
         let known = Self::ALL.into_iter().find(|rating| rating.as_str() == word);
         known.unwrap_or(Self::Unknown)
     }

@@ -8,7 +8,7 @@ use dataset::Key;
 use super::binds::Binds;
 use super::denied::{self, Entry};
 use super::purge::{AT_ONCE, GonePicture, PostKey, by_source};
-use super::{Catalog, Write, prints, verdicts};
+use super::{Catalog, Write, duplicate_groups};
 
 /// What one purge takes.
 #[derive(Clone, Debug, Default)]
@@ -28,12 +28,12 @@ pub struct Gone {
     pub heads: BTreeSet<String>,
 }
 
-/// Denies all of it, takes it out of every table, and lists its objects for [`pending`]. The best of
-/// each duplicate group that lost a member is chosen anew. One transaction: all of it, or nothing.
+/// Denies all of it, takes it out of every table, and lists its objects for [`pending`]. One transaction:
+/// all of it, or nothing. Gives the duplicate groups that are left of those that lost a member.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn record(write: &mut Write, gone: &Gone) -> anyhow::Result<()> {
+pub async fn record(write: &mut Write, gone: &Gone) -> anyhow::Result<BTreeSet<String>> {
     deny(write, gone).await?;
     let heads = gone.heads.iter().map(|head| Key::head(head));
     let pictures = gone.pictures.iter().map(|picture| Ok(picture.key.clone()));
@@ -58,12 +58,8 @@ pub async fn record(write: &mut Write, gone: &Gone) -> anyhow::Result<()> {
         .await
         .context("cannot remove what is known of heads")?;
     let pixels: Vec<&str> = touched.iter().map(String::as_str).collect();
-    let groups = prints::take_lost(write, &pixels).await;
-    verdicts::settle_groups(
-        write,
-        &groups.context("cannot take heads out of the index of near-duplicates")?,
-    )
-    .await
+    let groups = duplicate_groups::take_lost(write, &pixels).await;
+    groups.context("cannot take heads out of the groups of near-duplicates")
 }
 
 async fn deny(write: &mut Write, gone: &Gone) -> anyhow::Result<()> {
@@ -114,7 +110,7 @@ async fn take_pictures(write: &mut Write, images: &[&str]) -> Result<Vec<String>
 async fn take_heads(write: &mut Write, heads: &BTreeSet<String>) -> Result<(), sqlx::Error> {
     let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
     for some in heads.chunks(AT_ONCE) {
-        for table in ["looks", "styles", "decisions"] {
+        for table in ["second_passes", "styles", "decisions"] {
             let mut binds = Binds::default();
             let sql = format!("DELETE FROM {table} WHERE head IN ({})", binds.texts(some));
             binds.fetch_rows(sql, write.connection()).await?;

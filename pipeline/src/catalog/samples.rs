@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::Catalog;
 use super::binds::Binds;
-use super::chosen::current;
+use super::manifest_query::current;
 use crate::digests::Digests;
 use crate::selection::Selection;
 

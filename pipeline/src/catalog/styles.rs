@@ -1,74 +1,37 @@
 //! Styles of stored heads: one row a head file and network.
 
+use std::collections::HashMap;
+
 use anyhow::Context;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Executor};
 use vision::Style;
 
-use super::binds::Binds;
-use super::detections::GIVEN;
-use super::verdicts::passed_single;
+use super::binds::{Binds, LITERAL_ROWS, literal};
+use super::facts::Facts;
+use super::pictures::{Hash, hash_of};
+use super::scan::scan;
 use super::{Catalog, Write};
-use crate::digests::Digests;
 
-/// Rows of one statement, as for posts.
-const ROWS_AT_ONCE: usize = 10;
-
-/// Heads that passed every filter of single heads and have no style of that network.
-fn waiting(digests: &Digests, network: &str, binds: &mut Binds) -> String {
-    let (passed, network) = (passed_single(digests, binds), binds.text(network));
-    format!("{passed} AND NOT EXISTS (SELECT 1 FROM styles AS s WHERE s.head = h.head AND s.network = {network})")
-}
-
-/// Those heads, by their file's hash, after `last`.
+/// Gives every head its style, where one is recorded.
 ///
 /// # Errors
-/// Where the database refuses.
-pub async fn pending(
-    catalog: &Catalog,
-    digests: &Digests,
-    network: &str,
-    last: &str,
-    limit: i64,
-) -> anyhow::Result<Vec<String>> {
+/// Where the database refuses, or a style is damaged.
+pub async fn fill(catalog: &Catalog, network: &str, facts: &mut Facts) -> anyhow::Result<()> {
     let mut binds = Binds::default();
-    let waiting = waiting(digests, network, &mut binds);
-    let (last, limit) = (binds.text(last), binds.number(limit));
-    let sql = format!("SELECT DISTINCT h.head FROM {waiting} AND h.head > {last} ORDER BY h.head LIMIT {limit}");
-    let rows: Vec<(String,)> = binds
-        .fetch(sql, catalog.pool())
-        .await
-        .context("cannot read which heads have no style")?;
-    Ok(rows.into_iter().map(|(head,)| head).collect())
-}
-
-/// How many heads that passed every filter of single heads were imported, framed by whoever cut them, and how many
-/// were cut by the crop rule.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn framings(catalog: &Catalog, digests: &Digests) -> anyhow::Result<(u64, u64)> {
-    let mut counts = [0; 2];
-    for (count, is) in counts.iter_mut().zip(["=", "<>"]) {
-        let mut binds = Binds::default();
-        let (passed, given) = (passed_single(digests, &mut binds), binds.text(GIVEN));
-        let sql = format!("SELECT COUNT(*) FROM {passed} AND h.detector {is} {given}");
-        *count = binds
-            .count(sql, catalog.pool())
-            .await
-            .context("cannot count the heads by how they were cut")?;
+    let sql = format!(
+        "SELECT head, vector FROM styles WHERE network = {}",
+        binds.text(network)
+    );
+    let known: HashMap<Hash, Style> = HashMap::new();
+    let known = scan(catalog, sql, binds, known, |known, cells| {
+        known.insert(hash_of(cells.text(0)?), from_text(cells.text(1)?)?);
+        Ok(())
+    });
+    let known = known.await.context("cannot read the styles")?;
+    for (_, head) in &mut facts.heads.rows {
+        head.style = known.get(&head.head).map(|style| Box::new(*style));
     }
-    Ok(counts.into())
-}
-
-/// How many they are.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn count_pending(catalog: &Catalog, digests: &Digests, network: &str) -> anyhow::Result<u64> {
-    let mut binds = Binds::default();
-    let waiting = waiting(digests, network, &mut binds);
-    let count = binds.count(format!("SELECT COUNT(DISTINCT h.head) FROM {waiting}"), catalog.pool());
-    count.await.context("cannot count the heads without a style")
+    Ok(())
 }
 
 /// Records styles, by head.
@@ -76,23 +39,16 @@ pub async fn count_pending(catalog: &Catalog, digests: &Digests, network: &str) 
 /// # Errors
 /// Where the database refuses.
 pub async fn record(write: &mut Write, network: &str, styles: &[(String, Style)]) -> anyhow::Result<()> {
-    for rows in styles.chunks(ROWS_AT_ONCE) {
-        let places: Vec<String> = (0..rows.len())
-            .map(|row| format!("(${}, ${}, ${})", row * 3 + 1, row * 3 + 2, row * 3 + 3))
-            .collect();
+    for rows in styles.chunks(LITERAL_ROWS) {
+        let row = |(head, style): &(String, Style)| {
+            format!("({}, {}, '{}')", literal(head), literal(network), to_text(style))
+        };
         let sql = format!(
             "INSERT INTO styles (head, network, vector) VALUES {} ON CONFLICT (head, network) DO NOTHING",
-            places.join(", ")
+            rows.iter().map(row).collect::<Vec<_>>().join(", ")
         );
-        let query = rows
-            .iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)), |query, (head, style)| {
-                query.bind(head).bind(network).bind(to_text(style))
-            });
-        query
-            .execute(write.connection())
-            .await
-            .context("cannot record styles")?;
+        let recorded = write.connection().execute(AssertSqlSafe(sql)).await;
+        recorded.context("cannot record styles")?;
     }
     Ok(())
 }
@@ -103,10 +59,7 @@ fn to_text(style: &Style) -> String {
 }
 
 /// A style as the table has it.
-///
-/// # Errors
-/// Where the text is none.
-pub(super) fn from_text(text: &str) -> anyhow::Result<Style> {
+fn from_text(text: &str) -> anyhow::Result<Style> {
     let mut style: Style = [0; _];
     let mut bytes = [0; size_of::<Style>()];
     hex::decode_to_slice(text, &mut bytes).context("a style in the catalog is damaged")?;

@@ -1,26 +1,20 @@
-//! The curated dataset table: one row a head and policy, accepted or why not.
-//!
-//! A verdict about a single head is recorded once; those about a set ([`SET_REASONS`]) are found anew
-//! whenever the set changes, from what is in the tables alone: any order of events ends the same.
-
-mod caps;
-mod settle;
-mod style;
+//! The curated dataset table: one row a head and policy, accepted or why not. `decide` says which; here they
+//! are stored and read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use anyhow::Context;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Executor};
 
-use super::binds::Binds;
+use super::binds::{Binds, LITERAL_ROWS, literal};
+use super::detections::GIVEN;
+use super::facts::Facts;
+use super::pictures::FaceKey;
 use super::purge::AT_ONCE;
+use super::scan::scan;
 use super::{Catalog, Write};
 use crate::digests::Digests;
-
-pub use caps::{Caps, apply_caps};
-pub use settle::{duplicates_among, settle_groups};
-pub(super) use style::passed_single;
-pub use style::{Styled, each_style, settle_styles, styled};
 
 /// The reason of a head whose style is too far from the wanted one.
 pub const STYLE: &str = "style";
@@ -35,30 +29,11 @@ pub const PER_ARTIST: &str = "per-artist";
 /// heads.
 pub const SET_REASONS: [&str; 4] = [STYLE, DUPLICATE, PER_PICTURE, PER_ARTIST];
 
-/// The reasons of heads whose style passed.
-const AFTER_STYLE: [&str; 3] = [DUPLICATE, PER_PICTURE, PER_ARTIST];
-
-/// Rows of one statement, as for posts.
-const ROWS_AT_ONCE: usize = 10;
-
-/// The face of `heads AS h`.
-const JOIN_FACES: &str = "JOIN faces AS a ON a.image = h.image AND a.detector = h.detector AND a.ordinal = h.ordinal";
-
-/// The verdict on `heads AS h`.
-const JOIN_VERDICTS: &str = "JOIN verdicts AS v ON v.image = h.image AND v.detector = h.detector \
-                             AND v.ordinal = h.ordinal AND v.crop = h.crop";
-
-/// That verdict is of a policy. Without statistics SQLite would begin with all verdicts of the policy,
-/// for each question about a few heads; joined to an empty text, the column has no index to begin with.
+/// A verdict is of a policy. Without statistics SQLite would begin with the index of all verdicts of the
+/// policy; joined to an empty text, the column has no index to begin with.
 pub(super) fn of_policy(placeholder: &str) -> String {
     format!("v.policy || '' = {placeholder}")
 }
-
-/// How good a copy `heads AS h` is beside others of the same drawing. `manifest::choose` orders by the same.
-const DETAIL: &str = "h.detail";
-
-/// How good `heads AS h` of `faces AS a` is beside other heads: the score, less where there are few pixels.
-const QUALITY: &str = "a.score * (CASE WHEN h.side < 256 THEN h.side ELSE 256 END)";
 
 /// The natural key of a head.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, sqlx::FromRow)]
@@ -87,33 +62,26 @@ impl HeadKey {
     }
 }
 
-/// Why a filter refused a head.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejection {
-    /// The filter's word.
-    pub reason: &'static str,
-    /// What was measured against which bound.
-    pub detail: String,
+/// What was decided of a head.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Why it is refused; none: it is accepted.
+    pub reason: Option<&'static str>,
+    /// What was measured against which bound, or what it was kept for.
+    pub detail: Option<Box<str>>,
+    /// Whether it was kept by hand.
+    pub kept: bool,
 }
 
-/// What was decided of a single head.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Judgement {
-    /// Which head.
-    pub key: HeadKey,
-    /// SHA-256 of its pixels.
-    pub pixels: String,
-    /// The first filter that refused it.
-    pub rejection: Option<Rejection>,
-    /// Kept by hand, and why.
-    pub kept: Option<String>,
-}
-
-/// `heads AS h` is of the current detector and crop rule, or imported.
-pub(super) fn judged_now(digests: &Digests, binds: &mut Binds) -> String {
-    let (detector, crop) = (binds.text(&digests.detector), binds.text(&digests.crop));
-    let given = binds.text(super::detections::GIVEN);
-    format!("((h.detector = {detector} AND h.crop = {crop}) OR h.detector = {given})")
+impl Verdict {
+    /// A refusal.
+    pub fn refused(reason: &'static str, detail: impl Into<Box<str>>) -> Self {
+        Self {
+            reason: Some(reason),
+            detail: Some(detail.into()),
+            kept: false,
+        }
+    }
 }
 
 /// Heads of the detector and crop rule given, and imported ones, by `accepted` or the reason of
@@ -121,103 +89,174 @@ pub(super) fn judged_now(digests: &Digests, binds: &mut Binds) -> String {
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn counts(
-    catalog: &Catalog,
-    detector: &str,
-    crop: &str,
-    policy: &str,
-) -> anyhow::Result<BTreeMap<String, u64>> {
-    let sql = "SELECT COALESCE(reason, 'accepted'), COUNT(*) FROM verdicts WHERE policy = $1 \
-               AND ((detector = $2 AND crop = $3) OR detector = $4) GROUP BY COALESCE(reason, 'accepted')";
-    let query = sqlx::query_as::<_, (String, i64)>(sql)
-        .bind(policy)
-        .bind(detector)
-        .bind(crop)
-        .bind(super::detections::GIVEN);
-    let rows = query
-        .fetch_all(catalog.pool())
+pub async fn counts(catalog: &Catalog, digests: &Digests) -> anyhow::Result<BTreeMap<String, u64>> {
+    let mut binds = Binds::default();
+    let (policy, current) = (binds.text(&digests.policy), FaceKey::condition(digests, &mut binds));
+    let sql = format!(
+        "SELECT COALESCE(reason, 'accepted'), COUNT(*) FROM verdicts WHERE policy = {policy} AND {current} \
+         GROUP BY COALESCE(reason, 'accepted')"
+    );
+    let rows: Vec<(String, i64)> = binds
+        .fetch(sql, catalog.pool())
         .await
         .context("cannot count the verdicts")?;
     Ok(rows.into_iter().map(|(word, count)| (word, count as u64)).collect())
 }
 
-/// Records verdicts about single heads and, in the same transaction, chooses anew the best of every
-/// duplicate group that got a member.
+/// Places of the heads whose verdict is not the stored one.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn record(write: &mut Write, policy: &str, judged: &[Judgement]) -> anyhow::Result<()> {
-    for rows in judged.chunks(ROWS_AT_ONCE) {
-        record_some(write, policy, rows)
-            .await
-            .with_context(|| format!("cannot record the verdict on a head of {}", rows[0].key.image))?;
-    }
-    let pixels: BTreeSet<&str> = judged.iter().map(|judged| judged.pixels.as_str()).collect();
-    let pixels: Vec<&str> = pixels.into_iter().collect();
-    for some in pixels.chunks(AT_ONCE) {
-        let groups = settle::shared(write, some, policy)
-            .await
-            .context("cannot look for duplicates")?;
-        settle::choose(write, &groups, policy)
-            .await
-            .context("cannot settle duplicates")?;
-    }
-    Ok(())
-}
-
-async fn record_some(write: &mut Write, policy: &str, rows: &[Judgement]) -> Result<(), sqlx::Error> {
-    let row = |row: usize| {
-        let places: Vec<String> = (1..=9).map(|place| format!("${}", row * 9 + place)).collect();
-        format!("({})", places.join(", "))
-    };
-    let values: Vec<String> = (0..rows.len()).map(row).collect();
+pub async fn changed(
+    catalog: &Catalog,
+    digests: &Digests,
+    facts: &Arc<Facts>,
+    verdicts: &Arc<Vec<Verdict>>,
+) -> anyhow::Result<Vec<usize>> {
+    let mut binds = Binds::default();
+    let (current, policy) = (FaceKey::condition(digests, &mut binds), binds.text(&digests.policy));
     let sql = format!(
-        "INSERT INTO verdicts (image, detector, ordinal, crop, policy, accepted, reason, detail, kept) VALUES {} \
-         ON CONFLICT (image, detector, ordinal, crop, policy) DO NOTHING",
-        values.join(", ")
+        "SELECT image, detector, ordinal, reason, detail, kept FROM verdicts AS v WHERE {} AND {current}",
+        of_policy(&policy)
     );
-    let query = rows.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, judged| {
-        let rejection = judged.rejection.as_ref();
-        let detail = rejection.map(|rejection| &rejection.detail).or(judged.kept.as_ref());
-        judged
-            .key
-            .bind(query)
-            .bind(policy)
-            .bind(i64::from(rejection.is_none()))
-            .bind(rejection.map(|rejection| rejection.reason))
-            .bind(detail)
-            .bind(i64::from(judged.kept.is_some()))
+    let (facts, verdicts) = (Arc::clone(facts), Arc::clone(verdicts));
+    let changed = vec![true; verdicts.len()];
+    let changed = scan(catalog, sql, binds, changed, move |changed, cells| {
+        if let Some(at) = facts.position(cells)? {
+            let verdict = &verdicts[at];
+            changed[at] = cells.text_or_none(3)? != verdict.reason
+                || cells.text_or_none(4)? != verdict.detail.as_deref()
+                || (cells.number(5)? == 1) != verdict.kept;
+        }
+        Ok(())
     });
-    query.execute(write.connection()).await?;
-    Ok(())
+    let changed = changed.await.context("cannot read the verdicts")?;
+    Ok((0..changed.len()).filter(|at| changed[*at]).collect())
 }
 
-/// Forgets the verdicts on some heads, under one policy or all, and chooses anew the best of their
-/// groups: the heads wait for another verdict.
+/// Records verdicts about heads in the order of their keys.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn forget(write: &mut Write, heads: &[HeadKey], policy: Option<&str>) -> anyhow::Result<()> {
-    let mut groups = BTreeSet::new();
-    for key in heads {
-        let of_policy = if policy.is_some() { " AND policy = $5" } else { "" };
-        let sql = format!(
-            "DELETE FROM verdicts WHERE image = $1 AND detector = $2 AND ordinal = $3 AND crop = $4{of_policy}"
-        );
-        let mut query = key.bind(sqlx::query(AssertSqlSafe(sql)));
-        if let Some(policy) = policy {
-            query = query.bind(policy);
-        }
-        query
-            .execute(write.connection())
-            .await
-            .context("cannot forget a verdict")?;
-        let sql = "SELECT p.duplicate_group FROM heads AS h JOIN prints AS p ON p.pixels = h.pixels \
-                   WHERE h.image = $1 AND h.detector = $2 AND h.ordinal = $3 AND h.crop = $4";
-        let rows = key.bind(sqlx::query(sql)).fetch_all(write.connection()).await;
-        for row in rows.context("cannot read a head's group")? {
-            groups.insert(sqlx::Row::try_get::<String, _>(&row, 0)?);
+pub async fn record(
+    write: &mut Write,
+    digests: &Digests,
+    facts: &Facts,
+    verdicts: &[Verdict],
+    heads: &[usize],
+) -> anyhow::Result<()> {
+    let text = |text: Option<&str>| text.map_or("NULL".into(), literal);
+    let row = |at: &usize| {
+        let (key, verdict) = (facts.heads.rows[*at].0, &verdicts[*at]);
+        let image = facts.image(key);
+        let (accepted, kept) = (u8::from(verdict.reason.is_none()), u8::from(verdict.kept));
+        let (reason, detail) = (text(verdict.reason), text(verdict.detail.as_deref()));
+        format!("('{image}', {}, {accepted}, {reason}, {detail}, {kept})", key.ordinal)
+    };
+    let given = |at: &usize| facts.heads.rows[*at].0.given;
+    for some in heads.chunks(LITERAL_ROWS) {
+        for is_given in [false, true] {
+            let rows: Vec<String> = some.iter().filter(|at| given(at) == is_given).map(row).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let (detector, crop) = match is_given {
+                true => (GIVEN, GIVEN),
+                false => (digests.detector.as_str(), digests.crop.as_str()),
+            };
+            // What all rows share stands there once.
+            let sql = format!(
+                "WITH decided (image, ordinal, accepted, reason, detail, kept) AS (VALUES {}) \
+                 INSERT INTO verdicts (image, detector, ordinal, crop, policy, accepted, reason, detail, kept) \
+                 SELECT image, {}, ordinal, {}, {}, accepted, reason, detail, kept FROM decided WHERE true \
+                 ON CONFLICT (image, detector, ordinal, crop, policy) DO UPDATE SET accepted = excluded.accepted, \
+                 reason = excluded.reason, detail = excluded.detail, kept = excluded.kept",
+                rows.join(", "),
+                literal(detector),
+                literal(crop),
+                literal(&digests.policy)
+            );
+            let recorded = write.connection().execute(AssertSqlSafe(sql)).await;
+            recorded.context("cannot record the verdicts")?;
         }
     }
-    settle_groups(write, &groups).await
+    Ok(())
+}
+
+/// Forgets the verdicts on some heads, under every policy.
+///
+/// # Errors
+/// Where the database refuses.
+pub(super) async fn forget(write: &mut Write, heads: &BTreeSet<HeadKey>) -> anyhow::Result<()> {
+    for key in heads {
+        let sql = "DELETE FROM verdicts WHERE image = $1 AND detector = $2 AND ordinal = $3 AND crop = $4";
+        let forgotten = key.bind(sqlx::query(sql)).execute(write.connection()).await;
+        forgotten.context("cannot forget a verdict")?;
+    }
+    Ok(())
+}
+
+/// A head of a duplicate group that no filter of single heads refused, nor its style, under some policy.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct Member {
+    /// The group.
+    pub duplicate_group: String,
+    /// The policy.
+    pub policy: String,
+    /// Which head.
+    #[sqlx(flatten)]
+    pub key: HeadKey,
+    /// SHA-256 of its file.
+    pub head: String,
+    /// How good a copy it is.
+    pub detail: f64,
+    /// 1: kept by hand.
+    pub kept: i64,
+    /// Why it is refused.
+    pub reason: Option<String>,
+    /// What goes with that.
+    pub because: Option<String>,
+}
+
+/// The heads of some duplicate groups that compete, next to one another, in the order of their keys: those of
+/// one policy, detector and crop rule.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn members(write: &mut Write, groups: &BTreeSet<String>) -> anyhow::Result<Vec<Member>> {
+    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+    let mut members = Vec::new();
+    for some in groups.chunks(AT_ONCE) {
+        let mut binds = Binds::default();
+        let (list, reasons) = (binds.texts(some), binds.texts(&SET_REASONS[1..]));
+        let sql = format!(
+            "SELECT g.duplicate_group, v.policy, h.image, h.detector, h.ordinal, h.crop, h.head, h.detail, v.kept, \
+             v.reason, v.detail AS because FROM duplicate_groups AS g JOIN heads AS h ON h.pixels = g.pixels \
+             JOIN verdicts AS v ON v.image = h.image AND v.detector = h.detector AND v.ordinal = h.ordinal \
+             AND v.crop = h.crop WHERE g.duplicate_group IN ({list}) AND (v.accepted = 1 OR v.reason IN ({reasons})) \
+             ORDER BY g.duplicate_group, v.policy, h.detector, h.crop, h.image, h.ordinal"
+        );
+        let some: Vec<Member> = binds
+            .fetch(sql, write.connection())
+            .await
+            .context("cannot read groups of near-duplicates")?;
+        members.extend(some);
+    }
+    Ok(members)
+}
+
+/// Accepts a member, or refuses it as a duplicate of a better head.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn resolve(write: &mut Write, member: &Member, better: Option<&str>) -> anyhow::Result<()> {
+    let sql = "UPDATE verdicts SET accepted = $5, reason = $6, detail = $7 WHERE image = $1 AND detector = $2 \
+               AND ordinal = $3 AND crop = $4 AND policy = $8";
+    let query = member.key.bind(sqlx::query(sql)).bind(i64::from(better.is_none()));
+    let query = query.bind(better.map(|_| DUPLICATE)).bind(better).bind(&member.policy);
+    query
+        .execute(write.connection())
+        .await
+        .context("cannot resolve duplicates")?;
+    Ok(())
 }

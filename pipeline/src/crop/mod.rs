@@ -215,7 +215,7 @@ impl Counts {
     fn add(&mut self, looked: Looked) {
         self.heads += looked.heads.len() as u64;
         match (looked.outcome, looked.lost) {
-            (Some(DetectionOutcome::Looked(faces)), _) => {
+            (Some(DetectionOutcome::Detected(faces)), _) => {
                 self.looked += 1;
                 self.faces += faces.len() as u64;
             }

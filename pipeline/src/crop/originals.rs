@@ -57,6 +57,6 @@ async fn remove(catalog: &Catalog, store: &Store, marked: Vec<Original>) -> anyh
     let removed = tokio::task::spawn_blocking(move || store.remove_durably(&keys));
     removed.await.context("removing originals failed")??;
     let mut write = catalog.write().await?;
-    originals::settle(&mut write, &marked).await?;
+    originals::mark_dropped(&mut write, &marked).await?;
     write.commit().await
 }

@@ -79,7 +79,7 @@ impl Workbench {
             Err(outcome) => return Ok(without_heads(outcome)),
         };
         Ok(Looked {
-            outcome: (!known).then_some(DetectionOutcome::Looked(faces)),
+            outcome: (!known).then_some(DetectionOutcome::Detected(faces)),
             heads: self.store(heads)?,
             image: picture.image,
             lost: None,

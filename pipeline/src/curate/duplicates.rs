@@ -1,12 +1,12 @@
 //! Near-duplicates: each new head is searched among all that are known, of every source and refresh.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Context;
 use dataset::failure::Interrupted;
 
-use crate::catalog::prints::{self, Print};
-use crate::catalog::{Catalog, verdicts};
+use crate::catalog::Catalog;
+use crate::catalog::duplicate_groups::{self, DistinctHead};
 use crate::progress;
 use crate::stop::Stop;
 use vision::near::{self, Sets};
@@ -21,20 +21,19 @@ const PAGE: i64 = 250_000;
 /// New heads of one transaction, a group's never apart.
 const COMMIT: usize = 10_000;
 
-/// Finds the group of every head that has none, and chooses anew the best of each group that changed.
-/// Says how many.
+/// Finds the group of every head that has none; says how many.
 ///
 /// # Errors
 /// `Interrupted`, or where the database refuses.
 pub async fn group(catalog: &Catalog, reach: u32, stop: &Stop) -> anyhow::Result<u64> {
     let mut write = catalog.write().await?;
-    prints::forget_others(&mut write, reach).await?;
+    duplicate_groups::forget_others(&mut write, reach).await?;
     write.commit().await?;
-    let bar = progress::bar(prints::count_pending(catalog).await?, "duplicates");
+    let bar = progress::bar(duplicate_groups::count_pending(catalog).await?, "duplicates");
     let (mut done, mut more) = (0, Some(String::new()));
-    while let Some(looked_at) = more {
+    while let Some(last) = more {
         let new;
-        (new, more) = prints::pending(catalog, &looked_at, AT_ONCE).await?;
+        (new, more) = duplicate_groups::pending(catalog, &last, AT_ONCE).await?;
         if new.is_empty() {
             continue;
         }
@@ -42,14 +41,14 @@ pub async fn group(catalog: &Catalog, reach: u32, stop: &Stop) -> anyhow::Result
         // Where equal pixels alone count, there is nobody to compare with.
         let mut known = match reach {
             0 => Vec::new(),
-            _ => prints::page(catalog, "", PAGE).await?,
+            _ => duplicate_groups::page(catalog, "", PAGE).await?,
         };
         while let Some(last) = known.last().map(|end| end.pixels.clone()) {
             search = blocking(search, move |search| search.among(&known, reach)).await?;
             if stop.requested() {
                 return Err(Interrupted.into());
             }
-            known = prints::page(catalog, &last, PAGE).await?;
+            known = duplicate_groups::page(catalog, &last, PAGE).await?;
         }
         let changes = search.changes();
         for some in batches(&changes) {
@@ -68,18 +67,18 @@ async fn blocking(
     mut search: Search,
     step: impl FnOnce(&mut Search) -> anyhow::Result<()> + Send + 'static,
 ) -> anyhow::Result<Search> {
-    let done = tokio::task::spawn_blocking(move || step(&mut search).map(|()| search));
-    done.await.context("the search for near-duplicates failed")?
+    super::blocking("the search for near-duplicates failed", move || {
+        step(&mut search).map(|()| search)
+    })
+    .await
 }
 
 /// A group that is new or grows.
 struct Change {
     name: String,
-    new: Vec<Print>,
+    new: Vec<DistinctHead>,
     /// Groups that become part of it under another name.
     renamed: Vec<String>,
-    /// Whether a known group is part of it.
-    known: bool,
 }
 
 /// Groups of some [`COMMIT`] new heads together.
@@ -100,25 +99,18 @@ async fn record(catalog: &Catalog, changes: &[Change], reach: u32) -> anyhow::Re
     let mut write = catalog.write().await?;
     for change in changes {
         for renamed in &change.renamed {
-            prints::rename(&mut write, renamed, &change.name).await?;
+            duplicate_groups::rename(&mut write, renamed, &change.name).await?;
         }
     }
-    let new: Vec<Print> = changes.iter().flat_map(|change| change.new.iter().cloned()).collect();
-    prints::record(&mut write, &new, reach).await?;
-    let grown = changes.iter().filter(|change| change.known || change.new.len() > 1);
-    let mut groups: BTreeSet<String> = grown.map(|change| change.name.clone()).collect();
-    // Under another reach it may have had a better one.
-    let alone = changes.iter().filter(|change| !groups.contains(&change.name));
-    let alone: Vec<&str> = alone.map(|change| change.name.as_str()).collect();
-    groups.extend(verdicts::duplicates_among(&mut write, &alone).await?);
-    verdicts::settle_groups(&mut write, &groups).await?;
+    let new: Vec<DistinctHead> = changes.iter().flat_map(|change| change.new.iter().cloned()).collect();
+    duplicate_groups::record(&mut write, &new, reach).await?;
     write.commit().await
 }
 
-/// New heads by what they look like, joined to one another and to known groups.
+/// New heads with their thumbnails, joined to one another and to known groups.
 struct Search {
     /// By pixel hash, so that the first of a set has its smallest name.
-    new: Vec<Print>,
+    new: Vec<DistinctHead>,
     thumbnails: Vec<Thumbnail>,
     /// New heads first, then the known groups as they are met.
     pairs: Vec<(u32, u32)>,
@@ -126,7 +118,7 @@ struct Search {
 }
 
 impl Search {
-    fn new(new: Vec<Print>) -> anyhow::Result<Self> {
+    fn new(new: Vec<DistinctHead>) -> anyhow::Result<Self> {
         Ok(Self {
             thumbnails: new.iter().map(thumbnail_of).collect::<anyhow::Result<_>>()?,
             new,
@@ -145,21 +137,21 @@ impl Search {
     }
 
     /// Joins new heads to the groups of known ones.
-    fn among(&mut self, known: &[Print], reach: u32) -> anyhow::Result<()> {
+    fn among(&mut self, known: &[DistinctHead], reach: u32) -> anyhow::Result<()> {
         let count = self.new.len();
-        for print in known {
-            self.thumbnails.push(thumbnail_of(print)?);
+        for head in known {
+            self.thumbnails.push(thumbnail_of(head)?);
         }
         let mut sets = near::sets(&self.thumbnails, count, reach);
         self.thumbnails.truncate(count);
         // Those of the known that are a new head's, and the new ones that meet by way of them.
         self.pairs
             .extend((0..count).map(|at| (at as u32, sets.first(at) as u32)));
-        for (at, print) in (count..).zip(known) {
+        for (at, head) in (count..).zip(known) {
             let first = sets.first(at);
             if first < count {
                 let next = (count + self.known.len()) as u32;
-                let group = *self.known.entry(print.duplicate_group.clone()).or_insert(next);
+                let group = *self.known.entry(head.duplicate_group.clone()).or_insert(next);
                 self.pairs.push((first as u32, group));
             }
         }
@@ -174,18 +166,16 @@ impl Search {
             sets.join(a as usize, b as usize);
         }
         let mut changes: BTreeMap<usize, Change> = BTreeMap::new();
-        for (at, print) in self.new.into_iter().enumerate() {
+        for (at, head) in self.new.into_iter().enumerate() {
             let change = changes.entry(sets.first(at)).or_insert_with(|| Change {
-                name: print.pixels.clone(),
+                name: head.pixels.clone(),
                 new: Vec::new(),
                 renamed: Vec::new(),
-                known: false,
             });
-            change.new.push(print);
+            change.new.push(head);
         }
         for (group, at) in self.known {
             if let Some(change) = changes.get_mut(&sets.first(at as usize)) {
-                change.known = true;
                 change.renamed.push(group);
             }
         }
@@ -197,15 +187,15 @@ impl Search {
             }
             let name = change.name.clone();
             change.renamed.retain(|group| *group != name);
-            for print in &mut change.new {
-                print.duplicate_group.clone_from(&name);
+            for head in &mut change.new {
+                head.duplicate_group.clone_from(&name);
             }
         }
         changes.into_values().collect()
     }
 }
 
-fn thumbnail_of(print: &Print) -> anyhow::Result<Thumbnail> {
-    let thumbnail = Thumbnail::from_text(&print.thumbnail);
-    thumbnail.with_context(|| format!("the head of pixels {} has no thumbnail", print.pixels))
+fn thumbnail_of(head: &DistinctHead) -> anyhow::Result<Thumbnail> {
+    let thumbnail = Thumbnail::from_text(&head.thumbnail);
+    thumbnail.with_context(|| format!("the head of pixels {} has no thumbnail", head.pixels))
 }

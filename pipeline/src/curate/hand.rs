@@ -3,7 +3,7 @@
 use dataset::failure::Usage;
 
 use crate::catalog::Catalog;
-use crate::catalog::decisions::{self, Verdict};
+use crate::catalog::decisions::{self, Choice};
 use crate::period;
 
 /// Heads that are named where an ID fits several.
@@ -26,12 +26,12 @@ pub struct Args {
     pub list: bool,
 }
 
-/// Records what was decided, all of it or nothing, and lets the heads be judged anew; says how many
+/// Records what was decided, all of it or nothing, and forgets the verdicts on these heads; says how many
 /// decisions were recorded or forgotten.
 ///
 /// # Errors
 /// `Usage` where an ID is none, fits several heads, or none.
-pub async fn decide(catalog: &Catalog, verdict: Verdict, args: &Args) -> anyhow::Result<u64> {
+pub async fn decide(catalog: &Catalog, choice: Choice, args: &Args) -> anyhow::Result<u64> {
     let mut heads = Vec::new();
     for id in &args.heads {
         heads.push(head_of(catalog, id).await?);
@@ -46,13 +46,13 @@ pub async fn decide(catalog: &Catalog, verdict: Verdict, args: &Args) -> anyhow:
             if undone == 0 {
                 let text = format!(
                     "nothing was decided of {head}; `pipeline {} --list` shows what was",
-                    verdict.word()
+                    choice.word()
                 );
                 return Err(Usage(text).into());
             }
             count += undone;
         } else {
-            decisions::record(&mut write, head, verdict, &args.because).await?;
+            decisions::record(&mut write, head, choice, &args.because).await?;
             count += 1;
         }
     }

@@ -15,7 +15,7 @@ use crate::stop::Stop;
 /// Heads of one transaction, measured on all cores.
 const PAGE: i64 = 256;
 
-/// Measures all heads that lack it; says how many could not be: they wait, and are not judged.
+/// Measures all heads that lack it; says how many could not be: they wait, and have no verdict.
 ///
 /// # Errors
 /// `Interrupted`, or where the store vanished or the database refuses.

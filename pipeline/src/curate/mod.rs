@@ -1,38 +1,42 @@
-//! From heads to verdicts. What is measured on a head, its group of near-duplicates and what a second
-//! look says of it are recorded once; every head without a verdict under the current policy is judged by
-//! what is recorded, so a changed setting judges anew without a new detection.
+//! From heads to verdicts. What is measured on a head, its group of near-duplicates, its second score and its
+//! style are recorded once; each run decides all heads anew by what is recorded, and writes what changed.
 
 pub mod duplicates;
-mod filters;
 pub mod hand;
-mod judge;
-mod look;
 mod measure;
-mod settings;
-mod style;
+mod second_pass;
+mod styles;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
 use dataset::Store;
+use dataset::failure::Interrupted;
 use vision::Detector;
 
-use crate::catalog::candidates;
-use crate::catalog::verdicts;
+use crate::catalog::facts::{self, Facts};
+use crate::catalog::verdicts::{self, Verdict};
 use crate::catalog::{Catalog, detections};
 use crate::crop::CropSettings;
+use crate::decide::{Policy, decide};
 use crate::digests::Digests;
 use crate::outcome::Tally;
+use crate::progress;
 use crate::stop::Stop;
 
-pub use filters::{BY_HAND, REASONS};
-pub use settings::CurateSettings;
-pub use style::StyleSettings;
+pub use crate::decide::{BY_HAND, CurateSettings, REASONS, StyleSettings};
 
-/// Judges all heads anew that have no verdict under the current [curate] settings
+/// Verdicts of one transaction.
+const COMMIT: usize = 20_000;
+
+/// Decides all heads anew by the current [curate] settings
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(after_help = "Example: pipeline curate   (after a change of [curate] in stages.toml)")]
 pub struct Args {}
 
-/// Measures, groups and judges every head of the current detector and crop rule, and every imported
-/// one, that lacks it. The tally's lines are the funnel of all such heads, not only of the new ones.
+/// Measures and groups what lacks it, and decides every head of the current detector and crop rule, and every
+/// imported one. The tally's lines are the funnel of all such heads, not only of the new ones.
 ///
 /// # Errors
 /// `Interrupted`; weights missing, the store vanished, or the database refuses.
@@ -43,7 +47,7 @@ pub async fn run(
     settings: &CurateSettings,
     stop: &Stop,
 ) -> anyhow::Result<Tally> {
-    // Where no second look is asked for, the digest alone is wanted of it.
+    // Without a second pass, the digest alone is wanted of the detector.
     let threads = usize::from(settings.min_second_score <= 0.0);
     let detector = match detections::any(catalog).await? {
         true => Some(crop.load_detector(threads)?),
@@ -54,48 +58,76 @@ pub async fn run(
         crop: crop.crop_digest(),
         policy: settings.digest()?,
     };
-    let mut tally = Tally::default();
-    let lost = measure::run(catalog, store, &crop.limits(), stop).await?;
-    duplicates::group(catalog, settings.near_duplicate, stop).await?;
-    forget_outdated(catalog, &digests, settings).await?;
-    let bench = judge::Bench {
-        catalog,
-        store,
-        digests: &digests,
+    let mut policy = Policy {
         settings,
         rule: crop.rule(),
-        looker: look::Looker::new(detector, settings, crop.rule()),
+        wanted: None,
     };
-    tally.done = bench.judge_all(stop).await?;
-    style::run(catalog, store, &settings.style, &digests, stop).await?;
-    let mut write = catalog.write().await?;
-    verdicts::apply_caps(&mut write, &digests, settings.caps()).await?;
-    write.commit().await?;
-    tally.failed = lost;
+    let lost = measure::run(catalog, store, &crop.limits(), stop).await?;
+    duplicates::group(catalog, settings.near_duplicate, stop).await?;
+    let mut facts = facts::load(catalog, &digests, &settings.ai_tags).await?;
+    if let Some(detector) = detector.filter(|_| settings.min_second_score > 0.0) {
+        second_pass::run(catalog, store, detector, &policy, &mut facts, stop).await?;
+    }
+    if settings.style.is_on() {
+        policy.wanted = styles::run(catalog, store, &policy, &mut facts, stop).await?;
+    }
+    let verdicts = decide(&facts, &policy);
+    let mut tally = Tally {
+        failed: lost,
+        ..Tally::default()
+    };
     if lost > 0 {
         tally.line("heads whose file is missing or damaged", lost);
     }
-    funnel(catalog, &digests, &mut tally).await?;
+    funnel(&verdicts, &mut tally);
+    tally.done = record(catalog, &digests, facts, verdicts, stop).await?;
     Ok(tally)
 }
 
-/// Lets heads be judged anew of which the posts say something else since.
-async fn forget_outdated(catalog: &Catalog, digests: &Digests, settings: &CurateSettings) -> anyhow::Result<()> {
-    let outdated = candidates::outdated(catalog, digests, &filters::post_rules(settings)).await?;
-    let mut write = catalog.write().await?;
-    verdicts::forget(&mut write, &outdated, Some(&digests.policy)).await?;
-    write.commit().await
+/// Writes the verdicts that are not the stored ones; says how many.
+async fn record(
+    catalog: &Catalog,
+    digests: &Digests,
+    facts: Facts,
+    verdicts: Vec<Verdict>,
+    stop: &Stop,
+) -> anyhow::Result<u64> {
+    let (facts, verdicts) = (Arc::new(facts), Arc::new(verdicts));
+    let changed = verdicts::changed(catalog, digests, &facts, &verdicts).await?;
+    let bar = progress::bar(changed.len() as u64, "curate");
+    for some in changed.chunks(COMMIT) {
+        if stop.requested() {
+            return Err(Interrupted.into());
+        }
+        let mut write = catalog.write().await?;
+        verdicts::record(&mut write, digests, &facts, &verdicts, some).await?;
+        write.commit().await?;
+        bar.inc(some.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(changed.len() as u64)
 }
 
 /// All current heads, by reason in the order of the filters, and those accepted.
-async fn funnel(catalog: &Catalog, digests: &Digests, tally: &mut Tally) -> anyhow::Result<()> {
-    let counts = verdicts::counts(catalog, &digests.detector, &digests.crop, &digests.policy).await?;
-    tally.line("heads judged", counts.values().sum());
+fn funnel(verdicts: &[Verdict], tally: &mut Tally) {
+    let mut counts: BTreeMap<Option<&str>, u64> = BTreeMap::new();
+    for verdict in verdicts {
+        *counts.entry(verdict.reason).or_default() += 1;
+    }
+    tally.line("heads judged", verdicts.len() as u64);
     for reason in REASONS {
-        if let Some(count) = counts.get(reason) {
+        if let Some(count) = counts.get(&Some(reason)) {
             tally.line(format!("refused: {reason}"), *count);
         }
     }
-    tally.line("accepted", counts.get("accepted").copied().unwrap_or(0));
-    Ok(())
+    tally.line("accepted", counts.get(&None).copied().unwrap_or(0));
+}
+
+/// Runs what takes long off the async threads.
+async fn blocking<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work).await.context(what)?
 }

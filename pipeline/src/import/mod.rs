@@ -310,7 +310,7 @@ async fn record(catalog: &Catalog, source: &str, page: Vec<Read>) -> anyhow::Res
             Ok(Taken { post, image, head }) => {
                 images::record(&mut write, &image).await?;
                 if let Some((face, head)) = head {
-                    let looked = DetectionOutcome::Looked(vec![face]);
+                    let looked = DetectionOutcome::Detected(vec![face]);
                     detections::record(&mut write, &image.image, GIVEN, &looked, &[head]).await?;
                 }
                 (Outcome::Stored(image.image), post)

@@ -14,10 +14,10 @@ use rayon::prelude::*;
 use vision::crop::CropRule;
 
 use super::ManifestSettings;
-use super::candidates::{Candidate, Candidates, Gathered, Posts};
-use super::choose::{leave_straddling, settle};
+use super::choose::{Draw, leave_straddling, resolve};
+use super::rows::{Gathered, Posts};
 use super::statistics::Figures;
-use crate::catalog::chosen::{self, hash_of};
+use crate::catalog::manifest_query::{self, Head};
 use crate::catalog::{Catalog, splits};
 use crate::digests::Digests;
 use crate::progress;
@@ -104,66 +104,71 @@ pub async fn refresh(
     Ok(Creation { manifest, created })
 }
 
-/// The rows, laid aside until their order is known; and how many were left on the way to them.
+/// What the rows will be made of; and how many posts, pictures and heads were left on the way to them.
 async fn gather(
     catalog: &Catalog,
     folder: &Path,
     settings: &ManifestSettings,
     origin: &Origin<'_>,
 ) -> anyhow::Result<(Gathered, Vec<FunnelStep>)> {
-    let posts = Posts::create(folder)?;
-    let candidates = Candidates::create(folder, settings.split_seed, settings.validation_share)?;
-    let read = chosen::read(
+    let take_head = |heads: &mut Vec<Head>, head| {
+        heads.push(head);
+        Ok(())
+    };
+    let answer = manifest_query::read(
         catalog,
         origin.selection,
         origin.digests,
-        (posts, Posts::push),
-        (candidates, Candidates::push),
+        (Posts::create(folder)?, Posts::push),
+        (Vec::new(), take_head),
     );
-    let (mut funnel, posts, candidates) = read.await?;
-    let (posts, named) = posts.finish()?;
-    let (candidates, heads) = candidates.finish()?;
-    let mut candidates = recall_splits(catalog, candidates).await?;
-    let straddling = leave_straddling(&mut candidates);
-    settle(&mut candidates, &posts);
+    let answer = answer.await?;
+    let (mut heads, mut funnel) = (answer.heads, answer.funnel);
+    heads.retain(|head| (answer.selected)(head.key.picture, head.key.given));
+    let (posts, named) = answer.posts.finish()?;
+    recall_splits(catalog, &mut heads).await?;
+    let straddling = leave_straddling(&mut heads);
+    resolve(&mut heads, &posts);
     if straddling > 0 {
         funnel.push(FunnelStep::new("refused: straddles", straddling));
     }
-    if candidates.is_empty() {
+    if heads.is_empty() {
         return Err(nothing(&funnel, origin.selection).into());
     }
-    funnel.push(FunnelStep::new("different heads", candidates.len() as u64));
+    funnel.push(FunnelStep::new("different heads", heads.len() as u64));
     let gathered = Gathered {
-        candidates,
         heads,
         posts,
         named,
+        pictures: answer.pictures,
+        detector: origin.digests.detector.clone(),
+        draw: Draw {
+            seed: settings.split_seed,
+            validation: settings.validation_share,
+        },
     };
     Ok((gathered, funnel))
 }
 
-/// Gives every candidate the split that an earlier version has it in.
-async fn recall_splits(catalog: &Catalog, mut candidates: Vec<Candidate>) -> anyhow::Result<Vec<Candidate>> {
-    candidates.par_sort_unstable_by_key(|candidate| candidate.pixels);
-    splits::each(catalog, candidates, |candidates, pixels, split| {
-        let pixels = hash_of(pixels);
-        let first = candidates.partition_point(|candidate| candidate.pixels < pixels);
-        let equal = candidates[first..]
-            .iter_mut()
-            .take_while(|candidate| candidate.pixels == pixels);
-        equal.for_each(|candidate| candidate.stored = Some(split));
-    })
-    .await
+/// Gives every head the split that an earlier version has it in.
+async fn recall_splits(catalog: &Catalog, heads: &mut [Head]) -> anyhow::Result<()> {
+    let mut known = splits::all(catalog).await?;
+    known.par_sort_unstable_by_key(|(pixels, _)| *pixels);
+    heads.par_iter_mut().for_each(|head| {
+        let found = known.binary_search_by_key(&head.pixels, |(pixels, _)| *pixels);
+        head.split = found.ok().map(|at| known[at].1);
+    });
+    Ok(())
 }
 
 /// Records the splits of heads that have none, in the order of the table.
-async fn record_splits(catalog: &Catalog, candidates: &[Candidate]) -> anyhow::Result<()> {
-    let new = candidates.iter().filter(|candidate| candidate.stored.is_none());
-    let mut new: Vec<&Candidate> = new.collect();
-    new.par_sort_unstable_by(|a, b| a.pixels.cmp(&b.pixels));
+async fn record_splits(catalog: &Catalog, gathered: &Gathered) -> anyhow::Result<()> {
+    let new = gathered.heads.iter().filter(|head| head.split.is_none());
+    let mut new: Vec<&Head> = new.collect();
+    new.par_sort_unstable_by_key(|head| head.pixels);
     let mut write = catalog.write().await?;
     for some in new.chunks(SPLITS_AT_ONCE) {
-        let named = some.iter().map(|candidate| (candidate.pixels, candidate.split()));
+        let named = some.iter().map(|head| (head.pixels, gathered.draw.split(head)));
         splits::record(&mut write, &named.collect::<Vec<_>>()).await?;
     }
     write.commit().await
@@ -201,15 +206,15 @@ async fn write_rows(
     name: &str,
 ) -> anyhow::Result<Rows> {
     let gathered = Arc::new(gathered);
-    let candidates = Arc::clone(&gathered);
+    let heads = Arc::clone(&gathered);
     let mut rows = Rows {
         writer: Writer::begin(folder, name)?,
         figures: Figures::new(rule, gathered.pictures()),
     };
     let written = tokio::task::spawn_blocking(move || {
-        let bar = progress::bar(gathered.candidates.len() as u64, "manifest");
+        let bar = progress::bar(gathered.heads.len() as u64, "manifest");
         let mut read = Vec::new();
-        for some in gathered.candidates.chunks(ROWS_AT_ONCE) {
+        for some in gathered.heads.chunks(ROWS_AT_ONCE) {
             // The next are read while the last are written.
             let (pushed, next) = rayon::join(|| rows.push(std::mem::take(&mut read)), || gathered.rows(some));
             pushed?;
@@ -221,7 +226,7 @@ async fn write_rows(
         Ok(rows)
     });
     let written = async { written.await.context("writing the manifest failed")? };
-    let (rows, ()) = tokio::try_join!(written, record_splits(catalog, &candidates.candidates))?;
+    let (rows, ()) = tokio::try_join!(written, record_splits(catalog, &heads))?;
     Ok(rows)
 }
 

@@ -1,11 +1,11 @@
-//! `pipeline manifest`: freezing versions of the dataset, looking at them, comparing and verifying them,
+//! `pipeline manifest`: freezing versions of the dataset, showing, comparing and verifying them,
 //! and handing them on.
 
-mod candidates;
 mod choose;
 mod create;
 pub mod diff;
 pub mod export;
+mod rows;
 mod show;
 mod statistics;
 
@@ -90,7 +90,7 @@ pub enum Command {
         name: String,
         /// Exports and bundles of it, whose files are proved by their hashes as well
         copies: Vec<PathBuf>,
-        /// Only look whether each head is there, without hashing it
+        /// Only check that each head is there, without hashing it
         #[arg(long)]
         quick: bool,
     },
@@ -124,7 +124,7 @@ pub fn open(folder: &Path, name: &str) -> Result<Opened> {
 }
 
 /// Verifies a manifest by name, and the packs that the trainer made of it: prints every problem and what
-/// was looked at.
+/// was checked.
 ///
 /// # Errors
 /// `Usage` where there is none of that name; a failure that counts the problems where there are any.

@@ -18,6 +18,7 @@ use dataset::manifest::Tombstones;
 
 use crate::catalog::denied::Entry;
 use crate::catalog::{Catalog, removals};
+use crate::decide::resolve_groups;
 use crate::outcome::Tally;
 use crate::quarantine;
 
@@ -108,7 +109,8 @@ pub async fn run(catalog: &Catalog, store: &Store, data: &Path, plan: &Plan) -> 
         gone.posts.contains_key(post) || gone.images.contains_key(hash)
     })?;
     let mut write = catalog.write().await?;
-    removals::record(&mut write, &plan.gone).await?;
+    let groups = removals::record(&mut write, &plan.gone).await?;
+    resolve_groups(&mut write, &groups).await?;
     write.commit().await.context("cannot purge; nothing was removed yet")?;
     finish(catalog, store, data).await?;
     plan.name_trained(&data.join("runs"));

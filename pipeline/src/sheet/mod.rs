@@ -88,7 +88,7 @@ pub struct Origin<'run> {
 /// an earlier run wrote is removed first. The same catalog gives the same sheets.
 ///
 /// # Errors
-/// `Usage` where nothing was judged yet; otherwise what the catalog, store or disk refused.
+/// `Usage` where no head has a verdict yet; otherwise what the catalog, store or disk refused.
 pub async fn run(
     catalog: &Catalog,
     store: &Store,
@@ -97,7 +97,7 @@ pub async fn run(
     out: &Path,
 ) -> anyhow::Result<Tally> {
     let digests = origin.digests;
-    let counts = verdicts::counts(catalog, &digests.detector, &digests.crop, &digests.policy).await?;
+    let counts = verdicts::counts(catalog, digests).await?;
     if counts.is_empty() {
         let text = "no head has a verdict under the current settings: run `pipeline crop`, or `pipeline curate` after a change of [curate]";
         return Err(Usage(text.into()).into());
@@ -290,7 +290,7 @@ fn picture_sheet(
 }
 
 /// An object's picture; `None`, told on standard error, where it is missing or damaged: the rest is
-/// still worth a look.
+/// still worth showing.
 fn load(store: &Store, key: &Key) -> anyhow::Result<Option<RgbImage>> {
     let bytes = match store.read_blocking(key) {
         Ok(bytes) => bytes,

@@ -181,7 +181,7 @@ async fn older_heads_are_measured_from_their_files(house: House) {
     for sql in [
         "UPDATE heads SET measures = 0, perceptual = '', colour = 0, contrast = 0, crossings = 0, detail = 0",
         "DELETE FROM thumbnails",
-        "DELETE FROM prints",
+        "DELETE FROM duplicate_groups",
         "DELETE FROM verdicts",
     ] {
         house.rows(sql).await;
@@ -213,22 +213,26 @@ async fn what_posts_say_later_counts_as_if_they_had_said_it_first(house: House) 
     }
 }
 
-async fn a_second_look_is_taken_once(mut house: House) {
+async fn a_second_score_is_taken_once(mut house: House) {
     house.curate.min_second_score = 0.2;
     let image = house.add(1, None, &png(&picture(1, &[(2, 2, 255)]))).await;
     house.crop(Selection::default()).await.expect("crops");
     assert_eq!(reason(&house, &image).await, "no-face");
-    house.rows("UPDATE looks SET score = 0.9").await;
+    house.rows("UPDATE second_passes SET score = 0.9").await;
     house.curate.min_second_score = 0.3;
     house.judge().await.expect("judges");
     assert_eq!(
         reason(&house, &image).await,
         "accepted",
-        "what is recorded is not looked at again"
+        "what is recorded is not taken again"
     );
     house.crop.margin = 1.8;
     house.crop(Selection::default()).await.expect("crops");
-    assert_eq!(house.rows("SELECT COUNT(*) FROM looks").await, ["2"], "another head");
+    assert_eq!(
+        house.rows("SELECT COUNT(*) FROM second_passes").await,
+        ["2"],
+        "another head"
+    );
 }
 
 async fn the_younger_of_joined_splits_leaves(mut house: House) {
@@ -282,7 +286,7 @@ on_both!(
     of_one_picture_the_best_heads_stay,
     older_heads_are_measured_from_their_files,
     what_posts_say_later_counts_as_if_they_had_said_it_first,
-    a_second_look_is_taken_once,
+    a_second_score_is_taken_once,
     the_younger_of_joined_splits_leaves
 );
 

@@ -123,7 +123,7 @@ async fn different_heads_are_kept_apart_in_colour_and_in_grey(mut house: House) 
         refused(&mut house, "grey", &files(&grey, "grey"), false).await,
         heads.len()
     );
-    let groups = "SELECT COUNT(*) FROM prints GROUP BY duplicate_group HAVING COUNT(*) > 2";
+    let groups = "SELECT COUNT(*) FROM duplicate_groups GROUP BY duplicate_group HAVING COUNT(*) > 2";
     assert!(house.rows(groups).await.is_empty());
 }
 
@@ -164,14 +164,14 @@ async fn copies_are_found_however_they_were_altered(mut house: House) {
         .collect();
     let few = refused(&mut other, "set", &some, false).await;
     let expected = other
-        .rows("SELECT pixels, duplicate_group FROM prints ORDER BY pixels")
+        .rows("SELECT pixels, duplicate_group FROM duplicate_groups ORDER BY pixels")
         .await;
     let mut third = House::new().await;
     fastrand::Rng::with_seed(5).shuffle(&mut some);
     assert_eq!(refused(&mut third, "set", &some, true).await, few);
     assert_eq!(
         third
-            .rows("SELECT pixels, duplicate_group FROM prints ORDER BY pixels")
+            .rows("SELECT pixels, duplicate_group FROM duplicate_groups ORDER BY pixels")
             .await,
         expected
     );

@@ -174,9 +174,9 @@ pub async fn tables_of(catalog: &Catalog) -> Vec<String> {
          ORDER BY image, detector, ordinal, crop",
         "SELECT image, detector, ordinal, crop, policy, accepted, reason, detail, kept FROM verdicts \
          ORDER BY image, detector, ordinal, crop, policy",
-        "SELECT pixels, duplicate_group, reach FROM prints ORDER BY pixels",
+        "SELECT pixels, duplicate_group, reach FROM duplicate_groups ORDER BY pixels",
         "SELECT pixels, thumbnail FROM thumbnails ORDER BY pixels",
-        "SELECT head, network, score FROM looks ORDER BY head, network",
+        "SELECT head, network, score FROM second_passes ORDER BY head, network",
         "SELECT head, network, vector FROM styles ORDER BY head, network",
         "SELECT head, image, x0, y0, x1, y1, decision, because FROM decisions ORDER BY head, image",
         "SELECT duplicate_group, split FROM splits ORDER BY duplicate_group",

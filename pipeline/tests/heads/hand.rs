@@ -1,7 +1,7 @@
 //! Decisions by hand go before every filter, and last.
 
 use dataset::failure::{USAGE, exit_code};
-use pipeline::catalog::decisions::Verdict;
+use pipeline::catalog::decisions::Choice;
 use pipeline::catalog::denied::Entry;
 use pipeline::curate::hand::{Args, decide};
 use pipeline::purge::{self, Plan};
@@ -34,10 +34,8 @@ async fn a_decision_overrides_and_lasts(mut house: House) {
         because: "a cat".into(),
         ..args(&[&good_head[..10]])
     };
-    decide(&house.catalog, Verdict::Reject, &because)
-        .await
-        .expect("decides");
-    decide(&house.catalog, Verdict::Keep, &args(&[&weak_head[..10]]))
+    decide(&house.catalog, Choice::Reject, &because).await.expect("decides");
+    decide(&house.catalog, Choice::Keep, &args(&[&weak_head[..10]]))
         .await
         .expect("decides");
     house.judge().await.expect("judges");
@@ -61,7 +59,7 @@ async fn a_decision_overrides_and_lasts(mut house: House) {
 
     let mut undo = args(&[&good_head, &weak_head]);
     undo.undo = true;
-    assert_eq!(decide(&house.catalog, Verdict::Keep, &undo).await.expect("forgets"), 2);
+    assert_eq!(decide(&house.catalog, Choice::Keep, &undo).await.expect("forgets"), 2);
     (house.crop.margin, house.crop.nms) = (2.0, 0.4);
     (house.curate.min_score, house.curate.max_per_artist) = (0.5, 0);
     house.judge().await.expect("judges");
@@ -89,7 +87,7 @@ async fn a_kept_duplicate_is_the_best_of_its_group(house: House) {
         }
     }
     let kept = head_of(&house, duplicates[1]).await;
-    decide(&house.catalog, Verdict::Keep, &args(&[&kept]))
+    decide(&house.catalog, Choice::Keep, &args(&[&kept]))
         .await
         .expect("decides");
     house.judge().await.expect("judges");
@@ -115,7 +113,7 @@ async fn an_id_must_name_one_head(house: House) {
     house.crop(Selection::default()).await.expect("crops");
     let refused = async |id: &str, undo: bool| {
         let args = Args { undo, ..args(&[id]) };
-        let error = decide(&house.catalog, Verdict::Reject, &args)
+        let error = decide(&house.catalog, Choice::Reject, &args)
             .await
             .expect_err("is refused");
         assert_eq!(exit_code(&error), USAGE);
@@ -138,7 +136,7 @@ async fn a_purge_takes_the_decisions_too(house: House) {
     house.add(2, None, &png(&picture(2, &[(2, 2, 255)]))).await;
     house.crop(Selection::default()).await.expect("crops");
     let head = head_of(&house, &image).await;
-    decide(&house.catalog, Verdict::Keep, &args(&[&head]))
+    decide(&house.catalog, Choice::Keep, &args(&[&head]))
         .await
         .expect("decides");
     house.judge().await.expect("judges");

@@ -164,13 +164,13 @@ async fn a_killed_curate_ends_as_an_undisturbed_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let template = template(folder.path()).await;
     finish(&template, &["crop"]);
-    // All of it is to do: measures, groups, second looks and verdicts.
+    // All of it is to do: measures, groups, second scores and verdicts.
     let catalog = Catalog::open(&Catalog::sqlite_url(&template.join("catalog.sqlite"))).await;
     let catalog = catalog.expect("opens");
     for sql in [
         "UPDATE heads SET measures = 0, perceptual = '', colour = 0, contrast = 0, crossings = 0, detail = 0",
         "DELETE FROM thumbnails",
-        "DELETE FROM prints",
+        "DELETE FROM duplicate_groups",
         "DELETE FROM verdicts",
     ] {
         rows_of(&catalog, sql).await;

@@ -40,3 +40,4 @@ mod reasons;
 mod show;
 mod sidecars;
 mod style;
+mod verdicts;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use image::{Rgb, RgbImage};
-use pipeline::catalog::decisions::{self, Verdict};
+use pipeline::catalog::decisions::{self, Choice};
 use pipeline::curate::StyleSettings;
 use pipeline::selection::Selection;
 
@@ -81,7 +81,7 @@ async fn strangers_are_refused_and_hands_decide(mut house: House) {
         .await
         .concat();
     let mut write = house.catalog.write().await.expect("begins");
-    decisions::record(&mut write, &head, Verdict::Keep, "ours")
+    decisions::record(&mut write, &head, Choice::Keep, "ours")
         .await
         .expect("records");
     write.commit().await.expect("commits");

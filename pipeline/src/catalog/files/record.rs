@@ -105,7 +105,7 @@ async fn record_rows(write: &mut Write, files: &[&File]) -> Result<(), sqlx::Err
             .bind(file.url.as_deref());
     }
     query.execute(write.connection()).await?;
-    settle_all(write, files).await
+    resolve_all(write, files).await
 }
 
 /// Placeholders of so many rows.
@@ -128,7 +128,7 @@ fn counts(outcome: &Outcome) -> bool {
 }
 
 /// Takes the mark from those posts all of whose files are stored or refused.
-async fn settle_all(write: &mut Write, files: &[&File]) -> Result<(), sqlx::Error> {
+async fn resolve_all(write: &mut Write, files: &[&File]) -> Result<(), sqlx::Error> {
     let mut alike: BTreeMap<(&str, i64), Vec<&str>> = BTreeMap::new();
     for file in files {
         if !matches!(file.outcome, Outcome::Failed { .. }) {
@@ -136,13 +136,13 @@ async fn settle_all(write: &mut Write, files: &[&File]) -> Result<(), sqlx::Erro
         }
     }
     for ((source, pages), posts) in alike {
-        settle(write, source, pages, &posts).await?;
+        resolve(write, source, pages, &posts).await?;
     }
     Ok(())
 }
 
-/// [`settle_all`] for posts of one source that give equally many files.
-async fn settle(write: &mut Write, source: &str, pages: i64, posts: &[&str]) -> Result<(), sqlx::Error> {
+/// [`resolve_all`] for posts of one source that give equally many files.
+async fn resolve(write: &mut Write, source: &str, pages: i64, posts: &[&str]) -> Result<(), sqlx::Error> {
     const SETTLED: &str = concat!(
         "AND (SELECT COUNT(*) FROM files AS f WHERE f.source = posts.source AND f.post = posts.post AND f.page < $2 \
          AND f.outcome <> 'failed' AND ",
@@ -150,7 +150,7 @@ async fn settle(write: &mut Write, source: &str, pages: i64, posts: &[&str]) -> 
         ") >= $2"
     );
     let places: Vec<String> = (3..posts.len() + 3).map(|place| format!("${place}")).collect();
-    // A sum is looked up by no index: the posts are found by their names, not among all that wait.
+    // No index finds a sum: the posts are found by their names, not among all that wait.
     let sql = format!(
         "UPDATE posts SET waiting = 0 WHERE source = $1 AND post IN ({}) AND waiting + 0 = 1 {SETTLED}",
         places.join(", ")

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::catalog::Catalog;
 use crate::stop::Stop;
-use reasons::Judge;
+use reasons::Explainer;
 pub use report::Report;
 
 /// Differences explained at once.
@@ -79,12 +79,12 @@ async fn walk_over(
         let (before, after) = (before.clone(), after.clone());
         tokio::task::spawn_blocking(move || Groups::of(&before, &after))
     };
-    let judge = Judge::new(&before, &after, groups.await??)?;
+    let explainer = Explainer::new(&before, &after, groups.await??)?;
     let mut report = Report::of(&before, &after);
     let (sender, mut chunks) = mpsc::channel(2);
     let walked = tokio::task::spawn_blocking(move || walk(&before, &after, &sender));
     while let Some(chunk) = chunks.recv().await {
-        for (change, reason) in judge.explain(catalog, chunk).await? {
+        for (change, reason) in explainer.explain(catalog, chunk).await? {
             tell(&change, &reason)?;
             report.count(&change, reason);
         }

@@ -34,14 +34,14 @@ impl Side {
 }
 
 /// Explains differences.
-pub(super) struct Judge {
+pub(super) struct Explainer {
     before: Side,
     after: Side,
     purged: Tombstones,
     groups: Groups,
 }
 
-impl Judge {
+impl Explainer {
     pub(super) fn new(before: &Opened, after: &Opened, groups: Groups) -> anyhow::Result<Self> {
         Ok(Self {
             before: Side::of(before),

@@ -8,8 +8,8 @@ use vision::BBox;
 use vision::crop::CropRule;
 
 use super::histogram::{Scale, equal, orders};
-use crate::catalog::overview::{self, JudgedHead};
-use crate::catalog::{Catalog, chosen};
+use crate::catalog::overview::{self, HeadWithVerdict};
+use crate::catalog::{Catalog, manifest_query};
 use crate::digests::Digests;
 use crate::period;
 use crate::selection::Selection;
@@ -113,7 +113,7 @@ impl Figures {
         Ok(figures)
     }
 
-    fn add(&mut self, head: &JudgedHead, rule: &CropRule) {
+    fn add(&mut self, head: &HeadWithVerdict, rule: &CropRule) {
         let origin = (head.source.clone(), year_of(head.created_at));
         let accepted = head.verdict == "accepted";
         let cell = self.cells.entry(origin.clone()).or_default();
@@ -218,7 +218,7 @@ fn scales(rule: &CropRule) -> Vec<Scale> {
 }
 
 /// The face centre from the left and the top of its head, and its size, as shares of the head's side.
-fn place(head: &JudgedHead, rule: &CropRule) -> [f64; 3] {
+fn place(head: &HeadWithVerdict, rule: &CropRule) -> [f64; 3] {
     let [x0, y0, x1, y1] = head.face.map(|edge| edge as f32);
     let [width, height] = head.picture.map(|length| length as u32);
     rule.place(&BBox { x0, y0, x1, y1 }, width, height)
@@ -230,7 +230,7 @@ fn year_of(second: i64) -> i16 {
 
 /// A funnel with its end: how many heads are accepted.
 async fn funnel(catalog: &Catalog, selection: &Selection, digests: &Digests) -> anyhow::Result<Vec<FunnelStep>> {
-    let mut steps = chosen::funnel(catalog, selection, digests).await?;
+    let mut steps = manifest_query::funnel(catalog, selection, digests).await?;
     let accepted = overview::accepted(catalog, selection, digests).await?;
     steps.push(FunnelStep::new("accepted", accepted));
     Ok(steps)

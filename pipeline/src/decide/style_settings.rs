@@ -38,7 +38,7 @@ impl Default for StyleSettings {
 
 impl StyleSettings {
     /// Reports values that cannot be meant.
-    pub(in crate::curate) fn check(&self, file: &mut SettingsFile<'_>) {
+    pub(super) fn check(&self, file: &mut SettingsFile<'_>) {
         if self.max_distance != 0.0 && !(1.0..=100.0).contains(&self.max_distance) {
             let why = "0 (no filter), or 1 (refuses half of the set) to 100 is expected";
             file.refuse("curate.style", "max_distance", why);
@@ -46,7 +46,7 @@ impl StyleSettings {
     }
 
     /// Takes the paths as the settings file means them.
-    pub(in crate::curate) fn resolve(&mut self, file: &SettingsFile<'_>) {
+    pub(super) fn resolve(&mut self, file: &SettingsFile<'_>) {
         self.network = file.resolve_detector(&self.network);
         if !self.like.as_os_str().is_empty() {
             self.like = file.resolve(&self.like);
@@ -54,12 +54,12 @@ impl StyleSettings {
     }
 
     /// Whether styles are asked for at all.
-    pub(in crate::curate) fn is_on(&self) -> bool {
+    pub fn is_on(&self) -> bool {
         self.max_distance > 0.0
     }
 
     /// The folder of wanted heads.
-    pub(super) fn like(&self) -> Option<&Path> {
+    pub fn like(&self) -> Option<&Path> {
         Some(self.like.as_path()).filter(|like| !like.as_os_str().is_empty())
     }
 
@@ -67,7 +67,7 @@ impl StyleSettings {
     ///
     /// # Errors
     /// Where the network is missing.
-    pub(super) fn network_digest(&self) -> anyhow::Result<String> {
+    pub fn network_digest(&self) -> anyhow::Result<String> {
         let digest = StyleNet::digest(&self.network, &self.layers);
         digest.context("[curate.style] network in stages.toml")
     }
@@ -110,7 +110,7 @@ fn folder_digest(folder: &Path) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// `Usage` where there is no such folder; what the system says.
-pub(super) fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         let why = format!("[curate.style] like = \"{}\" is no folder", folder.display());
         return Err(Usage(why).into());

@@ -1,22 +1,29 @@
-//! The index of near-duplicates: which group each different head is of.
+//! Which group of near-duplicates each different head is of.
 //!
 //! A group is a connected component of the heads that are near one another by the bound `reach`, and is named
 //! by its smallest pixel hash: whatever the order in which heads come and go, the table ends the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Context;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::binds::{Binds, LITERAL_ROWS, literal};
+use super::pictures::{Hash, hash_of};
 use super::purge::AT_ONCE;
+use super::scan::scan;
 use super::{Catalog, Write};
 use vision::near;
 use vision::thumbnail::Thumbnail;
 
+/// The heads of groups of several, `duplicate_groups AS g`.
+pub(super) const SHARED: &str = "(SELECT duplicate_group FROM duplicate_groups GROUP BY duplicate_group \
+                                 HAVING COUNT(*) > 1) AS shared \
+                                 JOIN duplicate_groups AS g ON g.duplicate_group = shared.duplicate_group";
+
 /// A head as the search for near-duplicates sees it.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Print {
+pub struct DistinctHead {
     /// SHA-256 of the pixels.
     pub pixels: String,
     /// As [`Thumbnail::to_text`].
@@ -26,24 +33,24 @@ pub struct Print {
 }
 
 /// Different heads whose group is not known, by pixel hash, after `last`; and the pixel hash up to which
-/// was looked, where more may follow. Heads that are not measured are passed over.
+/// was searched, where more may follow. Heads that are not measured are passed over.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn pending(catalog: &Catalog, last: &str, limit: i64) -> anyhow::Result<(Vec<Print>, Option<String>)> {
+pub async fn pending(catalog: &Catalog, last: &str, limit: i64) -> anyhow::Result<(Vec<DistinctHead>, Option<String>)> {
     // Which they are is asked of indexes alone: of a million heads, a refresh brings a few.
     let sql = "SELECT fresh.pixels, COALESCE(t.thumbnail, '') AS thumbnail, '' AS duplicate_group \
                FROM (SELECT DISTINCT x.pixels FROM heads AS x WHERE x.pixels > $1 \
-               AND NOT EXISTS (SELECT 1 FROM prints AS p WHERE p.pixels = x.pixels) ORDER BY x.pixels LIMIT $2) AS fresh \
+               AND NOT EXISTS (SELECT 1 FROM duplicate_groups AS p WHERE p.pixels = x.pixels) ORDER BY x.pixels LIMIT $2) AS fresh \
                LEFT JOIN thumbnails AS t ON t.pixels = fresh.pixels ORDER BY fresh.pixels";
     let rows = sqlx::query_as(sql)
         .bind(last)
         .bind(limit)
         .fetch_all(catalog.pool())
         .await;
-    let mut rows: Vec<Print> = rows.context("cannot read which heads are in no group")?;
-    let more = (rows.len() as i64 == limit).then(|| rows.last().map(|print| print.pixels.clone()));
-    rows.retain(|print| !print.thumbnail.is_empty());
+    let mut rows: Vec<DistinctHead> = rows.context("cannot read which heads are in no group")?;
+    let more = (rows.len() as i64 == limit).then(|| rows.last().map(|head| head.pixels.clone()));
+    rows.retain(|head| !head.thumbnail.is_empty());
     Ok((rows, more.flatten()))
 }
 
@@ -54,7 +61,7 @@ pub async fn pending(catalog: &Catalog, last: &str, limit: i64) -> anyhow::Resul
 pub async fn count_pending(catalog: &Catalog) -> anyhow::Result<u64> {
     // Each in the index is a head's.
     let sql = "SELECT (SELECT COUNT(*) FROM (SELECT DISTINCT pixels FROM heads) AS all_heads) \
-               - (SELECT COUNT(*) FROM prints) AS pending";
+               - (SELECT COUNT(*) FROM duplicate_groups) AS pending";
     let count = Binds::default().count(sql.into(), catalog.pool()).await;
     count.context("cannot count the heads in no group")
 }
@@ -63,15 +70,28 @@ pub async fn count_pending(catalog: &Catalog) -> anyhow::Result<u64> {
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn page(catalog: &Catalog, last: &str, limit: i64) -> anyhow::Result<Vec<Print>> {
-    let sql = "SELECT p.pixels, t.thumbnail, p.duplicate_group FROM prints AS p \
+pub async fn page(catalog: &Catalog, last: &str, limit: i64) -> anyhow::Result<Vec<DistinctHead>> {
+    let sql = "SELECT p.pixels, t.thumbnail, p.duplicate_group FROM duplicate_groups AS p \
                JOIN thumbnails AS t ON t.pixels = p.pixels WHERE p.pixels > $1 ORDER BY p.pixels LIMIT $2";
     let rows = sqlx::query_as(sql)
         .bind(last)
         .bind(limit)
         .fetch_all(catalog.pool())
         .await;
-    rows.context("cannot read the index of near-duplicates")
+    rows.context("cannot read the groups of near-duplicates")
+}
+
+/// The group of each head in a group of several, by the hashes of their pixels: nearly all others are alone.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn shared(catalog: &Catalog) -> anyhow::Result<HashMap<Hash, Hash>> {
+    let sql = format!("SELECT g.pixels, g.duplicate_group FROM {SHARED}");
+    let groups = scan(catalog, sql, Binds::default(), HashMap::new(), |groups, cells| {
+        groups.insert(hash_of(cells.text(0)?), hash_of(cells.text(1)?));
+        Ok(())
+    });
+    groups.await.context("cannot read the groups of near-duplicates")
 }
 
 /// Forgets all groups that were joined by another distance.
@@ -79,11 +99,11 @@ pub async fn page(catalog: &Catalog, last: &str, limit: i64) -> anyhow::Result<V
 /// # Errors
 /// Where the database refuses.
 pub async fn forget_others(write: &mut Write, reach: u32) -> anyhow::Result<()> {
-    let gone = sqlx::query("DELETE FROM prints WHERE reach <> $1")
+    let gone = sqlx::query("DELETE FROM duplicate_groups WHERE reach <> $1")
         .bind(i64::from(reach))
         .execute(write.connection())
         .await;
-    gone.context("cannot empty the index of near-duplicates")?;
+    gone.context("cannot forget the groups of near-duplicates")?;
     Ok(())
 }
 
@@ -91,14 +111,14 @@ pub async fn forget_others(write: &mut Write, reach: u32) -> anyhow::Result<()> 
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn record(write: &mut Write, prints: &[Print], reach: u32) -> anyhow::Result<()> {
-    let row = |print: &Print| {
-        let (pixels, group) = (literal(&print.pixels), literal(&print.duplicate_group));
+pub async fn record(write: &mut Write, heads: &[DistinctHead], reach: u32) -> anyhow::Result<()> {
+    let row = |head: &DistinctHead| {
+        let (pixels, group) = (literal(&head.pixels), literal(&head.duplicate_group));
         format!("({pixels}, {group}, {reach})")
     };
-    for rows in prints.chunks(LITERAL_ROWS) {
+    for rows in heads.chunks(LITERAL_ROWS) {
         let sql = format!(
-            "INSERT INTO prints (pixels, duplicate_group, reach) VALUES {} ON CONFLICT (pixels) DO NOTHING",
+            "INSERT INTO duplicate_groups (pixels, duplicate_group, reach) VALUES {} ON CONFLICT (pixels) DO NOTHING",
             rows.iter().map(row).collect::<Vec<_>>().join(", ")
         );
         let recorded = write.connection().execute(AssertSqlSafe(sql)).await;
@@ -112,7 +132,7 @@ pub async fn record(write: &mut Write, prints: &[Print], reach: u32) -> anyhow::
 /// # Errors
 /// Where the database refuses.
 pub async fn rename(write: &mut Write, from: &str, to: &str) -> anyhow::Result<()> {
-    let renamed = sqlx::query("UPDATE prints SET duplicate_group = $1 WHERE duplicate_group = $2")
+    let renamed = sqlx::query("UPDATE duplicate_groups SET duplicate_group = $1 WHERE duplicate_group = $2")
         .bind(to)
         .bind(from)
         .execute(write.connection())
@@ -131,13 +151,13 @@ pub(super) async fn take_lost(write: &mut Write, pixels: &[&str]) -> Result<BTre
     for some in pixels.chunks(AT_ONCE) {
         let mut binds = Binds::default();
         let sql = format!(
-            "SELECT DISTINCT duplicate_group FROM prints WHERE pixels IN ({})",
+            "SELECT DISTINCT duplicate_group FROM duplicate_groups WHERE pixels IN ({})",
             binds.texts(some)
         );
         let groups: Vec<(String,)> = binds.fetch(sql, write.connection()).await?;
         let mut binds = Binds::default();
         let sql = format!(
-            "DELETE FROM prints WHERE pixels IN ({}) AND NOT EXISTS (SELECT 1 FROM heads AS h WHERE h.pixels = prints.pixels)",
+            "DELETE FROM duplicate_groups WHERE pixels IN ({}) AND NOT EXISTS (SELECT 1 FROM heads AS h WHERE h.pixels = duplicate_groups.pixels)",
             binds.texts(some)
         );
         binds.fetch_rows(sql, write.connection()).await?;
@@ -158,7 +178,7 @@ pub(super) async fn take_lost(write: &mut Write, pixels: &[&str]) -> Result<BTre
 /// own.
 async fn fall_apart(write: &mut Write, group: &str) -> Result<BTreeSet<String>, sqlx::Error> {
     let members: Vec<(String, Option<String>, i64)> = sqlx::query_as(
-        "SELECT p.pixels, t.thumbnail, p.reach FROM prints AS p LEFT JOIN thumbnails AS t ON t.pixels = p.pixels \
+        "SELECT p.pixels, t.thumbnail, p.reach FROM duplicate_groups AS p LEFT JOIN thumbnails AS t ON t.pixels = p.pixels \
          WHERE p.duplicate_group = $1 ORDER BY p.pixels",
     )
     .bind(group)
@@ -186,7 +206,7 @@ async fn fall_apart(write: &mut Write, group: &str) -> Result<BTreeSet<String>, 
             let mut binds = Binds::default();
             let name = binds.text(name);
             let sql = format!(
-                "UPDATE prints SET duplicate_group = {name} WHERE pixels IN ({})",
+                "UPDATE duplicate_groups SET duplicate_group = {name} WHERE pixels IN ({})",
                 binds.texts(some)
             );
             binds.fetch_rows(sql, write.connection()).await?;

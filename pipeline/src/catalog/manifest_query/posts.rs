@@ -7,8 +7,8 @@ use dataset::ManifestRow;
 
 use super::super::Catalog;
 use super::super::binds::Binds;
+use super::super::pictures::Pictures;
 use super::super::scan::{Cells, scan};
-use super::pictures::Pictures;
 use crate::selection::Selection;
 
 /// A post of a stored picture.

@@ -6,7 +6,6 @@ use sha2::{Digest, Sha256};
 
 use super::StyleSettings;
 use crate::catalog::posts::Rating;
-use crate::catalog::verdicts::Caps;
 use crate::selection::AI_TAGS;
 
 /// Which heads are good enough. All of it enters the policy's digest.
@@ -39,7 +38,7 @@ pub struct CurateSettings {
     pub ai_made: bool,
     /// Tags that say that a machine made it.
     pub ai_tags: Vec<String>,
-    /// Lowest score of the face when the head is looked at again; 0: no second look.
+    /// Lowest score of the face when the detector is shown the head alone; 0: no second pass.
     pub min_second_score: f64,
     /// Light and dark that near-duplicates need not explain of one another, in per cent.
     pub near_duplicate: u32,
@@ -190,13 +189,5 @@ impl CurateSettings {
             hash.update(format!("|style.{name}={text}"));
         }
         Ok(hex::encode(hash.finalize()))
-    }
-
-    /// The caps of pictures and artists.
-    pub fn caps(&self) -> Caps {
-        Caps {
-            per_picture: self.max_per_picture,
-            per_artist: self.max_per_artist,
-        }
     }
 }
