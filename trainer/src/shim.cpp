@@ -1,14 +1,23 @@
 // What tch does not offer: autocast to bfloat16 on the CPU (its own switch reaches CUDA only, in
 // half precision), a leaky ReLU with a slope of one's own, Adam in one pass over memory, loading
 // libtorch's CUDA part, and holding on to memory between steps.
-#include <ATen/ATen.h>
-#include <ATen/autocast_mode.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/leaky_relu.h>
 #include <climits>
 #include <dlfcn.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+
+// Declared here: ATen/autocast_mode.h includes every operation of libtorch, which doubles the time that this file takes.
+namespace at::autocast {
+void set_autocast_dtype(at::DeviceType device, at::ScalarType type);
+void set_autocast_enabled(at::DeviceType device, bool enabled);
+void clear_cache();
+}
 
 extern "C" void trainer_autocast(int cuda, int enabled) {
   auto device = cuda ? at::kCUDA : at::kCPU;

@@ -17,6 +17,32 @@ pub(super) fn literal(word: &str) -> String {
     format!("'{}'", word.replace('\'', "''"))
 }
 
+/// Declares a struct that a row of a query is read into, by the names of its fields; the one after `;` takes its own
+/// out of the same row. sqlx's derive would do the same, and compile SQLite a second time for itself.
+macro_rules! row {
+    (
+        $(#[$about:meta])* $vis:vis struct $row:ident {
+            $($(#[$field_about:meta])* $field_vis:vis $field:ident: $type:ty,)+
+            $(; $(#[$inner_about:meta])* $inner_vis:vis $inner:ident: $inner_type:ty)?
+        }
+    ) => {
+        $(#[$about])* $vis struct $row {
+            $($(#[$field_about])* $field_vis $field: $type,)+
+            $($(#[$inner_about])* $inner_vis $inner: $inner_type,)?
+        }
+
+        impl<'row> sqlx::FromRow<'row, sqlx::any::AnyRow> for $row {
+            fn from_row(row: &'row sqlx::any::AnyRow) -> Result<Self, sqlx::Error> {
+                Ok(Self {
+                    $($field: sqlx::Row::try_get(row, stringify!($field))?,)+
+                    $($inner: sqlx::FromRow::from_row(row)?,)?
+                })
+            }
+        }
+    };
+}
+pub(super) use row;
+
 enum Bind {
     Value(Value),
     Real(f64),

@@ -4,6 +4,7 @@ use anyhow::Context;
 use serde::Serialize;
 use sqlx::Row;
 
+use super::binds::row;
 use super::{Catalog, Write};
 
 /// One row of `cursors`. A listing goes from high post numbers to low ones.
@@ -50,17 +51,19 @@ pub async fn load(catalog: &Catalog, source: &str, query: &str) -> anyhow::Resul
     })
 }
 
-/// How far one query of a source was listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
-pub struct Listed {
-    /// The source.
-    pub source: String,
-    /// The query.
-    pub query: String,
-    /// When the last finished listing began, epoch seconds; 0 before the first.
-    pub finished_at: i64,
-    /// When the listing under way began, epoch seconds; 0 where none is.
-    pub begun_at: i64,
+row! {
+    /// How far one query of a source was listed.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+    pub struct Listed {
+        /// The source.
+        pub source: String,
+        /// The query.
+        pub query: String,
+        /// When the last finished listing began, epoch seconds; 0 before the first.
+        pub finished_at: i64,
+        /// When the listing under way began, epoch seconds; 0 where none is.
+        pub begun_at: i64,
+    }
 }
 
 /// Every query that was listed, by source.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use vision::BBox;
 
+use super::binds::row;
 use super::detections::Face;
 use super::pictures::{Hash, hash_of};
 use super::verdicts::{HeadKey, forget};
@@ -33,27 +34,29 @@ impl Choice {
     }
 }
 
-/// A decision about one face.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
-pub struct Decision {
-    /// SHA-256 of the head that was shown.
-    pub head: String,
-    /// SHA-256 of its picture.
-    pub image: String,
-    /// Left edge of the face in the picture.
-    pub x0: f64,
-    /// Upper edge.
-    pub y0: f64,
-    /// Right edge.
-    pub x1: f64,
-    /// Lower edge.
-    pub y1: f64,
-    /// `keep` or `reject`.
-    pub decision: String,
-    /// Why, as the user put it.
-    pub because: String,
-    /// When, in epoch seconds.
-    pub recorded_at: i64,
+row! {
+    /// A decision about one face.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Decision {
+        /// SHA-256 of the head that was shown.
+        pub head: String,
+        /// SHA-256 of its picture.
+        pub image: String,
+        /// Left edge of the face in the picture.
+        pub x0: f64,
+        /// Upper edge.
+        pub y0: f64,
+        /// Right edge.
+        pub x1: f64,
+        /// Lower edge.
+        pub y1: f64,
+        /// `keep` or `reject`.
+        pub decision: String,
+        /// Why, as the user put it.
+        pub because: String,
+        /// When, in epoch seconds.
+        pub recorded_at: i64,
+    }
 }
 
 impl Decision {
@@ -140,15 +143,16 @@ pub async fn heads_like(catalog: &Catalog, prefix: &str, limit: i64) -> anyhow::
     Ok(rows.into_iter().map(|(head,)| head).collect())
 }
 
-/// A head with its face.
-#[derive(sqlx::FromRow)]
-struct Place {
-    #[sqlx(flatten)]
-    key: HeadKey,
-    x0: f64,
-    y0: f64,
-    x1: f64,
-    y1: f64,
+row! {
+    /// A head with its face.
+    struct Place {
+        x0: f64,
+        y0: f64,
+        x1: f64,
+        y1: f64,
+        ;
+        key: HeadKey
+    }
 }
 
 impl Place {

@@ -6,6 +6,7 @@ use anyhow::Context;
 use dataset::Key;
 
 use super::binds::Binds;
+use super::binds::row;
 use super::heads::{self, HeadRecord};
 use super::scan::scan;
 use super::{Catalog, Write, now};
@@ -14,32 +15,36 @@ use crate::selection::Selection;
 /// The detector and crop of imported heads.
 pub const GIVEN: &str = "given";
 
-/// A stored picture that waits for the detector.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct PendingPicture {
-    /// SHA-256 of the file.
-    pub image: String,
-    /// Its format as `images` has it.
-    pub format: String,
-    /// 1 where the faces are known and only the heads are wanting.
-    pub detected: i64,
+row! {
+    /// A stored picture that waits for the detector.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct PendingPicture {
+        /// SHA-256 of the file.
+        pub image: String,
+        /// Its format as `images` has it.
+        pub format: String,
+        /// 1 where the faces are known and only the heads are wanting.
+        pub detected: i64,
+    }
 }
 
-/// A face box in pixels of the upright picture.
-#[derive(Clone, Copy, Debug, PartialEq, sqlx::FromRow)]
-pub struct Face {
-    /// Place among the picture's faces, by falling score.
-    pub ordinal: i64,
-    /// Left edge.
-    pub x0: f64,
-    /// Upper edge.
-    pub y0: f64,
-    /// Right edge.
-    pub x1: f64,
-    /// Lower edge.
-    pub y1: f64,
-    /// 0 to 1.
-    pub score: f64,
+row! {
+    /// A face box in pixels of the upright picture.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Face {
+        /// Place among the picture's faces, by falling score.
+        pub ordinal: i64,
+        /// Left edge.
+        pub x0: f64,
+        /// Upper edge.
+        pub y0: f64,
+        /// Right edge.
+        pub x1: f64,
+        /// Lower edge.
+        pub y1: f64,
+        /// 0 to 1.
+        pub score: f64,
+    }
 }
 
 /// How the detector's run over one picture ended.

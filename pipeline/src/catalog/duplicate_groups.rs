@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use anyhow::Context;
 use sqlx::{AssertSqlSafe, Executor};
 
+use super::binds::row;
 use super::binds::{Binds, LITERAL_ROWS, literal};
 use super::pictures::{Hash, hash_of};
 use super::purge::AT_ONCE;
@@ -21,15 +22,17 @@ pub(super) const SHARED: &str = "(SELECT duplicate_group FROM duplicate_groups G
                                  HAVING COUNT(*) > 1) AS shared \
                                  JOIN duplicate_groups AS g ON g.duplicate_group = shared.duplicate_group";
 
-/// A head as the search for near-duplicates sees it.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct DistinctHead {
-    /// SHA-256 of the pixels.
-    pub pixels: String,
-    /// As [`Thumbnail::to_text`].
-    pub thumbnail: String,
-    /// The group's name; empty where it is not known yet.
-    pub duplicate_group: String,
+row! {
+    /// A head as the search for near-duplicates sees it.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct DistinctHead {
+        /// SHA-256 of the pixels.
+        pub pixels: String,
+        /// As [`Thumbnail::to_text`].
+        pub thumbnail: String,
+        /// The group's name; empty where it is not known yet.
+        pub duplicate_group: String,
+    }
 }
 
 /// Different heads whose group is not known, by pixel hash, after `last`; and the pixel hash up to which

@@ -4,6 +4,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::binds::Binds;
+use super::binds::row;
 use super::files::is_skip;
 use super::{Catalog, Write};
 
@@ -32,31 +33,33 @@ pub struct Wanted {
 /// The stage of a row of `files AS f`.
 const STAGE: &str = "(CASE WHEN f.source LIKE 'import:%' THEN 'import' ELSE 'crawl' END)";
 
-/// One failure. The names are a contract that scripts rely on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
-pub struct Failure {
-    /// `crawl`, `import` or `crop`.
-    pub stage: String,
-    /// The post's source.
-    pub source: Option<String>,
-    /// The post's id; of a list, the part that could not be read.
-    pub post: Option<String>,
-    /// Which of its pictures.
-    pub page: Option<i64>,
-    /// The post's own page.
-    pub page_url: Option<String>,
-    /// SHA-256 of the picture, where it is stored.
-    pub image: Option<String>,
-    /// `failed` (tried again by a later run), `refused` (never) or `skipped` (not meant to be had).
-    pub outcome: String,
-    /// A short fixed word.
-    pub reason: Option<String>,
-    /// What was seen.
-    pub detail: Option<String>,
-    /// Tries so far; 0 where it is to be tried again.
-    pub attempts: i64,
-    /// When it was last tried, epoch seconds.
-    pub recorded_at: i64,
+row! {
+    /// One failure. The names are a contract that scripts rely on.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+    pub struct Failure {
+        /// `crawl`, `import` or `crop`.
+        pub stage: String,
+        /// The post's source.
+        pub source: Option<String>,
+        /// The post's id; of a list, the part that could not be read.
+        pub post: Option<String>,
+        /// Which of its pictures.
+        pub page: Option<i64>,
+        /// The post's own page.
+        pub page_url: Option<String>,
+        /// SHA-256 of the picture, where it is stored.
+        pub image: Option<String>,
+        /// `failed` (tried again by a later run), `refused` (never) or `skipped` (not meant to be had).
+        pub outcome: String,
+        /// A short fixed word.
+        pub reason: Option<String>,
+        /// What was seen.
+        pub detail: Option<String>,
+        /// Tries so far; 0 where it is to be tried again.
+        pub attempts: i64,
+        /// When it was last tried, epoch seconds.
+        pub recorded_at: i64,
+    }
 }
 
 /// Failures, the latest first.

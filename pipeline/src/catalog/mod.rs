@@ -50,14 +50,14 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, Transaction};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, SqlStr, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::secrets;
 
-/// The schema, embedded in the program.
-static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+/// The schema, embedded in the program: the number that its file's name begins with, and its text.
+const SCHEMA: (i64, &str) = (20261130, include_str!("../../../migrations/20261130_catalog.sql"));
 
 /// Enough for one writer beside a few readers that stream.
 const CONNECTIONS: u32 = 4;
@@ -262,10 +262,12 @@ async fn connect(url: &str, backend: Backend) -> anyhow::Result<AnyPool> {
 }
 
 async fn migrate(pool: &AnyPool) -> anyhow::Result<()> {
-    let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-    match MIGRATIONS.run(pool).await {
+    let (newest, sql) = SCHEMA;
+    let sql = SqlStr::from_static(sql);
+    let schema = Migration::new(newest, "catalog".into(), MigrationType::Simple, sql, false);
+    match Migrator::with_migrations(vec![schema]).run(pool).await {
         Ok(()) => Ok(()),
-        Err(MigrateError::VersionMissing(version)) if Some(version) > newest => anyhow::bail!(
+        Err(MigrateError::VersionMissing(version)) if version > newest => anyhow::bail!(
             "its schema has version {version}, which this program does not know: use the newer program that made it"
         ),
         Err(MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_)) => anyhow::bail!(

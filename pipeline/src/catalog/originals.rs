@@ -4,18 +4,21 @@
 use anyhow::Context;
 
 use super::binds::Binds;
+use super::binds::row;
 use super::detections::{CropKey, GIVEN, lacks};
 use super::{Catalog, Write, now};
 
-/// A picture that goes.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Original {
-    /// SHA-256 of the file.
-    pub image: String,
-    /// Its format as `images` has it.
-    pub format: String,
-    /// Its length.
-    pub bytes: i64,
+row! {
+    /// A picture that goes.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Original {
+        /// SHA-256 of the file.
+        pub image: String,
+        /// Its format as `images` has it.
+        pub format: String,
+        /// Its length.
+        pub bytes: i64,
+    }
 }
 
 /// Pictures with bytes that this detector and crop rule are done with; imported heads are

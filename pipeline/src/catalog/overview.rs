@@ -6,6 +6,7 @@ use sqlx::Row;
 
 use super::Catalog;
 use super::binds::Binds;
+use super::binds::row;
 use super::manifest_query::current;
 use crate::digests::Digests;
 use crate::selection::Selection;
@@ -13,15 +14,17 @@ use crate::selection::Selection;
 /// Seconds of a day, the unit in which posts are counted: years come of it exactly.
 pub const DAY: i64 = 86_400;
 
-/// Posts of one source and day of upload.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct PostDay {
-    /// The source.
-    pub source: String,
-    /// Days since 1970.
-    pub day: i64,
-    /// Posts.
-    pub posts: i64,
+row! {
+    /// Posts of one source and day of upload.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct PostDay {
+        /// The source.
+        pub source: String,
+        /// Days since 1970.
+        pub day: i64,
+        /// Posts.
+        pub posts: i64,
+    }
 }
 
 /// The selected posts by source and day; where `stored` is set, those with a stored picture.

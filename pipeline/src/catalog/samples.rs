@@ -8,66 +8,75 @@ use sha2::{Digest, Sha256};
 
 use super::Catalog;
 use super::binds::Binds;
+use super::binds::row;
 use super::manifest_query::current;
 use crate::digests::Digests;
 use crate::selection::Selection;
 
-/// A head to show.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
-pub struct SampleHead {
-    /// SHA-256 of the stored PNG.
-    pub head: String,
-    /// SHA-256 of its picture.
-    pub image: String,
-    /// The detector's score.
-    pub score: f64,
-    /// Side of the stored head in pixels.
-    pub side: i64,
-    /// `accepted` or the reason of refusal.
-    pub verdict: String,
-    /// What was measured against which bound.
-    pub detail: Option<String>,
+row! {
+    /// A head to show.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct SampleHead {
+        /// SHA-256 of the stored PNG.
+        pub head: String,
+        /// SHA-256 of its picture.
+        pub image: String,
+        /// The detector's score.
+        pub score: f64,
+        /// Side of the stored head in pixels.
+        pub side: i64,
+        /// `accepted` or the reason of refusal.
+        pub verdict: String,
+        /// What was measured against which bound.
+        pub detail: Option<String>,
+    }
 }
 
-/// A post that shows a picture.
-#[derive(Clone, Debug, Default, PartialEq, sqlx::FromRow)]
-pub struct Shown {
-    /// SHA-256 of the picture.
-    pub image: String,
-    /// Site or import.
-    pub source: String,
-    /// The site's id, or the file.
-    pub post: String,
-    /// Who drew it.
-    pub artist: Option<String>,
-    /// The post's page.
-    pub page_url: Option<String>,
+row! {
+    /// A post that shows a picture.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Shown {
+        /// SHA-256 of the picture.
+        pub image: String,
+        /// Site or import.
+        pub source: String,
+        /// The site's id, or the file.
+        pub post: String,
+        /// Who drew it.
+        pub artist: Option<String>,
+        /// The post's page.
+        pub page_url: Option<String>,
+    }
 }
 
-/// A picture to show.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct SamplePicture {
-    /// SHA-256 of the file.
-    pub image: String,
-    /// Its format as `images` has it.
-    pub format: String,
+row! {
+    /// A picture to show.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct SamplePicture {
+        /// SHA-256 of the file.
+        pub image: String,
+        /// Its format as `images` has it.
+        pub format: String,
+    }
 }
 
-/// A face to draw into its picture.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
-pub struct SampleFace {
-    /// Left edge in picture pixels.
-    pub x0: f64,
-    /// Upper edge.
-    pub y0: f64,
-    /// Right edge.
-    pub x1: f64,
-    /// Lower edge.
-    pub y1: f64,
-    /// The detector's score.
-    pub score: f64,
-    /// `accepted`, the reason of refusal, or none where the face has no head.
-    pub verdict: Option<String>,
+row! {
+    /// A face to draw into its picture.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct SampleFace {
+        /// Left edge in picture pixels.
+        pub x0: f64,
+        /// Upper edge.
+        pub y0: f64,
+        /// Right edge.
+        pub x1: f64,
+        /// Lower edge.
+        pub y1: f64,
+        /// The detector's score.
+        pub score: f64,
+        /// `accepted`, the reason of refusal, or none where the face has no head.
+        pub verdict: Option<String>,
+    }
 }
 
 /// Which heads are shown.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use sqlx::{AssertSqlSafe, Executor};
 
+use super::binds::row;
 use super::binds::{Binds, LITERAL_ROWS, literal};
 use super::detections::GIVEN;
 use super::facts::Facts;
@@ -35,17 +36,19 @@ pub(super) fn of_policy(placeholder: &str) -> String {
     format!("v.policy || '' = {placeholder}")
 }
 
-/// The natural key of a head.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, sqlx::FromRow)]
-pub struct HeadKey {
-    /// SHA-256 of the picture.
-    pub image: String,
-    /// Digest of the detector.
-    pub detector: String,
-    /// Which face.
-    pub ordinal: i64,
-    /// Digest of the crop rule.
-    pub crop: String,
+row! {
+    /// The natural key of a head.
+    #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+    pub struct HeadKey {
+        /// SHA-256 of the picture.
+        pub image: String,
+        /// Digest of the detector.
+        pub detector: String,
+        /// Which face.
+        pub ordinal: i64,
+        /// Digest of the crop rule.
+        pub crop: String,
+    }
 }
 
 impl HeadKey {
@@ -196,26 +199,28 @@ pub(super) async fn forget(write: &mut Write, heads: &BTreeSet<HeadKey>) -> anyh
     Ok(())
 }
 
-/// A head of a duplicate group that no filter of single heads refused, nor its style, under some policy.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
-pub struct Member {
-    /// The group.
-    pub duplicate_group: String,
-    /// The policy.
-    pub policy: String,
-    /// Which head.
-    #[sqlx(flatten)]
-    pub key: HeadKey,
-    /// SHA-256 of its file.
-    pub head: String,
-    /// How good a copy it is.
-    pub detail: f64,
-    /// 1: kept by hand.
-    pub kept: i64,
-    /// Why it is refused.
-    pub reason: Option<String>,
-    /// What goes with that.
-    pub because: Option<String>,
+row! {
+    /// A head of a duplicate group that no filter of single heads refused, nor its style, under some policy.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Member {
+        /// The group.
+        pub duplicate_group: String,
+        /// The policy.
+        pub policy: String,
+        /// SHA-256 of its file.
+        pub head: String,
+        /// How good a copy it is.
+        pub detail: f64,
+        /// 1: kept by hand.
+        pub kept: i64,
+        /// Why it is refused.
+        pub reason: Option<String>,
+        /// What goes with that.
+        pub because: Option<String>,
+        ;
+        /// Which head.
+        pub key: HeadKey
+    }
 }
 
 /// The heads of some duplicate groups that compete, next to one another, in the order of their keys: those of
