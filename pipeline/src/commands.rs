@@ -19,8 +19,9 @@ use crate::{crawl, curate, detect, failures, manifest, purge, run, status};
 /// # Errors
 /// What stopped it; `dataset::failure::exit_code` gives the code.
 pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
-    let settings = Settings::load(&cli.config)?;
+    let mut settings = Settings::load(&cli.config)?;
     let data = data_folder(cli.data.as_deref(), &settings)?;
+    settings.crawl.token_file = Some(data.join("tokens.json"));
     let stop = Stop::on_signals()?;
     let journal = journal_of(&cli.command, &data);
     let code = dispatch(cli.command, settings, data, stop, &journal).await;

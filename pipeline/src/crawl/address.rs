@@ -15,7 +15,7 @@ pub use sites::{key, rank, site_of};
 
 /// What an address asks its site for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct AddressQuery {
     /// Posts, a pool or an artist.
     pub target: Option<Target>,
     /// Words of a search, as `--tags` takes them; with a target they must hold for its posts.
@@ -26,7 +26,7 @@ pub struct Asked {
     pub ranking: Option<String>,
 }
 
-impl Asked {
+impl AddressQuery {
     fn of(target: Target) -> Self {
         Self {
             target: Some(target),
@@ -152,7 +152,7 @@ pub fn parse(word: &str) -> Result<Url, Usage> {
 ///
 /// # Errors
 /// [`Usage`] with the forms that are understood.
-pub fn read(url: &Url, site: &SiteSettings, root: &Url) -> Result<Asked, Usage> {
+pub fn read(url: &Url, site: &SiteSettings, root: &Url) -> Result<AddressQuery, Usage> {
     let parts = Parts::of(url, root);
     site.dialect.read_address(&parts).ok_or_else(|| {
         let forms = site.dialect.address_forms();
@@ -166,14 +166,14 @@ pub fn read(url: &Url, site: &SiteSettings, root: &Url) -> Result<Asked, Usage> 
 ///
 /// # Errors
 /// [`Usage`] with the forms that are understood.
-pub fn read_word(word: &str, dialect: &dyn Dialect) -> Result<Asked, Usage> {
+pub fn read_word(word: &str, dialect: &dyn Dialect) -> Result<AddressQuery, Usage> {
     let (kind, text) = word.split_once(':').unwrap_or(("post", word));
     let has = |name: &str| dialect.names().contains(&name);
     let asked = match (kind, number(text)) {
-        ("post", Some(number)) => Some(Asked::post(number)),
-        ("pool", Some(number)) if has("pool") => Some(Asked::of(Target::Pool(number))),
-        ("artist" | "user", Some(number)) if has("artist") => Some(Asked::of(Target::Artist(number))),
-        ("md5", None) if has("md5") => boards::md5_of(text).map(Asked::md5),
+        ("post", Some(number)) => Some(AddressQuery::post(number)),
+        ("pool", Some(number)) if has("pool") => Some(AddressQuery::of(Target::Pool(number))),
+        ("artist" | "user", Some(number)) if has("artist") => Some(AddressQuery::of(Target::Artist(number))),
+        ("md5", None) if has("md5") => boards::md5_of(text).map(AddressQuery::md5),
         _ => None,
     };
     asked.ok_or_else(|| {

@@ -9,7 +9,7 @@ use dataset::failure::Usage;
 
 use crate::catalog::now;
 use crate::catalog::posts::Post;
-use crate::crawl::http::{Answer, Ask, Client, Network, placeholder};
+use crate::crawl::http::{Answer, Client, HttpRequest, Network, placeholder};
 use crate::crawl::list::pages::MOST_BYTES;
 use crate::crawl::request::{Args as CrawlArgs, CrawlRequest};
 use crate::crawl::settings::{CrawlSettings, SiteSettings};
@@ -96,9 +96,9 @@ pub async fn run(network: &Network, request: &CrawlRequest) -> anyhow::Result<()
 
 async fn ask(client: &Client, request: &CrawlRequest, url: &url::Url) -> anyhow::Result<Answer> {
     let referer = request.site.dialect.referer(&request.root);
-    let ask = Ask {
+    let ask = HttpRequest {
         referer: referer.as_deref(),
-        ..Ask::api(url, MOST_BYTES)
+        ..HttpRequest::api(url, MOST_BYTES)
     };
     Ok(client.get(&ask).await?)
 }

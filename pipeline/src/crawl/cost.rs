@@ -7,7 +7,7 @@ use crate::catalog::selection::refusal_of_row;
 use crate::catalog::top;
 use crate::catalog::{Catalog, now, posts};
 use crate::crawl::error_body;
-use crate::crawl::http::{Ask, Client, HttpError};
+use crate::crawl::http::{Client, HttpError, HttpRequest};
 use crate::crawl::list::pages::MOST_BYTES;
 use crate::crawl::request::CrawlRequest;
 use crate::crawl::settings::CrawlSettings;
@@ -140,7 +140,7 @@ async fn count(
     let (search, dialect) = (request.search(), request.site.dialect);
     let refused = match dialect.count_url(&search, Span::default()) {
         None => "its API has no such answer".to_string(),
-        Some(url) => match client.get(&Ask::api(&url, MOST_BYTES)).await {
+        Some(url) => match client.get(&HttpRequest::api(&url, MOST_BYTES)).await {
             Ok(answer) => match dialect.parse_count(&search, &answer.bytes, now()) {
                 Some(count) => return Ok((Some(count), in_words(count), FirstPage::of(request, &answer.bytes))),
                 None => no_count(&answer.bytes),
@@ -207,7 +207,7 @@ async fn first_page(client: &Client, request: &CrawlRequest) -> anyhow::Result<O
     let (search, dialect) = (request.search(), request.site.dialect);
     let span = Span::default();
     let answer = match client
-        .get(&Ask::api(&dialect.page_url(&search, span), MOST_BYTES))
+        .get(&HttpRequest::api(&dialect.page_url(&search, span), MOST_BYTES))
         .await
     {
         Ok(answer) => answer,

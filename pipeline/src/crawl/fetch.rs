@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 use vision::picture::Limits;
 
-use self::attempt::{Arrival, Attempt, arrived, denied, forbidden, missed, no_file};
+use self::attempt::{Attempt, FetchOutcome, attempt_of, denied, forbidden, no_file, without_bytes};
 use crate::crawl::crawl_run::CrawlRun;
 
 use self::file_choice::{choose, film};
@@ -23,7 +23,7 @@ use crate::catalog::files::{self, Earlier, File, Outcome, Pending};
 use crate::catalog::images::{self, Image};
 use crate::catalog::now;
 use crate::catalog::posts::Post;
-use crate::crawl::http::{Answer, Ask, Known};
+use crate::crawl::http::{Answer, HttpRequest, Known};
 use crate::crawl::request::Form;
 use crate::crawl::source::FileUrls;
 use crate::quarantine::{Origin, Quarantine};
@@ -120,12 +120,15 @@ impl<'run> Fetcher<'run> {
         };
         let md5 = post.md5.as_deref();
         if self.run.denied.has_md5(md5) {
-            return Ok(fetch(vec![arrived(File::of(post, denied(md5)))]));
+            return Ok(fetch(vec![without_bytes(File::of(post, denied(md5)))]));
         }
         if let Some(image) = &pending.known_image
             && self.is_there(image).await?
         {
-            return Ok(fetch(vec![arrived(File::of(post, Outcome::Stored(image.clone())))]));
+            return Ok(fetch(vec![without_bytes(File::of(
+                post,
+                Outcome::Stored(image.clone()),
+            ))]));
         }
         let files = match self.files(post).await? {
             Ok(files) => files,
@@ -140,16 +143,9 @@ impl<'run> Fetcher<'run> {
         for (page, file) in (0..).zip(&files) {
             let before = earlier.iter().find(|earlier| earlier.page == page);
             let last = page + 1 == files.len() as i64;
+            let is_done = before.is_some_and(|before| lasts(before, file, post));
             // A post that waits has something to record, and be it again what its last picture was.
-            let lasts = |before: &Earlier| {
-                before.lasts
-                    && !before.has_moved(&[
-                        file.original.as_deref(),
-                        file.sample.as_deref(),
-                        post.jpeg_url.as_deref(),
-                    ])
-            };
-            if before.is_some_and(lasts) && !(last && attempts.is_empty()) {
+            if is_done && !(last && attempts.is_empty()) {
                 continue;
             }
             if attempts.len() as u64 == most {
@@ -158,7 +154,7 @@ impl<'run> Fetcher<'run> {
             let pages = files.len() as i64;
             let jpeg = post.jpeg_url.as_deref().filter(|_| pages == 1);
             let attempt = match choose(self.run.request.file, file, jpeg) {
-                None => arrived(File {
+                None => without_bytes(File {
                     page,
                     pages,
                     ..File::of(post, no_file())
@@ -175,7 +171,7 @@ impl<'run> Fetcher<'run> {
                     self.picture(&wanted).await?
                 }
             };
-            let ended = !matches!(attempt, Attempt::Arrived(_));
+            let ended = !matches!(attempt, Attempt::Done(_));
             attempts.push(attempt);
             if ended {
                 break;
@@ -205,19 +201,24 @@ impl<'run> Fetcher<'run> {
             true => Err("a web page where JSON was due".into()),
             false => dialect.parse_files(&search, &answer.bytes),
         };
-        match self.run.client.read(&Ask::api(&url, MOST_LIST_BYTES), read).await {
-            Ok(files) if files.is_empty() => Ok(Err(arrived(File::of(post, no_file())))),
+        match self
+            .run
+            .client
+            .read(&HttpRequest::api(&url, MOST_LIST_BYTES), read)
+            .await
+        {
+            Ok(files) if files.is_empty() => Ok(Err(without_bytes(File::of(post, no_file())))),
             Ok(mut files) => {
                 files.truncate(request.site.max_pages as usize);
                 Ok(Ok(files))
             }
-            Err(error) => Ok(Err(missed(error, |outcome| File::of(post, outcome))?)),
+            Err(error) => Ok(Err(attempt_of(error, |outcome| File::of(post, outcome))?)),
         }
     }
 
     /// Fetches one picture.
     async fn picture(&self, wanted: &Wanted<'_>) -> anyhow::Result<Attempt> {
-        let refused = |reason, detail| Ok(arrived(wanted.file(Outcome::Refused { reason, detail })));
+        let refused = |reason, detail| Ok(without_bytes(wanted.file(Outcome::Refused { reason, detail })));
         let request = self.run.request;
         let url = match request.file_url(wanted.url) {
             Ok(url) => url,
@@ -230,10 +231,10 @@ impl<'run> Fetcher<'run> {
         }
         self.run.store.check_room()?;
         let referer = request.site.dialect.referer(&request.root);
-        let ask = Ask {
+        let ask = HttpRequest {
             referer: referer.as_deref(),
             known: wanted.known(),
-            ..Ask::file(&url, self.run.settings().max_bytes)
+            ..HttpRequest::file(&url, self.run.settings().max_bytes)
         };
         // Given back before the picture is checked and written; nobody closes it.
         let connection = self.connections.acquire().await;
@@ -242,7 +243,7 @@ impl<'run> Fetcher<'run> {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                return missed(error, |outcome| File {
+                return attempt_of(error, |outcome| File {
                     robots: forbidden(&outcome),
                     ..wanted.file(outcome)
                 });
@@ -265,7 +266,7 @@ impl<'run> Fetcher<'run> {
             robots,
             ..wanted.file(outcome)
         };
-        Ok(Attempt::Arrived(Box::new(Arrival { file, image, unchanged })))
+        Ok(Attempt::Done(Box::new(FetchOutcome { file, image, unchanged })))
     }
 
     /// Checks a picture and puts it into the store, or into the quarantine.
@@ -302,6 +303,16 @@ impl<'run> Fetcher<'run> {
             Err(error) => Err(anyhow::Error::new(error).context("checking a picture failed")),
         }
     }
+}
+
+/// Whether the outcome of an earlier attempt holds, and the picture lies where it lay.
+fn lasts(before: &Earlier, file: &FileUrls, post: &Post) -> bool {
+    let addresses = [
+        file.original.as_deref(),
+        file.sample.as_deref(),
+        post.jpeg_url.as_deref(),
+    ];
+    before.lasts && !before.has_moved(&addresses)
 }
 
 fn panicked() -> Outcome {

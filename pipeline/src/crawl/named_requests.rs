@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dataset::failure::Usage;
 use url::Url;
 
-use crate::crawl::address::{self, Asked};
+use crate::crawl::address::{self, AddressQuery};
 use crate::crawl::request::{Args, CrawlRequest, unknown_site};
 use crate::crawl::settings::{CrawlSettings, SiteSettings};
 use crate::crawl::target::{PostName, Target};
@@ -30,7 +30,7 @@ impl Args {
             }
             return Ok(vec![self.resolve(settings, sites)?]);
         }
-        let mut asked: Vec<(String, Asked)> = Vec::new();
+        let mut asked: Vec<(String, AddressQuery)> = Vec::new();
         for (site, one) in self.named(sites)? {
             let earlier = asked.iter_mut().filter(|(name, _)| *name == site);
             match earlier
@@ -53,7 +53,7 @@ impl Args {
     }
 
     /// What is named, each with its site.
-    fn named(&self, sites: &BTreeMap<String, SiteSettings>) -> Result<Vec<(String, Asked)>, Usage> {
+    fn named(&self, sites: &BTreeMap<String, SiteSettings>) -> Result<Vec<(String, AddressQuery)>, Usage> {
         let first = Some(&self.site).filter(|site| !address::is_address(site));
         let words = first.is_none().then_some(&self.site).into_iter().chain(&self.names);
         words
@@ -96,7 +96,7 @@ impl Args {
     }
 
     /// The command line of one of the crawls.
-    fn with(&self, site: String, asked: Asked) -> Result<Self, Usage> {
+    fn with(&self, site: String, asked: AddressQuery) -> Result<Self, Usage> {
         if asked.ranking.is_some() && self.ranking.is_some() {
             return Err(Usage(
                 "--ranking and the address of a ranking name two: leave one out".into(),
@@ -124,8 +124,8 @@ impl Args {
 
 /// The lists of both, where each asks for single posts and nothing else.
 fn single_posts<'asked>(
-    earlier: &'asked mut Asked,
-    more: &'asked Asked,
+    earlier: &'asked mut AddressQuery,
+    more: &'asked AddressQuery,
 ) -> Option<(&'asked mut Vec<PostName>, &'asked Vec<PostName>)> {
     let alike = earlier.tags == more.tags && earlier.rating == more.rating;
     match (&mut earlier.target, &more.target) {

@@ -60,6 +60,9 @@ pub struct CrawlSettings {
     pub quarantine_megabytes: u64,
     /// File of `NAME=VALUE` lines with logins, readable by its owner only.
     pub secrets: Option<PathBuf>,
+    /// Where refresh tokens are kept that sites gave in place of others.
+    #[serde(skip)]
+    pub token_file: Option<PathBuf>,
     /// What is never wanted, as [`Blocked::read`] takes it.
     pub blacklist: Vec<String>,
     /// `[curate] ai_tags`: tags by which sites mark what a machine made.
@@ -96,6 +99,7 @@ impl Default for CrawlSettings {
             daily_megabytes: 20_000,
             quarantine_megabytes: 200,
             secrets: None,
+            token_file: None,
             blacklist: Vec::new(),
             ai_tags: AI_TAGS.map(String::from).into(),
             loopback_interval: 0.0,

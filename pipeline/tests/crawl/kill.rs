@@ -35,6 +35,11 @@ const PIXIV: Story = Story {
     words: &["--tags", "sky"],
 };
 
+const ZEROCHAN: Story = Story {
+    site: "dialect = \"zerochan\"\npage = 20",
+    words: &["--tags", "sky"],
+};
+
 fn picture(number: u32) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     RgbImage::from_fn(40, 40, |x, y| Rgb([number as u8, (x * y) as u8, (x + number) as u8]))
@@ -207,6 +212,11 @@ async fn a_crawl_of_danbooru_killed_at_any_moment_ends_as_if_undisturbed() {
 async fn a_crawl_of_pixiv_killed_at_any_moment_ends_as_if_undisturbed() {
     // Two of three works have a second picture.
     killed_at_any_moment(&PIXIV, POSTS as usize - 2 + POSTS as usize * 2 / 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crawl_of_zerochan_killed_at_any_moment_ends_as_if_undisturbed() {
+    killed(&board().await, &ZEROCHAN, POSTS as usize - 2, KILLS / 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

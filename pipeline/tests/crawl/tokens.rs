@@ -22,6 +22,7 @@ fn setup(answers: u32, expires_in: u32) -> Setup {
         refresh_token: SECRET.into(),
         answers,
         expires_in,
+        rotates: false,
     };
     Setup {
         oauth: Some(oauth),
@@ -130,4 +131,35 @@ fn neither_token_is_shown_or_kept_anywhere() {
     for secret in [SECRET, "access-t0ken"] {
         assert!(!text.contains(secret), "{secret} is shown");
     }
+}
+
+#[test]
+fn a_refresh_token_that_is_replaced_is_kept_for_the_next_run_and_shown_nowhere() {
+    let board = Board::empty();
+    (0..40).for_each(|number| {
+        board.add(post(number));
+    });
+    let mut setup = setup(2, 3600);
+    setup.oauth.as_mut().expect("is set").rotates = true;
+    let server = Server::start(board, setup).expect("listens");
+    let site = "dialect = \"pixiv\"\nlisting = \"app\"\npage = 30\nacknowledged = true";
+    let mut place = Place::new(&server.root_url(), "", site);
+    place.variables.push(("HEADS_REFRESH_TOKEN_BOARD", SECRET.into()));
+    let mut text = place.expect(0, &["crawl", "board", "--tags", "suzu", "--dry-run"]);
+    for _ in 0..2 {
+        text += &place.expect(0, &["crawl", "board", "--tags", "suzu", "--json"]);
+    }
+    text += &place.logs();
+    text += &String::from_utf8_lossy(&std::fs::read(place.path("data/catalog.sqlite")).expect("is there"));
+    assert!(!text.contains(SECRET), "it is shown");
+    let kept = place.path("data/tokens.json");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&kept).expect("is there").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    // Another that is set goes before what is kept for the first.
+    place.variables = vec![("HEADS_REFRESH_TOKEN_BOARD", "an0ther-s3cret".into())];
+    let refused = place.expect(1, &["crawl", "board", "--tags", "suzu"]);
+    assert!(
+        refused.contains("Invalid refresh token") && !refused.contains("s3cret"),
+        "{refused}"
+    );
 }

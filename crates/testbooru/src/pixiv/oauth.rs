@@ -20,11 +20,15 @@ pub struct OAuth {
     pub answers: u32,
     /// The seconds that it is said to be good for.
     pub expires_in: u32,
+    /// Whether each answer gives another refresh token, which alone is good from then on.
+    pub rotates: bool,
 }
 
 /// The token that is good now.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
+    /// The refresh token that was given last.
+    refresh: Option<String>,
     given: u32,
     left: u32,
 }
@@ -58,15 +62,18 @@ pub(super) async fn give(State(shared): State<Arc<Shared>>, headers: HeaderMap, 
     {
         return refuse("Invalid client");
     }
-    if form.get("refresh_token") != Some(&oauth.refresh_token) {
+    let mut tokens = locked(&shared.tokens);
+    if form.get("refresh_token") != Some(tokens.refresh.as_ref().unwrap_or(&oauth.refresh_token)) {
         return refuse("Invalid refresh token");
     }
-    let mut tokens = locked(&shared.tokens);
     tokens.given += 1;
+    if oauth.rotates {
+        tokens.refresh = Some(format!("{}-{}", oauth.refresh_token, tokens.given));
+    }
     tokens.left = oauth.answers;
     let answer = json!({
         "access_token": tokens.name(), "expires_in": oauth.expires_in, "token_type": "bearer", "scope": "",
-        "refresh_token": oauth.refresh_token,
+        "refresh_token": tokens.refresh.as_ref().unwrap_or(&oauth.refresh_token),
     });
     let mut whole = answer.clone();
     whole["response"] = answer;

@@ -1,6 +1,6 @@
 //! Addresses of the boards.
 
-use super::{Asked, Parts, number};
+use super::{AddressQuery, Parts, number};
 use crate::crawl::fields;
 use crate::crawl::target::{PostName, Target};
 
@@ -12,49 +12,51 @@ pub const DANBOORU: &str = "/posts/123, /pools/123, /artists/123, /posts?tags=â€
 pub const GELBOORU: &str = "index.php?page=post&s=view&id=123, page=pool&s=show&id=123, page=post&s=list&tags=â€¦, and the \
                             pictures' own addresses";
 
-pub fn moebooru(parts: &Parts) -> Option<Asked> {
+pub fn moebooru(parts: &Parts) -> Option<AddressQuery> {
     match &parts.path()[..] {
-        ["post", "show" | "view", id, ..] if named(id).is_some() => named(id).map(Asked::post),
-        ["post", "show" | "show.json" | "show.xml" | "view"] => parts.number("id").map(Asked::post),
-        ["pool", "show", id, ..] if named(id).is_some() => named(id).map(|id| Asked::of(Target::Pool(id))),
-        ["pool", "show" | "show.json" | "show.xml"] => parts.number("id").map(|id| Asked::of(Target::Pool(id))),
+        ["post", "show" | "view", id, ..] if named(id).is_some() => named(id).map(AddressQuery::post),
+        ["post", "show" | "show.json" | "show.xml" | "view"] => parts.number("id").map(AddressQuery::post),
+        ["pool", "show", id, ..] if named(id).is_some() => named(id).map(|id| AddressQuery::of(Target::Pool(id))),
+        ["pool", "show" | "show.json" | "show.xml"] => parts.number("id").map(|id| AddressQuery::of(Target::Pool(id))),
         ["post" | "post.json" | "post.xml"] | ["post", "index" | "index.json" | "index.xml"] => search(parts, "safe"),
-        ["image" | "jpeg" | "sample", md5, ..] => md5_of(md5).map(Asked::md5),
+        ["image" | "jpeg" | "sample", md5, ..] => md5_of(md5).map(AddressQuery::md5),
         _ => None,
     }
 }
 
-pub fn danbooru(parts: &Parts) -> Option<Asked> {
+pub fn danbooru(parts: &Parts) -> Option<AddressQuery> {
     match &parts.path()[..] {
-        ["posts", id] | ["post", "show", id, ..] if named(id).is_some() => named(id).map(Asked::post),
+        ["posts", id] | ["post", "show", id, ..] if named(id).is_some() => named(id).map(AddressQuery::post),
         ["pools", id] | ["pool", "show", id, ..] if named(id).is_some() => {
-            named(id).map(|id| Asked::of(Target::Pool(id)))
+            named(id).map(|id| AddressQuery::of(Target::Pool(id)))
         }
-        ["artists", id] if named(id).is_some() => named(id).map(|id| Asked::of(Target::Artist(id))),
-        ["artists", "show_or_new"] => parts.text("name").map(|name| Asked {
+        ["artists", id] if named(id).is_some() => named(id).map(|id| AddressQuery::of(Target::Artist(id))),
+        ["artists", "show_or_new"] => parts.text("name").map(|name| AddressQuery {
             tags: vec![name.replace(' ', "_")],
-            ..Asked::default()
+            ..AddressQuery::default()
         }),
         ["posts" | "posts.json" | "posts.xml"] | ["post"] | ["post", "index"] => search(parts, "sensitive"),
-        [.., name] => md5_in(name).map(Asked::md5),
+        [.., name] => md5_in(name).map(AddressQuery::md5),
         [] => None,
     }
 }
 
-pub fn gelbooru(parts: &Parts) -> Option<Asked> {
+pub fn gelbooru(parts: &Parts) -> Option<AddressQuery> {
     let pages = (parts.text("page"), parts.text("s"));
     match (&parts.path()[..], pages) {
         (["index.php"] | [], (Some("post" | "dapi"), Some("view" | "list" | "post" | "show")))
             if parts.text("id").is_some() =>
         {
-            parts.number("id").map(Asked::post)
+            parts.number("id").map(AddressQuery::post)
         }
         (["index.php"] | [], (Some("post" | "dapi"), Some("list" | "post" | "view"))) => search(parts, "safe"),
-        (["index.php"] | [], (Some("pool"), Some("show"))) => parts.number("id").map(|id| Asked::of(Target::Pool(id))),
+        (["index.php"] | [], (Some("pool"), Some("show"))) => {
+            parts.number("id").map(|id| AddressQuery::of(Target::Pool(id)))
+        }
         // Older boards write the post's number behind the name of its file.
         (["images" | "samples" | "thumbnails", .., name], _) => match &parts.query[..] {
-            [(id, empty)] if empty.is_empty() && number(id).is_some() => number(id).map(Asked::post),
-            _ => md5_in(name).map(Asked::md5),
+            [(id, empty)] if empty.is_empty() && number(id).is_some() => number(id).map(AddressQuery::post),
+            _ => md5_in(name).map(AddressQuery::md5),
         },
         _ => None,
     }
@@ -67,11 +69,11 @@ fn named(text: &str) -> Option<i64> {
 
 /// What a list of posts is searched for. Words for which there are flags, or that only order it, are taken
 /// as that; others are refused later, as on the command line. `s` is what that letter rates there.
-fn search(parts: &Parts, s: &str) -> Option<Asked> {
+fn search(parts: &Parts, s: &str) -> Option<AddressQuery> {
     if let Some(md5) = parts.text("md5") {
-        return md5_of(md5).map(Asked::md5);
+        return md5_of(md5).map(AddressQuery::md5);
     }
-    let mut asked = Asked::default();
+    let mut asked = AddressQuery::default();
     let words = parts.text("tags")?.to_lowercase();
     for word in words.split_whitespace() {
         match word.split_once(':') {

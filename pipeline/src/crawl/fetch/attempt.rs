@@ -8,7 +8,7 @@ use crate::crawl::http::{HttpError, NO_TRAINING, may_pass};
 /// What came of asking for one picture.
 pub enum Attempt {
     /// It has an outcome.
-    Arrived(Box<Arrival>),
+    Done(Box<FetchOutcome>),
     /// Its host is left in peace until a later run.
     Later(String),
     /// The run was to end before.
@@ -16,7 +16,7 @@ pub enum Attempt {
 }
 
 /// A picture's outcome, on its way into the catalog.
-pub struct Arrival {
+pub struct FetchOutcome {
     /// The outcome.
     pub file: File,
     /// The picture, where bytes came.
@@ -29,13 +29,15 @@ pub struct Arrival {
 ///
 /// # Errors
 /// Where nothing more can be asked at all.
-pub fn missed(error: HttpError, file: impl FnOnce(Outcome) -> File) -> anyhow::Result<Attempt> {
+pub fn attempt_of(error: HttpError, file: impl FnOnce(Outcome) -> File) -> anyhow::Result<Attempt> {
     Ok(match error {
         HttpError::Stopped => Attempt::Stopped,
         HttpError::Later { .. } => Attempt::Later(error.to_string()),
-        HttpError::Refused { reason, detail } if may_pass(reason) => arrived(file(Outcome::Failed { reason, detail })),
-        HttpError::Refused { reason, detail } => arrived(file(Outcome::Refused { reason, detail })),
-        HttpError::Failed { reason, detail } => arrived(file(Outcome::Failed { reason, detail })),
+        HttpError::Refused { reason, detail } if may_pass(reason) => {
+            without_bytes(file(Outcome::Failed { reason, detail }))
+        }
+        HttpError::Refused { reason, detail } => without_bytes(file(Outcome::Refused { reason, detail })),
+        HttpError::Failed { reason, detail } => without_bytes(file(Outcome::Failed { reason, detail })),
         HttpError::Blocked(_) | HttpError::Catalog(_) => {
             return Err(anyhow::Error::new(error).context("cannot fetch the pictures that still wait"));
         }
@@ -54,8 +56,8 @@ pub fn forbidden(outcome: &Outcome) -> Option<String> {
 }
 
 /// An outcome without bytes.
-pub fn arrived(file: File) -> Attempt {
-    Attempt::Arrived(Box::new(Arrival {
+pub fn without_bytes(file: File) -> Attempt {
+    Attempt::Done(Box::new(FetchOutcome {
         file,
         image: None,
         unchanged: false,

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::catalog::files::{self, Outcome, Pending, Window};
 use crate::crawl::crawl_run::CrawlRun;
-use crate::crawl::fetch::attempt::{Arrival, Attempt};
+use crate::crawl::fetch::attempt::{Attempt, FetchOutcome};
 use crate::crawl::fetch::committed::CommittedPages;
 use crate::crawl::fetch::record::{self, Fetched};
 use crate::crawl::fetch::{Fetch, Fetcher};
@@ -55,7 +55,7 @@ struct Reading {
 /// What was dealt with and is to be recorded together.
 #[derive(Default)]
 struct Batch {
-    arrivals: Vec<Arrival>,
+    arrivals: Vec<FetchOutcome>,
     /// Posts that were dealt with.
     posts: u64,
     /// Why posts were not asked for.
@@ -249,8 +249,8 @@ impl<'run> Download<'run> {
     }
 
     /// Forgets the posts that wait no more by the catalog either.
-    fn forget(&self, arrivals: &[Arrival]) {
-        let failed = |arrival: &&Arrival| matches!(arrival.file.outcome, Outcome::Failed { .. });
+    fn forget(&self, arrivals: &[FetchOutcome]) {
+        let failed = |arrival: &&FetchOutcome| matches!(arrival.file.outcome, Outcome::Failed { .. });
         let failed: HashSet<&str> = arrivals
             .iter()
             .filter(failed)
@@ -281,7 +281,7 @@ impl Batch {
         let before = self.arrivals.len();
         for attempt in fetch.attempts {
             match attempt {
-                Attempt::Arrived(arrival) => self.arrivals.push(*arrival),
+                Attempt::Done(arrival) => self.arrivals.push(*arrival),
                 Attempt::Later(why) => {
                     self.later.push(why);
                     waits = true;

@@ -8,7 +8,7 @@ use dataset::{Key, Store};
 use crate::catalog::files::{self, Outcome};
 use crate::catalog::images::{self, Image};
 use crate::crawl::crawl_run::CrawlRun;
-use crate::crawl::fetch::attempt::Arrival;
+use crate::crawl::fetch::attempt::FetchOutcome;
 use crate::journal::{Event, Journal};
 
 /// What became of the pictures of a run.
@@ -20,7 +20,7 @@ pub struct Fetched {
     pub stored: u64,
     /// In the store already, under another post.
     pub shared: u64,
-    /// Asked about again, and still what is stored.
+    /// AddressQuery about again, and still what is stored.
     pub unchanged: u64,
     /// Bytes received and stored.
     pub bytes: u64,
@@ -34,7 +34,7 @@ pub struct Fetched {
 
 impl Fetched {
     /// Counts a recorded arrival; `new`: its picture was not in the store.
-    pub fn count(&mut self, arrival: &Arrival, new: bool) {
+    pub fn count(&mut self, arrival: &FetchOutcome, new: bool) {
         match &arrival.file.outcome {
             Outcome::Stored(_) if arrival.unchanged => self.unchanged += 1,
             Outcome::Stored(_) if new => self.stored += 1,
@@ -50,7 +50,7 @@ impl Fetched {
 ///
 /// # Errors
 /// Where the store or the catalog fails; then no row was written.
-pub async fn record(run: &CrawlRun<'_>, arrivals: &[Arrival]) -> anyhow::Result<BTreeSet<String>> {
+pub async fn record(run: &CrawlRun<'_>, arrivals: &[FetchOutcome]) -> anyhow::Result<BTreeSet<String>> {
     flush(run.store, arrivals).await?;
     let mut write = run.catalog.write().await?;
     let pictures = arrivals.iter().filter_map(|arrival| arrival.image.as_ref());
@@ -63,7 +63,7 @@ pub async fn record(run: &CrawlRun<'_>, arrivals: &[Arrival]) -> anyhow::Result<
 
 /// Makes the names of stored pictures outlast a power cut, folder by folder, all at once: one flush for
 /// each picture was a quarter of all that the disk had to do.
-async fn flush(store: &Store, arrivals: &[Arrival]) -> anyhow::Result<()> {
+async fn flush(store: &Store, arrivals: &[FetchOutcome]) -> anyhow::Result<()> {
     let pictures = arrivals.iter().filter_map(|arrival| arrival.image.as_ref());
     let keys = pictures.map(key).collect::<Result<Vec<Key>, _>>()?;
     let store = store.clone();
@@ -82,7 +82,7 @@ pub fn key(image: &Image) -> anyhow::Result<Key> {
 }
 
 /// Tells of a failure, in the log and to machines.
-pub fn tell(journal: &Journal, arrival: &Arrival) {
+pub fn tell(journal: &Journal, arrival: &FetchOutcome) {
     let file = &arrival.file;
     let (outcome, reason, detail) = match &file.outcome {
         Outcome::Stored(_) => return,

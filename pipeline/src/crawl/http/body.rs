@@ -6,7 +6,9 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
-use super::classify::{Miss, Pause, innermost};
+use super::classify::{FailedAttempt, Pause, innermost};
+use super::{Client, HttpRequest, Kind};
+use crate::crawl::settings::duration;
 
 /// What no download takes.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
@@ -36,11 +38,11 @@ impl Limits {
 }
 
 /// Reads a body. `bytes` holds what came, also where the whole did not.
-pub async fn read(mut response: Response, limits: Limits, bytes: &mut Vec<u8>) -> Result<(), Miss> {
+pub async fn read(mut response: Response, limits: Limits, bytes: &mut Vec<u8>) -> Result<(), FailedAttempt> {
     let promised = response.content_length();
     let too_large = |bytes: u64| {
         let detail = format!("{bytes} bytes and more, [crawl] max_bytes is {}", limits.cap);
-        Miss::refused("too-many-bytes", detail)
+        FailedAttempt::refused("too-many-bytes", detail)
     };
     if let Some(promised) = promised.filter(|promised| *promised > limits.cap && !limits.part_will_do) {
         return Err(too_large(promised));
@@ -68,16 +70,46 @@ pub async fn read(mut response: Response, limits: Limits, bytes: &mut Vec<u8>) -
     Ok(())
 }
 
-fn cut_short(bytes: &[u8], why: &str) -> Miss {
-    Miss::Again {
+/// So much of an error page tells whether it is a browser challenge.
+const ERROR_BYTES: u64 = 64_000;
+
+impl Client {
+    /// Reads the page that came with an error.
+    pub(super) async fn read_error(&self, response: Response, bytes: &mut Vec<u8>) {
+        let limits = Limits {
+            part_will_do: true,
+            ..self.limits(&HttpRequest::api(&response.url().clone(), ERROR_BYTES))
+        };
+        // Half of a page may tell as well.
+        let _ = read(response, limits, bytes).await;
+    }
+
+    /// What may be read of an answer.
+    pub(super) fn limits(&self, ask: &HttpRequest<'_>) -> Limits {
+        let settings = self.network.settings();
+        Limits {
+            cap: ask.cap,
+            part_will_do: ask.kind == Kind::Robots,
+            least_rate: settings.min_rate,
+            grace: duration(settings.read_timeout).unwrap_or_default(),
+            whole: match ask.kind {
+                Kind::File => None,
+                Kind::Api | Kind::Robots => duration(settings.page_timeout),
+            },
+        }
+    }
+}
+
+fn cut_short(bytes: &[u8], why: &str) -> FailedAttempt {
+    FailedAttempt::Again {
         reason: "truncated",
         detail: format!("the answer ended after {} bytes: {why}", bytes.len()),
         pause: Pause::None,
     }
 }
 
-fn too_slow(bytes: &[u8], elapsed: Duration) -> Miss {
-    Miss::Again {
+fn too_slow(bytes: &[u8], elapsed: Duration) -> FailedAttempt {
+    FailedAttempt::Again {
         reason: "too-slow",
         detail: format!("{} bytes in {:.1} s", bytes.len(), elapsed.as_secs_f64()),
         pause: Pause::Request,

@@ -17,7 +17,7 @@ pub const CHALLENGE_BYTES: u64 = 64_000;
 const LONGEST_WAIT: u64 = 100 * 366 * 86_400;
 
 /// Why one try gave no answer.
-pub enum Miss {
+pub enum FailedAttempt {
     /// No further try.
     Last(HttpError),
     /// Perhaps the next one.
@@ -41,7 +41,7 @@ pub enum Pause {
     Host(Option<Duration>),
 }
 
-impl std::fmt::Display for Miss {
+impl std::fmt::Display for FailedAttempt {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Last(HttpError::Refused { detail, .. }) | Self::Again { detail, .. } => formatter.write_str(detail),
@@ -50,7 +50,7 @@ impl std::fmt::Display for Miss {
     }
 }
 
-impl Miss {
+impl FailedAttempt {
     /// No further try: the same request gets the same answer.
     pub fn refused(reason: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
@@ -59,13 +59,13 @@ impl Miss {
 }
 
 /// What a request that got no answer at all means.
-pub fn unanswered(error: &reqwest::Error) -> Miss {
+pub fn unanswered(error: &reqwest::Error) -> FailedAttempt {
     let reason = match () {
         () if error.is_timeout() => "timeout",
         () if error.is_connect() => "unreachable",
         () => "no-answer",
     };
-    Miss::Again {
+    FailedAttempt::Again {
         reason,
         detail: innermost(error),
         pause: Pause::Request,
@@ -82,10 +82,10 @@ pub fn innermost(error: &dyn std::error::Error) -> String {
 }
 
 /// What a status means; `None` where the body is worth reading, or names another address.
-pub fn classify_response(status: StatusCode, headers: &HeaderMap) -> Option<Miss> {
-    let refused = |reason| Some(Miss::refused(reason, status.to_string()));
+pub fn classify_response(status: StatusCode, headers: &HeaderMap) -> Option<FailedAttempt> {
+    let refused = |reason| Some(FailedAttempt::refused(reason, status.to_string()));
     let again = |reason, pause| {
-        Some(Miss::Again {
+        Some(FailedAttempt::Again {
             reason,
             detail: status.to_string(),
             pause,
@@ -115,7 +115,7 @@ pub fn may_pass(reason: &str) -> bool {
 pub const TOO_SLOW: &str = "search-too-slow";
 
 /// The miss with the site's own words in its detail, where its error page `body` has any.
-pub fn with_words(miss: Miss, body: &[u8]) -> Miss {
+pub fn with_words(miss: FailedAttempt, body: &[u8]) -> FailedAttempt {
     let answer = serde_json::from_slice::<Value>(body).unwrap_or_default();
     let error = answer.get("error").and_then(Value::as_str).unwrap_or_default();
     let words = error_body::words(body);
@@ -124,13 +124,15 @@ pub fn with_words(miss: Miss, body: &[u8]) -> Miss {
         None => detail,
     };
     match miss {
-        Miss::Again { detail, .. } if error.contains("QueryCanceled") => Miss::refused(TOO_SLOW, told(detail)),
-        Miss::Again { reason, detail, pause } => Miss::Again {
+        FailedAttempt::Again { detail, .. } if error.contains("QueryCanceled") => {
+            FailedAttempt::refused(TOO_SLOW, told(detail))
+        }
+        FailedAttempt::Again { reason, detail, pause } => FailedAttempt::Again {
             reason,
             detail: told(detail),
             pause,
         },
-        Miss::Last(HttpError::Refused { reason, detail }) => Miss::refused(reason, told(detail)),
+        FailedAttempt::Last(HttpError::Refused { reason, detail }) => FailedAttempt::refused(reason, told(detail)),
         last => last,
     }
 }
@@ -165,8 +167,8 @@ pub fn is_challenge_page(status: StatusCode, page: &[u8]) -> bool {
 }
 
 /// The end of a source's run: a challenge is never answered by a program.
-pub fn challenge(status: StatusCode) -> Miss {
-    Miss::Last(HttpError::Blocked(format!(
+pub fn challenge(status: StatusCode) -> FailedAttempt {
+    FailedAttempt::Last(HttpError::Blocked(format!(
         "the site answers with a browser challenge ({status}), a web page where JSON was due. It is not worked round: \
          wait, or use another root of it (--root)"
     )))

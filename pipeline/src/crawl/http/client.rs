@@ -7,26 +7,23 @@ use std::time::Duration;
 use futures::FutureExt;
 use reqwest::Response;
 use reqwest::header::LOCATION;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use url::Url;
 
-use super::body::{self, Limits};
-use super::classify::{self, Miss, Pause, classify_response};
+use super::body;
+use super::classify::{self, FailedAttempt, Pause, classify_response};
 use super::hosts::{self, Hosts};
 use super::login::Login;
 use super::network::{Host, Network, user_agent};
 use super::robots;
 use super::token::{self, Tokens};
-use super::{Answer, Ask, HttpError, Kind, SiteAccess};
+use super::{Answer, HttpError, HttpRequest, Kind, SiteAccess};
 use crate::catalog::Write;
 use crate::crawl::settings::duration;
 use crate::secrets;
 
 /// Longer ways are loops.
 pub(super) const MOST_REDIRECTS: usize = 5;
-
-/// So much of an error page tells whether it is a browser challenge.
-const ERROR_BYTES: u64 = 64_000;
 
 /// A client for one crawl.
 pub struct Client {
@@ -50,7 +47,7 @@ pub struct Client {
 }
 
 /// What a host gave.
-pub(super) enum Got {
+pub(super) enum Received {
     /// All of it.
     Answer(Answer),
     /// Another address.
@@ -102,11 +99,11 @@ impl Client {
     ///
     /// # Errors
     /// Any [`HttpError`].
-    pub async fn get(&self, ask: &Ask<'_>) -> Result<Answer, HttpError> {
+    pub async fn get(&self, ask: &HttpRequest<'_>) -> Result<Answer, HttpError> {
         self.follow(ask).await.map_err(HttpError::redacted)
     }
 
-    async fn follow(&self, ask: &Ask<'_>) -> Result<Answer, HttpError> {
+    async fn follow(&self, ask: &HttpRequest<'_>) -> Result<Answer, HttpError> {
         let refused = |reason, detail| Err(HttpError::Refused { reason, detail });
         if let Err(why) = self.hosts.check(ask.url) {
             return refused("foreign-host", why);
@@ -115,13 +112,13 @@ impl Client {
         for _ in 0..=MOST_REDIRECTS {
             let delay = self.permitted(&url, ask.kind).await?;
             let target = match self.get_from(&url, ask, delay).await? {
-                Got::Answer(answer) => {
+                Received::Answer(answer) => {
                     return Ok(Answer {
                         url: Some(url),
                         ..answer
                     });
                 }
-                Got::Moved(target) => target,
+                Received::Moved(target) => target,
             };
             match self.hosts.follow(&url, &target) {
                 Ok(next) => url = self.without_login(with_query(next, &url, ask.kind))?,
@@ -148,7 +145,12 @@ impl Client {
     }
 
     /// Asks one host until it answers, or there is no sense in asking on.
-    pub(super) async fn get_from(&self, url: &Url, ask: &Ask<'_>, delay: Duration) -> Result<Got, HttpError> {
+    pub(super) async fn get_from(
+        &self,
+        url: &Url,
+        ask: &HttpRequest<'_>,
+        delay: Duration,
+    ) -> Result<Received, HttpError> {
         let key = hosts::key(url);
         let host = self.network.host(&key);
         let settings = self.network.settings();
@@ -162,7 +164,7 @@ impl Client {
                     host.answered(ask.kind);
                     return Ok(got);
                 }
-                Err(Miss::Last(error)) => {
+                Err(FailedAttempt::Last(error)) => {
                     // A host that turns pictures away turns us away, not them: so does a ban.
                     match (&error, ask.kind) {
                         (HttpError::Refused { reason, .. }, Kind::File) if classify::may_pass(reason) => {
@@ -173,8 +175,8 @@ impl Client {
                     return Err(error);
                 }
                 // No fault of the host, and not asked in vain more than once.
-                Err(Miss::Again { reason, .. }) if reason == token::EXPIRED => continue,
-                Err(Miss::Again { reason, detail, pause }) => (reason, detail, pause),
+                Err(FailedAttempt::Again { reason, .. }) if reason == token::EXPIRED => continue,
+                Err(FailedAttempt::Again { reason, detail, pause }) => (reason, detail, pause),
             };
             tried += 1;
             let of_host = !matches!(pause, Pause::None);
@@ -206,10 +208,10 @@ impl Client {
     async fn try_once(
         &self,
         url: &Url,
-        ask: &Ask<'_>,
+        ask: &HttpRequest<'_>,
         host: &Host,
         delay: Duration,
-    ) -> Result<Result<Got, Miss>, HttpError> {
+    ) -> Result<Result<Received, FailedAttempt>, HttpError> {
         let _one = match ask.kind {
             Kind::File => None,
             Kind::Api | Kind::Robots => Some(host.api.lock().await),
@@ -228,16 +230,16 @@ impl Client {
             secrets::scrub(&mut bytes);
         }
         Ok(got.map(|got| match got {
-            Got::Answer(answer) => Got::Answer(Answer { bytes, ..answer }),
-            moved @ Got::Moved(_) => moved,
+            Received::Answer(answer) => Received::Answer(Answer { bytes, ..answer }),
+            moved @ Received::Moved(_) => moved,
         }))
     }
 
     /// The answer to one request; its body goes to `bytes`, as far as it came.
-    async fn receive(&self, url: &Url, ask: &Ask<'_>, bytes: &mut Vec<u8>) -> Result<Got, Miss> {
+    async fn receive(&self, url: &Url, ask: &HttpRequest<'_>, bytes: &mut Vec<u8>) -> Result<Received, FailedAttempt> {
         let tokens = self.tokens.as_deref().filter(|_| self.is_private(url, ask));
         let access = match tokens {
-            Some(tokens) => Some((tokens, self.access(tokens).await.map_err(Miss::Last)?)),
+            Some(tokens) => Some((tokens, self.access(tokens).await.map_err(FailedAttempt::Last)?)),
             None => None,
         };
         let request = self.request(url, ask, access.as_ref().map(|(_, header)| header));
@@ -269,38 +271,44 @@ impl Client {
             tokens.worked(&header).await;
         }
         if answer.is_unchanged() {
-            return Ok(Got::Answer(answer));
+            return Ok(Received::Answer(answer));
         }
         if status.is_redirection() {
             // As it is: a redirect that repeats the login is followed, with it taken out.
             let target = headers.get(LOCATION).and_then(|target| target.to_str().ok());
             return target
-                .map(|target| Got::Moved(target.to_string()))
-                .ok_or_else(|| Miss::refused("redirect", "to no address"));
+                .map(|target| Received::Moved(target.to_string()))
+                .ok_or_else(|| FailedAttempt::refused("redirect", "to no address"));
         }
         if let Some(tags) = answer.robots.as_deref().filter(|_| ask.kind == Kind::File)
             && robots::forbids_training(tags)
         {
-            return Err(Miss::refused(robots::NO_TRAINING, tags));
+            return Err(FailedAttempt::refused(robots::NO_TRAINING, tags));
         }
-        let memory = match ask.kind {
-            Kind::File => {
-                let mut memory = std::pin::pin!(self.network.memory(response.content_length(), ask.cap));
-                // What was asked for and has room is received, also where the run is to end.
-                match memory.as_mut().now_or_never() {
-                    Some(memory) => memory,
-                    None => self.unless_stopped(memory).await.map_err(Miss::Last)?,
-                }
-            }
-            Kind::Api | Kind::Robots => None,
-        };
+        let memory = self.memory(&response, ask).await?;
         body::read(response, self.limits(ask), bytes).await?;
         let challenged =
             ask.kind != Kind::File && super::is_web_page(bytes) && classify::is_challenge_page(status, bytes);
         if challenged {
             return Err(classify::challenge(status));
         }
-        Ok(Got::Answer(answer.holding(memory)))
+        Ok(Received::Answer(answer.holding(memory)))
+    }
+
+    /// Room for a file. What was asked for and has room is received, also where the run is to end.
+    async fn memory(
+        &self,
+        response: &Response,
+        ask: &HttpRequest<'_>,
+    ) -> Result<Option<OwnedSemaphorePermit>, FailedAttempt> {
+        if ask.kind != Kind::File {
+            return Ok(None);
+        }
+        let mut memory = std::pin::pin!(self.network.memory(response.content_length(), ask.cap));
+        match memory.as_mut().now_or_never() {
+            Some(memory) => Ok(memory),
+            None => self.unless_stopped(memory).await.map_err(FailedAttempt::Last),
+        }
     }
 
     pub(super) async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Result<T, HttpError> {
@@ -319,30 +327,6 @@ impl Client {
     /// Where the catalog refuses.
     pub async fn save_traffic(&self, write: &mut Write) -> anyhow::Result<()> {
         self.network.traffic().save(write).await
-    }
-
-    /// Reads the page that came with an error.
-    async fn read_error(&self, response: Response, bytes: &mut Vec<u8>) {
-        let limits = Limits {
-            part_will_do: true,
-            ..self.limits(&Ask::api(&response.url().clone(), ERROR_BYTES))
-        };
-        // Half of a page may tell as well.
-        let _ = body::read(response, limits, bytes).await;
-    }
-
-    pub(super) fn limits(&self, ask: &Ask<'_>) -> Limits {
-        let settings = self.network.settings();
-        Limits {
-            cap: ask.cap,
-            part_will_do: ask.kind == Kind::Robots,
-            least_rate: settings.min_rate,
-            grace: duration(settings.read_timeout).unwrap_or_default(),
-            whole: match ask.kind {
-                Kind::File => None,
-                Kind::Api | Kind::Robots => duration(settings.page_timeout),
-            },
-        }
     }
 }
 

@@ -16,6 +16,7 @@ mod retry;
 mod robots;
 mod robots_rules;
 mod token;
+mod token_file;
 mod traffic;
 
 use reqwest::StatusCode;
@@ -41,7 +42,7 @@ pub const BAD_ANSWER: &str = "bad-answer";
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
+pub struct HttpRequest<'a> {
     /// Where it lies; on a host of the site.
     pub url: &'a Url,
     /// What sort of answer is due.
@@ -67,7 +68,7 @@ pub enum Kind {
     Robots,
 }
 
-impl<'a> Ask<'a> {
+impl<'a> HttpRequest<'a> {
     /// A request of the API.
     pub fn api(url: &'a Url, cap: u64) -> Self {
         Self {

@@ -151,7 +151,8 @@ impl Network {
         let mut tokens = self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         let of_site = tokens.entry((site.name.clone(), site.root.to_string()));
         let variable = variable(REFRESH_TOKEN, &site.name);
-        let new = || Arc::new(Tokens::new(oauth, &site.root, variable, refresh));
+        let file = self.0.settings.token_file.clone();
+        let new = || Arc::new(Tokens::new(oauth, &site.root, variable, refresh, file));
         Some(Arc::clone(of_site.or_insert_with(new)))
     }
 

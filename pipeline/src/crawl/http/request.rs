@@ -4,17 +4,17 @@ use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, REFERER, USER_AGENT};
 use url::Url;
 
-use super::{Ask, Client, Kind, Known, hosts};
+use super::{Client, HttpRequest, Kind, Known, hosts};
 
 impl Client {
     /// Whether a request may carry a login: to the site's own API only, unseen by others.
-    pub(super) fn is_private(&self, url: &Url, ask: &Ask<'_>) -> bool {
+    pub(super) fn is_private(&self, url: &Url, ask: &HttpRequest<'_>) -> bool {
         let unseen = url.scheme() == "https" || hosts::is_loopback(url);
         ask.kind == Kind::Api && unseen && self.hosts.is_root(url)
     }
 
     /// The request, ready to be sent.
-    pub(super) fn request(&self, url: &Url, ask: &Ask<'_>, access: Option<&HeaderValue>) -> RequestBuilder {
+    pub(super) fn request(&self, url: &Url, ask: &HttpRequest<'_>, access: Option<&HeaderValue>) -> RequestBuilder {
         let login = self.login.as_ref().filter(|_| self.is_private(url, ask));
         let mut request = match login.filter(|_| self.login_in_address) {
             Some(login) => self.client.get(login.sign_address(url.clone())),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::classify::Pause;
 use super::network::Host;
-use super::{Answer, Ask, BAD_ANSWER, Client, HttpError};
+use super::{Answer, BAD_ANSWER, Client, HttpError, HttpRequest};
 use crate::crawl::settings::duration;
 
 /// Doubling ends here: 2^6 times the first pause.
@@ -17,7 +17,11 @@ impl Client {
     ///
     /// # Errors
     /// Any [`HttpError`].
-    pub async fn read<T>(&self, ask: &Ask<'_>, read: impl Fn(&Answer) -> Result<T, String>) -> Result<T, HttpError> {
+    pub async fn read<T>(
+        &self,
+        ask: &HttpRequest<'_>,
+        read: impl Fn(&Answer) -> Result<T, String>,
+    ) -> Result<T, HttpError> {
         let failing = self.unread.load(Ordering::Relaxed) >= self.network.settings().attempts;
         let most = if ask.once || failing {
             1

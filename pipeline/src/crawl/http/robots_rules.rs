@@ -6,9 +6,9 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use url::Url;
 
-use super::client::{Client, Got, MOST_REDIRECTS};
+use super::client::{Client, MOST_REDIRECTS, Received};
 use super::robots::{self, Rules};
-use super::{Ask, HttpError, Kind, hosts};
+use super::{HttpError, HttpRequest, Kind, hosts};
 use crate::catalog::now;
 use crate::catalog::robots::Robots;
 
@@ -106,13 +106,13 @@ impl Client {
         url.set_path("/robots.txt");
         url.set_query(None);
         for _ in 0..=MOST_REDIRECTS {
-            let ask = Ask {
+            let ask = HttpRequest {
                 kind: Kind::Robots,
-                ..Ask::api(&url, robots::MOST_BYTES)
+                ..HttpRequest::api(&url, robots::MOST_BYTES)
             };
             match self.get_from(&url, &ask, Duration::ZERO).await {
-                Ok(Got::Answer(answer)) => return Ok(answered(answer.status.into(), &answer.bytes)),
-                Ok(Got::Moved(target)) => match self.hosts.follow(&url, &target) {
+                Ok(Received::Answer(answer)) => return Ok(answered(answer.status.into(), &answer.bytes)),
+                Ok(Received::Moved(target)) => match self.hosts.follow(&url, &target) {
                     Ok(next) => url = next,
                     Err(_) => break,
                 },

@@ -1,6 +1,7 @@
 //! Access tokens that a refresh token buys, which are good for an hour or so. They are held in memory
 //! alone, are renewed in the midst of a crawl, and once however many requests wait for one.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use md5::{Digest, Md5};
@@ -11,10 +12,11 @@ use tokio::sync::Mutex;
 use url::{Url, form_urlencoded};
 
 use super::body;
-use super::classify::{self, Miss, Pause, classify_response};
+use super::classify::{self, FailedAttempt, Pause, classify_response};
 use super::client::Client;
 use super::hosts;
-use super::{Ask, HttpError, OAuth};
+use super::token_file;
+use super::{HttpError, HttpRequest, OAuth};
 use crate::crawl::fields;
 use crate::secrets;
 
@@ -35,8 +37,12 @@ pub struct Tokens {
     /// Where they are given.
     url: Url,
     oauth: OAuth,
-    /// The variable that the refresh token is from, for messages.
+    /// The variable that the refresh token is from.
     variable: String,
+    /// What was set there.
+    set: String,
+    /// Where another one is kept that is given in its place.
+    file: Option<PathBuf>,
     /// Held while a token is fetched: who comes meanwhile takes the same one.
     state: Mutex<State>,
 }
@@ -55,16 +61,22 @@ struct Access {
 
 impl Tokens {
     /// None is fetched yet. A board on this machine gives its own.
-    pub fn new(oauth: &OAuth, root: &Url, variable: String, refresh: &str) -> Self {
+    pub fn new(oauth: &OAuth, root: &Url, variable: String, set: &str, file: Option<PathBuf>) -> Self {
         let named = Url::parse(&oauth.url).ok();
         let own = fields::under(root, "auth/token");
         let url = named.filter(|url| !hosts::is_loopback(root) || hosts::is_loopback(url));
+        let kept = file.as_ref().and_then(|file| token_file::load(file, &variable, set));
+        if let Some(token) = &kept {
+            secrets::keep(token);
+        }
         Self {
             url: url.unwrap_or(own),
             oauth: oauth.clone(),
             variable,
+            set: set.into(),
+            file,
             state: Mutex::new(State {
-                refresh: refresh.into(),
+                refresh: kept.unwrap_or_else(|| set.into()),
                 access: None,
             }),
         }
@@ -79,29 +91,43 @@ impl Tokens {
 
     /// The API no longer takes the token: the next request fetches another. What it says where it never
     /// took it: then another would not help.
-    pub async fn refused(&self, header: &HeaderValue, words: &str) -> Miss {
+    pub async fn refused(&self, header: &HeaderValue, words: &str) -> FailedAttempt {
         let mut state = self.state.lock().await;
         match state.access.take() {
             // Another request has renewed it meanwhile.
             Some(newer) if newer.header != header => state.access = Some(newer),
             Some(access) if !access.worked => {
-                return Miss::Last(HttpError::Blocked(format!(
+                return FailedAttempt::Last(HttpError::Blocked(format!(
                     "the access token that {} gave for {} is refused: {words}",
                     self.url, self.variable
                 )));
             }
             _ => {}
         }
-        Miss::Again {
+        FailedAttempt::Again {
             reason: EXPIRED,
             detail: words.into(),
             pause: Pause::None,
         }
     }
 
+    /// Keeps the refresh token that was given in place of the one before, which may be worth nothing now.
+    fn keep(&self, refresh: &str) -> Result<(), HttpError> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        token_file::store(file, &self.variable, &self.set, refresh).map_err(|error| {
+            HttpError::Blocked(format!(
+                "the new refresh token of {} cannot be kept in {}: {error}",
+                self.variable,
+                file.display()
+            ))
+        })
+    }
+
     /// What is wrong with the refresh token, without showing it.
-    fn blocked(&self, refresh: &str, why: &str) -> Miss {
-        Miss::Last(HttpError::Blocked(format!(
+    fn blocked(&self, refresh: &str, why: &str) -> FailedAttempt {
+        FailedAttempt::Last(HttpError::Blocked(format!(
             "{} is refused by {}: {}. Log in anew and set the new refresh token; a wrong clock of this machine is refused \
              as well",
             self.variable,
@@ -131,7 +157,10 @@ impl Client {
         let (access, refresh) = self.renew(tokens, &state.refresh).await?;
         let header = access.header.clone();
         state.access = Some(access);
-        state.refresh = refresh.unwrap_or_else(|| state.refresh.clone());
+        if let Some(refresh) = refresh.filter(|refresh| *refresh != state.refresh) {
+            tokens.keep(&refresh)?;
+            state.refresh = refresh;
+        }
         Ok(header)
     }
 
@@ -149,8 +178,8 @@ impl Client {
             self.network.traffic().add(&key, bytes.len() as u64);
             let (reason, detail, pause) = match asked {
                 Ok(found) => return Ok(found),
-                Err(Miss::Last(error)) => return Err(error),
-                Err(Miss::Again { reason, detail, pause }) => (reason, detail, pause),
+                Err(FailedAttempt::Last(error)) => return Err(error),
+                Err(FailedAttempt::Again { reason, detail, pause }) => (reason, detail, pause),
             };
             tried += 1;
             let last = tried >= self.network.settings().attempts;
@@ -168,7 +197,7 @@ impl Client {
         tokens: &Tokens,
         refresh: &str,
         bytes: &mut Vec<u8>,
-    ) -> Result<(Access, Option<String>), Miss> {
+    ) -> Result<(Access, Option<String>), FailedAttempt> {
         let began = Instant::now();
         let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();
         let hash = hex::encode(Md5::digest(format!("{time}{}", tokens.oauth.hash_salt)));
@@ -190,45 +219,54 @@ impl Client {
             return Err(classify::challenge(status));
         }
         let miss = classify_response(status, response.headers());
-        let limits = self.limits(&Ask::api(&tokens.url, MOST_BYTES));
+        let limits = self.limits(&HttpRequest::api(&tokens.url, MOST_BYTES));
         let read = body::read(response, limits, bytes).await;
         let answer: Value = serde_json::from_slice(bytes).unwrap_or_default();
         match miss {
-            Some(Miss::Again { reason, pause, .. }) => {
+            Some(FailedAttempt::Again { reason, pause, .. }) => {
                 let detail = format!("{status}; {}", words(&answer));
-                return Err(Miss::Again { reason, detail, pause });
+                return Err(FailedAttempt::Again { reason, detail, pause });
             }
             Some(_) => return Err(tokens.blocked(refresh, &format!("{status}; {}", words(&answer)))),
             None => read?,
         }
-        let within = answer
-            .get("response")
-            .filter(|inner| inner.is_object())
-            .unwrap_or(&answer);
-        let text = |key: &str| within.get(key).and_then(fields::text);
+        let text = |key: &str| within(&answer).get(key).and_then(fields::text);
         for token in ["access_token", "refresh_token"].into_iter().filter_map(text) {
             secrets::keep(&token);
         }
-        let header = text("access_token").and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
-        let Some(mut header) = header else {
-            return Err(tokens.blocked(
-                refresh,
-                &format!("{status} without an access token; {}", words(&answer)),
-            ));
-        };
+        match Access::of(&answer, began) {
+            Some(access) => Ok((access, text("refresh_token"))),
+            None => {
+                let why = format!("{status} without an access token; {}", words(&answer));
+                Err(tokens.blocked(refresh, &why))
+            }
+        }
+    }
+}
+
+impl Access {
+    /// The access token of an answer to a request that began at a moment.
+    fn of(answer: &Value, began: Instant) -> Option<Self> {
+        let token = within(answer).get("access_token").and_then(fields::text)?;
+        let mut header = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
         header.set_sensitive(true);
-        let seconds = within
-            .get("expires_in")
-            .and_then(fields::count)
-            .map_or(USUAL, |seconds| seconds.max(0).unsigned_abs());
+        let seconds = within(answer).get("expires_in").and_then(fields::count);
+        let seconds = seconds.map_or(USUAL, |seconds| seconds.max(0).unsigned_abs());
         let seconds = seconds.min(30 * 24 * USUAL);
-        let access = Access {
+        Some(Self {
             header,
             until: began + Duration::from_secs(seconds - MARGIN.min(seconds / 10)),
             worked: false,
-        };
-        Ok((access, text("refresh_token")))
+        })
     }
+}
+
+/// Where an answer has its tokens: some wrap them.
+fn within(answer: &Value) -> &Value {
+    answer
+        .get("response")
+        .filter(|inner| inner.is_object())
+        .unwrap_or(answer)
 }
 
 /// What the place that gives tokens says when it refuses.
@@ -252,7 +290,7 @@ mod tests {
                 client: &[],
                 hash_salt: "",
             };
-            Tokens::new(&oauth, &root, "V".into(), "r").url.to_string()
+            Tokens::new(&oauth, &root, "V".into(), "r", None).url.to_string()
         };
         let far = "https://oauth.board.example/token";
         assert_eq!(of(far, "https://board.example"), far);

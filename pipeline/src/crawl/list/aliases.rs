@@ -7,7 +7,7 @@ use crate::catalog::posts::Post;
 use crate::catalog::selection::lacks;
 use crate::catalog::{Catalog, aliases};
 use crate::crawl::crawl_run::CrawlRun;
-use crate::crawl::http::{Ask, Client, HttpError};
+use crate::crawl::http::{Client, HttpError, HttpRequest};
 use crate::crawl::list::pages::MOST_BYTES;
 use crate::crawl::progress::Progress;
 use crate::crawl::request::CrawlRequest;
@@ -65,7 +65,7 @@ async fn ask(client: &Client, request: &CrawlRequest, tag: &str) -> anyhow::Resu
     for url in dialect.alias_urls(&search, tag) {
         let mut next = Some(url);
         while let Some(url) = next.take() {
-            let answer = match client.get(&Ask::api(&url, MOST_BYTES)).await {
+            let answer = match client.get(&HttpRequest::api(&url, MOST_BYTES)).await {
                 Ok(answer) => dialect.parse_alias(&search, answer.url.as_ref().unwrap_or(&url), &answer.bytes, tag),
                 Err(HttpError::Stopped) => return Err(Interrupted.into()),
                 Err(error @ HttpError::Catalog(_)) => return Err(error.into()),

@@ -11,7 +11,7 @@ use crate::catalog::posts::{Post, Rating, Status};
 use crate::catalog::selection::{refusal, refusal_of_row};
 use crate::catalog::{known, now, posts};
 use crate::crawl::crawl_run::CrawlRun;
-use crate::crawl::http::{Answer, Ask, HttpError};
+use crate::crawl::http::{Answer, HttpError, HttpRequest};
 use crate::crawl::list::holes::{Why, in_vain};
 use crate::crawl::list::pages::MOST_BYTES;
 use crate::crawl::source::Search;
@@ -257,7 +257,7 @@ impl Details<'_> {
                 ..post.clone()
             }))
         };
-        let ask = Ask::api(&url, MOST_BYTES);
+        let ask = HttpRequest::api(&url, MOST_BYTES);
         let read = |answer: &Answer| dialect.parse_detail(&search, &answer.bytes, post, self.now());
         match self.run.client.read(&ask, read).await {
             Ok(post) => Ok(Said::Post(Box::new(post))),

@@ -12,7 +12,7 @@ use dataset::failure::Interrupted;
 
 use crate::catalog::now;
 use crate::crawl::crawl_run::CrawlRun;
-use crate::crawl::http::{Answer, Ask, HttpError, TOO_SLOW};
+use crate::crawl::http::{Answer, HttpError, HttpRequest, TOO_SLOW};
 use crate::crawl::progress::Progress;
 use crate::crawl::settings::{Likes, ListingForm, SiteSettings};
 use crate::crawl::source::{OUT_OF_PLACE, Page, Search, Span};
@@ -191,9 +191,9 @@ impl<'run> Pages<'run> {
         let Some(url) = url else {
             return Ok(Doubt::Unknown);
         };
-        let asked = Ask {
+        let asked = HttpRequest {
             once: true,
-            ..Ask::api(&url, MOST_BYTES)
+            ..HttpRequest::api(&url, MOST_BYTES)
         };
         match self.run.client.get(&asked).await {
             Ok(answer) => Ok(match dialect.parse_count(&search, &answer.bytes, now()) {
@@ -230,8 +230,26 @@ impl<'run> Pages<'run> {
             && self.first(&search.newest_url()).await?.is_some())
     }
 
+    /// The page below a position, by as many narrower searches as that takes.
     async fn descending(&mut self, position: i64) -> anyhow::Result<Page> {
-        let page = self.ask(position).await?;
+        let (span, mut page) = loop {
+            let span = self.span(position);
+            match self.ask_once(&self.site, span, false).await? {
+                Ok(page) => break (span, page),
+                Err(Refused::TooSlow) => self.narrow(span).await?,
+                Err(Refused::Api(error)) if self.may_read_pages() => self.read_pages(&error),
+                Err(Refused::Api(error)) => return Err(self.refused(error).into()),
+            }
+        };
+        let from = span.from.filter(|from| *from > 1);
+        if let Some(from) = from.filter(|_| page.next.is_none()) {
+            // Nothing in this window: on below it, with a wider one.
+            page.next = Some(from);
+            self.widen();
+        }
+        while page.next.is_some_and(|next| self.bad.contains(&(next - 1))) {
+            page.next = page.next.map(|next| next - 1);
+        }
         let page = self.in_place(page, position)?;
         // Rows that nobody can read tell no position. A full page of them may be followed by others.
         let nothing = page.posts.is_empty() && page.unreadable() > 0 && page.next.is_none();
@@ -266,29 +284,6 @@ impl<'run> Pages<'run> {
         Ok(page)
     }
 
-    async fn ask(&mut self, position: i64) -> anyhow::Result<Page> {
-        loop {
-            let span = self.span(position);
-            match self.ask_once(&self.site, span, false).await? {
-                Ok(mut page) => {
-                    let from = span.from.filter(|from| *from > 1);
-                    if let Some(from) = from.filter(|_| page.next.is_none()) {
-                        // Nothing in this window: on below it, with a wider one.
-                        page.next = Some(from);
-                        self.widen();
-                    }
-                    while page.next.is_some_and(|next| self.bad.contains(&(next - 1))) {
-                        page.next = page.next.map(|next| next - 1);
-                    }
-                    return Ok(page);
-                }
-                Err(Refused::TooSlow) => self.narrow(span).await?,
-                Err(Refused::Api(error)) if self.may_read_pages() => self.read_pages(&error),
-                Err(Refused::Api(error)) => return Err(self.refused(error).into()),
-            }
-        }
-    }
-
     fn read_pages(&mut self, error: &HttpError) {
         self.progress
             .note(&format!("the API is refused ({error}); the site's pages are read"));
@@ -309,9 +304,9 @@ impl<'run> Pages<'run> {
             true => Err(advice::web_page(&answer.bytes)),
             false => site.dialect.parse(&search, &answer.bytes, span, now()),
         };
-        let asked = Ask {
+        let asked = HttpRequest {
             once,
-            ..Ask::api(&url, MOST_BYTES)
+            ..HttpRequest::api(&url, MOST_BYTES)
         };
         match self.run.client.read(&asked, read).await {
             Ok(page) => Ok(Ok(page)),

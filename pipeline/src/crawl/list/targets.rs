@@ -13,7 +13,7 @@ use url::Url;
 use crate::catalog::files::Window;
 use crate::catalog::posts::{Post, Status};
 use crate::catalog::{known, now, posts};
-use crate::crawl::http::{Answer, Ask, HttpError};
+use crate::crawl::http::{Answer, HttpError, HttpRequest};
 use crate::crawl::list::Listing;
 use crate::crawl::list::left_out::LeftOut;
 use crate::crawl::list::listed::Listed;
@@ -139,7 +139,7 @@ impl Listing<'_> {
 
     /// What the site answers, or how it refuses; what ends the run is an error.
     async fn get(&self, url: &Url) -> anyhow::Result<Result<Answer, HttpError>> {
-        match self.run.client.get(&Ask::api(url, MOST_BYTES)).await {
+        match self.run.client.get(&HttpRequest::api(url, MOST_BYTES)).await {
             Ok(answer) => Ok(Ok(answer)),
             Err(HttpError::Stopped) => Err(Interrupted.into()),
             Err(error @ (HttpError::Refused { .. } | HttpError::Failed { .. })) => Ok(Err(error)),

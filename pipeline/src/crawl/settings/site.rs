@@ -176,50 +176,55 @@ impl SiteSettings {
                 "a reason is expected, in words: it is printed with each run",
             );
         }
+        self.check_dialect(&table, file);
+        if self.max_pages == 0 {
+            file.refuse(&table, "max_pages", "must be 1 or more");
+        }
+    }
+
+    /// Refuses what no site of the dialect can have.
+    fn check_dialect(&self, table: &str, file: &mut SettingsFile<'_>) {
         let (dialect, largest) = (self.dialect, self.dialect.largest_page(self));
         if dialect.has_fixed_pages() && self.page != largest {
             let why = format!(
                 "{} gives {largest} works at once, no other number",
                 dialect.name().to_lowercase()
             );
-            file.refuse(&table, "page", why);
+            file.refuse(table, "page", why);
         } else if !(1..=largest).contains(&self.page) {
-            file.refuse(&table, "page", format!("1 to {largest} are expected"));
+            file.refuse(table, "page", format!("1 to {largest} are expected"));
         }
         let counted = dialect.likes(self);
         if self.likes.is_some_and(|likes| !counted.contains(&likes)) {
             let known: Vec<&str> = counted.iter().map(|likes| likes.as_str()).collect();
             file.refuse(
-                &table,
+                table,
                 "likes",
                 format!("a site of this dialect and listing counts {}", known.join(", ")),
             );
         }
         if self.listing == ListingForm::Html && !dialect.has_readable_pages() {
-            file.refuse(&table, "listing", "only the pages of a moebooru site can be read");
+            file.refuse(table, "listing", "only the pages of a moebooru site can be read");
         }
         if self.listing == ListingForm::App && !dialect.has_app() {
-            file.refuse(&table, "listing", "only pixiv has an app whose API can be read");
+            file.refuse(table, "listing", "only pixiv has an app whose API can be read");
         }
         if !self.oauth.is_empty() && self.listing != ListingForm::App {
             file.refuse(
-                &table,
+                table,
                 "oauth",
                 "only the API of pixiv's app (listing = \"app\") takes tokens",
             );
         }
         if self.user.contains(|character: char| !matches!(character, ' '..='~')) {
             file.refuse(
-                &table,
+                table,
                 "user",
                 "plain ASCII on one line is expected: it is part of a header",
             );
         }
         for (key, why) in dialect.refuse_settings(self) {
-            file.refuse(&table, key, why);
-        }
-        if self.max_pages == 0 {
-            file.refuse(&table, "max_pages", "must be 1 or more");
+            file.refuse(table, key, why);
         }
     }
 }

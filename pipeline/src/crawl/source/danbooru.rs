@@ -15,7 +15,7 @@ use super::terms::{
 };
 use super::{Artist, Count, Dialect, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::Rating;
-use crate::crawl::address::{Asked, Parts, boards};
+use crate::crawl::address::{AddressQuery, Parts, boards};
 use crate::crawl::fields::{self, text, under};
 use crate::crawl::settings::{Likes, SiteSettings};
 use rows::Row;
@@ -221,7 +221,7 @@ impl Dialect for Danbooru {
         &["post", "pool", "artist", "md5"]
     }
 
-    fn read_address(&self, parts: &Parts) -> Option<Asked> {
+    fn read_address(&self, parts: &Parts) -> Option<AddressQuery> {
         boards::danbooru(parts)
     }
 

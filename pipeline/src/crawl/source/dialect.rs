@@ -8,7 +8,7 @@ use url::Url;
 use super::span::{TOP, step_length};
 use super::{Artist, Count, FileUrls, Page, Probe, Query, Renamed, Search, Span};
 use crate::catalog::posts::Post;
-use crate::crawl::address::{Asked, Parts};
+use crate::crawl::address::{AddressQuery, Parts};
 use crate::crawl::http::OAuth;
 use crate::crawl::settings::{Likes, SiteSettings};
 
@@ -224,7 +224,7 @@ pub trait Dialect: Sync {
     }
 
     /// What a pasted address asks for.
-    fn read_address(&self, parts: &Parts) -> Option<Asked>;
+    fn read_address(&self, parts: &Parts) -> Option<AddressQuery>;
 
     /// The addresses that are understood, for people.
     fn address_forms(&self) -> &'static str;

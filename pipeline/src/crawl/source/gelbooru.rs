@@ -16,7 +16,7 @@ use super::terms::{
 };
 use super::{Count, Dialect, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status};
-use crate::crawl::address::{Asked, Parts, boards};
+use crate::crawl::address::{AddressQuery, Parts, boards};
 use crate::crawl::fields::{self, text};
 use crate::crawl::settings::SiteSettings;
 use crate::period::DAY;
@@ -179,7 +179,7 @@ impl Dialect for Gelbooru {
         true
     }
 
-    fn read_address(&self, parts: &Parts) -> Option<Asked> {
+    fn read_address(&self, parts: &Parts) -> Option<AddressQuery> {
         boards::gelbooru(parts)
     }
 
@@ -210,10 +210,10 @@ fn index(search: &Search<'_>, kind: &str, pairs: &[(&str, &str)]) -> Url {
 /// Reads a page of either generation.
 fn read(search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<Page, String> {
     let (rows, count) = rows_of(bytes)?;
-    let told = rows.iter().any(|row| row.get("created_at").is_some());
-    let post_of = |row| rows::post(search, row, !told, fetched_at);
+    let has_dates = rows.iter().any(|row| row.get("created_at").is_some());
+    let post_of = |row| rows::post(search, row, !has_dates, fetched_at);
     let mut page = Page::of_board(rows, search.site.page, |row: &Row| row.id, post_of);
-    if !told {
+    if !has_dates {
         rows::bound_uploads(&mut page, fetched_at.saturating_add(DAY));
     }
     page.reached = page.latest();

@@ -13,7 +13,7 @@ use super::terms::{
 };
 use super::{Count, Dialect, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::{Post, Rating};
-use crate::crawl::address::{Asked, Parts, boards};
+use crate::crawl::address::{AddressQuery, Parts, boards};
 use crate::crawl::fields::{self, count, text, under};
 use crate::crawl::settings::SiteSettings;
 use rows::{Kinds, page};
@@ -188,7 +188,7 @@ impl Dialect for Moebooru {
         web::parse_post(bytes, listed)
     }
 
-    fn read_address(&self, parts: &Parts) -> Option<Asked> {
+    fn read_address(&self, parts: &Parts) -> Option<AddressQuery> {
         boards::moebooru(parts)
     }
 

@@ -20,11 +20,10 @@ use super::span::step_length;
 use super::terms::{all_tags, number_at, refuse_meta_tags, refuse_ratings, refuse_unknown};
 use super::{Artist, Count, Dialect, FileUrls, Page, Probe, Query, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status};
-use crate::crawl::address::{Asked, Parts, pixiv as addresses};
+use crate::crawl::address::{AddressQuery, Parts, pixiv as addresses};
 use crate::crawl::fields::{self, under};
 use crate::crawl::http::{OAuth, REFRESH_TOKEN, is_loopback};
 use crate::crawl::settings::{Likes, ListingForm, SiteSettings, parse_root};
-use crate::period::{self, DAY};
 use crate::selection::AiMade;
 use days::{day_and_page, day_of, position};
 use rows::Work;
@@ -265,20 +264,14 @@ impl Dialect for Pixiv {
         if uses_app(search) {
             return Ok(app::work(bytes)?.files());
         }
-        let Value::Array(pages) = body(bytes)? else {
-            return Err("the answer has no list of pages".into());
-        };
-        Ok(pages
-            .iter()
-            .map(|page| rows::files(page.get("urls").unwrap_or(&Value::Null)))
-            .collect())
+        search::parse_files(bytes)
     }
 
     fn names(&self) -> &'static [&'static str] {
         &["post", "artist"]
     }
 
-    fn read_address(&self, parts: &Parts) -> Option<Asked> {
+    fn read_address(&self, parts: &Parts) -> Option<AddressQuery> {
         addresses::read(parts)
     }
 
@@ -307,16 +300,7 @@ impl Dialect for Pixiv {
         if uses_app(search) {
             return app::parse_artist(search, bytes, fetched_at);
         }
-        let body = body(bytes)?;
-        // PHP writes an empty map as a list.
-        let of_kind = |kind: &str| body.get(kind).and_then(Value::as_object).into_iter().flatten();
-        let names = ["illusts", "manga"].into_iter().flat_map(of_kind);
-        let mut numbers: Vec<i64> = names
-            .filter_map(|(id, _)| fields::id(&Value::from(id.as_str())))
-            .collect();
-        numbers.sort_unstable_by(|a, b| b.cmp(a));
-        numbers.dedup();
-        Ok(Artist::Works(numbers))
+        search::parse_artist(bytes)
     }
 
     fn is_by_number(&self) -> bool {
@@ -349,16 +333,7 @@ impl Dialect for Pixiv {
     }
 
     fn place(&self, start: i64, below: i64) -> String {
-        let day = |position: i64| day_and_page(position).0;
-        let shown = |day: i64| period::show(day * DAY);
-        match (day(start), day(below)) {
-            _ if below - start == 1 => {
-                let (day, page) = day_and_page(below);
-                format!("works of {}, page {page}", shown(day))
-            }
-            (first, last) if first == last => format!("works of {}", shown(last)),
-            (first, last) => format!("works of {} to {}", shown(first), shown(last)),
-        }
+        days::place(start, below)
     }
 
     /// A day has few pages: after the next one comes the day before.

@@ -13,7 +13,7 @@ use url::Url;
 use super::terms::{all_tags, refuse_meta_tags, refuse_unknown, renamed};
 use super::{Dialect, FileUrls, NO_ID, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::{Post, Status, tag_text};
-use crate::crawl::address::{Asked, Parts};
+use crate::crawl::address::{AddressQuery, Parts};
 use crate::crawl::fields::{self, to_count, to_id, to_text, under};
 use crate::crawl::settings::{Likes, SiteSettings};
 
@@ -25,6 +25,9 @@ const SHORTEST_INTERVAL: f64 = 1.0;
 
 /// The position above the first page; no listing has so many.
 const FIRST: i64 = 1_000_000;
+
+/// Why likes and views cannot be asked for.
+const NO_LIKES: &str = "it tells no likes, favourites or views; --top lists by favourites, in the site's own order";
 
 /// The dialect.
 pub struct Zerochan;
@@ -58,7 +61,7 @@ impl Dialect for Zerochan {
 
     fn check(&self, search: &Search<'_>) -> Result<(), Usage> {
         let selection = search.selection;
-        let unknown = [
+        let likes = [
             ("--min-likes", selection.min_likes.is_some()),
             ("--min-score", selection.min_score.is_some()),
             ("--min-favourites", selection.min_favourites.is_some()),
@@ -66,23 +69,16 @@ impl Dialect for Zerochan {
             ("--top-percent", selection.top_percent.is_some()),
             ("--ranking", search.ranking.is_some()),
         ];
-        let has = "it tells no likes, favourites or views; --top lists by favourites, in the site's own order";
-        refuse_unknown(search, &unknown, has)?;
-        let unknown = [
+        let dates = [
             ("--since", selection.since.is_some()),
             ("--until", selection.before.is_some()),
         ];
-        refuse_unknown(search, &unknown, "it tells no dates of uploads")?;
-        refuse_unknown(
-            search,
-            &[("--rating", !selection.ratings.is_empty())],
-            "it tells no ratings, as it allows nothing explicit",
-        )?;
-        refuse_unknown(
-            search,
-            &[("--types", !selection.types.is_empty())],
-            "its lists tell no types of files",
-        )?;
+        let ratings = [("--rating", !selection.ratings.is_empty())];
+        let types = [("--types", !selection.types.is_empty())];
+        refuse_unknown(search, &likes, NO_LIKES)?;
+        refuse_unknown(search, &dates, "it tells no dates of uploads")?;
+        refuse_unknown(search, &ratings, "it tells no ratings, as it allows nothing explicit")?;
+        refuse_unknown(search, &types, "its lists tell no types of files")?;
         refuse_meta_tags(search, &[])?;
         match all_tags(selection)
             .iter()
@@ -102,7 +98,7 @@ impl Dialect for Zerochan {
 
     fn query(&self, search: &Search<'_>) -> Query {
         let selection = search.selection;
-        let (asked, mut residue) = asked_tags(search);
+        let (asked, mut residue) = searched_tags(search);
         let least = [("width", selection.min_width), ("height", selection.min_height)];
         residue.extend(
             least
@@ -192,17 +188,19 @@ impl Dialect for Zerochan {
         &["post"]
     }
 
-    fn read_address(&self, parts: &Parts) -> Option<Asked> {
+    fn read_address(&self, parts: &Parts) -> Option<AddressQuery> {
         match parts.path()[..] {
-            [id] | ["full", id] if id.bytes().all(|byte| byte.is_ascii_digit()) => id.parse().ok().map(Asked::post),
+            [id] | ["full", id] if id.bytes().all(|byte| byte.is_ascii_digit()) => {
+                id.parse().ok().map(AddressQuery::post)
+            }
             // Of a file: Hatsune.Miku.full.123.jpg, .full.123.jpg.
             [name] if parts.host.starts_with("static.") || name.contains(".full.") => {
                 let id = name.rsplit('.').nth(1)?;
-                id.parse().ok().map(Asked::post)
+                id.parse().ok().map(AddressQuery::post)
             }
-            [tags] => Some(Asked {
+            [tags] => Some(AddressQuery {
                 tags: tags.split(',').map(|tag| one_word(&tag.replace('+', " "))).collect(),
-                ..Asked::default()
+                ..AddressQuery::default()
             }),
             _ => None,
         }
@@ -240,7 +238,7 @@ fn page_at(span: Span) -> i64 {
 
 /// The tags that are asked for, by the names that the site is known to have for them, and in words what is
 /// left to the check of each row.
-fn asked_tags(search: &Search<'_>) -> (Vec<String>, Vec<String>) {
+fn searched_tags(search: &Search<'_>) -> (Vec<String>, Vec<String>) {
     let limit = search.site.tag_limit.unwrap_or(u32::MAX) as usize;
     let (refused, wanted): (Vec<_>, Vec<_>) = all_tags(search.selection)
         .into_iter()
@@ -259,7 +257,7 @@ fn asked_tags(search: &Search<'_>) -> (Vec<String>, Vec<String>) {
 fn list_url(search: &Search<'_>, page: i64, order: &str) -> Url {
     let (page, limit) = (page.to_string(), search.site.page.to_string());
     let pairs = [("l", limit.as_str()), ("p", &page), ("s", order)];
-    tag_url(search, &asked_tags(search).0, &pairs)
+    tag_url(search, &searched_tags(search).0, &pairs)
 }
 
 /// The list of some tags; of none, that of all entries. Spaces are plus signs in the path.

@@ -73,11 +73,11 @@ impl Place {
     }
 
     async fn api(&self, client: &Client, path: &str) -> Result<Answer, HttpError> {
-        client.get(&Ask::api(&self.url(path), CAP)).await
+        client.get(&HttpRequest::api(&self.url(path), CAP)).await
     }
 
     async fn file(&self, client: &Client, path: &str) -> Result<Answer, HttpError> {
-        client.get(&Ask::file(&self.url(path), CAP)).await
+        client.get(&HttpRequest::file(&self.url(path), CAP)).await
     }
 }
 
@@ -140,9 +140,9 @@ async fn a_file_that_is_known_is_sent_again_only_where_it_changed() {
     let first = place.file(&client, &file).await.expect("answers");
     assert!(!first.is_unchanged() && first.version != Known::default(), "{first:?}");
     let url = place.url(&file);
-    let ask = |known| Ask {
+    let ask = |known| HttpRequest {
         known,
-        ..Ask::file(&url, CAP)
+        ..HttpRequest::file(&url, CAP)
     };
     let again = client.get(&ask(Some(&first.version))).await.expect("answers");
     assert!(again.is_unchanged() && again.bytes.is_empty(), "{again:?}");
@@ -222,9 +222,9 @@ async fn a_login_goes_to_the_api_alone_and_a_referer_where_it_is_asked_for() {
     let client = place.client().await;
     place.api(&client, "/post.json").await.expect("answers");
     let url = place.url(&file);
-    let ask = Ask {
+    let ask = HttpRequest {
         referer: Some("https://board.example/"),
-        ..Ask::file(&url, CAP)
+        ..HttpRequest::file(&url, CAP)
     };
     client.get(&ask).await.expect("answers");
     for request in server.requests() {

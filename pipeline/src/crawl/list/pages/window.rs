@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{MOST_BYTES, Pages};
 use crate::catalog::now;
-use crate::crawl::http::{Answer, Ask, HttpError, TOO_SLOW};
+use crate::crawl::http::{Answer, HttpError, HttpRequest, TOO_SLOW};
 use crate::crawl::source::{Search, Span};
 
 /// Each narrower window of post numbers is this part of the one that was too wide.
@@ -72,7 +72,7 @@ impl Pages<'_> {
             ..self.search()
         };
         let read = |answer: &Answer| (search.site.dialect).parse(&search, &answer.bytes, Span::default(), now());
-        match self.run.client.read(&Ask::api(url, MOST_BYTES), read).await {
+        match self.run.client.read(&HttpRequest::api(url, MOST_BYTES), read).await {
             Ok(page) => Ok(page.posts.iter().map(|post| post.number).max()),
             Err(HttpError::Stopped) => Err(Interrupted.into()),
             Err(error) => {

@@ -2,7 +2,7 @@
 
 use super::SEARCH_PAGE;
 use crate::crawl::source::{Page, Span};
-use crate::period::DAY;
+use crate::period::{self, DAY};
 
 /// Seconds by which the site's clock is ahead of UTC.
 pub const JAPAN: i64 = 9 * 3600;
@@ -70,4 +70,18 @@ fn days_of(page: &Page) -> Option<(i64, i64)> {
         [] => return None,
     };
     Some((oldest, days.last().copied()?))
+}
+
+/// A part of a listing, for people.
+pub fn place(start: i64, below: i64) -> String {
+    let day = |position: i64| day_and_page(position).0;
+    let shown = |day: i64| period::show(day * DAY);
+    match (day(start), day(below)) {
+        _ if below - start == 1 => {
+            let (day, page) = day_and_page(below);
+            format!("works of {}, page {page}", shown(day))
+        }
+        (first, last) if first == last => format!("works of {}", shown(last)),
+        (first, last) => format!("works of {} to {}", shown(first), shown(last)),
+    }
 }

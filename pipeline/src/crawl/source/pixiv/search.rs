@@ -4,12 +4,12 @@ use serde_json::Value;
 use url::Url;
 
 use super::days::{day_and_page, day_of, go_on};
-use super::rows::Work;
+use super::rows::{self, Work};
 use super::{Pixiv, SEARCH_PAGE, body};
 use crate::catalog::posts::Rating;
 use crate::crawl::fields::{self, under};
 use crate::crawl::source::terms::{all_tags, words_of};
-use crate::crawl::source::{Dialect, Page, Query, Search, Span};
+use crate::crawl::source::{Artist, Dialect, FileUrls, Page, Query, Search, Span};
 use crate::period::{self, DAY};
 
 /// The words of a search: tags of all kinds, but artists, who are no tags there.
@@ -134,4 +134,33 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> 
     page.count = total.map(|total| total.saturating_sub((asked - 1) * i64::from(SEARCH_PAGE)));
     go_on(&mut page, span, total);
     Ok(page)
+}
+
+/// The files of a work, from the list of its pages.
+///
+/// # Errors
+/// What is wrong with the answer.
+pub fn parse_files(bytes: &[u8]) -> Result<Vec<FileUrls>, String> {
+    let Value::Array(pages) = body(bytes)? else {
+        return Err("the answer has no list of pages".into());
+    };
+    let urls = pages.iter().map(|page| page.get("urls").unwrap_or(&Value::Null));
+    Ok(urls.map(rows::files).collect())
+}
+
+/// Numbers of an artist's works, the newest first.
+///
+/// # Errors
+/// What is wrong with the answer.
+pub fn parse_artist(bytes: &[u8]) -> Result<Artist, String> {
+    let body = body(bytes)?;
+    // PHP writes an empty map as a list.
+    let of_kind = |kind: &str| body.get(kind).and_then(Value::as_object).into_iter().flatten();
+    let names = ["illusts", "manga"].into_iter().flat_map(of_kind);
+    let mut numbers: Vec<i64> = names
+        .filter_map(|(id, _)| fields::id(&Value::from(id.as_str())))
+        .collect();
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    numbers.dedup();
+    Ok(Artist::Works(numbers))
 }

@@ -4,6 +4,7 @@ use super::days::{after, position};
 use super::*;
 use crate::crawl::settings::SiteSettings;
 use crate::crawl::source::tests::with_site;
+use crate::period::DAY;
 use crate::selection::Selection;
 
 /// Noon of 2021-07-17 in Japan.

@@ -230,7 +230,7 @@ fn a_tag_is_known_by_the_address_that_answered() {
 fn addresses_are_of_entries_and_of_tags() {
     let root = Url::parse("https://www.zerochan.net").expect("a URL");
     let read = |text: &str| Zerochan.read_address(&Parts::of(&Url::parse(text).expect("a URL"), &root));
-    let post = Some(Asked::post(4_303_253));
+    let post = Some(AddressQuery::post(4_303_253));
     assert_eq!(read("https://www.zerochan.net/4303253"), post);
     assert_eq!(read("https://static.zerochan.net/Hatsune.Miku.full.4303253.jpg"), post);
     assert_eq!(read("https://static.zerochan.net/.full.4303253.jpg"), post);

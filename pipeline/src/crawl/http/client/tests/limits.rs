@@ -79,8 +79,11 @@ async fn a_host_is_left_once_it_sent_its_daily_share_in_later_runs_too() {
     let client = place.client_of(&network).await.expect("may be asked");
     let cap = 10 * CAP;
     let url = place.url(&file);
-    client.get(&Ask::file(&url, cap)).await.expect("is the first megabyte");
-    let error = client.get(&Ask::file(&url, cap)).await.expect_err("is left");
+    client
+        .get(&HttpRequest::file(&url, cap))
+        .await
+        .expect("is the first megabyte");
+    let error = client.get(&HttpRequest::file(&url, cap)).await.expect_err("is left");
     assert!(
         matches!(&error, HttpError::Later { why, .. } if why.contains("tomorrow")),
         "{error}"
