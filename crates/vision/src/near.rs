@@ -1,22 +1,25 @@
 //! Near-duplicates among many heads: the same drawing saved again, scaled, lit otherwise, in grey, in a
 //! mirror, turned by some degrees, cut, framed or with a bar across.
 //!
-//! Three steps, each of which leaves fewer pairs. The signs of a head's sketch are cut into parts, and only
-//! heads that have a part in common are looked at (hashing that keeps neighbours together: Indyk and Motwani
-//! 1998); of these, pairs with like sketches are candidates; and a candidate is accepted where one
-//! thumbnail, laid over the other, explains it. What was cut or turned shows the same as its original through
-//! a window of that, so each head is sketched through several windows in turn, and compared with the whole
-//! of the others.
+//! Three steps, each of which leaves fewer pairs. Each head has some keys, and only heads that have a key in common
+//! are looked at (hashing that keeps neighbours together: Indyk and Motwani 1998; by the largest of some numbers
+//! and its sign, as the cross-polytope hashes of Andoni and others, 2015); of these, pairs with like sketches are
+//! candidates; and a candidate is accepted where one thumbnail, laid over the other, explains it. What was cut or
+//! turned shows the same as its original through a window of that, so each head is sketched through several
+//! windows in turn, and compared with the whole of the others.
 //!
 //! Whether two heads are near follows from the two alone, so that groups are the same in any order.
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use crate::thumbnail::Thumbnail;
 pub use sets::Sets;
 use sets::Shared;
-use sketch::{Frame, Sketch, WHOLE, Window};
-use table::{PARTS, Table, VALUES, first_shared};
+use sketch::{Frame, KEYS, Sketch, WHOLE, Window};
+use table::{Table, VALUES};
+use usual::Usual;
 
 mod align;
 mod sets;
@@ -24,48 +27,63 @@ mod sketch;
 mod table;
 mod usual;
 
-/// Likeness of two sketches from which the heads are laid over one another. Of eight million pairs of different
-/// heads thirty are beyond it, all of them the same drawing; of heads cut or turned nearly all.
-const LIKE: f32 = 0.9;
+/// Likeness of two sketches from which the heads are laid over one another.
+const LIKE: f32 = 0.86;
 
-/// The largest difference in the middle, where eyes and mouth are: two expressions differ more, copies less.
-const EXPRESSION: f32 = 0.32;
+/// Heads that are compared with the others at once: their sketches are held, some 160 bytes each.
+const AT_ONCE: usize = 1 << 18;
 
-/// Values of a part that one thread takes at once.
+/// Values of a key that one thread takes at once.
 const VALUES_AT_ONCE: usize = 256;
 
 /// As few heads are compared all with all: to fill tables would take longer.
 const FEW: usize = 100;
 
 /// One way to compare: the heads seen through a window with others through the same, or with the whole.
+#[derive(Clone, Copy)]
 struct Pass {
     window: Window,
     same: bool,
     mirrored: bool,
 }
 
-/// Windows that together come near to what copies show: parts beside one another for heads that were cut or
-/// framed, turns, and for heads with a bar at one edge the other part.
-fn passes() -> Vec<Pass> {
-    let window = |x: f64, y: f64, side: f64, angle: f64| {
-        let free = (1.0 - side) / 2.0;
-        Window {
-            x: 0.5 + x * free,
-            y: 0.5 + y * free,
-            side,
-            angle,
-        }
-    };
+/// A window at a side or corner (-1 to 1 across and down).
+fn window(x: f64, y: f64, side: f64, angle: f64) -> Window {
+    let free = (1.0 - side) / 2.0;
+    Window {
+        x: 0.5 + x * free,
+        y: 0.5 + y * free,
+        side,
+        angle,
+    }
+}
+
+/// What heads show beside a bar at one edge, and how a usual head looks there.
+fn beside_bars() -> [(Pass, Usual); 4] {
+    [
+        (-1.0, 0.0, usual::LEFT),
+        (1.0, 0.0, usual::LEFT.mirrored()),
+        (0.0, -1.0, usual::TOP),
+        (0.0, 1.0, usual::BOTTOM),
+    ]
+    .map(|(x, y, usual)| {
+        let pass = Pass {
+            window: window(x, y, 0.78, 0.0),
+            same: true,
+            mirrored: false,
+        };
+        (pass, usual)
+    })
+}
+
+/// Windows that together come near to what copies show that were cut, framed or turned.
+fn parts() -> Vec<Pass> {
     let pass = |window: Window, mirrored: bool| Pass {
         window,
         same: false,
         mirrored,
     };
-    let mut all = vec![Pass {
-        window: WHOLE,
-        same: true,
-        mirrored: true,
-    }];
+    let mut all = Vec::new();
     for side in [0.93, 0.87, 0.8] {
         all.push(pass(window(0.0, 0.0, side, 0.0), true));
         for (x, y) in [(-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)] {
@@ -74,11 +92,6 @@ fn passes() -> Vec<Pass> {
     }
     for (x, y) in [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)] {
         all.push(pass(window(x, y, 0.87, 0.0), false));
-        all.push(Pass {
-            window: window(x, y, 0.78, 0.0),
-            same: true,
-            mirrored: false,
-        });
     }
     for angle in [-9.0, 9.0] {
         all.push(pass(window(0.0, 0.0, 1.0, angle), true));
@@ -99,10 +112,7 @@ pub fn sets(heads: &[Thumbnail], new: usize, bound: u32) -> Sets {
         sets: Shared::new(heads.len()),
     };
     if bound > 0 && new > 0 && heads.len() > 1 {
-        let whole = search.sketches(WHOLE);
-        for pass in passes() {
-            search.run(&pass, &whole);
-        }
+        search.run();
     }
     search.sets.into()
 }
@@ -116,80 +126,179 @@ struct Search<'heads> {
     sets: Shared,
 }
 
+/// New heads that others are compared with, by key.
+struct Index<'sketches> {
+    sketches: &'sketches [Sketch],
+    /// None where there are few heads.
+    tables: Vec<Table>,
+}
+
+/// What is compared.
+struct Meeting<'search> {
+    pass: Pass,
+    mirrored: bool,
+    /// The first head of the queries.
+    first: usize,
+    queries: &'search [Sketch],
+    index: &'search Index<'search>,
+    /// Whether it is the heads of the index that are seen through the window.
+    index_seen: bool,
+}
+
 impl Search<'_> {
-    fn sketches(&self, window: Window) -> Vec<Sketch> {
-        let frame = Frame::new(window);
-        self.heads.par_iter().map(|head| frame.sketch(head)).collect()
-    }
-
-    fn run(&self, pass: &Pass, whole: &[Sketch]) {
-        let own: Vec<Sketch>;
-        let mut seen = whole;
-        if pass.window != WHOLE {
-            own = self.sketches(pass.window);
-            seen = &own;
-        }
-        let against = if pass.same { seen } else { whole };
-        self.join(pass, false, seen, against);
-        if pass.mirrored {
-            let mirrored: Vec<Sketch> = seen.par_iter().map(Sketch::mirrored).collect();
-            self.join(pass, true, &mirrored, against);
-        }
-    }
-
-    /// Joins heads to those that are near.
-    fn join(&self, pass: &Pass, mirrored: bool, seen: &[Sketch], against: &[Sketch]) {
+    fn run(&self) {
         let count = self.heads.len();
-        let check = |one: usize, other: usize, part: Option<u32>| {
-            let shared = first_shared(&seen[one], &against[other]);
-            // Each way that leads to a pair is gone once; what looks the same way from both sides, from one.
-            let again = (pass.same && self.heads[one] > self.heads[other]) || (part.is_some() && shared != part);
-            if one == other || shared.is_none() || again || self.sets.joined(one as u32, other as u32) {
-                return;
+        for (pass, usual) in beside_bars() {
+            let seen = self.sketches(&Frame::new(pass.window, &usual), 0..count);
+            self.seen(pass, 0, &seen, &self.index(&seen[..self.new]));
+        }
+        let whole = self.sketches(&Frame::new(WHOLE, &usual::WHOLE), 0..count);
+        let index = self.index(&whole[..self.new]);
+        let pass = Pass {
+            window: WHOLE,
+            same: true,
+            mirrored: true,
+        };
+        for (at, some) in whole.chunks(AT_ONCE).enumerate() {
+            self.seen(pass, at * AT_ONCE, some, &index);
+        }
+        for pass in parts() {
+            let frame = Frame::new(pass.window, &usual::WHOLE);
+            for first in (0..count).step_by(AT_ONCE) {
+                let seen = self.sketches(&frame, first..count.min(first + AT_ONCE));
+                self.seen(pass, first, &seen, &index);
             }
-            if table::near(&seen[one], &against[other])
-                && seen[one].likeness(&against[other]) >= LIKE
-                && self.fits(pass, mirrored, one, other)
-            {
-                self.sets.join(one as u32, other as u32);
+            if self.new < count {
+                self.known(pass, &frame, &whole[self.new..]);
+            }
+        }
+    }
+
+    fn sketches(&self, frame: &Frame, some: Range<usize>) -> Vec<Sketch> {
+        self.heads[some].par_iter().map(|head| frame.sketch(head)).collect()
+    }
+
+    fn index<'sketches>(&self, sketches: &'sketches [Sketch]) -> Index<'sketches> {
+        let table = |key| Table::new(sketches, key, |_, place| self.shows[place]);
+        let tables = match self.heads.len() <= FEW {
+            true => Vec::new(),
+            false => (0..KEYS).into_par_iter().map(table).collect(),
+        };
+        Index { sketches, tables }
+    }
+
+    /// Compares heads from the `first` on, seen through the window, with those of the index.
+    fn seen(&self, pass: Pass, first: usize, seen: &[Sketch], index: &Index) {
+        let meet = |queries: &[Sketch], mirrored: bool| {
+            self.meet(&Meeting {
+                pass,
+                mirrored,
+                first,
+                queries,
+                index,
+                index_seen: false,
+            });
+        };
+        meet(seen, false);
+        if pass.mirrored {
+            meet(&mirrored(seen), true);
+        }
+    }
+
+    /// Compares the whole of known heads with new ones, seen through the window.
+    fn known(&self, pass: Pass, frame: &Frame, whole: &[Sketch]) {
+        let seen = self.sketches(frame, 0..self.new);
+        let meet = |seen: &[Sketch], mirrored: bool| {
+            let index = self.index(seen);
+            for (at, queries) in whole.chunks(AT_ONCE).enumerate() {
+                self.meet(&Meeting {
+                    pass,
+                    mirrored,
+                    first: self.new + at * AT_ONCE,
+                    queries,
+                    index: &index,
+                    index_seen: true,
+                });
             }
         };
-        if count <= FEW {
-            let shown = || (0..count).filter(|head| self.shows[*head]);
-            for one in shown() {
-                shown()
-                    .filter(|other| one < self.new || *other < self.new)
-                    .for_each(|other| check(one, other, None));
+        meet(&seen, false);
+        if pass.mirrored {
+            meet(&mirrored(&seen), true);
+        }
+    }
+
+    fn meet(&self, meeting: &Meeting) {
+        let (queries, index) = (meeting.queries, meeting.index);
+        if index.tables.is_empty() {
+            for (query, sketch) in queries.iter().enumerate() {
+                for (place, other) in index.sketches.iter().enumerate() {
+                    let shown = self.shows[meeting.first + query] && self.shows[place];
+                    if let Some(key) = sketch.first_shared(other)
+                        && shown
+                        && table::near(sketch, other)
+                    {
+                        self.check(meeting, query, place, key);
+                    }
+                }
             }
             return;
         }
-        (0..PARTS).into_par_iter().for_each(|part| {
-            let table = |sketches: &[Sketch], some| Table::new(sketches, some, &self.shows, part);
-            let mut meetings = vec![(table(seen, 0..self.new), table(against, 0..count))];
-            if self.new < count {
-                meetings.push((table(seen, self.new..count), table(against, 0..self.new)));
-            }
+        index.tables.par_iter().enumerate().for_each(|(key, table)| {
+            let wanted = |value, query: usize| table.has(value) && self.shows[meeting.first + query];
+            let own = Table::new(queries, key, wanted);
             let values = (0..VALUES).into_par_iter().with_min_len(VALUES_AT_ONCE);
             values.for_each(|value| {
-                for (own, others) in &meetings {
-                    own.each_near(others, value, |one, other| {
-                        check(one as usize, other as usize, Some(part))
-                    });
-                }
+                own.each_near(table, value, |query, place| {
+                    self.check(meeting, query as usize, place as usize, key);
+                });
             });
         });
     }
 
+    /// Joins a head to one of the index, met by a key, if they are near.
+    fn check(&self, meeting: &Meeting, query: usize, place: usize, key: usize) {
+        let (head, sketch, other) = (
+            meeting.first + query,
+            &meeting.queries[query],
+            &meeting.index.sketches[place],
+        );
+        // What looks the same way from both sides is looked at from one, and what is met by several keys once.
+        let again = head == place || (meeting.pass.same && head < place);
+        if again
+            || sketch.likeness(other) < LIKE
+            || sketch.first_shared(other) != Some(key)
+            || self.sets.joined(head as u32, place as u32)
+        {
+            return;
+        }
+        let (one, other) = match meeting.index_seen {
+            true => (place, head),
+            false => (head, place),
+        };
+        if self.fits(meeting, one, other) {
+            self.sets.join(one as u32, other as u32);
+        }
+    }
+
     /// Whether a head that is like another lies on it.
-    fn fits(&self, pass: &Pass, mirrored: bool, one: usize, other: usize) -> bool {
-        let window = if pass.same { WHOLE } else { pass.window };
-        let mut still = self.heads[other].levels();
-        if mirrored {
+    fn fits(&self, meeting: &Meeting, one: usize, other: usize) -> bool {
+        let (mut one, mut other) = (&self.heads[one], &self.heads[other]);
+        let mut window = meeting.pass.window;
+        if meeting.pass.same {
+            // Either may be the first: the order is that of what they show.
+            (one, other) = (one.min(other), one.max(other));
+            window = WHOLE;
+        }
+        let mut still = other.levels();
+        if meeting.mirrored {
             still
                 .chunks_exact_mut(crate::thumbnail::SIDE)
                 .for_each(<[f32]>::reverse);
         }
-        let fit = align::align(&still, &self.heads[one].levels(), window);
-        fit.is_some_and(|fit| fit.unlike <= self.most && fit.middle <= EXPRESSION)
+        align::fits(&still, &one.levels(), window, self.most)
     }
+}
+
+fn mirrored(sketches: &[Sketch]) -> Vec<Sketch> {
+    sketches.par_iter().map(Sketch::mirrored).collect()
 }

@@ -10,6 +10,17 @@ pub(crate) const SIDE: usize = 24;
 /// Levels from a head's darkest to its lightest place, one character of the text each.
 const LEVELS: &[u8; 64] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
 
+/// The level of each character.
+const LEVEL_OF: [u8; 256] = {
+    let (mut levels, mut level) = ([NONE; 256], 0);
+    while level < LEVELS.len() {
+        levels[LEVELS[level] as usize] = level as u8;
+        level += 1;
+    }
+    levels
+};
+const NONE: u8 = 255;
+
 /// Darkest and lightest place of a head that shows nothing are no more levels of 255 apart.
 const BLANK: f32 = 12.0;
 
@@ -52,9 +63,9 @@ impl Thumbnail {
 
     /// As the catalog has it; none of a text that is none.
     pub fn from_text(text: &str) -> Option<Self> {
-        let level = |byte: &u8| LEVELS.iter().position(|known| known == byte).map(|level| level as u8);
-        let levels: Option<Vec<u8>> = text.as_bytes().iter().map(level).collect();
-        Some(Self(levels?.try_into().ok()?))
+        let text: &[u8; SIDE * SIDE] = text.as_bytes().try_into().ok()?;
+        let levels = text.map(|byte| LEVEL_OF[usize::from(byte)]);
+        (!levels.contains(&NONE)).then_some(Self(levels))
     }
 
     /// The levels, line by line.

@@ -12,10 +12,16 @@ const STEPS: usize = 6;
 const FIRST: usize = 2;
 const HOPELESS: f32 = 0.35;
 
+/// A step by less, in pixels at the edge, is none.
+const STILL: f32 = 0.02;
+
+/// The largest difference in the middle, where eyes and mouth are: two expressions differ more, copies less.
+const EXPRESSION: f32 = 0.32;
+
 /// Levels (of 63) by which heads differ that are the same, at least: rounding, and saving again.
 const NOISE: f32 = 1.0;
 
-/// Spread of a head's levels below which one is no more visible, for [`Fit::middle`].
+/// Spread of a head's levels below which one is no more visible, for [`State::middle`].
 const CONTRAST: f32 = 5.0;
 
 /// Share of the pixels that both heads must have.
@@ -29,15 +35,6 @@ const COUNTS: f32 = 0.5;
 
 /// Of a step between neighbouring pixels, the share by which heads that lie not quite still may differ there.
 const MOVED: f32 = 0.35;
-
-/// How two heads lie on one another.
-pub(super) struct Fit {
-    /// The share of the light and dark (as variance) that one does not explain of the other, where most of it
-    /// agrees, and half of the share of the pixels that do not.
-    pub(super) unlike: f32,
-    /// The largest difference of a small spot in the middle, eyes and mouth, in units of the spread.
-    pub(super) middle: f32,
-}
 
 /// Scale and turn, then the way across and down, from pixels of the still head to those of the moved one.
 struct Pose([f32; 4]);
@@ -78,27 +75,26 @@ struct State {
     tone: [f32; 3],
 }
 
-/// Lays `moved` over `still`, beginning with the window through which it is like it; `None` where they do not
-/// come to fit.
-pub(super) fn align(still: &Levels, moved: &Levels, window: Window) -> Option<Fit> {
+/// Whether `moved`, laid over `still`, explains it: beginning with the window through which it is like it. At `most`
+/// such a share of the light and dark (as variance) may be left, where most of it agrees, with half of the share of
+/// the pixels that do not; and no feature of the face may differ.
+pub(super) fn fits(still: &Levels, moved: &Levels, window: Window, most: f32) -> bool {
     let mut pose = Pose::of(window);
     let mut state = State::new();
     for step in 0..=STEPS {
-        state.look(still, moved, &pose)?;
-        if step == STEPS || (step == FIRST && state.unlike(still) > HOPELESS) {
+        if !state.look(still, moved, &pose) || (step == FIRST && state.unlike(still) > HOPELESS) {
+            return false;
+        }
+        if step == STEPS || state.step(&mut pose) < STILL {
             break;
         }
-        state.step(&mut pose);
     }
     let unlike = state.unlike(still);
-    (unlike <= HOPELESS).then(|| Fit {
-        unlike: unlike + COUNTS * state.disagreeing(still),
-        middle: state.middle(still),
-    })
+    unlike <= HOPELESS && unlike + COUNTS * state.disagreeing(still) <= most && state.middle(still) <= EXPRESSION
 }
 
 /// Light at a place and its slopes across and down.
-pub(super) fn light(levels: &Levels, x: f32, y: f32) -> [f32; 3] {
+fn light(levels: &Levels, x: f32, y: f32) -> [f32; 3] {
     let (x, y) = (x.clamp(0.0, SIDE as f32 - 1.0), y.clamp(0.0, SIDE as f32 - 1.0));
     let (left, top) = ((x as usize).min(SIDE - 2), (y as usize).min(SIDE - 2));
     let (right, below) = (x - left as f32, y - top as f32);
@@ -119,10 +115,10 @@ impl State {
         }
     }
 
-    /// Takes the moved head in its pose, fits its tones, and weighs the pixels by what is left. `None` where
-    /// the heads share too little.
+    /// Takes the moved head in its pose, fits its tones, and weighs the pixels by what is left. Says whether the heads
+    /// share enough.
     #[expect(clippy::needless_range_loop, reason = "several arrays go by one index")]
-    fn look(&mut self, still: &Levels, moved: &Levels, pose: &Pose) -> Option<()> {
+    fn look(&mut self, still: &Levels, moved: &Levels, pose: &Pose) -> bool {
         let edge = 0.0..=SIDE as f32 - 1.0;
         for at in 0..SIDE * SIDE {
             let (x, y) = pose.place((at % SIDE) as f32 - MIDDLE, (at / SIDE) as f32 - MIDDLE);
@@ -133,7 +129,7 @@ impl State {
         }
         let shared = self.moved.iter().flatten().count();
         if (shared as f32) < SHARED * (SIDE * SIDE) as f32 {
-            return None;
+            return false;
         }
         self.fit_tones(still);
         let mut sizes = Vec::with_capacity(shared);
@@ -152,7 +148,7 @@ impl State {
                 None => 0.0,
             };
         }
-        Some(())
+        true
     }
 
     /// A parabola: brighter copies are cut off at white, channel by channel.
@@ -184,8 +180,8 @@ impl State {
         (self.tone[1] + 2.0 * self.tone[2] * powers(level)[1]) / HALF
     }
 
-    /// One step of least squares.
-    fn step(&self, pose: &mut Pose) {
+    /// One step of least squares; how far it moves the edge, in pixels.
+    fn step(&self, pose: &mut Pose) -> f32 {
         let (mut sums, mut right) = ([[0.0; 4]; 4], [0.0; 4]);
         for at in 0..SIDE * SIDE {
             let Some([level, across, down]) = self.moved[at] else {
@@ -205,9 +201,12 @@ impl State {
         for (row, sums) in sums.iter_mut().enumerate() {
             sums[row] = sums[row] * 1.0001 + 0.1;
         }
-        for (part, by) in pose.0.iter_mut().zip(solve(sums, right)) {
+        let by = solve(sums, right);
+        for (part, by) in pose.0.iter_mut().zip(by) {
             *part += by;
         }
+        let [scale, turn, across, down] = by.map(f32::abs);
+        (scale + turn) * MIDDLE + across.max(down)
     }
 
     /// One less the square of the weighed correlation.
@@ -253,7 +252,7 @@ impl State {
         seen().filter(|at| self.left[*at].abs() > most).count() as f32 / seen().count().max(1) as f32
     }
 
-    /// See [`Fit::middle`]. Lines and columns of which a good part differs are a bar's, and left out.
+    /// The largest difference of a small spot in the middle, eyes and mouth, in units of the spread. Lines and columns of which a good part differs are a bar's, and left out.
     fn middle(&self, still: &Levels) -> f32 {
         let spread = self.spread(still).max(CONTRAST);
         let bars = self.bars(0.4 * spread);

@@ -1,92 +1,86 @@
-//! Sketches by parts of their signs: only those that have a part in common are compared.
+//! Sketches by one of their keys: only those that have a key in common are compared.
 
 use std::ops::Range;
 
-use super::sketch::Sketch;
+use super::sketch::{KEY_BITS, Sketch};
 
-/// Bits of a part, and parts: of one order of the 64 signs, and of another.
-const LENGTH: u32 = 16;
-pub(super) const PARTS: u32 = 8;
-
-/// Values of a part.
-pub(super) const VALUES: u32 = 1 << LENGTH;
+/// Values of a key.
+pub(super) const VALUES: usize = 1 << KEY_BITS;
 
 /// Signs compared at a time: as many as two of the widest registers hold.
 const LANES: usize = 16;
 
 /// In how many of the first 64 signs, and of all 128, two sketches may differ to be compared any further: those
-/// at the least likeness that counts differ in 9 and 18 on average.
-const REACH: u32 = 13;
-const REACH_OF_ALL: u32 = 21;
+/// at the least likeness that counts differ in 11 and 22 on average.
+const REACH: u32 = 16;
+const REACH_OF_ALL: u32 = 28;
 
-/// Some heads by one part.
+/// Some sketches by one key.
 pub(super) struct Table {
     /// Where those of each value begin.
     starts: Vec<u32>,
-    heads: Vec<u32>,
-    /// The signs of these heads, side by side. [`LANES`] more follow, so that a row can be read beyond its end.
+    /// Which they are.
+    places: Vec<u32>,
+    /// Their signs, side by side. [`LANES`] more follow the first, so that a row can be read beyond its end.
     signs: Vec<u64>,
-    /// Their other signs.
     others: Vec<u64>,
 }
 
-/// Whether two may differ in no more signs than like ones do.
+/// Whether two differ in no more signs than like ones do.
 pub(super) fn near(a: &Sketch, b: &Sketch) -> bool {
-    let first = ((a.signs ^ b.signs) as u64).count_ones();
-    first <= REACH && first + (a.others ^ b.others).count_ones() <= REACH_OF_ALL
-}
-
-/// The first part that two have in common.
-pub(super) fn first_shared(a: &Sketch, b: &Sketch) -> Option<u32> {
-    let differ = a.signs ^ b.signs;
-    (0..PARTS).find(|part| value(differ, *part) == 0)
-}
-
-fn value(signs: u128, part: u32) -> u32 {
-    (signs >> (part * LENGTH)) as u32 % VALUES
+    let first = (a.signs[0] ^ b.signs[0]).count_ones();
+    first <= REACH && first + (a.signs[1] ^ b.signs[1]).count_ones() <= REACH_OF_ALL
 }
 
 impl Table {
-    /// Of those of some heads that `shows` something.
-    pub(super) fn new(sketches: &[Sketch], some: Range<usize>, shows: &[bool], part: u32) -> Self {
-        let some = || some.clone().filter(|head| shows[*head]);
-        let mut starts = vec![0_u32; VALUES as usize + 1];
-        for head in some() {
-            starts[value(sketches[head].signs, part) as usize + 1] += 1;
+    /// Of the sketches that are `wanted`, by key and place.
+    pub(super) fn new(sketches: &[Sketch], key: usize, wanted: impl Fn(u16, usize) -> bool) -> Self {
+        let some = || {
+            let all = sketches.iter().enumerate();
+            all.filter(|(place, sketch)| wanted(sketch.keys[key], *place))
+        };
+        let mut starts = vec![0_u32; VALUES + 1];
+        for (_, sketch) in some() {
+            starts[usize::from(sketch.keys[key]) + 1] += 1;
         }
-        for value in 0..VALUES as usize {
+        for value in 0..VALUES {
             starts[value + 1] += starts[value];
         }
-        let count = starts[VALUES as usize] as usize;
-        let (mut heads, mut signs, mut others) = (vec![0; count], vec![0; count + LANES], vec![0; count]);
+        let count = starts[VALUES] as usize;
+        let (mut places, mut signs, mut others) = (vec![0; count], vec![0; count + LANES], vec![0; count]);
         let mut next = starts.clone();
-        for head in some() {
-            let slot = &mut next[value(sketches[head].signs, part) as usize];
-            heads[*slot as usize] = head as u32;
-            signs[*slot as usize] = sketches[head].signs as u64;
-            others[*slot as usize] = sketches[head].others;
-            *slot += 1;
+        for (place, sketch) in some() {
+            let next = &mut next[usize::from(sketch.keys[key])];
+            let slot = *next as usize;
+            places[slot] = place as u32;
+            [signs[slot], others[slot]] = sketch.signs;
+            *next += 1;
         }
         Self {
             starts,
-            heads,
+            places,
             signs,
             others,
         }
     }
 
-    /// Tells which heads of the value are within reach of which of another table's.
-    pub(super) fn each_near(&self, others: &Self, value: u32, found: impl FnMut(u32, u32)) {
+    /// Whether it has any of a value.
+    pub(super) fn has(&self, value: u16) -> bool {
+        !self.range(usize::from(value)).is_empty()
+    }
+
+    /// Tells which sketches of the value are near which of another table's.
+    pub(super) fn each_near(&self, others: &Self, value: usize, found: impl FnMut(u32, u32)) {
         #[cfg(target_arch = "x86_64")]
         {
             /// The same where the bits of eight words are counted by one instruction.
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq,bmi1")]
-            fn wide(table: &Table, others: &Table, value: u32, found: impl FnMut(u32, u32)) {
+            fn wide(table: &Table, others: &Table, value: usize, found: impl FnMut(u32, u32)) {
                 table.compare(others, value, found);
             }
             /// The same where those of one are.
             #[target_feature(enable = "popcnt")]
-            fn counted(table: &Table, others: &Table, value: u32, found: impl FnMut(u32, u32)) {
+            fn counted(table: &Table, others: &Table, value: usize, found: impl FnMut(u32, u32)) {
                 table.compare(others, value, found);
             }
             if std::arch::is_x86_feature_detected!("avx512vpopcntdq")
@@ -109,7 +103,7 @@ impl Table {
     }
 
     #[inline(always)]
-    fn compare(&self, others: &Self, value: u32, mut found: impl FnMut(u32, u32)) {
+    fn compare(&self, others: &Self, value: usize, mut found: impl FnMut(u32, u32)) {
         let (own, theirs) = (self.range(value), others.range(value));
         if theirs.is_empty() {
             return;
@@ -120,14 +114,14 @@ impl Table {
                 let differ = self.signs[at] ^ others.signs[other];
                 let of_others = self.others[at] ^ others.others[other];
                 if differ.count_ones() + of_others.count_ones() <= REACH_OF_ALL {
-                    found(self.heads[at], others.heads[other]);
+                    found(self.places[at], others.places[other]);
                 }
             });
         }
     }
 
-    fn range(&self, value: u32) -> Range<usize> {
-        self.starts[value as usize] as usize..self.starts[value as usize + 1] as usize
+    fn range(&self, value: usize) -> Range<usize> {
+        self.starts[value] as usize..self.starts[value + 1] as usize
     }
 }
 
