@@ -1,16 +1,17 @@
 //! The trained network as an ONNX file that the pipeline's detector reads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use dataset::failure::Usage;
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
-use super::anchors;
+use super::anchors::{self, Anchors};
 use super::checkpoint::{self, LAST, State};
 use super::graph::{ANCHORS_PER_SCALE, Convolution, FIELDS, LEAKY_SLOPE, Layer, STRIDES};
-use super::network::{NORM_EPSILON, Network, Tensors};
+use super::network::Network;
+use super::start;
 use crate::onnx::{Attribute, Dimension, Graph, Storage};
 
 /// What the network calls a face.
@@ -37,17 +38,37 @@ pub struct Export {
     /// What it was trained on, in words
     #[arg(long, value_name = "TEXT", default_value = "annotated illustrations and head crops")]
     training_data: String,
+    /// Earlier export of the same architecture and anchors to average the weights with
+    ///
+    /// The weights written are the weighted mean of the run's and the file's. A fine-tuned network forgets some
+    /// of what the original knew; the mean of both keeps much of it and most of what was learned (WiSE-FT,
+    /// arXiv:2109.01903). It works where the run began from FILE (`detector train --from`). The score threshold
+    /// stays the run's: measure the result with `detector eval`.
+    #[arg(long, value_name = "FILE")]
+    mean_with: Option<PathBuf>,
+    /// Share of the run's weights in the mean with --mean-with, 0 to 1; the rest is the file's
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, requires = "mean_with")]
+    mean_share: f64,
 }
 
 /// Writes the averaged network of a run's newest checkpoint.
 pub fn export(settings: &Export) -> Result<()> {
+    if !(0.0..=1.0).contains(&settings.mean_share) {
+        return Err(Usage(format!("--mean-share {} is not between 0 and 1", settings.mean_share)).into());
+    }
     let (network, optimiser, mut state) = checkpoint::load(&settings.run.join(LAST), 0.0)?;
     state.side = settings.side.unwrap_or(state.side);
     if state.side == 0 || !state.side.is_multiple_of(32) {
         return Err(Usage("--side wants a multiple of 32".to_owned()).into());
     }
-    let averaged = optimiser.averaged_network(&network);
-    let bytes = to_onnx(&averaged, &state, settings.storage, &settings.training_data);
+    let mut network = optimiser.averaged_network(&network);
+    let mut notes = vec![("training_data", settings.training_data.clone())];
+    if let Some(file) = &settings.mean_with {
+        let (mean, note) = mean_with(&network, &state.anchors, file, settings.mean_share)?;
+        network = mean;
+        notes.push(("weights", note));
+    }
+    let bytes = to_onnx(&network, &state, settings.storage, &notes);
     let out = settings.out.display();
     dataset::files::write_durably(&settings.out, &bytes).with_context(|| format!("cannot write {out}"))?;
     println!(
@@ -60,9 +81,37 @@ pub fn export(settings: &Export) -> Result<()> {
     Ok(())
 }
 
+/// The weighted mean of a network, with `share`, and an exported file, with the rest, and a note that says so.
+/// The mean is taken of folded weights: those are all that a file holds.
+///
+/// # Errors
+/// Where the file is no export of this architecture; [`Usage`] where its anchors are others, to which the same
+/// outputs mean other boxes.
+pub fn mean_with(network: &Network, anchors: &Anchors, file: &Path, share: f64) -> Result<(Network, String)> {
+    let other = start::from_file(file)?;
+    // A file holds its anchors as text, to a tenth of a pixel.
+    let (ours, theirs) = (anchors::to_text(anchors), anchors::to_text(&other.anchors));
+    if ours != theirs {
+        return Err(Usage(format!(
+            "the anchors of {} differ from the run's, so their weights have no common mean: {theirs}, and {ours} in the \
+             run; give a file with the run's anchors, such as the one it began from",
+            file.display()
+        ))
+        .into());
+    }
+    let rest = 1.0 - share;
+    let pairs = network.folded().into_iter().zip(other.network.folded());
+    let mean = pairs.map(|((weight, bias), (other_weight, other_bias))| {
+        (weight * share + other_weight * rest, bias * share + other_bias * rest)
+    });
+    let network = Network::from_folded(network.graph.clone(), mean);
+    let note = format!("{share} * run + {rest} * SHA-256 {}", other.digest);
+    Ok((network, note))
+}
+
 /// The file's bytes: normalisations folded into the convolutions, raw logits as outputs, and in the
-/// metadata what a reader must know to decode them.
-pub fn to_onnx(network: &Network, state: &State, storage: Storage, training_data: &str) -> Vec<u8> {
+/// metadata what a reader must know to decode them, then `notes`.
+pub fn to_onnx(network: &Network, state: &State, storage: Storage, notes: &[(&str, String)]) -> Vec<u8> {
     let mut graph = Graph::default();
     let named = |name: &str| Dimension::Named(name.to_owned());
     // No layer depends on the picture's sides: any multiple of 32 will do, `input_side` is the best.
@@ -75,7 +124,7 @@ pub fn to_onnx(network: &Network, state: &State, storage: Storage, training_data
         [named("N"), Dimension::Fixed(channels), height, width]
     };
     let mut values = vec![graph.input("images", &shape(3, 1))];
-    let mut tensors = network.convolutions.iter();
+    let mut folded = network.folded().into_iter();
     for (index, layer) in network.graph.layers.iter().enumerate().skip(1) {
         let value = match layer {
             Layer::Input => values[0].clone(),
@@ -83,9 +132,9 @@ pub fn to_onnx(network: &Network, state: &State, storage: Storage, training_data
             Layer::Concat(a, b) => graph.node("Concat", &[&values[*a], &values[*b]], &[("axis", Attribute::Int(1))]),
             Layer::Upsample(from) => graph.doubled(&values[*from], &format!("twice{index}")),
             Layer::Convolution(from, convolution) => {
-                let tensors = tensors.next().expect("every convolution has its tensors");
+                let tensors = folded.next().expect("every convolution has its tensors");
                 let name = format!("layer{index}");
-                convolved(&mut graph, &values[*from], &name, convolution, tensors, storage)
+                convolved(&mut graph, &values[*from], &name, convolution, &tensors, storage)
             }
         };
         values.push(value);
@@ -106,7 +155,9 @@ pub fn to_onnx(network: &Network, state: &State, storage: Storage, training_data
     graph.metadata("classes", "face");
     graph.metadata("box", BOX);
     graph.metadata("score_threshold", &format!("{:.2}", state.threshold.unwrap_or(0.5)));
-    graph.metadata("training_data", training_data);
+    for (key, note) in notes {
+        graph.metadata(key, note);
+    }
     graph.into_bytes("yolov3_face")
 }
 
@@ -115,17 +166,16 @@ fn convolved(
     from: &str,
     name: &str,
     convolution: &Convolution,
-    tensors: &Tensors,
+    (weight, bias): &(Tensor, Tensor),
     storage: Storage,
 ) -> String {
-    let (weight, bias) = folded(tensors);
     let weight = graph.floats(
         &format!("{name}_weight"),
         &convolution.shape(),
-        &numbers(&weight),
+        &numbers(weight),
         storage,
     );
-    let bias = graph.floats(&format!("{name}_bias"), &[convolution.output], &numbers(&bias), storage);
+    let bias = graph.floats(&format!("{name}_bias"), &[convolution.output], &numbers(bias), storage);
     let output = graph.node(
         "Conv",
         &[from, &weight, &bias],
@@ -140,18 +190,6 @@ fn convolved(
     }
     let slope = Attribute::Float(LEAKY_SLOPE as f32);
     graph.node("LeakyRelu", &[&output], &[("alpha", slope)])
-}
-
-/// Kernel and bias with the normalisation's running statistics multiplied in.
-fn folded(tensors: &Tensors) -> (Tensor, Tensor) {
-    let (weight, bias) = (tensors.weight.detach(), tensors.bias.detach());
-    match (&tensors.gain, &tensors.statistics) {
-        (Some(gain), Some((mean, variance))) => {
-            let scale = gain.detach() / (variance + NORM_EPSILON).sqrt();
-            (weight * scale.view([-1, 1, 1, 1]), bias - mean * scale)
-        }
-        _ => (weight, bias),
-    }
 }
 
 fn numbers(tensor: &Tensor) -> Vec<f32> {

@@ -56,7 +56,9 @@ pub enum Args {
     )]
     Label(label::Label),
     /// Writes a run's network as an ONNX file
-    #[command(after_help = "Example:\n  trainer detector export --run runs/detector --out data/face_yolov3.onnx")]
+    #[command(
+        after_help = "Examples:\n  trainer detector export --run runs/detector --out data/face_yolov3.onnx\n  trainer detector export --run runs/further --mean-with data/face_yolov3.onnx --out mean.onnx"
+    )]
     Export(export::Export),
 }
 

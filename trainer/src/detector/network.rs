@@ -102,6 +102,38 @@ impl Network {
         }
     }
 
+    /// A network out of kernels and biases, in the order of the convolutions, whose normalisations change
+    /// nothing.
+    pub(super) fn from_folded(graph: Graph, convolutions: impl IntoIterator<Item = (Tensor, Tensor)>) -> Self {
+        let (mut parameters, mut statistics) = (Vec::new(), Vec::new());
+        for (convolution, (weight, bias)) in graph.convolutions().zip(convolutions) {
+            let every = |number: f64| Tensor::full([convolution.output], number, (Kind::Float, tch::Device::Cpu));
+            parameters.push(weight.reshape([-1]));
+            if convolution.activated {
+                parameters.push(every(1.0));
+                statistics.extend([every(0.0), every(1.0 - NORM_EPSILON)]);
+            }
+            parameters.push(bias);
+        }
+        let (parameters, statistics) = (Tensor::cat(&parameters, 0), Tensor::cat(&statistics, 0));
+        Self::from_vectors(graph, parameters, statistics, true)
+    }
+
+    /// Kernel and bias of each convolution, with the normalisation's running statistics multiplied in.
+    pub(super) fn folded(&self) -> Vec<(Tensor, Tensor)> {
+        let fold = |tensors: &Tensors| {
+            let (weight, bias) = (tensors.weight.detach(), tensors.bias.detach());
+            match (&tensors.gain, &tensors.statistics) {
+                (Some(gain), Some((mean, variance))) => {
+                    let scale = gain.detach() / (variance + NORM_EPSILON).sqrt();
+                    (weight * scale.view([-1, 1, 1, 1]), bias - mean * scale)
+                }
+                _ => (weight, bias),
+            }
+        };
+        self.convolutions.iter().map(fold).collect()
+    }
+
     /// The leaves, in the order of the flat vector.
     pub fn leaves(&self) -> Vec<&Tensor> {
         self.convolutions

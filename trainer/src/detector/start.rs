@@ -4,11 +4,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::anchors::{self, Anchors};
 use super::graph::{Graph, Layer};
-use super::network::{NORM_EPSILON, Network};
+use super::network::Network;
 use crate::onnx::read::{Constant, Contents};
 
 /// What a file gives a run to begin with.
@@ -46,7 +46,7 @@ pub fn from_file(path: &Path) -> Result<Start> {
 
 fn network(contents: &Contents) -> Result<Network> {
     let graph = Graph::yolov3();
-    let (mut parameters, mut statistics) = (Vec::new(), Vec::new());
+    let mut convolutions = Vec::new();
     for (index, layer) in graph.layers.iter().enumerate() {
         let Layer::Convolution(_, convolution) = layer else {
             continue;
@@ -63,14 +63,10 @@ fn network(contents: &Contents) -> Result<Network> {
             );
             Ok(Tensor::from_slice(&found.values))
         };
-        let every = |number: f64| Tensor::full([convolution.output], number, (Kind::Float, tch::Device::Cpu));
-        parameters.push(numbers("weight", &convolution.shape())?);
-        if convolution.activated {
-            parameters.push(every(1.0));
-            statistics.extend([every(0.0), every(1.0 - NORM_EPSILON)]);
-        }
-        parameters.push(numbers("bias", &[convolution.output])?);
+        convolutions.push((
+            numbers("weight", &convolution.shape())?,
+            numbers("bias", &[convolution.output])?,
+        ));
     }
-    let (parameters, statistics) = (Tensor::cat(&parameters, 0), Tensor::cat(&statistics, 0));
-    Ok(Network::from_vectors(graph, parameters, statistics, true))
+    Ok(Network::from_folded(graph, convolutions))
 }
