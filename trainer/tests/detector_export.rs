@@ -8,8 +8,8 @@ use tch::{Kind, Tensor};
 use trainer::detector::checkpoint::State;
 use trainer::detector::data::Sources;
 use trainer::detector::export::{mean_with, to_onnx};
-use trainer::detector::graph::{Graph, STRIDES};
-use trainer::detector::network::{Network, Precision};
+use trainer::detector::yolov3::{self, Precision, STRIDES};
+use trainer::engine::network::Network;
 use trainer::onnx::Storage;
 use trainer::onnx::read::Contents;
 
@@ -34,15 +34,16 @@ fn state() -> State {
         held_out: Vec::new(),
         started_from: None,
         threshold: Some(0.4),
+        computed_by: String::new(),
     }
 }
 
 /// A network whose normalisations do something: statistics of a few random batches.
 fn network() -> Network {
-    let network = Network::new(Graph::yolov3(), 7);
+    let network = yolov3::network(7);
     for _ in 0..4 {
         let images = Tensor::rand([4, 3, 96, 96], (Kind::Float, tch::Device::Cpu));
-        let _ = tch::no_grad(|| network.forward(&images, true, Precision::F32));
+        let _ = tch::no_grad(|| yolov3::forward(&network, &images, true, Precision::F32));
     }
     network
 }
@@ -53,7 +54,7 @@ fn difference(storage: Storage, [height, width]: [usize; 2]) -> (f64, f64) {
     let bytes = to_onnx(&network, &state(), storage, &[]);
     let size = [2, 3, height as i64, width as i64];
     let images = Tensor::rand(size, (Kind::Float, tch::Device::Cpu));
-    let expected = tch::no_grad(|| network.forward(&images, false, Precision::F32));
+    let expected = tch::no_grad(|| yolov3::forward(&network, &images, false, Precision::F32));
     let environment = vision::runtime::environment().unwrap();
     let mut session = Session::builder(environment)
         .unwrap()
@@ -113,7 +114,7 @@ fn a_mean_with_an_earlier_export_lies_between_both_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("earlier.onnx");
     let bytes = |network: &Network, notes: &[(&str, String)]| to_onnx(network, &state(), Storage::F32, notes);
-    let (run, earlier) = (network(), Network::new(Graph::yolov3(), 8));
+    let (run, earlier) = (network(), yolov3::network(8));
     std::fs::write(&path, bytes(&earlier, &[])).unwrap();
     let constants = |bytes: &[u8]| Contents::parse(bytes).unwrap().constants;
     let (of_run, of_file) = (constants(&bytes(&run, &[])), constants(&bytes(&earlier, &[])));

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use dataset::failure::Usage;
 use sha2::{Digest, Sha256};
-use tch::{Kind, Tensor};
 
 use super::anchors::{self, Anchors};
 use super::checkpoint::{self, LAST, State};
-use super::graph::{ANCHORS_PER_SCALE, Convolution, FIELDS, LEAKY_SLOPE, Layer, STRIDES};
-use super::network::Network;
 use super::start;
-use crate::onnx::{Attribute, Dimension, Graph, Storage};
+use super::yolov3::{ANCHORS_PER_SCALE, FIELDS, STRIDES};
+use crate::engine::fold::folded;
+use crate::engine::network::Network;
+use crate::engine::onnx::{self, Names};
+use crate::onnx::{Dimension, Storage};
 
 /// What the network calls a face.
 const BOX: &str = "face: brow to chin, ear to ear";
@@ -51,17 +52,17 @@ pub struct Export {
     mean_share: f64,
 }
 
-/// Writes the averaged network of a run's newest checkpoint.
+/// Writes the EMA of a run's newest checkpoint.
 pub fn export(settings: &Export) -> Result<()> {
     if !(0.0..=1.0).contains(&settings.mean_share) {
         return Err(Usage(format!("--mean-share {} is not between 0 and 1", settings.mean_share)).into());
     }
-    let (network, optimiser, mut state) = checkpoint::load(&settings.run.join(LAST), 0.0)?;
+    let (model, mut state) = checkpoint::load(&settings.run.join(LAST))?;
     state.side = settings.side.unwrap_or(state.side);
     if state.side == 0 || !state.side.is_multiple_of(32) {
         return Err(Usage("--side wants a multiple of 32".to_owned()).into());
     }
-    let mut network = optimiser.averaged_network(&network);
+    let mut network = folded(&model.ema());
     let mut notes = vec![("training_data", settings.training_data.clone())];
     if let Some(file) = &settings.mean_with {
         let (mean, note) = mean_with(&network, &state.anchors, file, settings.mean_share)?;
@@ -100,52 +101,35 @@ pub fn mean_with(network: &Network, anchors: &Anchors, file: &Path, share: f64) 
         .into());
     }
     let rest = 1.0 - share;
-    let pairs = network.folded().into_iter().zip(other.network.folded());
-    let mean = pairs.map(|((weight, bias), (other_weight, other_bias))| {
-        (weight * share + other_weight * rest, bias * share + other_bias * rest)
-    });
-    let network = Network::from_folded(network.graph.clone(), mean);
+    let (ours, theirs) = (folded(network), folded(&other.network));
+    let parameters = &ours.parameters * share + &theirs.parameters * rest;
+    let mean = Network::from_vectors(ours.plan, &parameters, &ours.buffers);
     let note = format!("{share} * run + {rest} * SHA-256 {}", other.digest);
-    Ok((network, note))
+    Ok((mean, note))
 }
 
-/// The file's bytes: normalisations folded into the convolutions, raw logits as outputs, and in the
+/// The file's bytes: batch norms folded into the convolutions, raw logits as outputs, and in the
 /// metadata what a reader must know to decode them, then `notes`.
 pub fn to_onnx(network: &Network, state: &State, storage: Storage, notes: &[(&str, String)]) -> Vec<u8> {
-    let mut graph = Graph::default();
-    let named = |name: &str| Dimension::Named(name.to_owned());
-    // No layer depends on the picture's sides: any multiple of 32 will do, `input_side` is the best.
-    let sides = |stride: i64| match stride {
-        1 => [named("H"), named("W")],
-        _ => [named(&format!("H/{stride}")), named(&format!("W/{stride}"))],
+    let named = |name: String| Dimension::Named(name);
+    let shape = |channels: i64, [height, width]: [String; 2]| {
+        vec![
+            named("N".into()),
+            Dimension::Fixed(channels),
+            named(height),
+            named(width),
+        ]
     };
-    let shape = |channels: i64, stride: i64| {
-        let [height, width] = sides(stride);
-        [named("N"), Dimension::Fixed(channels), height, width]
+    let output = |stride: i64| {
+        let sides = [format!("H/{stride}"), format!("W/{stride}")];
+        (format!("stride{stride}"), shape(ANCHORS_PER_SCALE * FIELDS, sides))
     };
-    let mut values = vec![graph.input("images", &shape(3, 1))];
-    let mut folded = network.folded().into_iter();
-    for (index, layer) in network.graph.layers.iter().enumerate().skip(1) {
-        let value = match layer {
-            Layer::Input => values[0].clone(),
-            Layer::Add(a, b) => graph.node("Add", &[&values[*a], &values[*b]], &[]),
-            Layer::Concat(a, b) => graph.node("Concat", &[&values[*a], &values[*b]], &[("axis", Attribute::Int(1))]),
-            Layer::Upsample(from) => graph.doubled(&values[*from], &format!("twice{index}")),
-            Layer::Convolution(from, convolution) => {
-                let tensors = folded.next().expect("every convolution has its tensors");
-                let name = format!("layer{index}");
-                convolved(&mut graph, &values[*from], &name, convolution, &tensors, storage)
-            }
-        };
-        values.push(value);
-    }
-    for (head, stride) in network.graph.heads.iter().zip(STRIDES) {
-        graph.output(
-            &format!("stride{stride}"),
-            &values[*head],
-            &shape(ANCHORS_PER_SCALE * FIELDS, stride),
-        );
-    }
+    // No layer depends on the image's sides: any multiple of 32 will do, `input_side` is the best.
+    let names = Names {
+        input: ("images", shape(3, ["H".into(), "W".into()])),
+        outputs: STRIDES.map(output).into(),
+    };
+    let mut graph = onnx::graph(&folded(network), &names, storage);
     graph.metadata("anchors", &anchors::to_text(&state.anchors));
     graph.metadata("input_side", &state.side.to_string());
     graph.metadata("fit", "tight");
@@ -159,42 +143,4 @@ pub fn to_onnx(network: &Network, state: &State, storage: Storage, notes: &[(&st
         graph.metadata(key, note);
     }
     graph.into_bytes("yolov3_face")
-}
-
-fn convolved(
-    graph: &mut Graph,
-    from: &str,
-    name: &str,
-    convolution: &Convolution,
-    (weight, bias): &(Tensor, Tensor),
-    storage: Storage,
-) -> String {
-    let weight = graph.floats(
-        &format!("{name}_weight"),
-        &convolution.shape(),
-        &numbers(weight),
-        storage,
-    );
-    let bias = graph.floats(&format!("{name}_bias"), &[convolution.output], &numbers(bias), storage);
-    let output = graph.node(
-        "Conv",
-        &[from, &weight, &bias],
-        &[
-            ("kernel_shape", Attribute::Ints(vec![convolution.kernel; 2])),
-            ("strides", Attribute::Ints(vec![convolution.stride; 2])),
-            ("pads", Attribute::Ints(vec![convolution.kernel / 2; 4])),
-        ],
-    );
-    if !convolution.activated {
-        return output;
-    }
-    let slope = Attribute::Float(LEAKY_SLOPE as f32);
-    graph.node("LeakyRelu", &[&output], &[("alpha", slope)])
-}
-
-fn numbers(tensor: &Tensor) -> Vec<f32> {
-    let tensor = tensor.to_kind(Kind::Float).contiguous();
-    let mut numbers = vec![0.0; tensor.numel()];
-    tensor.copy_data(&mut numbers, tensor.numel());
-    numbers
 }
