@@ -166,6 +166,7 @@ impl Settings {
 mod tests {
     use super::*;
     use crate::decide::StyleSettings;
+    use dataset::train_settings::TrainConfig;
 
     #[test]
     fn the_shipped_file_is_the_documentation_of_the_defaults() {
@@ -195,7 +196,8 @@ mod tests {
         assert_eq!(settings.manifest, ManifestSettings::default());
         let text = read(&path).expect("is there");
         let mut file = SettingsFile::parse(&path, &text);
-        assert_eq!(file.table::<TrainSettings>("train"), TrainSettings::default());
+        let train: TrainSettings = file.table("train");
+        assert_eq!(TrainConfig::default().with(&train), TrainConfig::default());
         assert_eq!(file.table::<SampleSettings>("sample"), SampleSettings::default());
         assert_eq!(file.table::<EvalSettings>("eval"), EvalSettings::default());
     }

@@ -1,4 +1,4 @@
-//! Times one step of each player of the `report` preset and plain products of matrices, for
+//! Times one step of each network of the `report` preset and plain products of matrices, for
 //! bench/train: seconds and GFLOP/s as one line of JSON. Of several the quickest counts: what else
 //! the machine does only ever adds.
 //!
@@ -6,12 +6,13 @@
 
 use std::time::Instant;
 
-use dataset::train_settings::{Precision, Preset, TrainSettings};
+use dataset::train_settings::{Precision, Preset, TrainConfig, TrainSettings};
 use tch::{Device, Kind, Tensor};
-use trainer::gan::players::Players;
-use trainer::gan::recipe::Recipe;
+use trainer::gan::config;
+use trainer::gan::gan_state::GanState;
+use trainer::gan::lr_schedule::rates;
 
-/// Steps of each player that are timed, after two to warm up.
+/// Steps of each network that are timed, after two to warm up.
 const STEPS: u64 = 12;
 /// Side of the matrices: large enough that caches and threads are at work as in a convolution.
 const MATRIX: i64 = 2048;
@@ -27,24 +28,24 @@ fn main() -> anyhow::Result<()> {
     tch::set_num_threads(threads);
     trainer::shim::keep_memory();
     let settings = TrainSettings {
-        preset: Preset::Report,
-        precision,
+        preset: Some(Preset::Report),
+        precision: Some(precision),
         ..TrainSettings::default()
     };
     // Number 2 trains the discriminator alone, number 3 the generator.
-    let recipe = Recipe {
+    let config = TrainConfig {
         d_every: 2,
         g_every: 3,
-        ..Recipe::resolve(&settings)?
+        ..config::resolve(&settings)?
     };
     let before = products(precision);
-    let mut players = Players::new(&recipe);
-    let heads = Tensor::rand([recipe.batch as i64, 3, 96, 96], (Kind::Float, Device::Cpu)) * 2 - 1;
+    let mut gan = GanState::new(&config);
+    let heads = Tensor::rand([config.batch as i64, 3, 96, 96], (Kind::Float, Device::Cpu)) * 2 - 1;
     let mut seconds = |number: u64| {
         for step in 0..2 {
-            players.step(&heads, step, number, recipe.rate);
+            gan.step(&heads, step, number, rates(&config, 1, 0));
         }
-        quickest(STEPS, |step| players.step(&heads, step, number, recipe.rate))
+        quickest(STEPS, |step| gan.step(&heads, step, number, rates(&config, 1, 0)))
     };
     let (discriminator, generator) = (seconds(2), seconds(3));
     let after = products(precision);

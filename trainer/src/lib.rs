@@ -3,6 +3,7 @@
 pub mod bar;
 pub mod compare;
 pub mod detector;
+pub mod engine;
 pub mod eval;
 pub mod export;
 pub mod gan;

@@ -44,6 +44,37 @@ pub fn set(threads: usize) {
     tch::set_num_threads(threads as i32);
 }
 
+/// What computes a run, as "2 threads on Cpu": another answer has other bits.
+pub fn computed_by(device: tch::Device) -> String {
+    format!("{} on {device:?}", count())
+}
+
+/// "1 thread" or "2 threads".
+pub fn count() -> String {
+    match tch::get_num_threads() {
+        1 => "1 thread".into(),
+        count => format!("{count} threads"),
+    }
+}
+
+/// The threads that are asked for; where the number is left open (0), those that computed a resumed run
+/// [`before`](computed_by). None where neither says.
+pub fn resumed(asked: usize, before: Option<&str>) -> Option<usize> {
+    let before = || before?.split(' ').next()?.parse().ok();
+    Some(asked).filter(|asked| *asked > 0).or_else(before)
+}
+
+/// Says on standard error where a run goes on by something else than what computed it.
+pub fn warn_of_others(before: &str, device: tch::Device) {
+    let now = computed_by(device);
+    if !before.is_empty() && before != now {
+        eprintln!(
+            "warning: the run was computed by {before} and goes on by {now}: its exactness ends here (an undisturbed \
+             run would have other bits)"
+        );
+    }
+}
+
 /// Cores that other programs leave idle, over the shortest time in which the system can tell.
 fn idle_cores() -> usize {
     let mut system =

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use trainer::detector::annotated::{Part, split};
 use trainer::detector::data::{Sources, decoded};
-use trainer::detector::judge::{Figures, figures, judge};
+use trainer::detector::metrics::{Figures, figures, match_faces};
 use trainer::detector::view::View;
 use vision::{BBox, Detector, DetectorSettings};
 
@@ -37,10 +37,10 @@ fn drawn() -> Vec<(RgbImage, Vec<BBox>)> {
 fn measured(detector: &Detector, pictures: &[(RgbImage, Vec<BBox>)], view: View) -> Figures {
     let shown = (0..).zip(pictures);
     let shown = shown.flat_map(|(number, (picture, faces))| view.show(picture.clone(), faces, number));
-    let judged: Vec<_> = shown
-        .map(|(picture, faces)| judge(&detector.detect(&picture).unwrap(), &faces, picture.width()))
+    let matched: Vec<_> = shown
+        .map(|(picture, faces)| match_faces(&detector.detect(&picture).unwrap(), &faces, picture.width()))
         .collect();
-    figures(&judged, THRESHOLD)
+    figures(&matched, THRESHOLD)
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn a_run_goes_on_from_its_checkpoint_and_its_export_can_be_measured() {
     let refused = train("4", false).unwrap_err();
     assert_eq!(dataset::failure::exit_code(&refused), dataset::failure::USAGE);
     train("4", true).unwrap();
-    let (_, _, state) = load(&Path::new(run).join(LAST), 0.0).unwrap();
+    let (_, state) = load(&Path::new(run).join(LAST)).unwrap();
     assert_eq!((state.step, state.images, state.held_out.len()), (4, 8, 2));
 
     let onnx = out.path().join("face.onnx");
@@ -139,7 +139,7 @@ fn fifty_steps_make_the_same_file_again_killed_half_way_or_not() {
             assert!(lines.any(|line| line.unwrap().starts_with("step     20")));
             child.kill().unwrap();
             child.wait().unwrap();
-            let (_, _, state) = load(&run.join(LAST), 0.0).unwrap();
+            let (_, state) = load(&run.join(LAST)).unwrap();
             assert!((19..50).contains(&state.step), "{}", state.step);
         }
         let ended = fifty_steps(data.path(), &run).stdout(Stdio::null()).status().unwrap();
@@ -201,10 +201,10 @@ fn a_run_that_begins_with_a_file_has_its_weights_and_goes_on_from_them() {
 
     train("further", &["--from", &from, "--steps", "1"]).unwrap();
     train("further", &["--steps", "2", "--resume"]).unwrap();
-    let (network, _, state) = load(&Path::new(&path("further")).join(LAST), 0.0).unwrap();
+    let (model, state) = load(&Path::new(&path("further")).join(LAST)).unwrap();
     assert!(state.started_from.is_some() && state.step == 2);
     assert_eq!(
-        network.statistics.min().double_value(&[]),
+        model.network.buffers.min().double_value(&[]),
         0.0,
         "no batch moved the means"
     );

@@ -15,12 +15,13 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use runs::{assert_refused, checkpoints, data, final_bits, metrics, poison, run, stderr, tiny};
+use trainer::gan::config;
 use trainer::gan::folder::{RunFile, RunFolder};
-use trainer::gan::heads::Heads;
+use trainer::gan::head_dataset::HeadDataset;
 use trainer::gan::limits::{End, Limits};
-use trainer::gan::recipe::Recipe;
-use trainer::gan::stop::Stop;
-use trainer::gan::train::train;
+
+use trainer::engine::stop::Stop;
+use trainer::gan::train::{Job, train};
 
 #[test]
 fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
@@ -68,12 +69,12 @@ fn killed_at_twenty_moments_and_resumed_a_run_ends_with_the_same_bits() {
     let each_step = [&flags[..], &["--checkpoint-minutes", "0"]].concat();
     let output = run(tiny(data.path(), "whole", &flags));
     assert!(output.status.success(), "{}", stderr(&output));
-    let mut dice = ChaCha8Rng::seed_from_u64(20);
+    let mut rng = ChaCha8Rng::seed_from_u64(20);
     let mut half_written = 0;
     for kill in 0..20 {
         // Of 200 steps, spread over the epochs of 5: some before the first checkpoint, every other one
         // while a checkpoint is written.
-        let from = kill * 9 + dice.random_range(0..9);
+        let from = kill * 9 + rng.random_range(0..9);
         let mut child = tiny(data.path(), "killed", &each_step)
             .stderr(std::process::Stdio::null())
             .stdout(std::process::Stdio::null())
@@ -390,14 +391,14 @@ fn a_game_that_breaks_down_is_rolled_back_and_then_stops_with_the_reason() {
     let last = metrics(data.path(), "a").pop().expect("a line");
     let file = RunFolder::new(data.path().join("runs/a")).read();
     let file = file.expect("reads").expect("is there");
-    assert_eq!(last["rate_g"], file.recipe.rate.generator / 4.0);
+    assert_eq!(last["rate_g"], file.config.rate_g / 4.0);
 
     // The only checkpoint is returned to as often as there is a way back, and stays.
     let begun = run(tiny(data.path(), "b", &["--manifest", "v1", "--epochs", "4"]));
     assert!(begun.status.success(), "{}", stderr(&begun));
     let (_, kept) = poison(data.path(), "b", 0, 1);
     let lost = run(tiny(data.path(), "b", &["--resume", "--epochs", "30"]));
-    assert_refused(&lost, 1, "after 3 ways back at half the rates each");
+    assert_refused(&lost, 1, "after 3 rollbacks at half the rates each");
     assert_eq!(checkpoints(data.path(), "b"), [kept]);
 
     let settings = dataset::train_settings::TrainSettings {
@@ -406,10 +407,10 @@ fn a_game_that_breaks_down_is_rolled_back_and_then_stops_with_the_reason() {
         batch: Some(8),
         ..Default::default()
     };
-    let mut recipe = Recipe::resolve(&settings).expect("resolves");
-    recipe.rate.generator = 1e30;
-    let heads = Heads::open(data.path(), "v1", 16).expect("opens");
-    let file = RunFile::new(&heads, recipe);
+    let mut config = config::resolve(&settings).expect("resolves");
+    config.rate_g = 1e30;
+    let heads = HeadDataset::open(data.path(), "v1", 16).expect("opens");
+    let file = RunFile::new(&heads, config);
     let stop = Stop::listen().expect("listens");
     // Seen by the first line of metrics; and, where none comes before the end, by the last checkpoint.
     for (name, epochs, step) in [("c", 20, 50), ("d", 4, 20)] {
@@ -424,8 +425,15 @@ fn a_game_that_breaks_down_is_rolled_back_and_then_stops_with_the_reason() {
             checkpoint_every: std::time::Duration::MAX,
             keep: 1,
         };
-        let error = train(&folder, &file, &heads, &limits, tch::Device::Cpu, None, &stop).expect_err("breaks down");
-        let expected = format!("no numbers any more at step {step}, after 3 ways back");
+        let job = Job {
+            folder: &folder,
+            file: &file,
+            heads: &heads,
+            limits: &limits,
+            device: tch::Device::Cpu,
+        };
+        let error = train(&job, None, None, &stop).expect_err("breaks down");
+        let expected = format!("NaN or infinite at step {step}, after 3 rollbacks");
         assert!(error.to_string().contains(&expected), "{error}");
     }
 }

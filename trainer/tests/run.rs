@@ -43,9 +43,9 @@ fn few_heads_fill_every_batch_and_are_augmented_in_full() {
         let output = run(tiny(data.path(), "a", &flags));
         assert!(output.status.success(), "{}", stderr(&output));
         let file = RunFolder::new(data.path().join("runs/a")).read();
-        let recipe = file.expect("reads").expect("is there").recipe;
-        assert_eq!(recipe.augment_strength, 1.0);
-        // Both players were trained within the first line of metrics, whatever an epoch's length.
+        let config = file.expect("reads").expect("is there").config;
+        assert_eq!(config.augment_strength, 1.0);
+        // Both networks were trained within the first line of metrics, whatever an epoch's length.
         let line = metrics(data.path(), "a").remove(0);
         assert!(line["loss_g"].is_number() && line["loss_d"].is_number(), "{line}");
         assert_eq!(line["images"], 50 * 64);
@@ -314,17 +314,17 @@ fn a_run_from_a_trained_one_begins_with_its_averaged_networks() {
         ],
     ));
     assert!(fine.status.success(), "{}", stderr(&fine));
-    let players = |name: &str| {
+    let gan = |name: &str| {
         let folder = RunFolder::new(data.path().join("runs").join(name));
         let file = folder.read().expect("reads").expect("is there");
-        let mut players = trainer::gan::players::Players::new(&file.recipe);
-        let state = trainer::gan::checkpoint::load_newest(&folder.checkpoints(), &mut players, &file.digest());
+        let mut gan = trainer::gan::gan_state::GanState::new(&file.config);
+        let state = trainer::gan::checkpoint::load_newest(&folder.checkpoints(), &mut gan, &file.digest());
         assert!(state.expect("loads").is_some());
-        players
+        gan
     };
-    let (before, after) = (players("a"), players("b"));
-    assert!(after.generator.flat.equal(before.average.as_ref().expect("an average")));
-    assert!(after.discriminator.flat.equal(&before.discriminator.flat));
+    let (before, after) = (gan("a"), gan("b"));
+    assert!(after.generator.parameters.equal(before.ema.as_ref().expect("an EMA")));
+    assert!(after.discriminator.parameters.equal(&before.discriminator.parameters));
     let other = run(tiny(
         data.path(),
         "c",

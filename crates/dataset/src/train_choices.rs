@@ -1,10 +1,12 @@
 //! The choices of the `[train]` table that are words: one enum a concept.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// A recipe of networks, loss and rates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Networks, loss and learning rates as a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub enum Preset {
     /// The project's own, chosen by measurement.
     #[default]
@@ -16,8 +18,9 @@ pub enum Preset {
 }
 
 /// Number format of the convolutions in training.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub enum Precision {
     /// bfloat16 where the hardware multiplies it, else f32.
     #[default]
@@ -29,8 +32,9 @@ pub enum Precision {
 }
 
 /// Where the tensors are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub enum Device {
     /// A GPU where libtorch finds one, else the processor.
     #[default]
@@ -41,9 +45,10 @@ pub enum Device {
     Cuda,
 }
 
-/// What the two players are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Loss function of both networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub enum Loss {
     /// Cross entropy, the generator's not saturating (arXiv:1406.2661).
     Bce,
@@ -57,9 +62,10 @@ pub enum Loss {
     Relativistic,
 }
 
-/// What holds the discriminator back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Discriminator regularisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub enum Regulariser {
     /// Nothing.
     None,
@@ -74,8 +80,9 @@ pub enum Regulariser {
 }
 
 /// Normalisation of feature maps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub enum Norm {
     /// None: a bias takes its place.
     None,
@@ -85,9 +92,10 @@ pub enum Norm {
     Instance,
 }
 
-/// How the generator doubles the side of its maps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How the generator upsamples x2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub enum Upsampling {
     /// Transposed convolution, kernel 4 at stride 2, which covers every pixel equally often.
     Transposed,
@@ -97,31 +105,34 @@ pub enum Upsampling {
     Pixelshuffle,
 }
 
-/// Where the averaged generator's running statistics come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Where the running statistics of the generator's EMA come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub enum Statistics {
-    /// They are those of the generator in training.
+    /// Those of the generator in training.
     Copy,
-    /// They are measured anew over fixed noise.
+    /// Recalibrated over fixed noise.
     Estimate,
 }
 
-/// One kind of change to what the discriminator sees (DiffAugment, arXiv:2006.10738).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One augmentation of what the discriminator sees (DiffAugment, arXiv:2006.10738).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub enum Augment {
     /// Brightness, saturation, contrast.
     Colour,
-    /// A shift by whole pixels.
+    /// Translation by whole pixels.
     Translation,
     /// A square set to grey.
     Cutout,
 }
 
 /// How the learning rates change over a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub enum Schedule {
     /// The report's table by epochs.
     Table,
@@ -129,13 +140,14 @@ pub enum Schedule {
     Constant,
     /// A quarter of a cosine from the start to a twentieth at the run's limit.
     Cosine,
-    /// Lowered where the losses stand still or one player wins.
+    /// Lowered where the losses plateau or one network wins.
     Watch,
 }
 
-/// Whose favourites a sample keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a sample is ranked by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub enum Rank {
     /// The discriminator's, as in the report. It is known to praise smeared heads.
     D,

@@ -1,5 +1,10 @@
 //! The `[train]` and `[sample]` tables of stages.toml.
+//!
+//! A setting of `[train]` is declared once, in [`train_settings!`]: its documentation, which is the help text of
+//! its flag too, its type, its default and its bounds. The shipped stages.toml documents the defaults; a test of
+//! the trainer holds it in step.
 
+use clap::builder::BoolishValueParser;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::SettingsFile;
@@ -11,125 +16,190 @@ pub const MOST_THREADS: usize = 1024;
 /// Ten years: longer times are typing errors.
 const MOST_MINUTES: f64 = 5_256_000.0;
 
-/// The `[train]` table; a setting left out is the preset's own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainSettings {
-    /// The recipe.
-    pub preset: Preset,
-    /// Side of the pictures, pixels.
-    pub side: Option<u32>,
-    /// Heads a step.
-    pub batch: Option<usize>,
-    /// Trains the discriminator at every so-many-th batch of an epoch.
-    pub d_every: Option<u64>,
-    /// Trains the generator at every so-many-th batch of an epoch.
-    pub g_every: Option<u64>,
-    /// Channels of the layers nearest to the picture, in both networks.
-    pub width: Option<i64>,
-    /// What the players are told.
-    pub loss: Option<Loss>,
-    /// What holds the discriminator back.
-    pub regulariser: Option<Regulariser>,
-    /// Weight of a penalty on gradients.
-    pub penalty: Option<f64>,
-    /// Discriminator steps between two penalties.
-    pub penalty_every: Option<u64>,
-    /// Normalisation of the discriminator's maps.
-    pub d_norm: Option<Norm>,
-    /// How the generator doubles its maps.
-    pub upsampling: Option<Upsampling>,
-    /// Side of the maps with self-attention; 0 is none.
-    pub attention: Option<u32>,
-    /// Whether the noise scales and shifts the generator's channels at every resolution.
-    pub modulation: Option<bool>,
-    /// Weight of the old average of the generator; 0 keeps no average.
-    pub average: Option<f64>,
-    /// Where the averaged generator's statistics come from.
-    pub statistics: Option<Statistics>,
-    /// What is changed of the heads that the discriminator sees.
-    pub augment: Option<Vec<Augment>>,
-    /// How strongly, 0 (not at all) to 1; left out, it follows the number of heads.
-    pub augment_strength: Option<f64>,
-    /// Whether heads are mirrored at random.
-    pub mirror: Option<bool>,
-    /// How the rates change over the run.
-    pub schedule: Option<Schedule>,
-    /// Heads shown at which the cosine ends; left out, the run's limit.
-    pub horizon: Option<u64>,
-    /// The generator's learning rate, at the start.
-    pub rate_g: Option<f64>,
-    /// The discriminator's learning rate, at the start.
-    pub rate_d: Option<f64>,
-    /// Adam's first beta.
-    pub beta1: Option<f64>,
-    /// Whether one batch of fakes serves both players' steps.
-    pub share_fakes: Option<bool>,
-    /// Ends the run after so many epochs.
-    pub epochs: Option<u64>,
-    /// Ends the run after so many minutes of training, resumed ones counted.
-    pub minutes: Option<f64>,
-    /// Ends the run after so many heads shown to the discriminator.
-    pub max_images: Option<u64>,
-    /// Epochs between two grids of the fixed noise.
-    pub grid_epochs: Option<u64>,
-    /// Epochs between two scores, the best of which is kept; none measures nothing.
-    pub eval_epochs: Option<u64>,
-    /// Fixes every random choice.
-    pub seed: u64,
-    /// Number format.
-    pub precision: Precision,
-    /// Where the tensors are.
-    pub device: Device,
-    /// Threads; 0 is one a core.
-    pub threads: usize,
-    /// Minutes between two checkpoints.
-    pub checkpoint_minutes: f64,
-    /// Checkpoints kept.
-    pub keep_checkpoints: usize,
+/// What a setting may be: none, or what is wrong with a value.
+type Check<T> = fn(&T) -> Option<String>;
+
+/// Declares the settings: [`TrainConfig`] holds those that decide a run's bits, resolved; [`TrainSettings`]
+/// holds them and those of one sitting as they are given, in stages.toml or as flags.
+macro_rules! train_settings {
+    (
+        config { $( $(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $check:expr $(, arg($($arg:tt)*))?; )+ }
+        sitting { $( $(#[doc = $sdoc:literal])+ $sname:ident: $stype:ty, $scheck:expr $(, arg($($sarg:tt)*))?; )+ }
+    ) => {
+        /// All that decides a run's bits, but for the heads, the device and the number of threads. The defaults
+        /// are those of the preset `default` at 96 px.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct TrainConfig {
+            $( $(#[doc = $doc])+ pub $name: $type, )+
+        }
+
+        impl Default for TrainConfig {
+            fn default() -> Self {
+                Self { $( $name: $default, )+ }
+            }
+        }
+
+        impl TrainConfig {
+            /// This configuration with every setting that is given in place of its own.
+            #[must_use]
+            pub fn with(mut self, settings: &TrainSettings) -> Self {
+                $( if let Some(value) = &settings.$name { self.$name = value.clone(); } )+
+                self
+            }
+        }
+
+        /// The `[train]` table, or the flags of `trainer run`; a setting left out is the preset's own.
+        #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct TrainSettings {
+            $( $(#[doc = $doc])+ #[arg(long $(, $($arg)*)?)] #[serde(skip_serializing_if = "Option::is_none")] pub $name: Option<$type>, )+
+            $( $(#[doc = $sdoc])+ #[arg(long $(, $($sarg)*)?)] #[serde(skip_serializing_if = "Option::is_none")] pub $sname: Option<$stype>, )+
+        }
+
+        impl TrainSettings {
+            /// The names of all settings, in the order of their declaration.
+            pub const NAMES: &[&str] = &[$( stringify!($name), )+ $( stringify!($sname), )+];
+
+            /// These settings over others, which count where these say nothing.
+            #[must_use]
+            pub fn or(self, other: &Self) -> Self {
+                Self {
+                    $( $name: self.$name.or_else(|| other.$name.clone()), )+
+                    $( $sname: self.$sname.or_else(|| other.$sname.clone()), )+
+                }
+            }
+
+            /// Each setting that no run can have, with the reason.
+            pub fn problems(&self) -> Vec<(&'static str, String)> {
+                let mut problems = Vec::new();
+                $( {
+                    let check: Check<$type> = $check;
+                    problems.extend(self.$name.as_ref().and_then(check).map(|why| (stringify!($name), why)));
+                } )+
+                $( {
+                    let check: Check<$stype> = $scheck;
+                    problems.extend(self.$sname.as_ref().and_then(check).map(|why| (stringify!($sname), why)));
+                } )+
+                problems
+            }
+        }
+    };
 }
 
-impl Default for TrainSettings {
-    fn default() -> Self {
-        Self {
-            preset: Preset::default(),
-            side: None,
-            batch: None,
-            d_every: None,
-            g_every: None,
-            width: None,
-            loss: None,
-            regulariser: None,
-            penalty: None,
-            penalty_every: None,
-            d_norm: None,
-            upsampling: None,
-            attention: None,
-            modulation: None,
-            average: None,
-            statistics: None,
-            augment: None,
-            augment_strength: None,
-            mirror: None,
-            schedule: None,
-            horizon: None,
-            rate_g: None,
-            rate_d: None,
-            beta1: None,
-            share_fakes: None,
-            epochs: None,
-            minutes: None,
-            max_images: None,
-            grid_epochs: None,
-            eval_epochs: None,
-            seed: 1,
-            precision: Precision::default(),
-            device: Device::default(),
-            threads: 0,
-            checkpoint_minutes: 2.0,
-            keep_checkpoints: 2,
-        }
+train_settings! {
+    config {
+        /// Preset: the project's own networks, the report's DCGAN (96 px), or the plain fully connected GAN
+        preset: Preset = Preset::Default, any, arg(value_enum);
+        /// Side of the images in pixels
+        side: u32 = 96, positive;
+        /// Heads a step
+        batch: usize = 32, batch;
+        /// Trains the discriminator at every Nth batch of an epoch
+        d_every: u64 = 1, positive, arg(value_name = "N");
+        /// Trains the generator at every Nth batch of an epoch
+        g_every: u64 = 1, positive, arg(value_name = "N");
+        /// Channels of the layers nearest to the image, in both networks
+        width: i64 = 32, |width| positive(width.max(&0));
+        /// Loss function
+        loss: Loss = Loss::Hinge, any, arg(value_enum);
+        /// Discriminator regularisation
+        regulariser: Regulariser = Regulariser::Spectral, any, arg(value_enum);
+        /// Weight of a gradient penalty
+        penalty: f64 = 0.0, |value| between(*value, 0.0, 1e6), arg(value_name = "WEIGHT");
+        /// Discriminator steps between two penalties
+        penalty_every: u64 = 1, positive, arg(value_name = "N");
+        /// Normalisation of the discriminator's maps
+        d_norm: Norm = Norm::None, any, arg(value_enum);
+        /// How the generator upsamples x2
+        upsampling: Upsampling = Upsampling::Resize, any, arg(value_enum);
+        /// Side of the maps with self-attention; 0 is none
+        attention: u32 = 12, any, arg(value_name = "SIDE");
+        /// The noise scales and shifts the generator's channels at every resolution (self-modulation)
+        modulation: bool = true, any, arg(value_name = "true|false", value_parser = BoolishValueParser::new());
+        /// Decay of the generator's EMA at each step; 0 keeps no EMA
+        average: f64 = 0.999, |value| between(*value, 0.0, 0.999_999), arg(value_name = "DECAY");
+        /// Batch-norm statistics of the EMA: copied from the trained generator, or recalibrated
+        statistics: Statistics = Statistics::Estimate, any, arg(value_enum);
+        /// Augmentations of what the discriminator sees, separated by commas
+        augment: Vec<Augment> = vec![Augment::Colour, Augment::Translation, Augment::Cutout], any,
+            arg(value_enum, value_delimiter = ',');
+        /// Strength of the augmentations, 0 (none) to 1 [default: by the number of heads]
+        augment_strength: f64 = 1.0, |value| between(*value, 0.0, 1.0), arg(value_name = "0..1");
+        /// Mirrors heads at random
+        mirror: bool = true, any, arg(value_name = "true|false", value_parser = BoolishValueParser::new());
+        /// Learning-rate schedule: the report's table, constant, cosine, or lowered by the losses
+        schedule: Schedule = Schedule::Constant, any, arg(value_enum);
+        /// Images seen at which the cosine ends [default: the run's end in images or epochs]
+        horizon: u64 = 0, positive, arg(value_name = "N");
+        /// Learning rate of the generator
+        rate_g: f64 = 1e-3, |value| between(*value, 0.0, 1.0), arg(value_name = "RATE");
+        /// Learning rate of the discriminator
+        rate_d: f64 = 1e-3, |value| between(*value, 0.0, 1.0), arg(value_name = "RATE");
+        /// Adam's first beta
+        beta1: f64 = 0.0, |value| between(*value, 0.0, 0.999), arg(value_name = "BETA");
+        /// Trains both networks on one batch of fakes
+        share_fakes: bool = true, any, arg(value_name = "true|false", value_parser = BoolishValueParser::new());
+        /// Epochs between two grids of the fixed noise [default: 1, of a small set as many as make 200 steps]
+        grid_epochs: u64 = 1, positive, arg(value_name = "N");
+        /// Seed of everything drawn at random
+        seed: u64 = 1, any;
+        /// Number format of the convolutions
+        precision: Precision = Precision::Auto, any, arg(value_enum);
     }
+    sitting {
+        /// Ends the run after so many epochs
+        epochs: u64, positive;
+        /// Ends the run after so many minutes of training, resumed ones counted
+        minutes: f64, minutes;
+        /// Ends the run after so many images seen, those of all steps counted [default where no end is given:
+        /// 450000; of `report` the 290 epochs of its table]
+        max_images: u64, positive, arg(value_name = "N");
+        /// Epochs between two scores (`trainer eval`; [eval] names the feature network); the best
+        /// checkpoint by KID is kept in RUN/best, a run to all commands that draw or measure
+        eval_epochs: u64, positive, arg(value_name = "N");
+        /// Processor or GPU (no GPU has run this yet)
+        device: Device, any, arg(value_enum);
+        /// Threads; 0 takes as many as cores are idle when the run begins, and those of its last checkpoint
+        /// when it is resumed. Another number gives other bits
+        threads: usize, threads;
+        /// Minutes between two checkpoints
+        checkpoint_minutes: f64, checkpoint_minutes, arg(value_name = "MINUTES");
+        /// Checkpoints kept
+        keep_checkpoints: usize, positive, arg(value_name = "N");
+    }
+}
+
+/// Any value will do.
+fn any<T>(_: &T) -> Option<String> {
+    None
+}
+
+fn positive<T: PartialEq + From<bool>>(value: &T) -> Option<String> {
+    (*value == T::from(false)).then(|| "must be 1 or more".into())
+}
+
+fn between(value: f64, low: f64, high: f64) -> Option<String> {
+    (!(low..=high).contains(&value)).then(|| format!("must be {low} to {high}"))
+}
+
+fn batch(batch: &usize) -> Option<String> {
+    let one = (*batch == 1).then(|| "must be 2 or more: batch norm needs a batch".into());
+    positive(batch).or(one)
+}
+
+fn threads(threads: &usize) -> Option<String> {
+    (*threads > MOST_THREADS).then(|| format!("must be 0 to {MOST_THREADS}"))
+}
+
+fn minutes(minutes: &f64) -> Option<String> {
+    let fits = *minutes > 0.0 && *minutes <= MOST_MINUTES;
+    (!fits).then(|| format!("must be above 0 and at most {MOST_MINUTES}"))
+}
+
+fn checkpoint_minutes(minutes: &f64) -> Option<String> {
+    let fits = (0.0..=MOST_MINUTES).contains(minutes);
+    (!fits).then(|| format!("must be 0 (after every step) to {MOST_MINUTES}"))
 }
 
 impl TrainSettings {
@@ -140,67 +210,15 @@ impl TrainSettings {
         }
     }
 
-    /// Each setting that no run can have, with the reason.
-    pub fn problems(&self) -> Vec<(&'static str, String)> {
-        let counts = [
-            ("side", self.side.map(u64::from)),
-            ("batch", self.batch.map(|batch| batch as u64)),
-            ("d_every", self.d_every),
-            ("g_every", self.g_every),
-            ("width", self.width.map(|width| width.max(0).unsigned_abs())),
-            ("penalty_every", self.penalty_every),
-            ("epochs", self.epochs),
-            ("max_images", self.max_images),
-            ("horizon", self.horizon),
-            ("grid_epochs", self.grid_epochs),
-            ("eval_epochs", self.eval_epochs),
-            ("keep_checkpoints", Some(self.keep_checkpoints as u64)),
-        ];
-        let zeros = counts.into_iter().filter(|(_, value)| *value == Some(0));
-        let mut problems: Vec<_> = zeros.map(|(key, _)| (key, "must be 1 or more".to_string())).collect();
-        if self.batch == Some(1) {
-            problems.push(("batch", "must be 2 or more: batch norm needs a batch".into()));
+    /// Flags over the settings of a file. A limit among the flags stands alone: `--minutes 3` must not end early
+    /// by the file's epochs.
+    #[must_use]
+    pub fn over(self, file: &Self) -> Self {
+        let mut file = file.clone();
+        if self.epochs.is_some() || self.minutes.is_some() || self.max_images.is_some() {
+            (file.epochs, file.minutes, file.max_images) = (None, None, None);
         }
-        if self.threads > MOST_THREADS {
-            problems.push(("threads", format!("must be 0 to {MOST_THREADS}")));
-        }
-        problems.extend(self.shares());
-        problems.extend(self.times());
-        problems
-    }
-
-    /// Numbers that lie between two bounds.
-    fn shares(&self) -> Vec<(&'static str, String)> {
-        let spans = [
-            ("penalty", self.penalty, 0.0, 1e6),
-            ("average", self.average, 0.0, 0.999_999),
-            ("augment_strength", self.augment_strength, 0.0, 1.0),
-            ("rate_g", self.rate_g, 0.0, 1.0),
-            ("rate_d", self.rate_d, 0.0, 1.0),
-            ("beta1", self.beta1, 0.0, 0.999),
-        ];
-        let outside = |(key, value, low, high): (&'static str, Option<f64>, f64, f64)| {
-            let wrong = value.is_some_and(|value| !(low..=high).contains(&value));
-            wrong.then(|| (key, format!("must be {low} to {high}")))
-        };
-        spans.into_iter().filter_map(outside).collect()
-    }
-
-    fn times(&self) -> Vec<(&'static str, String)> {
-        let mut problems = Vec::new();
-        if self
-            .minutes
-            .is_some_and(|minutes| minutes <= 0.0 || !(0.0..=MOST_MINUTES).contains(&minutes))
-        {
-            problems.push(("minutes", format!("must be above 0 and at most {MOST_MINUTES}")));
-        }
-        if !(0.0..=MOST_MINUTES).contains(&self.checkpoint_minutes) {
-            problems.push((
-                "checkpoint_minutes",
-                format!("must be 0 (after every step) to {MOST_MINUTES}"),
-            ));
-        }
-        problems
+        self.or(&file)
     }
 }
 
@@ -214,7 +232,7 @@ pub struct SampleSettings {
     pub keep: usize,
     /// Fixes the noise.
     pub seed: u64,
-    /// Who says which are the best; left out, both where the detector is at hand.
+    /// What they are ranked by; left out, both where the detector is at hand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rank: Option<Rank>,
 }

@@ -10,9 +10,10 @@ use dataset::failure::Usage;
 use dataset::files::make_folder_of;
 use image::RgbImage;
 
+use crate::engine::metrics_log;
 use crate::eval::record::{self, Score};
 use crate::gan::grid;
-use crate::gan::metrics::{self, Metrics};
+use crate::gan::metrics::Metrics;
 use crate::gan::trained::Trained;
 
 /// Most runs beside each other: as many as there are colours.
@@ -94,7 +95,7 @@ fn open(args: &Args, data: &Path, run: &Path) -> Result<Entry> {
     let folder = trained.folder.path();
     Ok(Entry {
         name: run.to_string_lossy().into_owned(),
-        lines: metrics::read(&trained.folder.metrics())?,
+        lines: metrics_log::read(&trained.folder.metrics())?,
         scores: record::read(folder)?,
         heads: trained.pictures(&trained.noise(args.seed, args.heads as usize)),
         trained,

@@ -32,7 +32,7 @@ pub fn rows(entries: &[Entry], scores: &[Option<&Score>]) -> Vec<Row> {
     let mut rows = vec![
         plain("steps", entries, |entry| entry.trained.state.step.to_string()),
         plain("heads shown", entries, |entry| {
-            (entry.trained.state.step * entry.trained.file.recipe.batch as u64).to_string()
+            (entry.trained.state.step * entry.trained.file.config.batch as u64).to_string()
         }),
         plain("minutes trained", entries, |entry| {
             format!("{:.1}", entry.trained.state.seconds / 60.0)
@@ -41,11 +41,11 @@ pub fn rows(entries: &[Entry], scores: &[Option<&Score>]) -> Vec<Row> {
             entry.trained.file.heads.to_string()
         }),
         plain("M values of G / D", entries, |entry| {
-            let recipe = &entry.trained.file.recipe;
+            let config = &entry.trained.file.config;
             let millions = |count: i64| count as f64 / 1e6;
             let (g, d) = (
-                recipe.generator().parameter_count(),
-                recipe.discriminator().parameter_count(),
+                crate::gan::architecture::generator(config).parameter_count(),
+                crate::gan::architecture::discriminator(config).parameter_count(),
             );
             format!("{:.2} / {:.2}", millions(g), millions(d))
         }),
@@ -67,9 +67,9 @@ fn plain(name: &str, entries: &[Entry], value: impl Fn(&Entry) -> String) -> Row
 
 /// The settings in which the runs differ.
 fn settings(entries: &[Entry]) -> Vec<Row> {
-    let recipe = |entry: &Entry| serde_json::to_value(&entry.trained.file.recipe).unwrap_or_default();
-    let recipes: Vec<Value> = entries.iter().map(recipe).collect();
-    let Some(keys) = recipes.first().and_then(Value::as_object).map(|recipe| recipe.keys()) else {
+    let config = |entry: &Entry| serde_json::to_value(&entry.trained.file.config).unwrap_or_default();
+    let configs: Vec<Value> = entries.iter().map(config).collect();
+    let Some(keys) = configs.first().and_then(Value::as_object).map(|config| config.keys()) else {
         return Vec::new();
     };
     let word = |value: &Value| {
@@ -78,11 +78,11 @@ fn settings(entries: &[Entry]) -> Vec<Row> {
             .replace(['"', '[', ']', '{', '}'], "")
             .replace(',', " ")
     };
-    let differing = keys.filter(|key| recipes.iter().any(|recipe| recipe[*key] != recipes[0][*key]));
+    let differing = keys.filter(|key| configs.iter().any(|config| config[*key] != configs[0][*key]));
     differing
         .map(|key| Row {
             name: key.replace('_', " "),
-            values: recipes.iter().map(|recipe| word(&recipe[key])).collect(),
+            values: configs.iter().map(|config| word(&config[key])).collect(),
             best: Vec::new(),
         })
         .collect()

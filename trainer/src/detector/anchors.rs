@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use vision::BBox;
 
-use super::dice::Dice;
+use crate::engine::rng::Rng;
 
 /// Nine anchors, (width, height) in input pixels, by rising area: three for stride 8, three for 16,
 /// three for 32.
@@ -83,7 +83,7 @@ pub fn training_boxes(studio: &super::augment::Studio<'_>, seed: u64, side: u32,
     (0..count)
         .flat_map(|index| {
             // Step numbers count up from 0: the last one is never reached.
-            let scene = studio.scene(side, &mut Dice::new(seed, u64::MAX, index));
+            let scene = studio.scene(side, &mut Rng::new(seed, u64::MAX, index));
             scene.truths.into_iter().filter(|truth| !truth.ignored)
         })
         .map(|truth| truth.bbox)

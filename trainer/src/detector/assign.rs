@@ -7,7 +7,7 @@ use vision::{BBox, iou};
 
 use super::anchors::{Anchors, shape_iou};
 use super::augment::Truth;
-use super::graph::{FIELDS, STRIDES};
+use super::yolov3::{FIELDS, STRIDES};
 
 /// An anchor besides the best is asked too if its shape's IoU with the face reaches this: more
 /// positives a face make the first epochs quicker (as in YOLOv4, arXiv:2004.10934).

@@ -6,13 +6,13 @@ use vision::BBox;
 use vision::letterbox::GREY;
 
 use super::bands::over_eyes;
+use super::corrupt::{Corruption, corrupted};
 use super::data::{Head, Material, Sample};
-use super::dice::Dice;
 use super::draws::{centred, look, stretched, turned};
 use super::light::uneven;
 use super::pattern::pattern;
 use super::raster::{Mask, Placement, Pyramid, paint};
-use super::ruin::{Ruin, ruined};
+use crate::engine::rng::Rng;
 
 /// A face in a training picture.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,7 @@ impl<'a> Studio<'a> {
     }
 
     /// One training picture of `side` pixels.
-    pub fn scene(&self, side: u32, dice: &mut Dice) -> Scene {
+    pub fn scene(&self, side: u32, rng: &mut Rng) -> Scene {
         let mut scene = Scene {
             canvas: RgbImage::from_pixel(side, side, Rgb([GREY; 3])),
             truths: Vec::new(),
@@ -73,103 +73,103 @@ impl<'a> Studio<'a> {
         } else {
             KINDS
         };
-        match dice.weighted(&kinds) {
-            0 => self.view(&mut scene, &whole, dice),
-            1 => self.mosaic(&mut scene, dice),
-            2 => self.sheet(&mut scene, dice),
-            4 => self.close_up(&mut scene, dice),
+        match rng.weighted(&kinds) {
+            0 => self.view(&mut scene, &whole, rng),
+            1 => self.mosaic(&mut scene, rng),
+            2 => self.sheet(&mut scene, rng),
+            4 => self.close_up(&mut scene, rng),
             _ => {
-                self.view(&mut scene, &whole, dice);
-                self.collage(&mut scene, dice);
+                self.view(&mut scene, &whole, rng);
+                self.collage(&mut scene, rng);
             }
         }
         scene.truths.iter_mut().for_each(|truth| {
             let small = truth.bbox.width().min(truth.bbox.height()) < SMALLEST_FACE;
             truth.ignored |= small;
         });
-        uneven(&mut scene.canvas, &scene.truths, dice);
+        uneven(&mut scene.canvas, &scene.truths, rng);
         scene
     }
 
-    pub(super) fn sample(&self, dice: &mut Dice) -> &'a Sample {
-        let folder = &self.material.folders[dice.weighted(&self.folder_weights)];
-        &folder[dice.below(folder.len())]
+    pub(super) fn sample(&self, rng: &mut Rng) -> &'a Sample {
+        let folder = &self.material.folders[rng.weighted(&self.folder_weights)];
+        &folder[rng.below(folder.len())]
     }
 
     /// A picture in the region `clip`: whole and letterboxed, as detection sees it, or cut out
     /// round one of its faces at any size.
-    fn view(&self, scene: &mut Scene, clip: &BBox, dice: &mut Dice) {
-        let sample = self.sample(dice);
+    fn view(&self, scene: &mut Scene, clip: &BBox, rng: &mut Rng) {
+        let sample = self.sample(rng);
         let (width, height) = sample.picture.size();
         let room = clip.width().max(clip.height());
         let (x, y) = clip.centre();
         let fit = room / width.max(height);
-        let mut placement = turned(dice);
-        if sample.faces.is_empty() || dice.chance(0.5) {
-            let scale = fit * dice.scale(0.4, 1.6);
+        let mut placement = turned(rng);
+        if sample.faces.is_empty() || rng.chance(0.5) {
+            let scale = fit * rng.scale(0.4, 1.6);
             let slack = (room - scale * width.max(height)).abs() * 0.5;
             placement.source = (width / 2.0, height / 2.0);
-            placement.target = (x + dice.between(-slack, slack), y + dice.between(-slack, slack));
-            placement.scale = stretched(scale, dice);
+            placement.target = (x + rng.between(-slack, slack), y + rng.between(-slack, slack));
+            placement.scale = stretched(scale, rng);
         } else {
-            let face = &sample.faces[dice.below(sample.faces.len())];
-            let wanted = dice.scale(10.0, 0.8 * room);
+            let face = &sample.faces[rng.below(sample.faces.len())];
+            let wanted = rng.scale(10.0, 0.8 * room);
             // More than twofold enlargement shows no new detail, only blur.
             let scale = (wanted / face.width().max(face.height())).clamp(fit * 0.3, 2.2_f32.max(fit));
             placement.source = face.centre();
             placement.target = (
-                x + dice.between(-0.4, 0.4) * clip.width(),
-                y + dice.between(-0.4, 0.4) * clip.height(),
+                x + rng.between(-0.4, 0.4) * clip.width(),
+                y + rng.between(-0.4, 0.4) * clip.height(),
             );
-            placement.scale = stretched(scale, dice);
+            placement.scale = stretched(scale, rng);
         }
         let extent = placement.extent((width, height));
-        if extent.overlap(clip).area() < 0.7 * clip.area() && dice.chance(0.8) {
-            self.backdrop(scene, clip, dice);
+        if extent.overlap(clip).area() < 0.7 * clip.area() && rng.chance(0.8) {
+            self.backdrop(scene, clip, rng);
         }
         scene.cover(&extent.overlap(clip));
-        self.put(scene, clip, sample, &placement, dice);
+        self.put(scene, clip, sample, &placement, rng);
     }
 
     /// A picture that fills the region: what a small view stands on.
-    pub(super) fn backdrop(&self, scene: &mut Scene, clip: &BBox, dice: &mut Dice) {
-        let sample = self.sample(dice);
+    pub(super) fn backdrop(&self, scene: &mut Scene, clip: &BBox, rng: &mut Rng) {
+        let sample = self.sample(rng);
         let (width, height) = sample.picture.size();
-        let scale = (clip.width() / width).max(clip.height() / height) * dice.scale(1.0, 2.0);
+        let scale = (clip.width() / width).max(clip.height() / height) * rng.scale(1.0, 2.0);
         let reach = |length: f32, room: f32| (length - room / scale).max(0.0) / 2.0;
         let (across, down) = (reach(width, clip.width()), reach(height, clip.height()));
         let placement = Placement {
             source: (
-                width / 2.0 + dice.between(-across, across),
-                height / 2.0 + dice.between(-down, down),
+                width / 2.0 + rng.between(-across, across),
+                height / 2.0 + rng.between(-down, down),
             ),
             target: clip.centre(),
             scale: (scale, scale),
-            mirrored: dice.chance(0.5),
+            mirrored: rng.chance(0.5),
             angle: 0.0,
         };
-        self.put(scene, clip, sample, &placement, dice);
+        self.put(scene, clip, sample, &placement, rng);
     }
 
     /// Paints a picture and takes over those of its faces that are seen.
-    pub(super) fn put(&self, scene: &mut Scene, clip: &BBox, sample: &Sample, placement: &Placement, dice: &mut Dice) {
-        paint(&mut scene.canvas, clip, &sample.picture, placement, &look(dice), None);
+    pub(super) fn put(&self, scene: &mut Scene, clip: &BBox, sample: &Sample, placement: &Placement, rng: &mut Rng) {
+        paint(&mut scene.canvas, clip, &sample.picture, placement, &look(rng), None);
         for face in &sample.faces {
-            over_eyes(&mut scene.canvas, clip, placement, face, dice);
+            over_eyes(&mut scene.canvas, clip, placement, face, rng);
             scene.add(placement.apply(face), clip);
         }
     }
 
     /// Four views that meet at a point.
-    fn mosaic(&self, scene: &mut Scene, dice: &mut Dice) {
+    fn mosaic(&self, scene: &mut Scene, rng: &mut Rng) {
         let side = scene.canvas.width() as f32;
         let (x, y) = (
-            (dice.between(0.3, 0.7) * side).round(),
-            (dice.between(0.3, 0.7) * side).round(),
+            (rng.between(0.3, 0.7) * side).round(),
+            (rng.between(0.3, 0.7) * side).round(),
         );
         for (x0, x1) in [(0.0, x), (x, side)] {
             for (y0, y1) in [(0.0, y), (y, side)] {
-                self.view(scene, &BBox { x0, y0, x1, y1 }, dice);
+                self.view(scene, &BBox { x0, y0, x1, y1 }, rng);
             }
         }
     }
@@ -177,23 +177,23 @@ impl<'a> Studio<'a> {
     /// Head crops side by side, one to eight a row, as the grids that a generator fills; one a row
     /// is a head that fills the picture. Some sheets have tiles that are no heads, and some have no
     /// other: all ruined in one way, as the tiles of a generator that has just begun.
-    fn sheet(&self, scene: &mut Scene, dice: &mut Dice) {
+    fn sheet(&self, scene: &mut Scene, rng: &mut Rng) {
         let side = scene.canvas.width() as f32;
-        let rows = [1, 1, 2, 3, 4, 5, 7, 8][dice.below(8)];
-        let gap = if dice.chance(0.5) { 0.0 } else { dice.between(0.0, 4.0) };
-        let shade = [0, 255, GREY][dice.below(3)];
+        let rows = [1, 1, 2, 3, 4, 5, 7, 8][rng.below(8)];
+        let gap = if rng.chance(0.5) { 0.0 } else { rng.between(0.0, 4.0) };
+        let shade = [0, 255, GREY][rng.below(3)];
         scene.canvas.pixels_mut().for_each(|pixel| *pixel = Rgb([shade; 3]));
         let cell = side / rows as f32;
-        let common = look(dice);
-        let common_ruin = dice.chance(0.6).then(|| Ruin::any(dice));
-        let ruins = match dice.weighted(&[0.5, 0.3, 0.2]) {
+        let common = look(rng);
+        let common_ruin = rng.chance(0.6).then(|| Corruption::any(rng));
+        let ruins = match rng.weighted(&[0.5, 0.3, 0.2]) {
             0 => 0.0,
-            1 => dice.between(0.1, 0.8),
+            1 => rng.between(0.1, 0.8),
             _ => 1.0,
         };
         for row in 0..rows {
             for column in 0..rows {
-                if rows > 1 && dice.chance(0.05) {
+                if rows > 1 && rng.chance(0.05) {
                     continue;
                 }
                 let at = square(column as f32 * cell, row as f32 * cell, cell);
@@ -202,16 +202,16 @@ impl<'a> Studio<'a> {
                     y1: at.y1 - gap,
                     ..at
                 };
-                let zoom = dice.scale(0.9, 1.25);
-                if dice.chance(ruins) {
-                    let ruin = common_ruin.unwrap_or_else(|| Ruin::any(dice));
-                    let patch = Pyramid::new(ruined(&self.material.heads, ruin, dice));
-                    let placement = centred(&patch, &clip, cell * zoom, dice);
+                let zoom = rng.scale(0.9, 1.25);
+                if rng.chance(ruins) {
+                    let ruin = common_ruin.unwrap_or_else(|| Corruption::any(rng));
+                    let patch = Pyramid::new(corrupted(&self.material.heads, ruin, rng));
+                    let placement = centred(&patch, &clip, cell * zoom, rng);
                     paint(&mut scene.canvas, &clip, &patch, &placement, &common, None);
                     continue;
                 }
-                let Head { picture: head, face } = &self.material.heads[dice.below(self.material.heads.len())];
-                let placement = centred(head, &clip, cell * zoom, dice);
+                let Head { picture: head, face } = &self.material.heads[rng.below(self.material.heads.len())];
+                let placement = centred(head, &clip, cell * zoom, rng);
                 paint(&mut scene.canvas, &clip, head, &placement, &common, None);
                 scene.add(placement.apply(face), &clip);
             }
@@ -220,61 +220,61 @@ impl<'a> Studio<'a> {
 
     /// Head crops pasted over what is there, among patches that hold no face, so that the seams
     /// give nothing away.
-    fn collage(&self, scene: &mut Scene, dice: &mut Dice) {
+    fn collage(&self, scene: &mut Scene, rng: &mut Rng) {
         let side = scene.canvas.width() as f32;
-        for _ in 0..1 + dice.below(5) {
+        for _ in 0..1 + rng.below(5) {
             let whole = square(0.0, 0.0, side);
             let mask = Mask {
-                corner: dice.between(0.0, 0.5),
-                feather: dice.between(0.0, 0.2),
+                corner: rng.between(0.0, 0.5),
+                feather: rng.between(0.0, 0.2),
             };
-            let mut placement = turned(dice);
-            placement.target = (dice.between(0.02, 0.98) * side, dice.between(0.02, 0.98) * side);
-            let wanted = dice.scale(18.0, 0.6 * side);
-            if dice.chance(0.4) {
-                self.decoy(scene, &mut placement, wanted, mask, dice);
+            let mut placement = turned(rng);
+            placement.target = (rng.between(0.02, 0.98) * side, rng.between(0.02, 0.98) * side);
+            let wanted = rng.scale(18.0, 0.6 * side);
+            if rng.chance(0.4) {
+                self.decoy(scene, &mut placement, wanted, mask, rng);
                 continue;
             }
-            let Head { picture: head, face } = &self.material.heads[dice.below(self.material.heads.len())];
+            let Head { picture: head, face } = &self.material.heads[rng.below(self.material.heads.len())];
             placement.source = (head.size().0 / 2.0, head.size().1 / 2.0);
-            placement.scale = stretched(wanted / head.size().0, dice);
+            placement.scale = stretched(wanted / head.size().0, rng);
             // What shows through a mask's faded corners is not covered.
             scene.cover(&shrunk(&placement.extent(head.size()), 0.85));
-            paint(&mut scene.canvas, &whole, head, &placement, &look(dice), Some(mask));
+            paint(&mut scene.canvas, &whole, head, &placement, &look(rng), Some(mask));
             scene.add(placement.apply(face), &whole);
         }
     }
 
     /// What looks like a pasted head and is none.
-    fn decoy(&self, scene: &mut Scene, placement: &mut Placement, wanted: f32, mask: Mask, dice: &mut Dice) {
-        let Some(patch) = self.faceless(dice) else { return };
+    fn decoy(&self, scene: &mut Scene, placement: &mut Placement, wanted: f32, mask: Mask, rng: &mut Rng) {
+        let Some(patch) = self.faceless(rng) else { return };
         let (width, height) = patch.size();
         placement.source = (width / 2.0, height / 2.0);
-        placement.scale = stretched(wanted / width, dice);
+        placement.scale = stretched(wanted / width, rng);
         scene.cover(&placement.extent(patch.size()));
         let whole = square(0.0, 0.0, scene.canvas.width() as f32);
-        paint(&mut scene.canvas, &whole, &patch, placement, &look(dice), Some(mask));
+        paint(&mut scene.canvas, &whole, &patch, placement, &look(rng), Some(mask));
     }
 
     /// A square without a face: a ruined head, a flower or cloth, or a patch of some picture; none if a
     /// few tries find only faces.
-    fn faceless(&self, dice: &mut Dice) -> Option<Pyramid> {
-        match dice.weighted(&[0.35, 0.2, 0.45]) {
+    fn faceless(&self, rng: &mut Rng) -> Option<Pyramid> {
+        match rng.weighted(&[0.35, 0.2, 0.45]) {
             0 => {
-                let ruin = Ruin::any(dice);
-                return Some(Pyramid::new(ruined(&self.material.heads, ruin, dice)));
+                let ruin = Corruption::any(rng);
+                return Some(Pyramid::new(corrupted(&self.material.heads, ruin, rng)));
             }
-            1 => return Some(Pyramid::new(pattern(dice))),
+            1 => return Some(Pyramid::new(pattern(rng))),
             _ => {}
         }
         for _ in 0..6 {
-            let sample = self.sample(dice);
+            let sample = self.sample(rng);
             let (width, height) = sample.picture.size();
             let shorter = width.min(height);
-            let cut = dice.scale(24.0, shorter.max(25.0)).min(shorter).floor();
+            let cut = rng.scale(24.0, shorter.max(25.0)).min(shorter).floor();
             let (x, y) = (
-                dice.between(0.0, width - cut).floor(),
-                dice.between(0.0, height - cut).floor(),
+                rng.between(0.0, width - cut).floor(),
+                rng.between(0.0, height - cut).floor(),
             );
             let window = square(x, y, cut);
             if sample.faces.iter().all(|face| vision::iou(face, &window) == 0.0) {

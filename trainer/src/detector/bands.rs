@@ -3,8 +3,8 @@
 use image::{Rgb, RgbImage};
 use vision::BBox;
 
-use super::dice::Dice;
 use super::raster::Placement;
+use crate::engine::rng::Rng;
 
 /// Chances of a face to get a blindfold, and closed lids.
 const CHANCES: [f32; 2] = [0.07, 0.05];
@@ -13,27 +13,27 @@ const LEAST: f32 = 20.0;
 
 /// Covers the eyes of a face (given in its picture's pixels) that was painted by that placement, now and
 /// then.
-pub(super) fn over_eyes(canvas: &mut RgbImage, clip: &BBox, placement: &Placement, face: &BBox, dice: &mut Dice) {
+pub(super) fn over_eyes(canvas: &mut RgbImage, clip: &BBox, placement: &Placement, face: &BBox, rng: &mut Rng) {
     let landed = placement.apply(face);
     if landed.width().min(landed.height()) < LEAST {
         return;
     }
-    if dice.chance(CHANCES[0]) {
-        blindfold(canvas, clip, placement, face, dice);
-    } else if dice.chance(CHANCES[1]) {
-        lids(canvas, clip, placement, face, dice);
+    if rng.chance(CHANCES[0]) {
+        blindfold(canvas, clip, placement, face, rng);
+    } else if rng.chance(CHANCES[1]) {
+        lids(canvas, clip, placement, face, rng);
     }
 }
 
 /// A band of cloth, a little tilted, wider than the face.
-fn blindfold(canvas: &mut RgbImage, clip: &BBox, placement: &Placement, face: &BBox, dice: &mut Dice) {
-    let (middle, half) = (dice.between(0.27, 0.42), dice.between(0.1, 0.21));
-    let (tilt, reach) = (dice.between(-0.12, 0.12), dice.between(0.5, 0.62));
-    let (waves, phase) = (dice.between(3.0, 14.0), dice.between(0.0, 6.0));
-    let colour: [f32; 3] = match dice.weighted(&[0.45, 0.2, 0.35]) {
-        0 => [dice.between(5.0, 70.0); 3],
-        1 => [dice.between(190.0, 250.0); 3],
-        _ => std::array::from_fn(|_| dice.between(10.0, 240.0)),
+fn blindfold(canvas: &mut RgbImage, clip: &BBox, placement: &Placement, face: &BBox, rng: &mut Rng) {
+    let (middle, half) = (rng.between(0.27, 0.42), rng.between(0.1, 0.21));
+    let (tilt, reach) = (rng.between(-0.12, 0.12), rng.between(0.5, 0.62));
+    let (waves, phase) = (rng.between(3.0, 14.0), rng.between(0.0, 6.0));
+    let colour: [f32; 3] = match rng.weighted(&[0.45, 0.2, 0.35]) {
+        0 => [rng.between(5.0, 70.0); 3],
+        1 => [rng.between(190.0, 250.0); 3],
+        _ => std::array::from_fn(|_| rng.between(10.0, 240.0)),
     };
     each(canvas, clip, placement, face, |u, v, pixel| {
         let within = v - middle - tilt * (u - 0.5);
@@ -45,7 +45,7 @@ fn blindfold(canvas: &mut RgbImage, clip: &BBox, placement: &Placement, face: &B
 }
 
 /// Skin where the eyes were, with a dark arc each.
-fn lids(canvas: &mut RgbImage, clip: &BBox, placement: &Placement, face: &BBox, dice: &mut Dice) {
+fn lids(canvas: &mut RgbImage, clip: &BBox, placement: &Placement, face: &BBox, rng: &mut Rng) {
     let cheek = |u: f32| {
         let (x, y) = placement.target_of(face.x0 + u * face.width(), face.y0 + 0.68 * face.height());
         let (right, bottom) = (canvas.width() - 1, canvas.height() - 1);
@@ -54,9 +54,9 @@ fn lids(canvas: &mut RgbImage, clip: &BBox, placement: &Placement, face: &BBox, 
             .0
     };
     let (left, right) = (cheek(0.25), cheek(0.75));
-    let (apart, high) = (dice.between(0.2, 0.25), dice.between(0.34, 0.44));
-    let (bend, thick) = (dice.between(-0.07, 0.08), dice.between(0.012, 0.03));
-    let dark: [f32; 3] = std::array::from_fn(|_| dice.between(10.0, 90.0));
+    let (apart, high) = (rng.between(0.2, 0.25), rng.between(0.34, 0.44));
+    let (bend, thick) = (rng.between(-0.07, 0.08), rng.between(0.012, 0.03));
+    let dark: [f32; 3] = std::array::from_fn(|_| rng.between(10.0, 90.0));
     each(canvas, clip, placement, face, |u, v, pixel| {
         for (centre, skin) in [(0.5 - apart, left), (0.5 + apart, right)] {
             let (x, y) = ((u - centre) / 0.17, (v - high) / 0.17);
@@ -116,7 +116,7 @@ mod tests {
                 x1: 120.0,
                 y1: 120.0,
             };
-            blindfold(&mut canvas, &clip, &placement, &face, &mut Dice::new(1, 2, 3));
+            blindfold(&mut canvas, &clip, &placement, &face, &mut Rng::new(1, 2, 3));
             let at = |u: f32, v: f32| {
                 let (x, y) = placement.target_of(30.0 + 40.0 * u, 30.0 + 40.0 * v);
                 *canvas.get_pixel(x as u32, y as u32)

@@ -2,20 +2,20 @@
 
 use vision::BBox;
 
-use super::dice::Dice;
 use super::raster::{Look, Placement, Pyramid};
+use crate::engine::rng::Rng;
 
 /// A placement that is mirrored half the time, and mostly turned: by up to 20 degrees, by up to 50 as of
 /// those who lean, and by up to 105 as of those who lie, the further the rarer.
-pub(super) fn turned(dice: &mut Dice) -> Placement {
-    let mirrored = dice.chance(0.5);
-    let angle = match dice.weighted(&[0.34, 0.26, 0.2, 0.2]) {
+pub(super) fn turned(rng: &mut Rng) -> Placement {
+    let mirrored = rng.chance(0.5);
+    let angle = match rng.weighted(&[0.34, 0.26, 0.2, 0.2]) {
         0 => 0.0,
-        1 => dice.between(-0.35, 0.35),
-        2 => dice.between(-0.9, 0.9),
+        1 => rng.between(-0.35, 0.35),
+        2 => rng.between(-0.9, 0.9),
         _ => {
-            let far = dice.scale(0.7, 1.83);
-            if dice.chance(0.5) { far } else { -far }
+            let far = rng.scale(0.7, 1.83);
+            if rng.chance(0.5) { far } else { -far }
         }
     };
     Placement {
@@ -28,9 +28,9 @@ pub(super) fn turned(dice: &mut Dice) -> Placement {
 }
 
 /// A square picture in the middle of a region, `side` pixels wide, turned very little.
-pub(super) fn centred(picture: &Pyramid, clip: &BBox, side: f32, dice: &mut Dice) -> Placement {
+pub(super) fn centred(picture: &Pyramid, clip: &BBox, side: f32, rng: &mut Rng) -> Placement {
     let (width, height) = picture.size();
-    let placement = turned(dice);
+    let placement = turned(rng);
     Placement {
         source: (width / 2.0, height / 2.0),
         target: clip.centre(),
@@ -41,24 +41,24 @@ pub(super) fn centred(picture: &Pyramid, clip: &BBox, side: f32, dice: &mut Dice
 }
 
 /// The scale, with an aspect that varies by up to a tenth.
-pub(super) fn stretched(scale: f32, dice: &mut Dice) -> (f32, f32) {
-    (scale * dice.scale(0.93, 1.075), scale * dice.scale(0.93, 1.075))
+pub(super) fn stretched(scale: f32, rng: &mut Rng) -> (f32, f32) {
+    (scale * rng.scale(0.93, 1.075), scale * rng.scale(0.93, 1.075))
 }
 
 /// Random colours: light, contrast, tint, greyness, blur; now and then night or fog.
-pub(super) fn look(dice: &mut Dice) -> Look {
-    let tint = if dice.chance(0.5) { 0.12 } else { 0.0 };
-    let (light, contrast, brightness) = match dice.weighted(&[0.8, 0.12, 0.08]) {
-        0 => (1.0, dice.between(0.7, 1.3), dice.between(-30.0, 30.0)),
-        1 => (dice.between(0.2, 0.65), dice.between(0.9, 1.2), 0.0),
-        _ => (1.0, dice.between(0.3, 0.6), dice.between(30.0, 75.0)),
+pub(super) fn look(rng: &mut Rng) -> Look {
+    let tint = if rng.chance(0.5) { 0.12 } else { 0.0 };
+    let (light, contrast, brightness) = match rng.weighted(&[0.8, 0.12, 0.08]) {
+        0 => (1.0, rng.between(0.7, 1.3), rng.between(-30.0, 30.0)),
+        1 => (rng.between(0.2, 0.65), rng.between(0.9, 1.2), 0.0),
+        _ => (1.0, rng.between(0.3, 0.6), rng.between(30.0, 75.0)),
     };
-    let gain = std::array::from_fn(|_| light * dice.between(1.0 - tint, 1.0 + tint));
-    let saturation = if dice.chance(0.12) { 0.0 } else { dice.between(0.6, 1.4) };
+    let gain = std::array::from_fn(|_| light * rng.between(1.0 - tint, 1.0 + tint));
+    let saturation = if rng.chance(0.12) { 0.0 } else { rng.between(0.6, 1.4) };
     let mut look = Look::new(gain, contrast, brightness, saturation);
     // A stronger blur leaves a skin-coloured blob, which is to be no face.
-    if dice.chance(0.12) {
-        look.blur = dice.between(0.5, 1.5);
+    if rng.chance(0.12) {
+        look.blur = rng.between(0.5, 1.5);
     }
     look
 }

@@ -7,7 +7,7 @@ use dataset::files::make_folder;
 use image::RgbImage;
 use vision::{BBox, Detection};
 
-use super::judge::Judged;
+use super::metrics::Matched;
 use super::raster::{Look, Placement, Pyramid, outline, paint};
 
 /// Side of a tile of the sheet, pixels.
@@ -20,15 +20,15 @@ const FACE: [u8; 3] = [0, 255, 0];
 const FOUND: [u8; 3] = [255, 0, 255];
 
 /// A tile for each missed face (green) and each false detection (magenta) from a threshold on.
-pub fn tiles(picture: &RgbImage, faces: &[BBox], found: &[Detection], judged: &Judged, least: f32) -> Vec<RgbImage> {
+pub fn tiles(picture: &RgbImage, faces: &[BBox], found: &[Detection], matched: &Matched, least: f32) -> Vec<RgbImage> {
     let counted: Vec<usize> = (0..found.len()).filter(|index| found[*index].score >= least).collect();
-    let hit = |face: usize| counted.iter().any(|index| judged.found[*index].face == Some(face));
+    let hit = |face: usize| counted.iter().any(|index| matched.found[*index].face == Some(face));
     let missed = (0..faces.len())
         .filter(|face| !hit(*face))
         .map(|face| (faces[face], FACE));
     let wrong = counted
         .iter()
-        .filter(|index| judged.found[**index].face.is_none())
+        .filter(|index| matched.found[**index].face.is_none())
         .map(|index| (found[*index].bbox, FOUND));
     let boxes: Vec<(BBox, [u8; 3])> = missed.chain(wrong).collect();
     if boxes.is_empty() {

@@ -1,4 +1,4 @@
-//! Detections of the network under training, judged against annotated faces.
+//! Detections of the network under training, matched against annotated faces.
 
 use tch::{Kind, Tensor};
 use vision::yolo::{self, Head, HeadLayout};
@@ -6,9 +6,9 @@ use vision::{Detection, DetectorSettings, Letterbox, nms};
 
 use super::anchors::Anchors;
 use super::data::Sample;
-use super::graph::STRIDES;
-use super::judge::{Judged, judge};
-use super::network::{Network, Precision};
+use super::metrics::{Matched, match_faces};
+use super::yolov3::{self, Precision, STRIDES};
+use crate::engine::network::Network;
 
 /// Detections of a torch network, in the pixels of each sample's picture.
 pub fn detect(
@@ -28,7 +28,7 @@ pub fn detect(
                 .permute([0, 3, 1, 2])
                 .to_kind(Kind::Float)
                 / 255.0;
-            let outputs = tch::no_grad(|| network.forward(&images, false, Precision::F32));
+            let outputs = tch::no_grad(|| yolov3::forward(network, &images, false, Precision::F32));
             let logits = outputs.map(|output| {
                 let output = output.contiguous();
                 let mut logits = vec![0.0_f32; output.numel()];
@@ -62,13 +62,13 @@ pub fn detect(
 }
 
 /// Judges each sample's detections.
-pub fn judge_all(found: &[Vec<Detection>], samples: &[Sample]) -> Vec<Judged> {
+pub fn match_all(found: &[Vec<Detection>], samples: &[Sample]) -> Vec<Matched> {
     found
         .iter()
         .zip(samples)
         .map(|(found, sample)| {
             let (width, height) = sample.picture.full().dimensions();
-            judge(found, &sample.faces, width.max(height))
+            match_faces(found, &sample.faces, width.max(height))
         })
         .collect()
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use tch::{Kind, Tensor};
 
 use super::augment::{Studio, Truth};
-use super::dice::Dice;
+use crate::engine::rng::Rng;
 
 /// Batches that wait at most, a thread.
 const AHEAD: usize = 2;
@@ -34,7 +34,7 @@ impl Batch {
     pub fn make(studio: &Studio<'_>, seed: u64, order: Order, size: usize) -> Self {
         let (mut pixels, mut truths) = (Vec::new(), Vec::new());
         for index in 0..size {
-            let scene = studio.scene(order.side, &mut Dice::new(seed, order.step, index as u64));
+            let scene = studio.scene(order.side, &mut Rng::new(seed, order.step, index as u64));
             pixels.extend_from_slice(&scene.canvas);
             truths.push(scene.truths);
         }

@@ -5,7 +5,7 @@ use tch::{Kind, Reduction, Tensor};
 use super::anchors::Anchors;
 use super::assign::{Positive, Targets, assign};
 use super::augment::Truth;
-use super::graph::FIELDS;
+use super::yolov3::FIELDS;
 
 /// Weight of the box term against the cross-entropies, all being means over the positives.
 const BOX_GAIN: f64 = 3.0;

@@ -10,12 +10,12 @@ use vision::picture::Limits;
 use vision::{BBox, Detection, Detector, DetectorSettings, LbpSettings, ModelSettings};
 
 use super::annotated::{Annotated, Part, files, split};
+use super::corrupt;
 use super::curve;
 use super::data::{Sources, decoded, heads};
 use super::errors;
-use super::judge::{self, Judged};
+use super::metrics::{self, Matched};
 use super::report::{self, Report};
-use super::ruin;
 use super::view::View;
 use crate::gan::grid::{grid, save_png};
 
@@ -126,7 +126,7 @@ pub fn eval(settings: &Eval) -> Result<()> {
         }
     }
     if let Some(path) = &settings.chart {
-        let title = format!("hits at IoU {}, x at score {:.2}", judge::HIT, settings.threshold);
+        let title = format!("hits at IoU {}, x at score {:.2}", metrics::HIT, settings.threshold);
         save_png(&curve::draw(&title, &drawn.curves), path)?;
     }
     if let Some(path) = &settings.errors {
@@ -176,13 +176,13 @@ impl Measured<'_> {
         let cases = (0..settings.sheets).map(|number| {
             Ok(Case {
                 name: format!("sheet{number:03}.png"),
-                picture: grid(&ruin::sheet(&heads, number)),
+                picture: grid(&corrupt::sheet(&heads, number)),
                 faces: Vec::new(),
             })
         });
-        let judged = self.measure("ruined", cases, &mut drawn.tiles)?;
-        let tiles = settings.sheets as usize * ruin::TILES;
-        report::nothing_to_find(&self.name, &judged, tiles, settings.threshold, settings.json)
+        let matched = self.measure("ruined", cases, &mut drawn.tiles)?;
+        let tiles = settings.sheets as usize * corrupt::TILES;
+        report::nothing_to_find(&self.name, &matched, tiles, settings.threshold, settings.json)
     }
 
     /// On head crops that are pictures themselves.
@@ -216,12 +216,12 @@ impl Measured<'_> {
                 Ok(cases) => cases.into_iter().map(Ok).collect(),
                 Err(error) => vec![Err(error)],
             });
-            let judged = self.measure(&view.name(), cases, &mut drawn.tiles)?;
-            let report = Report::new(&self.name, *view, &judged, settings.threshold);
+            let matched = self.measure(&view.name(), cases, &mut drawn.tiles)?;
+            let report = Report::new(&self.name, *view, &matched, settings.threshold);
             report.print(settings.json)?;
             drawn.curves.push(curve::Curve {
                 name: self.label(*view, report.average_precision),
-                points: judge::curve(&judged),
+                points: metrics::curve(&matched),
                 chosen: (report.figures.recall, report.figures.precision),
             });
         }
@@ -265,9 +265,9 @@ impl Measured<'_> {
         what: &str,
         cases: impl Iterator<Item = Result<Case>>,
         tiles: &mut Vec<RgbImage>,
-    ) -> Result<Vec<Judged>> {
+    ) -> Result<Vec<Matched>> {
         let settings = self.settings;
-        let (mut judged, mut times) = (Vec::new(), Vec::new());
+        let (mut matched, mut times) = (Vec::new(), Vec::new());
         for case in cases {
             let Case { name, picture, faces } = case?;
             let begun = Instant::now();
@@ -275,7 +275,7 @@ impl Measured<'_> {
             let found = found.with_context(|| format!("cannot look at {name}"))?;
             times.push(begun.elapsed().as_secs_f64() * 1e3);
             let longer = picture.width().max(picture.height());
-            let one = judge::judge(&found, &faces, longer);
+            let one = metrics::match_faces(&found, &faces, longer);
             if settings.errors.is_some() {
                 tiles.extend(errors::tiles(&picture, &faces, &found, &one, settings.threshold));
             }
@@ -286,7 +286,7 @@ impl Measured<'_> {
                     .collect();
                 errors::draw(&folder.join(&self.name).join(what), &name, &picture, &faces, &counted)?;
             }
-            judged.push(one);
+            matched.push(one);
         }
         if !settings.json {
             times.sort_by(f64::total_cmp);
@@ -294,10 +294,10 @@ impl Measured<'_> {
             println!(
                 "{} {what}: {} pictures, {median:.0} ms each (median; letterbox to suppression)",
                 self.name,
-                judged.len()
+                matched.len()
             );
         }
-        Ok(judged)
+        Ok(matched)
     }
 }
 

@@ -7,30 +7,28 @@ pub mod augment;
 mod bands;
 pub mod checkpoint;
 mod closeup;
+pub mod corrupt;
 pub mod curve;
 pub mod data;
-pub mod dice;
 mod draws;
 pub mod errors;
 pub mod evaluate;
 pub mod export;
 pub mod feed;
-pub mod graph;
-pub mod judge;
 pub mod label;
 mod light;
 pub mod loss;
 pub mod measure;
-pub mod network;
-pub mod optimiser;
+pub mod metrics;
+pub mod model;
 mod pattern;
 pub mod preview;
 pub mod raster;
 pub mod report;
-pub mod ruin;
 pub mod start;
 pub mod train;
 pub mod view;
+pub mod yolov3;
 
 use anyhow::Result;
 
@@ -56,7 +54,9 @@ pub enum Args {
     )]
     Label(label::Label),
     /// Writes a run's network as an ONNX file
-    #[command(after_help = "Example:\n  trainer detector export --run runs/detector --out data/face_yolov3.onnx")]
+    #[command(
+        after_help = "Examples:\n  trainer detector export --run runs/detector --out data/face_yolov3.onnx\n  trainer detector export --run runs/further --mean-with data/face_yolov3.onnx --out mean.onnx"
+    )]
     Export(export::Export),
 }
 

@@ -9,8 +9,8 @@ use vision::Letterbox;
 
 use super::augment::Studio;
 use super::data::{Material, Sample, Sources};
-use super::dice::Dice;
 use super::raster::outline;
+use crate::engine::rng::Rng;
 
 /// Settings of `trainer detector preview`.
 #[derive(Clone, Debug, clap::Args)]
@@ -61,8 +61,8 @@ pub fn preview(settings: &Preview) -> Result<()> {
     for sheet in 0..settings.count {
         let tiles: Vec<RgbImage> = (0..tiles)
             .map(|place| {
-                let mut dice = Dice::new(settings.seed, sheet, u64::from(place));
-                let mut scene = studio.scene(settings.side, &mut dice);
+                let mut rng = Rng::new(settings.seed, sheet, u64::from(place));
+                let mut scene = studio.scene(settings.side, &mut rng);
                 for truth in &scene.truths {
                     let colour = if truth.ignored { [255, 0, 0] } else { [0, 255, 0] };
                     outline(&mut scene.canvas, &truth.bbox, colour, 2.0);

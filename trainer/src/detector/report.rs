@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::judge::{self, Class, Figures, HIT, Judged, average_precision, figures};
+use super::metrics::{self, Class, Figures, HIT, Matched, average_precision, figures};
 use super::view::View;
 
 /// Figures of one view of the pictures, with 95 % intervals.
@@ -34,9 +34,9 @@ pub struct Report<'name> {
 }
 
 impl<'name> Report<'name> {
-    /// Of at least one judged picture.
-    pub fn new(detector: &'name str, view: View, judged: &[Judged], threshold: f32) -> Self {
-        let [average, precision, recall, f1] = judge::intervals(judged, 1, |drawn| {
+    /// Of at least one matched picture.
+    pub fn new(detector: &'name str, view: View, matched: &[Matched], threshold: f32) -> Self {
+        let [average, precision, recall, f1] = metrics::intervals(matched, 1, |drawn| {
             let pictures = || drawn.iter().copied();
             let figures = figures(pictures(), threshold);
             [
@@ -49,15 +49,15 @@ impl<'name> Report<'name> {
         Self {
             detector,
             view,
-            pictures: judged.len(),
-            average_precision: average_precision(judged),
-            figures: figures(judged, threshold),
+            pictures: matched.len(),
+            average_precision: average_precision(matched),
+            figures: figures(matched, threshold),
             average_precision_interval: average,
             precision_interval: precision,
             recall_interval: recall,
             f1_interval: f1,
-            best_f1: figures(judged, judge::best_threshold(judged)),
-            by_side: judge::by_side(judged, threshold),
+            best_f1: figures(matched, metrics::best_threshold(matched)),
+            by_side: metrics::by_side(matched, threshold),
         }
     }
 
@@ -104,7 +104,7 @@ impl<'name> Report<'name> {
             .collect();
         println!(
             "  found by side (in a picture of {} px): {}",
-            judge::REFERENCE,
+            metrics::REFERENCE,
             classes.join(", ")
         );
         Ok(())
@@ -112,9 +112,9 @@ impl<'name> Report<'name> {
 }
 
 /// How many of `tiles` that are no heads were taken for one, at a threshold.
-pub fn nothing_to_find(detector: &str, judged: &[Judged], tiles: usize, threshold: f32, json: bool) -> Result<()> {
-    let found = figures(judged, threshold).detections;
-    let [(low, high)] = judge::intervals(judged, 1, |drawn| {
+pub fn nothing_to_find(detector: &str, matched: &[Matched], tiles: usize, threshold: f32, json: bool) -> Result<()> {
+    let found = figures(matched, threshold).detections;
+    let [(low, high)] = metrics::intervals(matched, 1, |drawn| {
         [figures(drawn.iter().copied(), threshold).detections as f64]
     });
     if json {

@@ -1,19 +1,20 @@
 //! A network that begins where an exported one ended, to be trained on.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::anchors::{self, Anchors};
-use super::graph::{Graph, Layer};
-use super::network::{NORM_EPSILON, Network};
+use super::yolov3;
+use crate::engine::network::Network;
 use crate::onnx::read::{Constant, Contents};
 
 /// What a file gives a run to begin with.
 pub struct Start {
-    /// Its weights; the normalisations, which it has folded in, change nothing and keep their statistics.
+    /// Its weights; the batch norms, which it has folded in, change nothing and keep their statistics.
     pub network: Network,
     /// Its anchors.
     pub anchors: Anchors,
@@ -45,32 +46,44 @@ pub fn from_file(path: &Path) -> Result<Start> {
 }
 
 fn network(contents: &Contents) -> Result<Network> {
-    let graph = Graph::yolov3();
-    let (mut parameters, mut statistics) = (Vec::new(), Vec::new());
-    for (index, layer) in graph.layers.iter().enumerate() {
-        let Layer::Convolution(_, convolution) = layer else {
-            continue;
-        };
-        let numbers = |part: &str, shape: &[i64]| -> Result<Tensor> {
-            let name = format!("layer{index}_{part}");
-            let found = contents.constants.get(&name);
-            let found: Option<&Constant> = found.or_else(|| contents.constants.get(&format!("{name}_f16")));
-            let found = found.with_context(|| format!("`{name}` is missing"))?;
+    let plan = yolov3::plan(yolov3::STRIDES[0]);
+    let (weights, biases) = (by_layer(contents, "weight"), by_layer(contents, "bias"));
+    let mut convolutions = Vec::new();
+    // Files differ in how they number layers, not in their order.
+    for (number, row) in yolov3::convolution_rows(&plan).enumerate() {
+        let slot = plan.parameters.iter().find(|slot| slot.name == format!("{row}.weight"));
+        let shape = &slot.expect("convolutions have weights").shape;
+        let tensor = |constants: &[&Constant], what: &str, shape: &[i64]| -> Result<Tensor> {
+            let found = constants.get(number);
+            let found = found.with_context(|| format!("the {what} of convolution {number} is missing"))?;
             ensure!(
                 found.shape == shape,
-                "`{name}` has the shape {:?} in place of {shape:?}",
+                "the {what} of convolution {number} has the shape {:?} in place of {shape:?}",
                 found.shape
             );
-            Ok(Tensor::from_slice(&found.values))
+            Ok(Tensor::from_slice(&found.values).view(shape))
         };
-        let every = |number: f64| Tensor::full([convolution.output], number, (Kind::Float, tch::Device::Cpu));
-        parameters.push(numbers("weight", &convolution.shape())?);
-        if convolution.activated {
-            parameters.push(every(1.0));
-            statistics.extend([every(0.0), every(1.0 - NORM_EPSILON)]);
-        }
-        parameters.push(numbers("bias", &[convolution.output])?);
+        convolutions.push((
+            tensor(&weights, "weight", shape)?,
+            tensor(&biases, "bias", &shape[..1])?,
+        ));
     }
-    let (parameters, statistics) = (Tensor::cat(&parameters, 0), Tensor::cat(&statistics, 0));
-    Ok(Network::from_vectors(graph, parameters, statistics, true))
+    Ok(yolov3::from_folded(&convolutions))
+}
+
+/// The constants `layerN_<what>` by their numbers, in either storage.
+fn by_layer<'a>(contents: &'a Contents, what: &str) -> Vec<&'a Constant> {
+    let number = |name: &str| {
+        let name = name.strip_suffix("_f16").unwrap_or(name);
+        name.strip_prefix("layer")?
+            .strip_suffix(what)?
+            .strip_suffix('_')?
+            .parse::<usize>()
+            .ok()
+    };
+    let constants = contents.constants.iter();
+    let numbered: BTreeMap<usize, &Constant> = constants
+        .filter_map(|(name, constant)| Some((number(name)?, constant)))
+        .collect();
+    numbered.into_values().collect()
 }

@@ -1,13 +1,14 @@
 //! The training loop.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use dataset::failure::{Paused, Usage};
+use dataset::failure::Usage;
 use dataset::files::make_folder;
-use tch::Tensor;
+use dataset::lock::Lock;
+use serde_json::{Value, json};
+use tch::Device;
 use vision::DetectorSettings;
 
 use super::anchors::{self, Anchors};
@@ -16,13 +17,17 @@ use super::checkpoint::{self, LAST, State};
 use super::data::{Material, Sample, Sources};
 use super::evaluate;
 use super::feed::{Batch, Feed, Order};
-use super::graph::Graph;
-use super::judge;
 use super::loss::{Loss, loss};
-use super::network::{Network, Precision};
-use super::optimiser::{Optimiser, rate};
+use super::metrics;
+use super::model::Model;
 use super::start;
-use crate::gan::stop::Stop;
+use super::yolov3::{self, Precision};
+use crate::engine::accumulator::Accumulator;
+use crate::engine::metrics_log::MetricsLog;
+use crate::engine::progress::Progress;
+use crate::engine::stop::Stop;
+use crate::engine::training::{self, Clock, Training};
+use crate::threads;
 
 /// Steps of linear warm-up.
 const WARM_UP: u64 = 150;
@@ -30,8 +35,6 @@ const WARM_UP: u64 = 150;
 const RATE: f64 = 1.5e-3;
 /// … and of one that begins with a file's weights.
 const FURTHER_RATE: f64 = 3e-4;
-/// Decoupled weight decay.
-const DECAY: f64 = 0.02;
 /// Steps between two lines of the log.
 const LOG_EVERY: u64 = 20;
 /// Pictures made to fit the anchors.
@@ -76,11 +79,12 @@ pub struct Train {
     /// Minutes between two checkpoints
     #[arg(long, default_value_t = 2.0)]
     checkpoint_minutes: f64,
-    /// Threads of torch; 0 is one a core. Another number gives other bits
+    /// Threads of torch; 0 is one a core, and those of the checkpoint for a resumed run. Another number gives
+    /// other bits
     #[arg(long, default_value_t = 0)]
-    threads: i32,
-    /// Goes on from the checkpoint in --out where there is one, with the folders and the number of steps given now; with those of
-    /// its beginning it ends in the same bits as an undisturbed run
+    threads: usize,
+    /// Resumes from the checkpoint in --out if it exists, with the folders and the number of steps given now; with
+    /// those of its beginning it ends in the same bits as an undisturbed run
     #[arg(long)]
     resume: bool,
 }
@@ -96,40 +100,50 @@ pub fn train(settings: &Train) -> Result<()> {
         return Err(Usage(message).into());
     }
     make_folder(&settings.out)?;
-    if settings.threads > 0 {
-        tch::set_num_threads(settings.threads);
+    // Two that write one checkpoint would leave neither run whole.
+    let _lock = Lock::take(&settings.out, "trainer detector train")?;
+    let resumed = last.exists().then(|| checkpoint::load(&last)).transpose()?;
+    let before = resumed.as_ref().map(|(_, state)| state.computed_by.as_str());
+    if let Some(threads) = threads::resumed(settings.threads, before) {
+        threads::set(threads);
     }
     let material = Material::load(&settings.sources)?;
     describe(&material);
     let studio = Studio::new(&material);
-    let (network, optimiser, state) = if last.exists() {
-        let (network, optimiser, mut state) = checkpoint::load(&last, DECAY)?;
-        // More material may have come; anchors and weights stay.
-        state.sources = settings.sources.clone();
-        state.held_out = names(&material.held_out);
-        (network, optimiser, state)
-    } else {
-        begin(settings, &studio, &material)?
+    let (model, mut state) = match resumed {
+        Some((model, state)) => (model, state),
+        None => begin(settings, &studio)?,
     };
-    let graph = &network.graph;
+    // More material may have come; anchors and weights stay.
+    state.sources = settings.sources.clone();
+    state.held_out = names(&material.held_out);
+    threads::warn_of_others(&state.computed_by, Device::Cpu);
+    state.computed_by = threads::computed_by(Device::Cpu);
+    let plan = yolov3::plan(i64::from(settings.side));
     println!(
         "network: {:.2} M parameters, {:.2} GFLOP at {}; anchors {}",
-        graph.parameters() as f64 / 1e6,
-        graph.gigaflop(i64::from(settings.side)),
+        plan.parameter_count() as f64 / 1e6,
+        2.0 * plan.macs as f64 / 1e9,
         settings.side,
         anchors::to_text(&state.anchors)
     );
-    let run = Run {
-        settings,
-        material: &material,
-        network,
-        optimiser,
-        state,
-    };
+    let checkpoint_every = Duration::from_secs_f64(settings.checkpoint_minutes * 60.0);
     let stop = Stop::listen()?;
     std::thread::scope(|scope| {
-        let feed = Feed::start(scope, &studio, settings.seed, settings.batch, FEEDERS);
-        run.work(feed, &stop)
+        let mut run = Run {
+            settings,
+            material: &material,
+            model,
+            log: MetricsLog::open(&settings.out.join("metrics.jsonl"), state.step)?,
+            ordered: state.step,
+            feed: Feed::start(scope, &studio, settings.seed, settings.batch, FEEDERS),
+            clock: Clock::after(state.seconds),
+            progress: Progress::new(),
+            losses: Accumulator::new(Device::Cpu),
+            waited: Waited::default(),
+            state,
+        };
+        training::train(&mut run, checkpoint_every, &stop)
     })
 }
 
@@ -144,18 +158,17 @@ fn describe(material: &Material) {
     );
 }
 
-fn begin(settings: &Train, studio: &Studio<'_>, material: &Material) -> Result<(Network, Optimiser, State)> {
+fn begin(settings: &Train, studio: &Studio<'_>) -> Result<(Model, State)> {
     let (network, anchors, started_from) = match &settings.from {
         Some(file) => {
             let start = start::from_file(file)?;
             (start.network, start.anchors, Some(start.digest))
         }
         None => {
-            let network = Network::new(Graph::yolov3(), settings.seed as i64);
+            let network = yolov3::network(settings.seed as i64);
             (network, fitted(settings, studio)?, None)
         }
     };
-    let optimiser = Optimiser::new(&network, DECAY);
     let state = State {
         step: 0,
         seconds: 0.0,
@@ -164,11 +177,12 @@ fn begin(settings: &Train, studio: &Studio<'_>, material: &Material) -> Result<(
         anchors,
         side: settings.side,
         sources: settings.sources.clone(),
-        held_out: names(&material.held_out),
+        held_out: Vec::new(),
         started_from,
         threshold: None,
+        computed_by: String::new(),
     };
-    Ok((network, optimiser, state))
+    Ok((Model::new(network), state))
 }
 
 fn fitted(settings: &Train, studio: &Studio<'_>) -> Result<Anchors> {
@@ -183,80 +197,120 @@ fn names(samples: &[Sample]) -> Vec<String> {
     samples.iter().map(|sample| sample.name.clone()).collect()
 }
 
-/// A run between two checkpoints.
+/// A run under way.
 struct Run<'a> {
     settings: &'a Train,
     material: &'a Material,
-    network: Network,
-    optimiser: Optimiser,
+    model: Model,
     state: State,
+    log: MetricsLog<Value>,
+    /// The step that is ordered from the feed next.
+    ordered: u64,
+    feed: Feed,
+    clock: Clock,
+    progress: Progress,
+    /// Box, objectness and class loss since the last line of the log.
+    losses: Accumulator<3>,
+    waited: Waited,
+}
+
+/// Time that the training step waited for images since the last line of the log.
+struct Waited {
+    since: Instant,
+    seconds: f64,
+}
+
+impl Default for Waited {
+    fn default() -> Self {
+        Self {
+            since: Instant::now(),
+            seconds: 0.0,
+        }
+    }
+}
+
+impl Training for Run<'_> {
+    fn is_over(&self) -> bool {
+        self.state.step >= self.settings.steps
+    }
+
+    fn step(&mut self) -> Result<()> {
+        let waiting = Instant::now();
+        let batch = self.next_batch()?;
+        self.waited.seconds += waiting.elapsed().as_secs_f64();
+        let learning_rate = self.learn(&batch)?;
+        self.progress.observe(self.state.images);
+        if self.state.step.is_multiple_of(LOG_EVERY) {
+            self.log(batch.order.side, learning_rate)?;
+        }
+        if self.state.step.is_multiple_of(self.settings.measure_every) {
+            self.measure()?;
+        }
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        if self.is_over() && !self.state.step.is_multiple_of(self.settings.measure_every) {
+            self.measure()?;
+        }
+        let began = Instant::now();
+        self.state.seconds = self.clock.seconds();
+        checkpoint::save(&self.settings.out.join(LAST), &self.model, &self.state)?;
+        self.clock.leave_out(began);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl Run<'_> {
-    fn work(mut self, mut feed: Feed, stop: &Stop) -> Result<()> {
-        let mut ordered = self.state.step;
-        let mut window = Window::new();
-        let mut saved = self.state.seconds;
-        let mut clock = Instant::now();
-        while self.state.step < self.settings.steps {
-            while feed.open() < feed.capacity() {
-                let side = if self.state.started_from.is_some() {
-                    any_side(ordered, self.settings.side)
-                } else {
-                    side_at(ordered, self.settings.steps, self.settings.side)
-                };
-                feed.order(Order { step: ordered, side });
-                ordered += 1;
-            }
-            let waited = Instant::now();
-            let batch = feed.take().context("the thread that makes the pictures has died")?;
-            window.waited += waited.elapsed().as_secs_f64();
-            let (losses, learning) = self.learn(&batch)?;
-            self.state.seconds += clock.elapsed().as_secs_f64();
-            clock = Instant::now();
-            window.add(&losses, batch.truths.len());
-            if self.state.step.is_multiple_of(LOG_EVERY) {
-                self.log(&window, batch.order.side, learning)?;
-                window = Window::new();
-            }
-            if self.state.step.is_multiple_of(self.settings.measure_every) {
-                self.measure()?;
-                clock = Instant::now();
-            }
-            if self.state.seconds - saved >= self.settings.checkpoint_minutes * 60.0 || stop.requested() {
-                saved = self.state.seconds;
-                self.save()?;
-                clock = Instant::now();
-            }
-            if stop.requested() {
-                return Err(Paused.into());
-            }
+    /// The images of the next step; keeps the feed busy with those after it.
+    fn next_batch(&mut self) -> Result<Batch> {
+        while self.feed.open() < self.feed.capacity() {
+            let side = match self.state.started_from {
+                Some(_) => any_side(self.ordered, self.settings.side),
+                None => side_at(self.ordered, self.settings.steps, self.settings.side),
+            };
+            self.feed.order(Order {
+                step: self.ordered,
+                side,
+            });
+            self.ordered += 1;
         }
-        self.measure()?;
-        self.save()
+        self.feed.take().context("the thread that makes the images has died")
     }
 
-    /// One step; answers its loss and learning rate.
-    fn learn(&mut self, batch: &Batch) -> Result<(Loss, f64)> {
+    /// One step. Returns its learning rate.
+    fn learn(&mut self, batch: &Batch) -> Result<f64> {
         let further = self.state.started_from.is_some();
         let highest = self.settings.rate.unwrap_or(if further { FURTHER_RATE } else { RATE });
         let warm_up = WARM_UP.min(self.settings.steps / 10);
-        let learning = rate(highest, self.state.step, warm_up, self.progress());
-        // A file's weights have their normalisations folded in: the statistics of a batch would undo them.
-        let heads = self.network.forward(&batch.images(), !further, self.settings.precision);
-        let side = i64::from(batch.order.side);
-        let losses = loss(&heads, &batch.truths, &self.state.anchors, side);
-        let length = self
-            .optimiser
-            .step(&self.network, &losses.total, self.state.step, learning);
+        let learning_rate = learning_rate(highest, self.state.step, warm_up, self.progress());
+        // A file's weights have their batch norms folded in: the statistics of a batch would undo them.
+        let outputs = yolov3::forward(&self.model.network, &batch.images(), !further, self.settings.precision);
+        let losses: Loss = loss(
+            &outputs,
+            &batch.truths,
+            &self.state.anchors,
+            i64::from(batch.order.side),
+        );
+        let length = self.model.step(&losses.total, learning_rate);
         anyhow::ensure!(
             length.is_finite(),
-            "the gradient is not finite at step {}: lower --rate and give --resume",
+            "the gradient became NaN or infinite at step {}: lower --rate and give --resume",
             self.state.step
         );
+        for (term, loss) in [&losses.boxes, &losses.objectness, &losses.class]
+            .into_iter()
+            .enumerate()
+        {
+            self.losses.add(term, loss);
+        }
         self.state.step += 1;
         self.state.images += batch.truths.len() as u64;
-        Ok((losses, learning))
+        Ok(learning_rate)
     }
 
     /// Share of the run that is done.
@@ -264,68 +318,61 @@ impl Run<'_> {
         self.state.step as f64 / self.settings.steps as f64
     }
 
-    fn log(&self, window: &Window, side: u32, learning: f64) -> Result<()> {
-        let seconds = window.begun.elapsed().as_secs_f64();
-        let speed = window.images as f64 / seconds;
-        let progress = self.progress();
-        let left = self.state.seconds * (1.0 - progress) / progress.max(1e-6) / 60.0;
-        let [boxes, objectness, class] = window.means();
+    fn log(&mut self, side: u32, learning_rate: f64) -> Result<()> {
+        let waited = std::mem::take(&mut self.waited);
+        let [boxes, objectness, class] = self.losses.means().map(Option::unwrap_or_default);
+        self.losses.clear();
+        let speed = self.progress.speed().unwrap_or_default();
+        let left = self.progress.left(Some(self.progress())).unwrap_or_default();
         println!(
-            "step {:6}  side {side}  box {boxes:.3}  objectness {objectness:.3}  class {class:.4}  rate {learning:.2e}  {speed:.1} img/s  waited {:.0} %  {left:.0} min left",
+            "step {:6}  side {side}  box {boxes:.3}  objectness {objectness:.3}  class {class:.4}  rate {learning_rate:.2e}  {speed:.1} img/s  waited {:.0} %  {:.0} min left",
             self.state.step,
-            100.0 * window.waited / seconds
+            100.0 * waited.seconds / waited.since.elapsed().as_secs_f64(),
+            left.as_secs_f64() / 60.0
         );
-        self.record(&serde_json::json!({
-            "step": self.state.step, "seconds": self.state.seconds, "images": self.state.images,
+        self.log.push(json!({
+            "step": self.state.step, "seconds": self.clock.seconds(), "images": self.state.images,
             "side": side, "box": boxes, "objectness": objectness, "class": class,
-            "rate": learning, "images_per_second": speed,
+            "rate": learning_rate, "images_per_second": speed,
         }))
     }
 
-    fn save(&self) -> Result<()> {
-        let path = self.settings.out.join(LAST);
-        checkpoint::save(&path, &self.network, &self.optimiser, &self.state)
-    }
-
-    /// Measures the averaged network and chooses the threshold.
+    /// Measures the EMA and chooses the threshold; the time that it takes is not training time.
     fn measure(&mut self) -> Result<()> {
-        let network = self.optimiser.averaged_network(&self.network);
+        let began = Instant::now();
+        let network = self.model.ema();
         let settings = DetectorSettings::default();
-        let judged = |samples: &[Sample]| {
+        let matched = |samples: &[Sample]| {
             let found = evaluate::detect(&network, &self.state.anchors, self.state.side, samples, &settings);
-            evaluate::judge_all(&found, samples)
+            evaluate::match_all(&found, samples)
         };
-        let validation = judged(&self.material.validation);
-        let threshold = judge::best_threshold(&validation);
-        let held_out = judged(&self.material.held_out);
-        for (name, judged) in [("validation", &validation), ("held out", &held_out)] {
-            let figures = judge::figures(judged, threshold);
-            let average = judge::average_precision(judged);
+        let validation = matched(&self.material.validation);
+        let threshold = metrics::best_threshold(&validation);
+        let held_out = matched(&self.material.held_out);
+        for (name, matched) in [("validation", &validation), ("held out", &held_out)] {
+            let figures = metrics::figures(matched, threshold);
+            let average = metrics::average_precision(matched);
             println!(
                 "measured {name}: AP {average:.3}  precision {:.3}  recall {:.3}  F1 {:.3} at {threshold:.2}",
                 figures.precision, figures.recall, figures.f1
             );
-            self.record(&serde_json::json!({
+            self.log.push(json!({
                 "step": self.state.step, "measured": name, "average_precision": average,
                 "figures": figures,
             }))?;
         }
         self.state.threshold = Some(threshold);
+        self.clock.leave_out(began);
         Ok(())
-    }
-
-    fn record(&self, line: &serde_json::Value) -> Result<()> {
-        append(&self.settings.out.join("metrics.jsonl"), line)
     }
 }
 
-fn append(path: &Path, line: &serde_json::Value) -> Result<()> {
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .with_context(|| format!("cannot open {}", path.display()))?;
-    writeln!(file, "{line}").with_context(|| format!("cannot write {}", path.display()))
+/// Learning rate: a linear warm-up over `warm_up` steps, then half a cosine down to a hundredth of
+/// `peak` as `progress` goes from 0 to 1.
+fn learning_rate(peak: f64, step: u64, warm_up: u64, progress: f64) -> f64 {
+    let warmed = ((step + 1) as f64 / warm_up.max(1) as f64).min(1.0);
+    let cosine = 0.5 + 0.5 * (std::f64::consts::PI * progress.clamp(0.0, 1.0)).cos();
+    peak * warmed * (0.01 + 0.99 * cosine)
 }
 
 /// The side of a step's pictures: small ones first, which cost a fifth, the full side for the last
@@ -349,35 +396,4 @@ fn any_side(step: u64, side: u32) -> u32 {
 fn share_of(side: u32, shares: &[f64], step: u64) -> u32 {
     let share = shares[(step % shares.len() as u64) as usize];
     ((f64::from(side) * share / 32.0).round() as u32 * 32).max(96)
-}
-
-/// Sums between two lines of the log.
-struct Window {
-    sums: Tensor,
-    steps: u64,
-    images: usize,
-    waited: f64,
-    begun: Instant,
-}
-
-impl Window {
-    fn new() -> Self {
-        Self {
-            sums: Tensor::zeros([3], (tch::Kind::Float, tch::Device::Cpu)),
-            steps: 0,
-            images: 0,
-            waited: 0.0,
-            begun: Instant::now(),
-        }
-    }
-
-    fn add(&mut self, loss: &Loss, images: usize) {
-        self.sums += Tensor::stack(&[&loss.boxes, &loss.objectness, &loss.class], 0).detach();
-        self.steps += 1;
-        self.images += images;
-    }
-
-    fn means(&self) -> [f64; 3] {
-        std::array::from_fn(|term| self.sums.double_value(&[term as i64]) / self.steps.max(1) as f64)
-    }
 }

@@ -4,9 +4,9 @@ use image::RgbImage;
 use vision::BBox;
 use vision::letterbox::resize;
 
-use super::dice::Dice;
-use super::judge::REFERENCE;
+use super::metrics::REFERENCE;
 use super::raster::{Look, Placement, Pyramid, paint};
+use crate::engine::rng::Rng;
 
 /// How a picture is shown to the detector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
@@ -58,7 +58,7 @@ impl View {
             Self::Close90 => 0.9,
             _ => return vec![self.show_whole(picture, faces, number)],
         };
-        let close = |(place, face)| close_up(&picture, faces, face, share, &mut Dice::new(self as u64, number, place));
+        let close = |(place, face)| close_up(&picture, faces, face, share, &mut Rng::new(self as u64, number, place));
         (0..).zip(faces).map(close).collect()
     }
 
@@ -76,7 +76,7 @@ impl View {
 
     fn show_whole(self, picture: RgbImage, faces: &[BBox], number: u64) -> Shown {
         let (width, height) = picture.dimensions();
-        let mut dice = Dice::new(self as u64, number, 0);
+        let mut rng = Rng::new(self as u64, number, 0);
         let mut placement = Placement {
             source: (width as f32 / 2.0, height as f32 / 2.0),
             target: (width as f32 / 2.0, height as f32 / 2.0),
@@ -93,22 +93,22 @@ impl View {
                 let high = (REFERENCE * height as f32 / width as f32).clamp(500.0, REFERENCE) as u32;
                 let side = faces.first().map_or(width as f32 / 4.0, |face| face.area().sqrt());
                 let room = (wide as f32 / width as f32).min(high as f32 / height as f32);
-                let scale = (dice.scale(32.0, 64.0) / side.max(1.0)).min(room);
+                let scale = (rng.scale(32.0, 64.0) / side.max(1.0)).min(room);
                 let mut place = |canvas: u32, length: u32| {
                     let half = length as f32 * scale / 2.0;
-                    dice.between(half, canvas as f32 - half)
+                    rng.between(half, canvas as f32 - half)
                 };
                 placement.target = (place(wide, width), place(high, height));
                 placement.scale = (scale, scale);
                 canvas = backdrop(&picture, wide, high);
             }
             Self::Turned => {
-                let angle = dice.between(15.0, 30.0).to_radians();
-                placement.angle = if dice.chance(0.5) { angle } else { -angle };
+                let angle = rng.between(15.0, 30.0).to_radians();
+                placement.angle = if rng.chance(0.5) { angle } else { -angle };
             }
             Self::Turned15 | Self::Turned30 | Self::Turned45 | Self::Turned60 | Self::Turned90 => {
                 let angle = self.degrees().to_radians();
-                placement.angle = if dice.chance(0.5) { angle } else { -angle };
+                placement.angle = if rng.chance(0.5) { angle } else { -angle };
                 let extent = placement.extent((width as f32, height as f32));
                 let side = |length: f32| length.round().max(1.0);
                 let (wide, high) = (side(extent.width()), side(extent.height()));
@@ -135,13 +135,13 @@ impl View {
 
 /// The square cut round a face in which it takes that share of the side, somewhere in it, with all faces
 /// that are seen for the most part; less where the picture is too small.
-fn close_up(picture: &RgbImage, faces: &[BBox], face: &BBox, share: f32, dice: &mut Dice) -> Shown {
+fn close_up(picture: &RgbImage, faces: &[BBox], face: &BBox, share: f32, rng: &mut Rng) -> Shown {
     let (width, height) = (picture.width() as f32, picture.height() as f32);
     let longer = face.width().max(face.height());
     let side = (longer / share).min(width).min(height).round().max(1.0);
     let slack = (side - longer).max(0.0) * 0.35;
     let mut start = |centre: f32, most: f32| {
-        let start = centre + dice.between(-slack, slack) - side / 2.0;
+        let start = centre + rng.between(-slack, slack) - side / 2.0;
         start.clamp(0.0, (most - side).max(0.0)).round()
     };
     let (x, y) = face.centre();

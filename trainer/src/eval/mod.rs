@@ -3,14 +3,14 @@
 //! Architecture invariant: a score is stored with all that it depends on, and two scores are put
 //! side by side only where these are equal.
 
+pub mod discriminator_scores;
 pub mod distance;
+pub mod evaluator;
 pub mod extract;
 pub mod faces;
 pub mod flags;
 pub mod histogram;
-pub mod judge;
 pub mod neighbours;
-pub mod opinions;
 pub mod reals;
 pub mod record;
 pub mod report;
@@ -30,10 +30,10 @@ use vision::letterbox::resize;
 use vision::picture::{Limits, decode};
 
 use crate::gan::folder::RunFile;
+use crate::gan::grid;
 use crate::gan::trained::Trained;
-use crate::gan::{grid, heads};
+use evaluator::{Evaluator, Measured, Standing};
 pub use flags::Args;
-use judge::{Judge, Measured, Standing};
 
 /// The folders of --save.
 const SIDES: [&str; 2] = ["fakes", "reals"];
@@ -54,7 +54,7 @@ pub fn run(args: &Args, settings: &EvalSettings, data: &Path) -> Result<()> {
 
 fn of_run(args: &Args, settings: &EvalSettings, data: &Path, run: &Path) -> Result<()> {
     let trained = Trained::load(data, run)?;
-    let recipe = &trained.file.recipe;
+    let config = &trained.file.config;
     let place = trained.folder.path();
     // What cannot be written to is told before minutes of measuring.
     record::read(place)?;
@@ -70,25 +70,25 @@ fn of_run(args: &Args, settings: &EvalSettings, data: &Path, run: &Path) -> Resu
         ))
         .into());
     }
-    let judge = open(args, settings, data, manifest, recipe.side, training)?;
+    let evaluator = open(args, settings, data, manifest, config.side, training)?;
     let fakes = trained.pictures(&trained.noise(settings.seed, settings.count));
     let standing = Standing {
         step: trained.state.step,
-        images: trained.state.step * recipe.batch as u64,
+        images: trained.state.step * config.batch as u64,
         seconds: trained.state.seconds,
     };
-    let mut measured = judge.measure(&fakes, standing)?;
-    measured.score.opinions = judge.opinions(&trained.players.discriminator, &fakes);
+    let mut measured = evaluator.measure(&fakes, standing)?;
+    measured.score.opinions = evaluator.opinions(&trained.gan.discriminator, &fakes);
     report::print(&measured.score, args.json)?;
     record::add(place, measured.score.clone())?;
-    keep(args, &judge, &fakes, &measured, Some(place))
+    keep(args, &evaluator, &fakes, &measured, Some(place))
 }
 
 /// The manifest that a run was trained on, by its name there or by --manifest where it was moved.
 fn trained_on<'a>(args: &'a Args, file: &'a RunFile, data: &Path) -> Result<&'a str> {
     let named = args.manifest.as_deref().into_iter().chain([file.manifest.as_str()]);
-    // The header alone: the judge reads the rows.
-    let id = |name: &str| anyhow::Ok(Opened::open(&heads::find(data, name)?.folder())?.id);
+    // The header alone: the evaluator reads the rows.
+    let id = |name: &str| anyhow::Ok(Opened::open(&crate::gan::head_dataset::find(data, name)?.folder())?.id);
     let is_it = |name: &&str| id(name).is_ok_and(|id| id == file.manifest_id);
     named.into_iter().find(is_it).ok_or_else(|| {
         Usage(format!(
@@ -104,10 +104,10 @@ fn of_pictures(args: &Args, settings: &EvalSettings, data: &Path, pictures: &Pat
     let fakes = read_pictures(pictures, args.side)?;
     let manifest = args.manifest.as_deref().unwrap_or_default();
     let training = (!args.no_neighbours).then_some(manifest);
-    let judge = open(args, settings, data, manifest, fakes[0].width(), training)?;
-    let measured = judge.measure(&fakes, Standing::default())?;
+    let evaluator = open(args, settings, data, manifest, fakes[0].width(), training)?;
+    let measured = evaluator.measure(&fakes, Standing::default())?;
     report::print(&measured.score, args.json)?;
-    keep(args, &judge, &fakes, &measured, None)
+    keep(args, &evaluator, &fakes, &measured, None)
 }
 
 fn open(
@@ -117,11 +117,11 @@ fn open(
     manifest: &str,
     side: u32,
     training: Option<&str>,
-) -> Result<Judge> {
+) -> Result<Evaluator> {
     if let Some(folder) = &args.save {
         refuse_filled(folder)?;
     }
-    Judge::open(data, manifest, side, settings, &args.input(), args.against, training)
+    Evaluator::open(data, manifest, side, settings, &args.input(), args.against, training)
 }
 
 /// Pictures of an earlier measurement would stand among those of this one.
@@ -140,9 +140,9 @@ fn refuse_filled(folder: &Path) -> Result<()> {
 }
 
 /// Writes the pictures that were asked for.
-fn keep(args: &Args, judge: &Judge, fakes: &[RgbImage], measured: &Measured, run: Option<&Path>) -> Result<()> {
+fn keep(args: &Args, evaluator: &Evaluator, fakes: &[RgbImage], measured: &Measured, run: Option<&Path>) -> Result<()> {
     if let Some(folder) = &args.save {
-        save(folder, judge, fakes, measured)?;
+        save(folder, evaluator, fakes, measured)?;
     }
     if let (Some(sheet), Some(folder)) = (&measured.sheet, run.or(args.save.as_deref())) {
         let path = folder.join("neighbours.png");
@@ -186,10 +186,10 @@ fn read_pictures(folder: &Path, side: Option<u32>) -> Result<Vec<RgbImage>> {
 }
 
 /// Both sides as pictures and as features, so that another program can measure the same.
-fn save(folder: &Path, judge: &Judge, fakes: &[RgbImage], measured: &Measured) -> Result<()> {
+fn save(folder: &Path, evaluator: &Evaluator, fakes: &[RgbImage], measured: &Measured) -> Result<()> {
     let sides: [(&[RgbImage], &Tensor); 2] = [
         (fakes, &measured.features),
-        (&judge.reals().pictures(), judge.real_features()),
+        (&evaluator.reals().pictures(), evaluator.real_features()),
     ];
     for (name, (pictures, features)) in SIDES.into_iter().zip(sides) {
         let folder = folder.join(name);

@@ -13,7 +13,7 @@ use tch::Tensor;
 
 use super::extract::Pictures;
 use super::record::FORMAT;
-use crate::gan::heads::{self, Found};
+use crate::gan::head_dataset::{self, Found};
 
 /// Heads of a split, of a fixed choice: the most wanted, by the order of their hashes, which is as
 /// good as chance and the same on every machine.
@@ -34,7 +34,7 @@ impl Reals {
     /// # Errors
     /// [`Usage`] where there is no such manifest; else where a file of it was changed or is missing.
     pub fn open(data: &Path, name: &str, side: u32, split: Split, most: usize) -> Result<Self> {
-        let found = heads::find(data, name)?;
+        let found = head_dataset::find(data, name)?;
         let (manifest, folder) = (found.load()?, found.folder());
         let Found { home, name, .. } = found;
         let tombstones = Tombstones::load(&folder)?;
@@ -59,8 +59,8 @@ impl Reals {
             Split::Validation => format!("{}{side}-validation.pack", Pack::name_start(&id, &tombstones)),
         });
         if !path.exists() {
-            heads::build(&home, &rows, &path, side)?;
-            heads::refuse_purged_meanwhile(&folder, &tombstones, &path)?;
+            head_dataset::build(&home, &rows, &path, side)?;
+            head_dataset::refuse_purged_meanwhile(&folder, &tombstones, &path)?;
         }
         let mut places: Vec<usize> = (0..rows.len()).collect();
         places.sort_by(|a, b| rows[*a].head.cmp(&rows[*b].head));

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vision::features::FeatureForm;
 
+use super::discriminator_scores::DiscriminatorScores;
 use super::distance::{Estimate, Neighbourhoods};
 use super::faces::Faces;
 use super::neighbours::Memorisation;
-use super::opinions::Opinions;
 
 /// Version of the measures: a change of any makes earlier scores another measure.
 pub const FORMAT: u32 = 2;
@@ -106,7 +106,7 @@ pub struct Score {
     /// How close fakes come to training heads.
     pub memorisation: Option<Memorisation>,
     /// Whether the discriminator knows training heads from unseen ones.
-    pub opinions: Option<Opinions>,
+    pub opinions: Option<DiscriminatorScores>,
 }
 
 /// The file of a run.

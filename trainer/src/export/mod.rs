@@ -3,8 +3,6 @@
 //! Every file is read back and compared with libtorch before it gets its name: a file that is there
 //! is one that draws the same heads.
 
-pub mod graph;
-pub mod program;
 pub mod script;
 pub mod weights;
 
@@ -14,12 +12,13 @@ use anyhow::{Context, Result, ensure};
 use dataset::files::{make_folder, write_durably};
 use tch::{Kind, Tensor};
 
-use crate::gan::network::{Mode, Network};
-use crate::gan::players::{Draw, noise, seed};
-use crate::gan::recipe::NOISE;
+use crate::engine::fold::folded;
+use crate::engine::network::{Mode, Network};
+use crate::engine::onnx::{self, Names, numbers};
+use crate::gan::gan_state::{Draw, noise, seed};
 use crate::gan::trained::Trained;
 use crate::named::Named;
-use program::Program;
+use crate::onnx::Storage;
 
 /// Largest difference from libtorch's own output that is let through, of heads in -1..1 (a step of
 /// a byte is .0078).
@@ -34,7 +33,7 @@ pub enum Format {
     Onnx,
     /// For PyTorch and libtorch.
     Torchscript,
-    /// Both networks' values by name.
+    /// Both networks' parameters and buffers by name.
     Safetensors,
 }
 
@@ -60,7 +59,8 @@ struct Part<'a> {
     name: &'a str,
     input: &'a str,
     output: &'a str,
-    program: Program,
+    /// The network, folded.
+    network: Network,
     /// What goes in and what libtorch makes of it.
     examples: Vec<(Tensor, Tensor)>,
 }
@@ -81,13 +81,13 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
     }
     for format in &args.formats {
         match format {
-            Format::Onnx => parts.iter().try_for_each(|part| onnx(part, &out, &facts))?,
-            Format::Torchscript => parts.iter().try_for_each(|part| torchscript(part, &out))?,
+            Format::Onnx => parts.iter().try_for_each(|part| write_onnx(part, &out, &facts))?,
+            Format::Torchscript => parts.iter().try_for_each(|part| write_torchscript(part, &out))?,
             Format::Safetensors => {
                 let path = out.join("weights.safetensors");
                 let bytes = weights::bytes(&trained, &facts)?;
                 write_durably(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
-                tell(&path, bytes.len(), "every value, as trained")
+                tell(&path, bytes.len(), "parameters and buffers, as trained")
             }
         }
     }
@@ -102,14 +102,8 @@ fn generator(trained: &Trained) -> Part<'static> {
 
 fn discriminator(trained: &Trained) -> Part<'static> {
     seed(1, Draw::Sample, 0);
-    let heads = BATCHES.map(|count| tch::no_grad(|| trained.generator.forward(&noise(count), Mode::Use)));
-    part(
-        "discriminator",
-        "heads",
-        "logits",
-        &trained.players.discriminator,
-        heads,
-    )
+    let heads = BATCHES.map(|count| tch::no_grad(|| trained.generator.forward(&noise(count), Mode::Eval)));
+    part("discriminator", "heads", "logits", &trained.gan.discriminator, heads)
 }
 
 fn part(
@@ -120,24 +114,29 @@ fn part(
     inputs: [Tensor; 2],
 ) -> Part<'static> {
     let answer = |x: Tensor| {
-        let y = tch::no_grad(|| network.forward(&x, Mode::Use)).to_kind(Kind::Float);
+        let y = tch::no_grad(|| network.forward(&x, Mode::Eval)).to_kind(Kind::Float);
         (x, y)
     };
     Part {
         name,
         input,
         output,
-        program: Program::of(network),
+        network: folded(network),
         examples: inputs.into_iter().map(answer).collect(),
     }
 }
 
-fn onnx(part: &Part, out: &Path, facts: &[(String, String)]) -> Result<()> {
+fn write_onnx(part: &Part, out: &Path, facts: &[(String, String)]) -> Result<()> {
     let path = out.join(format!("{}.onnx", part.name));
-    let bytes = graph::onnx(&part.program, part.input, part.output, facts).into_bytes(part.name);
+    let names = Names::new(&part.network, part.input, part.output);
+    let mut graph = onnx::graph(&part.network, &names, Storage::F32);
+    for (key, text) in facts {
+        graph.metadata(key, text);
+    }
+    let bytes = graph.into_bytes(part.name);
     let worst = worst(part, |x| {
         let shape: Vec<usize> = x.size().iter().map(|length| *length as usize).collect();
-        let (shape, values) = vision::runtime::answer(&bytes, &shape, &program::numbers(x))?;
+        let (shape, values) = vision::runtime::answer(&bytes, &shape, &numbers(x))?;
         Ok(Tensor::from_slice(&values).view(shape.as_slice()))
     })
     .with_context(|| format!("ONNX Runtime does not run the {}", part.name))?;
@@ -151,9 +150,9 @@ fn onnx(part: &Part, out: &Path, facts: &[(String, String)]) -> Result<()> {
     Ok(())
 }
 
-fn torchscript(part: &Part, out: &Path) -> Result<()> {
+fn write_torchscript(part: &Part, out: &Path) -> Result<()> {
     let path = out.join(format!("{}.pt", part.name));
-    let bytes = script::bytes(&part.program, &part.examples[0].0, &path)?;
+    let bytes = script::bytes(&part.network, &part.examples[0].0, &path)?;
     let module = tch::CModule::load_data(&mut bytes.as_slice())?;
     let worst = worst(part, |x| Ok(tch::no_grad(|| module.forward_ts(&[x]))?))?;
     check(&path, worst)?;
@@ -195,6 +194,3 @@ fn check(path: &Path, worst: f64) -> Result<()> {
 fn tell(path: &Path, length: usize, what: &str) {
     println!("{}: {:.1} MB; {what}", path.display(), length as f64 / 1e6);
 }
-
-/// Length of the noise, for the facts in a file.
-pub(crate) const NOISE_LENGTH: i64 = NOISE;

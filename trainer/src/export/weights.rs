@@ -1,4 +1,4 @@
-//! The values of both networks by name, and what is known of the run.
+//! Parameters and buffers of both networks by name, and what is known of the run.
 
 use std::collections::HashMap;
 
@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use tch::Tensor;
 
-use super::NOISE_LENGTH;
-use super::program::{numbers, view};
-use crate::gan::network::Network;
+use crate::engine::network::Network;
+use crate::engine::onnx::numbers;
+use crate::gan::config::NOISE;
 use crate::gan::trained::Trained;
 
 /// What a reader should know: settings, manifest, standing, form of input and output.
@@ -29,12 +29,12 @@ pub fn facts(trained: &Trained) -> Result<Vec<(String, String)>> {
         ("manifest_id", file.manifest_id.clone()),
         ("heads_digest", file.heads_digest.clone()),
         ("step", state.step.to_string()),
-        ("side", file.recipe.side.to_string()),
-        ("noise", format!("[n, {NOISE_LENGTH}, 1, 1], normal")),
-        ("heads", format!("[n, 3, {0}, {0}], RGB, -1..1", file.recipe.side)),
-        ("recipe", serde_json::to_string(&file.recipe)?),
+        ("side", file.config.side.to_string()),
+        ("noise", format!("[n, {NOISE}, 1, 1], normal")),
+        ("heads", format!("[n, 3, {0}, {0}], RGB, -1..1", file.config.side)),
+        ("config", serde_json::to_string(&file.config)?),
         ("generator", layers(&trained.generator)?),
-        ("discriminator", layers(&trained.players.discriminator)?),
+        ("discriminator", layers(&trained.gan.discriminator)?),
     ];
     Ok(facts.map(|(key, text)| (key.to_owned(), text)).into())
 }
@@ -45,15 +45,15 @@ fn manifest(trained: &Trained) -> String {
     name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
-/// A safetensors file: every value of the generator that heads are drawn with (the averaged one, with
-/// its statistics, where the run keeps an average) and of the discriminator, by layer. Weights under
+/// A safetensors file: those of the generator that heads are drawn with (its EMA, with
+/// recalibrated statistics, where the run keeps one) and of the discriminator, by layer. Weights under
 /// spectral normalisation are as trained, with their directions.
 ///
 /// # Errors
 /// Where a tensor cannot be written, which does not happen.
 pub fn bytes(trained: &Trained, facts: &[(String, String)]) -> Result<Vec<u8>> {
     let mut tensors = of("generator", &trained.generator);
-    tensors.extend(of("discriminator", &trained.players.discriminator));
+    tensors.extend(of("discriminator", &trained.gan.discriminator));
     let blocks: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
         .into_iter()
         .map(|(name, tensor)| {
@@ -72,12 +72,14 @@ pub fn bytes(trained: &Trained, facts: &[(String, String)]) -> Result<Vec<u8>> {
     serialize(views, &Some(metadata)).context("cannot write the values as safetensors")
 }
 
-/// Trained and kept values by "network.layer.what".
+/// Parameters and buffers by "network.layer.name".
 fn of(name: &str, network: &Network) -> Vec<(String, Tensor)> {
-    let trained = network.plan.parameters.iter().map(|slot| (slot, &network.flat));
-    let kept = network.plan.buffers.iter().map(|slot| (slot, &network.kept));
-    let values = trained.chain(kept);
-    values
-        .map(|(slot, flat)| (format!("{name}.{}", slot.name), view(slot, flat)))
+    let slots = network.plan.parameters.iter().chain(&network.plan.buffers);
+    let named = slots.filter_map(|slot| Some((slot, slot.name.split_once('.')?)));
+    named
+        .map(|(slot, (row, what))| {
+            let row = row.parse().expect("rows are numbers");
+            (format!("{name}.{}", slot.name), network.tensor(row, what).detach())
+        })
         .collect()
 }

@@ -1,41 +1,44 @@
 //! The networks of each preset, as tables of layers.
 
-use dataset::train_settings::{Norm, Preset, Regulariser, Upsampling};
+use dataset::train_settings::{Norm, Preset, Regulariser, TrainConfig, Upsampling};
 
-use super::plan::{Layer, Plan, Shape};
-use super::recipe::{NOISE, Recipe};
+use super::config::NOISE;
+use crate::engine::plan::{Layer, Plan, Shape};
+
+/// The leaky ReLU with its slope below zero (the DCGAN paper).
+const LEAKY_RELU: Layer = Layer::LeakyRelu(0.2);
 
 /// The generator's table.
-pub fn generator(recipe: &Recipe) -> Plan {
+pub fn generator(config: &TrainConfig) -> Plan {
     let noise = Shape {
         channels: NOISE,
         side: 1,
     };
     Plan::new(
         noise,
-        match recipe.preset {
-            Preset::Report => report_generator(recipe.width),
-            Preset::Gan => gan_generator(recipe.width, recipe.side),
-            Preset::Default => default_generator(recipe),
+        match config.preset {
+            Preset::Report => report_generator(config.width),
+            Preset::Gan => gan_generator(config.width, config.side),
+            Preset::Default => default_generator(config),
         },
     )
 }
 
 /// The discriminator's table; its last row gives one logit.
-pub fn discriminator(recipe: &Recipe) -> Plan {
+pub fn discriminator(config: &TrainConfig) -> Plan {
     let picture = Shape {
         channels: 3,
-        side: i64::from(recipe.side),
+        side: i64::from(config.side),
     };
     let plan = Plan::new(
         picture,
-        match recipe.preset {
-            Preset::Report => report_discriminator(recipe.width),
-            Preset::Gan => gan_discriminator(recipe.width),
-            Preset::Default => default_discriminator(recipe),
+        match config.preset {
+            Preset::Report => report_discriminator(config.width),
+            Preset::Gan => gan_discriminator(config.width),
+            Preset::Default => default_discriminator(config),
         },
     );
-    match recipe.regulariser {
+    match config.regulariser {
         Regulariser::Spectral => plan.spectral(),
         _ => plan,
     }
@@ -93,47 +96,46 @@ fn report_generator(width: i64) -> Vec<Layer> {
 }
 
 fn report_discriminator(width: i64) -> Vec<Layer> {
-    use Layer::{BatchNorm, LeakyRelu};
+    use Layer::BatchNorm;
     vec![
         convolution(width, 5, 3, 1), // 32
-        LeakyRelu,
+        LEAKY_RELU,
         convolution(2 * width, 4, 2, 1), // 16
         BatchNorm,
-        LeakyRelu,
+        LEAKY_RELU,
         convolution(4 * width, 4, 2, 1), // 8
         BatchNorm,
-        LeakyRelu,
+        LEAKY_RELU,
         convolution(8 * width, 4, 2, 1), // 4
         BatchNorm,
-        LeakyRelu,
+        LEAKY_RELU,
         convolution(1, 4, 1, 0), // one logit
     ]
 }
 
 /// Hidden layers of 4, 8 and 16 widths (256, 512 and 1024), every value connected to every other.
 fn gan_generator(width: i64, side: u32) -> Vec<Layer> {
-    use Layer::{BatchNorm, LeakyRelu, Tanh};
+    use Layer::{BatchNorm, Tanh};
     let picture = Shape {
         channels: 3,
         side: i64::from(side),
     };
     vec![
         hidden(4 * width),
-        LeakyRelu,
+        LEAKY_RELU,
         hidden(8 * width),
         BatchNorm,
-        LeakyRelu,
+        LEAKY_RELU,
         hidden(16 * width),
         BatchNorm,
-        LeakyRelu,
+        LEAKY_RELU,
         Layer::Linear { out: picture },
         Tanh,
     ]
 }
 
 fn gan_discriminator(width: i64) -> Vec<Layer> {
-    use Layer::LeakyRelu;
-    vec![hidden(8 * width), LeakyRelu, hidden(4 * width), LeakyRelu, hidden(1)]
+    vec![hidden(8 * width), LEAKY_RELU, hidden(4 * width), LEAKY_RELU, hidden(1)]
 }
 
 fn hidden(channels: i64) -> Layer {
@@ -144,53 +146,53 @@ fn hidden(channels: i64) -> Layer {
 
 /// Channels at a resolution: `width` at half the picture's side, doubled at each halving, at most
 /// eight times.
-fn channels(recipe: &Recipe, at: u32) -> i64 {
-    recipe.width * i64::from(recipe.side / 2 / at).min(8)
+fn channels(config: &TrainConfig, at: u32) -> i64 {
+    config.width * i64::from(config.side / 2 / at).min(8)
 }
 
-fn default_generator(recipe: &Recipe) -> Vec<Layer> {
+fn default_generator(config: &TrainConfig) -> Vec<Layer> {
     use Layer::{BatchNorm, Modulation, Relu};
-    let sides = sides(recipe.side);
-    let mut layers = vec![transposed(channels(recipe, sides[0]), i64::from(sides[0]), 1, 0)];
-    let normalised = match recipe.modulation {
+    let sides = sides(config.side);
+    let mut layers = vec![transposed(channels(config, sides[0]), i64::from(sides[0]), 1, 0)];
+    let normalised = match config.modulation {
         true => vec![BatchNorm, Modulation, Relu],
         false => vec![BatchNorm, Relu],
     };
     layers.extend(&normalised);
     for at in &sides[1..] {
-        layers.extend(doubled(recipe.upsampling, channels(recipe, *at)));
+        layers.extend(upsampled(config.upsampling, channels(config, *at)));
         layers.extend(&normalised);
-        if *at == recipe.attention {
+        if *at == config.attention {
             layers.push(Layer::Attention);
         }
     }
-    layers.extend(doubled(recipe.upsampling, 3));
+    layers.extend(upsampled(config.upsampling, 3));
     layers.extend([Layer::Bias, Layer::Tanh]);
     layers
 }
 
-/// Layers that double the side of a map.
-fn doubled(upsampling: Upsampling, out: i64) -> Vec<Layer> {
+/// Layers that upsample a map x2.
+fn upsampled(upsampling: Upsampling, out: i64) -> Vec<Layer> {
     match upsampling {
         Upsampling::Transposed => vec![transposed(out, 4, 2, 1)],
-        Upsampling::Resize => vec![Layer::Double, convolution(out, 3, 1, 1)],
+        Upsampling::Resize => vec![Layer::Upsample, convolution(out, 3, 1, 1)],
         Upsampling::Pixelshuffle => vec![convolution(4 * out, 3, 1, 1), Layer::PixelShuffle],
     }
 }
 
-fn default_discriminator(recipe: &Recipe) -> Vec<Layer> {
-    let sides = sides(recipe.side);
+fn default_discriminator(config: &TrainConfig) -> Vec<Layer> {
+    let sides = sides(config.side);
     let mut layers = Vec::new();
     for at in sides.iter().rev() {
-        layers.push(convolution(channels(recipe, *at), 4, 2, 1));
-        layers.push(match recipe.d_norm {
+        layers.push(convolution(channels(config, *at), 4, 2, 1));
+        layers.push(match config.d_norm {
             // As in the DCGAN paper, none on the first: it would hide the colours.
-            Norm::Batch if *at < recipe.side / 2 => Layer::BatchNorm,
-            Norm::Instance if *at < recipe.side / 2 => Layer::InstanceNorm,
+            Norm::Batch if *at < config.side / 2 => Layer::BatchNorm,
+            Norm::Instance if *at < config.side / 2 => Layer::InstanceNorm,
             _ => Layer::Bias,
         });
-        layers.push(Layer::LeakyRelu);
-        if *at == recipe.attention {
+        layers.push(LEAKY_RELU);
+        if *at == config.attention {
             layers.push(Layer::Attention);
         }
     }
@@ -201,21 +203,22 @@ fn default_discriminator(recipe: &Recipe) -> Vec<Layer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gan::config;
     use dataset::train_settings::TrainSettings;
 
-    fn recipe(preset: Preset, side: u32) -> Recipe {
+    fn config(preset: Preset, side: u32) -> TrainConfig {
         let settings = TrainSettings {
-            preset,
+            preset: Some(preset),
             side: Some(side),
             ..TrainSettings::default()
         };
-        Recipe::resolve(&settings).expect("resolves")
+        config::resolve(&settings).expect("resolves")
     }
 
     #[test]
     fn the_report_has_its_layers_and_arithmetic() {
-        let recipe = recipe(Preset::Report, 96);
-        let (generator, discriminator) = (generator(&recipe), discriminator(&recipe));
+        let config = config(Preset::Report, 96);
+        let (generator, discriminator) = (generator(&config), discriminator(&config));
         let sides = |plan: &Plan| -> Vec<i64> {
             let rows = plan.layers.iter().zip(&plan.shapes);
             let convolutions =
@@ -236,9 +239,9 @@ mod tests {
     fn networks_follow_from_the_side() {
         for preset in [Preset::Default, Preset::Gan] {
             for side in [64, 96, 128, 256] {
-                let recipe = recipe(preset, side);
-                assert_eq!(generator(&recipe).output().side, i64::from(side));
-                let logit = discriminator(&recipe).output();
+                let config = config(preset, side);
+                assert_eq!(generator(&config).output().side, i64::from(side));
+                let logit = discriminator(&config).output();
                 assert_eq!((logit.channels, logit.side), (1, 1), "{preset:?} {side}");
             }
         }
@@ -248,13 +251,13 @@ mod tests {
     fn every_upsampling_and_norm_gives_a_picture_and_a_logit() {
         for upsampling in [Upsampling::Transposed, Upsampling::Resize, Upsampling::Pixelshuffle] {
             for d_norm in [Norm::None, Norm::Batch, Norm::Instance] {
-                let recipe = Recipe {
+                let config = TrainConfig {
                     upsampling,
                     d_norm,
-                    ..recipe(Preset::Default, 96)
+                    ..config(Preset::Default, 96)
                 };
-                assert_eq!(generator(&recipe).output(), Shape { channels: 3, side: 96 });
-                assert_eq!(discriminator(&recipe).output(), Shape { channels: 1, side: 1 });
+                assert_eq!(generator(&config).output(), Shape { channels: 3, side: 96 });
+                assert_eq!(discriminator(&config).output(), Shape { channels: 1, side: 1 });
             }
         }
     }

@@ -10,16 +10,16 @@ use dataset::eval_settings::EvalSettings;
 use vision::FeatureInput;
 
 use super::folder::{RunFile, RunFolder};
-use super::network::Network;
 use super::sample::pictures;
-use super::schedule::Schedule;
 use super::trained::sample_noise;
-use crate::eval::judge::{Judge, Standing};
+use crate::engine::network::Network;
+use crate::engine::sampler::Sampler;
+use crate::eval::evaluator::{Evaluator, Standing};
 use crate::eval::record::{self, Score};
 
 /// Measures a run every so many epochs.
 pub struct Best {
-    judge: Judge,
+    evaluator: Evaluator,
     settings: EvalSettings,
     every: u64,
     /// Steps that were measured, by this sitting or an earlier one.
@@ -32,12 +32,12 @@ impl Best {
     /// Opens what the run's heads are measured against.
     ///
     /// # Errors
-    /// As [`Judge::open`].
+    /// As [`Evaluator::open`].
     pub fn open(data: &Path, folder: &RunFolder, file: &RunFile, settings: &EvalSettings, every: u64) -> Result<Self> {
-        let (side, input) = (file.recipe.side, FeatureInput::default());
-        let judge = Judge::open(data, &file.manifest, side, settings, &input, Split::Validation, None)?;
+        let (side, input) = (file.config.side, FeatureInput::default());
+        let evaluator = Evaluator::open(data, &file.manifest, side, settings, &input, Split::Validation, None)?;
         // Scores of other conditions, or of other noise, are no measure of these.
-        let same = |score: &Score| score.conditions == *judge.conditions() && score.seed == settings.seed;
+        let same = |score: &Score| score.conditions == *evaluator.conditions() && score.seed == settings.seed;
         let measured = record::read(folder.path())?;
         let measured = measured
             .iter()
@@ -48,7 +48,7 @@ impl Best {
         let lowest = kept.iter().filter(|score| same(score)).map(|score| score.kid.value);
         let lowest = lowest.min_by(f64::total_cmp);
         Ok(Self {
-            judge,
+            evaluator,
             settings: settings.clone(),
             every,
             measured,
@@ -62,8 +62,8 @@ impl Best {
     }
 
     /// Whether the state after so many steps is to be measured and was not yet.
-    pub fn is_due(&self, schedule: &Schedule, steps: u64) -> bool {
-        schedule.completes(self.every, steps) && !self.measured.contains(&steps)
+    pub fn is_due(&self, sampler: &Sampler, steps: u64) -> bool {
+        sampler.completes(self.every, steps) && !self.measured.contains(&steps)
     }
 
     /// Measures a generator whose state was just written to `checkpoint`, and keeps that as the best
@@ -71,7 +71,7 @@ impl Best {
     ///
     /// # Errors
     /// What a network or the disk says.
-    pub fn look(
+    pub fn evaluate(
         &mut self,
         generator: &Network,
         standing: Standing,
@@ -80,8 +80,8 @@ impl Best {
         checkpoint: &Path,
     ) -> Result<String> {
         let noise = sample_noise(self.settings.seed, self.settings.count);
-        let fakes = pictures(generator, &noise.to_device(generator.flat.device()));
-        let score = self.judge.measure(&fakes, standing)?.score;
+        let fakes = pictures(generator, &noise.to_device(generator.parameters.device()));
+        let score = self.evaluator.measure(&fakes, standing)?.score;
         let kid = score.kid.value;
         let best = self.lowest.is_none_or(|lowest| kid < lowest);
         if best {

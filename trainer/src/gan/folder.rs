@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use dataset::failure::Usage;
 use dataset::manifest::canonical_json;
+use dataset::train_settings::TrainConfig;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::heads::Heads;
-use super::recipe::Recipe;
+use super::head_dataset::HeadDataset;
 
 /// Version of run.json.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What a run is made of; fixed when it begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub struct RunFile {
     /// Number of heads trained on.
     pub heads: usize,
     /// The settings.
-    pub recipe: Recipe,
+    pub config: TrainConfig,
     /// The trained run that this one began from: its digest and its steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
@@ -36,25 +36,21 @@ pub struct RunFile {
 
 impl RunFile {
     /// What a run over these heads is made of.
-    pub fn new(heads: &Heads, recipe: Recipe) -> Self {
+    pub fn new(heads: &HeadDataset, config: TrainConfig) -> Self {
         Self {
             format: FORMAT,
             manifest: heads.manifest.clone(),
             manifest_id: heads.id.clone(),
             heads_digest: heads.digest.clone(),
             heads: heads.len(),
-            recipe,
+            config,
             from: None,
         }
     }
 
-    /// SHA-256 that ties checkpoints to the run. A setting that younger programs have counts only where it
-    /// is on: runs from before keep their digest.
+    /// SHA-256 that ties checkpoints to the run.
     pub fn digest(&self) -> String {
-        let mut file = serde_json::to_value(self).expect("has names and numbers");
-        if let Some(recipe) = file["recipe"].as_object_mut().filter(|_| !self.recipe.modulation) {
-            recipe.remove("modulation");
-        }
+        let file = serde_json::to_value(self).expect("has names and numbers");
         hex::encode(Sha256::digest(canonical_json(&file)))
     }
 }
@@ -123,19 +119,17 @@ impl RunFolder {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
-        let file: RunFile = serde_json::from_slice(&text).with_context(|| {
-            format!(
-                "{} is not of this version or was changed; train under another --name",
-                path.display()
-            )
-        })?;
-        match file.format {
-            FORMAT => Ok(Some(file)),
-            other => bail!(
-                "{} is of version {other}, and this program knows {FORMAT}; train under another --name",
-                path.display()
-            ),
+        let changed = || format!("{} was changed; train under another --name", path.display());
+        let value: serde_json::Value = serde_json::from_slice(&text).with_context(changed)?;
+        if value["format"] != FORMAT {
+            bail!(
+                "{} is of format {}, and this program reads {FORMAT}: begin the run again under another --name, or remove \
+                 its folder",
+                path.display(),
+                value["format"]
+            );
         }
+        serde_json::from_value(value).map(Some).with_context(changed)
     }
 
     /// Takes away checkpoints that a killed beginning left.
@@ -189,37 +183,5 @@ pub fn known(data: &Path) -> String {
     match names.is_empty() {
         true => "; `trainer run --manifest NAME` makes one".into(),
         false => format!(" (there are: {})", names.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use dataset::train_settings::TrainSettings;
-
-    #[test]
-    fn a_run_from_before_a_setting_keeps_its_digest() {
-        let settings = TrainSettings {
-            modulation: Some(false),
-            ..TrainSettings::default()
-        };
-        let mut file = RunFile {
-            format: FORMAT,
-            manifest: "v1".into(),
-            manifest_id: "1".into(),
-            heads_digest: "2".into(),
-            heads: 3,
-            recipe: Recipe::resolve(&settings).expect("resolves"),
-            from: None,
-        };
-        let written = serde_json::to_string(&file).expect("writes");
-        let before = written.replace(r#""modulation":false,"#, "");
-        assert_ne!(before, written);
-        let value: serde_json::Value = serde_json::from_str(&before).expect("is JSON");
-        assert_eq!(file.digest(), hex::encode(Sha256::digest(canonical_json(&value))));
-        let read: RunFile = serde_json::from_str(&before).expect("reads");
-        assert_eq!(read, file);
-        file.recipe.modulation = true;
-        assert_ne!(file.digest(), read.digest());
     }
 }

@@ -1,5 +1,5 @@
-//! What both players are told, on logits: the discriminator wants real heads high and generated
-//! ones low, and the generator wants its own high.
+//! Loss functions on logits: the discriminator wants real heads high and generated ones low, and the generator
+//! wants its own high. A new loss is a variant of [`Loss`] and its arms here.
 
 use dataset::train_settings::Loss;
 use tch::{Kind, Tensor};
@@ -33,6 +33,21 @@ pub fn generator(loss: Loss, real: &Tensor, fake: &Tensor) -> Tensor {
 /// Whether the generator's loss looks at real heads.
 pub fn compares(loss: Loss) -> bool {
     loss == Loss::Relativistic
+}
+
+/// Whether the discriminator's loss has a lower bound without a regulariser, which is 0.
+pub fn is_bounded(loss: Loss) -> bool {
+    loss != Loss::Wgan
+}
+
+/// The largest D(real) - D(fake) that the loss asks for; none where logits may stand at any height.
+pub fn largest_lead(loss: Loss) -> Option<f64> {
+    match loss {
+        Loss::Bce => Some(1.0),
+        // No logits beyond -1 and 1 are wanted: their sigmoids are .731 and .269.
+        Loss::Hinge => Some(0.462),
+        Loss::Lsgan | Loss::Wgan | Loss::Relativistic => None,
+    }
 }
 
 /// Mean of log(1 + exp(logits)): with a minus -log sigmoid, without one -log(1 - sigmoid).

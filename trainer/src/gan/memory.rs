@@ -5,12 +5,12 @@ use std::panic::{self, AssertUnwindSafe};
 
 use anyhow::{Result, bail};
 use dataset::failure::Usage;
-use dataset::train_settings::Precision;
+use dataset::train_settings::{Precision, TrainConfig};
 use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
 use tch::Device;
 
-use super::plan::Plan;
-use super::recipe::Recipe;
+use super::architecture;
+use crate::engine::plan::Plan;
 
 const MEGABYTE: f64 = 1e6;
 const GIGABYTE: f64 = 1e9;
@@ -25,18 +25,18 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// What a recipe takes.
-    pub fn of(recipe: &Recipe) -> Self {
-        let (generator, discriminator) = (recipe.generator(), recipe.discriminator());
+    /// What a config takes.
+    pub fn of(config: &TrainConfig) -> Self {
+        let (generator, discriminator) = (architecture::generator(config), architecture::discriminator(config));
         let vectors = |plan: &Plan, copies: i64| 4 * (copies * plan.parameter_count() + plan.buffer_count());
-        let averaged = i64::from(recipe.average > 0.0);
-        let width = if recipe.precision == Precision::Bf16 { 2 } else { 4 };
-        let maps = |plan: &Plan| plan.shapes.iter().map(|shape| shape.values()).sum::<i64>() * width;
+        let averaged = i64::from(config.average > 0.0);
+        let width = if config.precision == Precision::Bf16 { 2 } else { 4 };
+        let maps = |plan: &Plan| plan.shapes.iter().map(|shape| shape.len()).sum::<i64>() * width;
         Self {
             // Weights, gradient and two moments.
             vectors: vectors(&generator, 4 + averaged) + vectors(&discriminator, 4),
             // The discriminator's of real and of generated heads.
-            maps: (maps(&generator) + 2 * maps(&discriminator)) * recipe.batch as i64,
+            maps: (maps(&generator) + 2 * maps(&discriminator)) * config.batch as i64,
         }
     }
 
@@ -61,14 +61,14 @@ impl fmt::Display for Memory {
 ///
 /// # Errors
 /// [`Usage`] with both figures and what takes less.
-pub fn refuse_too_much(recipe: &Recipe, device: Device) -> Result<()> {
-    let wanted = Memory::of(recipe).bytes();
+pub fn refuse_too_much(config: &TrainConfig, device: Device) -> Result<()> {
+    let wanted = Memory::of(config).bytes();
     match free() {
         Some(free) if !device.is_cuda() && wanted > free => Err(Usage(format!(
             "the run wants about {:.1} GB of memory, and {:.1} GB are free; {}",
             wanted / GIGABYTE,
             free / GIGABYTE,
-            way_out(recipe)
+            way_out(config)
         ))
         .into()),
         _ => Ok(()),
@@ -92,10 +92,10 @@ fn free() -> Option<f64> {
     Some(least as f64)
 }
 
-fn way_out(recipe: &Recipe) -> String {
+fn way_out(config: &TrainConfig) -> String {
     format!(
         "a smaller --batch (now {}), --width ({}) or --side ({}) takes less, as --dry-run shows",
-        recipe.batch, recipe.width, recipe.side
+        config.batch, config.width, config.side
     )
 }
 
@@ -104,7 +104,7 @@ fn way_out(recipe: &Recipe) -> String {
 ///
 /// # Errors
 /// The work's own, or that memory ran out, with what takes less.
-pub fn telling_when_it_runs_out<T>(recipe: &Recipe, work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub fn telling_when_it_runs_out<T>(config: &TrainConfig, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         if !ran_out(info.payload()) {
@@ -116,7 +116,7 @@ pub fn telling_when_it_runs_out<T>(recipe: &Recipe, work: impl FnOnce() -> Resul
         Err(payload) if ran_out(payload.as_ref()) => {
             bail!(
                 "there is not enough memory for a step: {}; what the last checkpoint holds is safe",
-                way_out(recipe)
+                way_out(config)
             )
         }
         Err(payload) => panic::resume_unwind(payload),
@@ -141,18 +141,18 @@ mod tests {
     use super::*;
     use dataset::train_settings::{Preset, TrainSettings};
 
-    fn recipe() -> Recipe {
+    fn config() -> TrainConfig {
         let settings = TrainSettings {
-            preset: Preset::Report,
-            precision: Precision::F32,
+            preset: Some(Preset::Report),
+            precision: Some(Precision::F32),
             ..TrainSettings::default()
         };
-        Recipe::resolve(&settings).expect("resolves")
+        crate::gan::config::resolve(&settings).expect("resolves")
     }
 
     #[test]
     fn the_report_takes_what_its_tables_say() {
-        let found = Memory::of(&recipe());
+        let found = Memory::of(&config());
         // Four f32 vectors of 3,578,432 and 2,767,296 values, and the running statistics of BN.
         assert_eq!(found.vectors, 16 * (3_578_432 + 2_767_296) + 4 * 2 * (960 + 896));
         // The widest map, 64 x 32 x 32, stands 3 times in the generator and twice in the discriminator.
@@ -161,10 +161,10 @@ mod tests {
 
     #[test]
     fn a_run_beyond_any_machine_is_refused_with_the_way_out() {
-        let mut recipe = recipe();
-        refuse_too_much(&recipe, Device::Cpu).expect("fits");
-        recipe.batch = 1 << 30;
-        let error = refuse_too_much(&recipe, Device::Cpu).expect_err("is refused");
+        let mut config = config();
+        refuse_too_much(&config, Device::Cpu).expect("fits");
+        config.batch = 1 << 30;
+        let error = refuse_too_much(&config, Device::Cpu).expect_err("is refused");
         assert!(
             error.to_string().contains("a smaller --batch (now 1073741824)"),
             "{error}"
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_allocation_that_libtorch_refuses_is_an_error() {
-        let error = telling_when_it_runs_out(&recipe(), || {
+        let error = telling_when_it_runs_out(&config(), || {
             // An exabyte.
             Ok(tch::Tensor::zeros([1 << 58], (tch::Kind::Float, Device::Cpu)).numel())
         });

@@ -1,13 +1,35 @@
-//! metrics.jsonl: one line a window of steps.
+//! What a run measures of its steps.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::Path;
-
-use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::tally::{Place, Tally};
+use crate::engine::accumulator::Accumulator;
+use crate::engine::metrics_log::Line;
+
+/// A quantity that steps measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// Loss of the discriminator.
+    LossD,
+    /// Loss of the generator.
+    LossG,
+    /// Sigmoid of the logits of real heads.
+    Real,
+    /// The same of generated ones, in the discriminator's steps.
+    Fake,
+    /// Length of the discriminator's gradient.
+    GradientD,
+    /// Length of the generator's gradient.
+    GradientG,
+    /// Deviation of a pixel between the heads of a generated batch.
+    Spread,
+    /// The same of a batch of real heads.
+    SpreadReal,
+    /// The penalty on gradients, weighted.
+    Penalty,
+}
+
+/// The sums of all quantities.
+pub type Sums = Accumulator<9>;
 
 /// The means of a window of steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,19 +97,19 @@ impl Metrics {
         }
     }
 
-    /// Fills in the means of a window; none where a player took no step.
-    pub fn fill(&mut self, tally: &Tally) {
-        let means = tally.means();
-        let mean = |place: Place| means[place as usize];
-        self.loss_d = mean(Place::LossD);
-        self.loss_g = mean(Place::LossG);
-        self.d_real = mean(Place::Real);
-        self.d_fake = mean(Place::Fake);
-        self.gradient_d = mean(Place::GradientD);
-        self.gradient_g = mean(Place::GradientG);
-        self.spread = mean(Place::Spread);
-        self.spread_real = mean(Place::SpreadReal);
-        self.penalty = mean(Place::Penalty);
+    /// Fills in the means of a window; none where a network took no step.
+    pub fn fill(&mut self, sums: &Sums) {
+        let means = sums.means();
+        let mean = |quantity: Quantity| means[quantity as usize];
+        self.loss_d = mean(Quantity::LossD);
+        self.loss_g = mean(Quantity::LossG);
+        self.d_real = mean(Quantity::Real);
+        self.d_fake = mean(Quantity::Fake);
+        self.gradient_d = mean(Quantity::GradientD);
+        self.gradient_g = mean(Quantity::GradientG);
+        self.spread = mean(Quantity::Spread);
+        self.spread_real = mean(Quantity::SpreadReal);
+        self.penalty = mean(Quantity::Penalty);
     }
 
     /// Whether every mean is a number.
@@ -97,102 +119,8 @@ impl Metrics {
     }
 }
 
-/// The file, open for more lines, and what it holds.
-#[derive(Debug)]
-pub struct Log {
-    file: File,
-    /// Every line so far.
-    pub lines: Vec<Metrics>,
-}
-
-impl Log {
-    /// Opens the file of a run that has done `steps` steps: lines of later steps, left by a sitting
-    /// that was killed after its last checkpoint, go.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub fn open(path: &Path, steps: u64) -> Result<Self> {
-        let cannot = || format!("cannot write {}", path.display());
-        let text = text_of(path)?;
-        let mut lines = parsed(&text);
-        lines.retain(|line| line.step <= steps);
-        let kept: String = lines.iter().map(line_of).collect();
-        if kept != text {
-            dataset::files::write_durably(path, kept.as_bytes()).with_context(cannot)?;
-        }
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .with_context(cannot)?;
-        Ok(Self { file, lines })
-    }
-
-    /// Adds a line.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub fn push(&mut self, metrics: Metrics) -> Result<()> {
-        self.file
-            .write_all(line_of(&metrics).as_bytes())
-            .context("cannot write metrics.jsonl")?;
-        self.lines.push(metrics);
-        Ok(())
-    }
-}
-
-/// Every line of a run's file; none where it is missing.
-///
-/// # Errors
-/// What the disk says.
-pub fn read(path: &Path) -> Result<Vec<Metrics>> {
-    Ok(parsed(&text_of(path)?))
-}
-
-fn text_of(path: &Path) -> Result<String> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
-}
-
-/// The lines up to the first that is none: a killed run may leave half a line at the end.
-fn parsed(text: &str) -> Vec<Metrics> {
-    text.lines().map_while(|line| serde_json::from_str(line).ok()).collect()
-}
-
-fn line_of(metrics: &Metrics) -> String {
-    let mut line = serde_json::to_string(metrics).expect("plain numbers are always JSON");
-    line.push('\n');
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn metrics(step: u64) -> Metrics {
-        let mut line = Metrics::at(step, 1, step * 64);
-        line.loss_d = Some(0.7);
-        line.seconds = 1.5;
-        line
-    }
-
-    #[test]
-    fn lines_after_the_checkpoint_and_half_lines_go() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("metrics.jsonl");
-        let mut log = Log::open(&path, 0).expect("opens");
-        for step in [50, 100, 150] {
-            log.push(metrics(step)).expect("writes");
-        }
-        let mut text = std::fs::read_to_string(&path).expect("reads");
-        text.push_str("{\"step\":2");
-        std::fs::write(&path, text).expect("writes");
-        let mut log = Log::open(&path, 120).expect("opens");
-        assert_eq!(log.lines, [metrics(50), metrics(100)]);
-        log.push(metrics(150)).expect("writes");
-        assert_eq!(Log::open(&path, 150).expect("opens").lines.len(), 3);
+impl Line for Metrics {
+    fn step(&self) -> u64 {
+        self.step
     }
 }

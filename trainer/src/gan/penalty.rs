@@ -1,29 +1,70 @@
-//! Penalties on the discriminator's gradient for the pictures it sees: they need gradients of
-//! gradients.
+//! Discriminator regularisation by penalties on its gradient for the images it sees: they need gradients of
+//! gradients. Spectral normalisation is the networks' own ([`crate::engine::spectral`]).
 
+use dataset::train_settings::Regulariser;
 use tch::{Kind, Tensor};
+
+/// Usual weight of a penalty and discriminator steps between two; none of what is no penalty on gradients. R1's
+/// with the lazy 16 of StyleGAN2 (arXiv:1912.04958), R1 and R2 at every step as in R3GAN (arXiv:2501.05441),
+/// WGAN-GP's own.
+pub fn usual(regulariser: Regulariser) -> Option<(f64, u64)> {
+    match regulariser {
+        Regulariser::None | Regulariser::Spectral => None,
+        Regulariser::R1 => Some((0.2, 16)),
+        Regulariser::R1r2 => Some((0.2, 1)),
+        Regulariser::Gp => Some((10.0, 1)),
+    }
+}
+
+/// Real and generated heads, those detached as leaves that the penalty asks gradients for.
+pub fn leaves(regulariser: Regulariser, heads: &Tensor, fakes: &Tensor) -> (Tensor, Tensor) {
+    let leaf = |batch: &Tensor, asked: bool| match asked {
+        true => watched(batch),
+        false => batch.shallow_clone(),
+    };
+    let real = matches!(regulariser, Regulariser::R1 | Regulariser::R1r2);
+    (leaf(heads, real), leaf(fakes, regulariser == Regulariser::R1r2))
+}
+
+/// The penalty, unweighted, of [`leaves`] and their logits; none where there is none.
+pub fn penalty(
+    regulariser: Regulariser,
+    (heads, real): (&Tensor, &Tensor),
+    (fakes, fake): (&Tensor, &Tensor),
+    discriminate: impl Fn(&Tensor) -> Tensor,
+) -> Option<Tensor> {
+    match regulariser {
+        Regulariser::None | Regulariser::Spectral => None,
+        Regulariser::R1 => Some(flat(real, heads)),
+        Regulariser::R1r2 => Some(flat(real, heads) + flat(fake, fakes)),
+        Regulariser::Gp => {
+            let between = between(heads, fakes);
+            Some(unit(&discriminate(&between), &between))
+        }
+    }
+}
 
 /// R1 (arXiv:1801.04406): half the mean squared length of the gradient of the logits for `heads`,
 /// which must require gradients and have led to `logits`. Differentiable.
-pub fn flat(logits: &Tensor, heads: &Tensor) -> Tensor {
+fn flat(logits: &Tensor, heads: &Tensor) -> Tensor {
     squares(logits, heads).mean(Kind::Float) * 0.5
 }
 
 /// WGAN-GP (arXiv:1704.00028): the mean squared distance of that length from 1.
-pub fn unit(logits: &Tensor, heads: &Tensor) -> Tensor {
+fn unit(logits: &Tensor, heads: &Tensor) -> Tensor {
     // The root's slope at 0 is infinite.
     let lengths = (squares(logits, heads) + 1e-12).sqrt();
     (lengths - 1.0).square().mean(Kind::Float)
 }
 
 /// Pictures between real and generated ones, each at a place of its own; they require gradients.
-pub fn between(real: &Tensor, fake: &Tensor) -> Tensor {
+fn between(real: &Tensor, fake: &Tensor) -> Tensor {
     let place = Tensor::rand([real.size()[0], 1, 1, 1], (Kind::Float, tch::Device::Cpu)).to_device(real.device());
     watched(&real.lerp_tensor(fake, &place))
 }
 
 /// A batch that gradients are asked for.
-pub fn watched(batch: &Tensor) -> Tensor {
+fn watched(batch: &Tensor) -> Tensor {
     batch.detach().set_requires_grad(true)
 }
 

@@ -1,10 +1,8 @@
-//! What each preset sets, one table each.
+//! What each preset sets, beside the defaults of the settings, which are `default`'s.
 
-use dataset::train_settings::{Augment, Loss, Norm, Precision, Preset, Regulariser, Schedule, Statistics, Upsampling};
+use dataset::train_settings::{Loss, Norm, Preset, Regulariser, Schedule, TrainConfig, TrainSettings, Upsampling};
 
-use super::adam;
 use super::architecture;
-use super::recipe::{Rate, Recipe};
 
 /// Up to so many heads are augmented in full, and from so many on not at all: in the hours that a
 /// desktop trains, a discriminator sees each of 20,000 heads too seldom to learn it by heart.
@@ -12,97 +10,60 @@ const AUGMENTED: (f64, f64) = (1_000.0, 20_000.0);
 /// Fewest steps between two grids: drawing one takes as long as some ten.
 const GRID_STEPS: usize = 200;
 
-/// The report: its rate table, batch, cross entropy, five discriminator steps to one of the
-/// generator.
-pub fn report() -> Recipe {
-    Recipe {
+/// The preset that settings name.
+pub fn preset(settings: &TrainSettings) -> TrainConfig {
+    match settings.preset.unwrap_or_default() {
+        Preset::Default => default(settings.side),
+        Preset::Report => report(),
+        Preset::Gan => gan(),
+    }
+}
+
+/// Ours: see docs/training.md for what was measured.
+fn default(side: Option<u32>) -> TrainConfig {
+    let config = TrainConfig::default();
+    TrainConfig {
+        attention: attention(side.unwrap_or(config.side)),
+        ..config
+    }
+}
+
+/// The report: its learning-rate table, batch, cross entropy, five discriminator steps to one of the
+/// generator. A first beta of .9 would make the losses swing (the DCGAN paper).
+fn report() -> TrainConfig {
+    TrainConfig {
         preset: Preset::Report,
-        side: 96,
         batch: 64,
-        d_every: 1,
         g_every: 5,
         width: 64,
         loss: Loss::Bce,
         regulariser: Regulariser::None,
-        penalty: 0.0,
-        penalty_every: 1,
         d_norm: Norm::Batch,
         upsampling: Upsampling::Transposed,
         attention: 0,
         modulation: false,
         average: 0.0,
-        statistics: Statistics::Estimate,
         augment: Vec::new(),
         augment_strength: 0.0,
         mirror: false,
         schedule: Schedule::Table,
-        horizon: 0,
-        rate: Rate {
-            generator: 1e-3,
-            discriminator: 1e-3,
-        },
-        beta1: adam::BETA1,
+        beta1: 0.5,
         share_fakes: false,
-        grid_epochs: 1,
-        seed: 1,
-        precision: Precision::Auto,
+        ..TrainConfig::default()
     }
 }
 
 /// The plain GAN of 2014, trained as its many copies are: Adam at 2e-4 (the DCGAN paper's), cross
-/// entropy, both players at every batch.
-pub fn gan() -> Recipe {
-    Recipe {
+/// entropy, both networks at every batch.
+fn gan() -> TrainConfig {
+    TrainConfig {
         preset: Preset::Gan,
         g_every: 1,
         d_norm: Norm::None,
         schedule: Schedule::Constant,
-        rate: Rate {
-            generator: 2e-4,
-            discriminator: 2e-4,
-        },
+        rate_g: 2e-4,
+        rate_d: 2e-4,
         ..report()
-    }
-}
-
-/// Ours: see docs/training.md for what was measured.
-pub fn default(side: Option<u32>) -> Recipe {
-    let side = side.unwrap_or(96);
-    Recipe {
-        preset: Preset::Default,
-        side,
-        batch: 32,
-        g_every: 1,
-        width: 32,
-        loss: Loss::Hinge,
-        regulariser: Regulariser::Spectral,
-        d_norm: Norm::None,
-        upsampling: Upsampling::Resize,
-        attention: attention(side),
-        modulation: true,
-        average: 0.999,
-        augment: vec![Augment::Colour, Augment::Translation, Augment::Cutout],
-        augment_strength: 1.0,
-        mirror: true,
-        schedule: Schedule::Constant,
-        rate: Rate {
-            generator: 1e-3,
-            discriminator: 1e-3,
-        },
-        beta1: 0.0,
-        share_fakes: true,
-        ..report()
-    }
-}
-
-/// Weight of a penalty and discriminator steps between two: R1's with the lazy 16 of StyleGAN2
-/// (arXiv:1912.04958), R1 and R2 at every step as in R3GAN (arXiv:2501.05441), WGAN-GP's own.
-pub fn usual_penalty(regulariser: Regulariser) -> (f64, u64) {
-    match regulariser {
-        Regulariser::None | Regulariser::Spectral => (0.0, 1),
-        Regulariser::R1 => (0.2, 16),
-        Regulariser::R1r2 => (0.2, 1),
-        Regulariser::Gp => (10.0, 1),
     }
 }
 

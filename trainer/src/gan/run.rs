@@ -9,29 +9,45 @@ use dataset::eval_settings::EvalSettings;
 use dataset::failure::{Interrupted, Usage};
 use dataset::lock::Lock;
 use dataset::manifest::check_name;
-use dataset::train_settings::{Precision, Preset, TrainSettings};
+use dataset::train_settings::{Precision, Preset, TrainConfig, TrainSettings};
 use serde_json::Value;
 
+use super::architecture;
+pub use super::args::Args;
 use super::best::Best;
 use super::checkpoint::{self, State};
+use super::config;
 use super::device;
-pub use super::flags::Args;
 use super::folder::{self, RunFile, RunFolder, known};
-use super::heads::{Heads, find, nothing_left};
+use super::gan_state::GanState;
+use super::head_dataset::{HeadDataset, find, nothing_left};
 use super::limits::{End, Limits};
+use super::lr_schedule;
 use super::memory;
-use super::outline;
-use super::players::Players;
-use super::recipe::{self, Recipe};
-use super::schedule::Schedule;
-use super::stop::Stop;
-use super::train::train;
+use super::model_summary;
+use super::train::{Job, train};
+use crate::engine::sampler::Sampler;
+use crate::engine::stop::Stop;
 use crate::show::card;
 use crate::threads;
 
-/// Heads that a `default` or `gan` run without limits is shown: over some ten thousand heads `default` gets no
+/// Images that a `default` or `gan` run without limits sees: over some ten thousand heads `default` gets no
 /// better after that (docs/training.md).
 const IMAGES: u64 = 450_000;
+/// Minutes between two checkpoints, and how many are kept, where settings do not say.
+const CHECKPOINT_MINUTES: f64 = 2.0;
+const KEEP_CHECKPOINTS: usize = 2;
+/// Settings that shape the networks.
+const SHAPE: [&str; 8] = [
+    "preset",
+    "side",
+    "width",
+    "regulariser",
+    "d_norm",
+    "upsampling",
+    "attention",
+    "modulation",
+];
 
 /// Trains.
 ///
@@ -39,25 +55,27 @@ const IMAGES: u64 = 450_000;
 /// [`Usage`] where manifest, name and settings do not go together; [`dataset::failure::Locked`] where
 /// another process trains the run; else as [`train`].
 pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Path) -> Result<()> {
-    let settings = args.over(settings);
-    recipe::refuse_impossible(&settings)?;
+    let settings = args.settings.clone().over(settings);
+    config::refuse_impossible(&settings)?;
     if args.dry_run {
         return dry_run(args, &settings, data);
     }
     let stop = Stop::listen()?;
-    let device = device::resolve(settings.device)?;
-    let name = args.run_name(&settings, data)?;
-    let there = existing(&name, args.resume, data)?;
-    let before = there
-        .as_ref()
-        .and_then(|(folder, _)| checkpoint::threads_before(&folder.checkpoints()));
+    let device = device::resolve(settings.device.unwrap_or_default())?;
+    let name = args.run_name(settings.preset.unwrap_or_default(), data)?;
+    let existing_run = existing(&name, args.resume, data)?;
+    let resumed = match &existing_run {
+        Some((folder, file)) => checkpoint::newest(&folder.checkpoints(), &file.digest())?,
+        None => None,
+    };
     // Another number of threads would end the run's exactness.
-    threads::set(before.filter(|_| settings.threads == 0).unwrap_or(settings.threads));
-    let is_new = there.is_none();
-    let (folder, mut file, heads) = match there {
+    let before = resumed.as_ref().map(|checkpoint| checkpoint.state.computed_by.as_str());
+    threads::set(threads::resumed(settings.threads.unwrap_or_default(), before).unwrap_or_default());
+    let is_new = existing_run.is_none();
+    let (folder, mut file, heads) = match existing_run {
         Some((folder, file)) => {
             refuse_changes(&name, args, &file, data)?;
-            memory::refuse_too_much(&file.recipe, device)?;
+            memory::refuse_too_much(&file.config, device)?;
             let heads = again(args, &file, data)?;
             warn_of_purged(&file, &heads);
             (folder, file, heads)
@@ -88,11 +106,21 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         }
         folder.begin(&file)?;
     }
-    outline::announce(&folder, &file, heads.len(), device);
-    let limits = limits(&settings, &file.recipe, args);
-    memory::telling_when_it_runs_out(&file.recipe, || {
-        train(&folder, &file, &heads, &limits, device, best, &stop)
-    })?;
+    // A run that goes on goes on from where it is now: another process may have trained it since.
+    let resumed = match resumed {
+        Some(resumed) if newest_step(&folder)? == Some(resumed.state.step) => Some(resumed),
+        _ => checkpoint::newest(&folder.checkpoints(), &file.digest())?,
+    };
+    model_summary::announce(&folder, &file, heads.len(), device);
+    let limits = limits(&settings, &file.config, &args.settings);
+    let job = Job {
+        folder: &folder,
+        file: &file,
+        heads: &heads,
+        limits: &limits,
+        device,
+    };
+    memory::telling_when_it_runs_out(&file.config, || train(&job, resumed, best, &stop))?;
     // The run itself is whole without its card.
     match card::write(data, folder.path()) {
         Ok(path) => eprintln!("model card: {}", path.display()),
@@ -103,10 +131,9 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
 
 /// Prints what a run would be, and measures a few of its steps; nothing is written.
 fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
-    threads::set(settings.threads);
-    let device = device::resolve(settings.device)?;
-    let mut recipe = Recipe::resolve(settings)?;
-    recipe.precision = device::precision(settings.precision, device, recipe.precision);
+    threads::set(settings.threads.unwrap_or_default());
+    let device = device::resolve(settings.device.unwrap_or_default())?;
+    let mut config = resolve(settings, device)?;
     let heads = match &args.manifest {
         Some(name) => Some(count(data, name)?),
         None => None,
@@ -114,9 +141,9 @@ fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
     if heads.is_none() {
         eprintln!("what follows from the number of heads is that of a small set; --manifest tells yours");
     }
-    follow(&mut recipe, settings, heads.unwrap_or(0), args)?;
-    memory::telling_when_it_runs_out(&recipe, || {
-        outline::print(&recipe, heads, &limits(settings, &recipe, args), device)
+    complete(&mut config, settings, heads.unwrap_or(0), args)?;
+    memory::telling_when_it_runs_out(&config, || {
+        model_summary::print(&config, heads, &limits(settings, &config, &args.settings), device)
     })
 }
 
@@ -152,7 +179,7 @@ fn prepare(
     settings: &TrainSettings,
     data: &Path,
     device: tch::Device,
-) -> Result<(RunFolder, RunFile, Heads)> {
+) -> Result<(RunFolder, RunFile, HeadDataset)> {
     let Some(manifest) = &args.manifest else {
         return Err(Usage(format!(
             "there is no run `{name}`{}; a new one needs --manifest NAME",
@@ -160,19 +187,18 @@ fn prepare(
         ))
         .into());
     };
-    let mut recipe = Recipe::resolve(settings)?;
-    recipe.precision = device::precision(settings.precision, device, recipe.precision);
-    memory::refuse_too_much(&recipe, device)?;
-    let heads = Heads::open(data, manifest, recipe.side)?;
-    refuse_small(&heads, recipe.side, args.enlarge)?;
-    follow(&mut recipe, settings, heads.len(), args)?;
-    let file = RunFile::new(&heads, recipe);
+    let mut config = resolve(settings, device)?;
+    memory::refuse_too_much(&config, device)?;
+    let heads = HeadDataset::open(data, manifest, config.side)?;
+    refuse_small(&heads, config.side, args.enlarge)?;
+    complete(&mut config, settings, heads.len(), args)?;
+    let file = RunFile::new(&heads, config);
     Ok((RunFolder::new(data.join("runs").join(name)), file, heads))
 }
 
 /// Heads that are smaller than the run's side hold no more than they did when they are enlarged, and
 /// the generator would learn to blur.
-fn refuse_small(heads: &Heads, side: u32, enlarge: bool) -> Result<()> {
+fn refuse_small(heads: &HeadDataset, side: u32, enlarge: bool) -> Result<()> {
     let (smaller, all) = (heads.smaller, heads.len());
     if smaller == 0 {
         return Ok(());
@@ -189,49 +215,54 @@ fn refuse_small(heads: &Heads, side: u32, enlarge: bool) -> Result<()> {
     Ok(())
 }
 
+/// The configuration that settings ask for on a device.
+fn resolve(settings: &TrainSettings, device: tch::Device) -> Result<TrainConfig> {
+    let mut config = config::resolve(settings)?;
+    config.precision = device::precision(settings.precision.unwrap_or_default(), device, config.precision);
+    Ok(config)
+}
+
 /// Fills in what follows from the number of heads and the limits.
-fn follow(recipe: &mut Recipe, settings: &TrainSettings, heads: usize, args: &Args) -> Result<()> {
-    let schedule = Schedule::new(heads.max(1), recipe.batch, recipe.seed);
-    let end = limits(settings, recipe, args).end;
-    let by_epochs = end.epochs.map(|epochs| schedule.steps(epochs) * recipe.batch as u64);
+fn complete(config: &mut TrainConfig, settings: &TrainSettings, heads: usize, args: &Args) -> Result<()> {
+    let sampler = Sampler::new(heads.max(1), config.batch, config.seed);
+    let end = limits(settings, config, &args.settings).end;
+    let by_epochs = end.epochs.map(|epochs| sampler.steps(epochs) * config.batch as u64);
     let end = [by_epochs, end.images].into_iter().flatten().min();
-    recipe.follow(settings, heads, end)
+    config::complete(config, settings, heads, end)
+}
+
+/// The step of a run's newest checkpoint file.
+fn newest_step(folder: &RunFolder) -> Result<Option<u64>> {
+    Ok(checkpoint::list(&folder.checkpoints())?
+        .first()
+        .and_then(|path| checkpoint::step_of(path)))
 }
 
 /// The start of a new run with a trained one's networks, which `file` then names.
-fn begun_from(from: &str, file: &mut RunFile, data: &Path) -> Result<Players> {
+fn begun_from(from: &str, file: &mut RunFile, data: &Path) -> Result<GanState> {
     let (theirs, trained) = folder::find(data, Path::new(from))?;
-    let (ours, other) = (&file.recipe, &trained.recipe);
-    let fits = ours.generator() == other.generator() && ours.discriminator() == other.discriminator();
+    let (ours, other) = (&file.config, &trained.config);
+    let fits = architecture::generator(ours) == architecture::generator(other)
+        && architecture::discriminator(ours) == architecture::discriminator(other);
     if !fits {
         return Err(Usage(format!(
             "the run `{from}` has other networks: it was begun with {}; give the new one the same",
-            shape_differences(other, ours)?.join(", ")
+            differences(other, ours, |key| SHAPE.contains(&key))?.join(", ")
         ))
         .into());
     }
-    let mut players = Players::new(other);
-    let state = checkpoint::load_newest(&theirs.checkpoints(), &mut players, &trained.digest())?
+    let mut gan = GanState::new(other);
+    let state = checkpoint::load_newest(&theirs.checkpoints(), &mut gan, &trained.digest())?
         .with_context(|| format!("the run `{from}` has no checkpoint yet; train it on with --resume"))?;
     file.from = Some(format!("{}@{}", trained.digest(), state.step));
-    Ok(Players::from_trained(&file.recipe, &players))
+    Ok(GanState::from_trained(&file.config, &gan))
 }
 
 /// A resumed run keeps its settings; flags that say otherwise are refused, all at once.
 fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Result<()> {
-    let mut asked = file.recipe.clone().with(&args.over(&TrainSettings::default()));
-    asked.preset = args.preset.unwrap_or(asked.preset);
-    asked.seed = args.seed.unwrap_or(asked.seed);
-    // A regulariser brings its usual penalty along where it is chosen, not where it is repeated.
-    if asked.regulariser == file.recipe.regulariser {
-        asked.penalty = args.penalty.unwrap_or(file.recipe.penalty);
-        asked.penalty_every = args.penalty_every.unwrap_or(file.recipe.penalty_every);
-    }
-    match args.precision {
-        None | Some(Precision::Auto) => (),
-        Some(precision) => asked.precision = precision,
-    }
-    let mut changes = differences(&serde_json::to_value(&file.recipe)?, &serde_json::to_value(&asked)?);
+    let mut flags = args.settings.clone();
+    flags.precision = flags.precision.filter(|precision| *precision != Precision::Auto);
+    let mut changes = differences(&file.config, &file.config.clone().with(&flags), |_| true)?;
     if let Some(from) = &args.from {
         let (_, trained) = folder::find(data, Path::new(from))?;
         let began = file.from.as_deref().unwrap_or_default();
@@ -249,43 +280,24 @@ fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Resul
     .into())
 }
 
-/// What of the settings that shape the networks differs.
-fn shape_differences(kept: &Recipe, asked: &Recipe) -> Result<Vec<String>> {
-    let mut like_kept = kept.clone();
-    like_kept.preset = asked.preset;
-    like_kept.side = asked.side;
-    like_kept.width = asked.width;
-    like_kept.regulariser = asked.regulariser;
-    like_kept.d_norm = asked.d_norm;
-    like_kept.upsampling = asked.upsampling;
-    like_kept.attention = asked.attention;
-    like_kept.modulation = asked.modulation;
-    Ok(differences(
-        &serde_json::to_value(kept)?,
-        &serde_json::to_value(like_kept)?,
-    ))
-}
-
 /// The settings that differ, as flags: "--g-every 1 (not 2)".
-fn differences(kept: &Value, asked: &Value) -> Vec<String> {
-    let (Some(kept), Some(asked)) = (kept.as_object(), asked.as_object()) else {
-        return Vec::new();
-    };
+fn differences(theirs: &TrainConfig, ours: &TrainConfig, counts: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let (theirs, ours) = (serde_json::to_value(theirs)?, serde_json::to_value(ours)?);
     let word = |value: &Value| value.to_string().replace(['"', '[', ']'], "");
-    let changed = kept.iter().filter(|(key, value)| asked.get(*key) != Some(value));
-    changed
-        .map(|(key, value)| {
-            let flag = key.replace('_', "-");
-            format!("--{flag} {} (not {})", word(value), word(&asked[key]))
-        })
-        .collect()
+    let settings = theirs.as_object().into_iter().flatten();
+    let changed = settings.filter(|(key, value)| counts(key) && ours[key.as_str()] != **value);
+    let flag = |(key, value): (&String, &Value)| {
+        let flag = key.replace('_', "-");
+        format!("--{flag} {} (not {})", word(value), word(&ours[key.as_str()]))
+    };
+    Ok(changed.map(flag).collect())
 }
 
 /// The heads of a run that goes on: of the manifest it was begun with, wherever that is now. Bits go on
 /// only over the same one.
-fn again(args: &Args, file: &RunFile, data: &Path) -> Result<Heads> {
+fn again(args: &Args, file: &RunFile, data: &Path) -> Result<HeadDataset> {
     let manifest = args.manifest.as_ref().unwrap_or(&file.manifest);
-    let heads = Heads::open(data, manifest, file.recipe.side)
+    let heads = HeadDataset::open(data, manifest, file.config.side)
         .context("the run's manifest cannot be opened; --manifest names it where it was moved")?;
     if file.manifest_id == heads.id {
         return Ok(heads);
@@ -299,7 +311,7 @@ fn again(args: &Args, file: &RunFile, data: &Path) -> Result<Heads> {
 }
 
 /// A run goes on over what a purge left; only its exactness ends there.
-fn warn_of_purged(file: &RunFile, heads: &Heads) {
+fn warn_of_purged(file: &RunFile, heads: &HeadDataset) {
     if file.heads_digest != heads.digest {
         eprintln!(
             "warning: heads of the manifest `{}` were purged since the run began: it goes on over {} of {}. Its \
@@ -312,23 +324,23 @@ fn warn_of_purged(file: &RunFile, heads: &Heads) {
     }
 }
 
-fn limits(settings: &TrainSettings, recipe: &Recipe, args: &Args) -> Limits {
+fn limits(settings: &TrainSettings, config: &TrainConfig, flags: &TrainSettings) -> Limits {
     let mut end = End {
         epochs: settings.epochs,
         minutes: settings.minutes,
         images: settings.max_images,
     };
     if end == End::default() {
-        match recipe.preset {
+        match config.preset {
             // The last row of the report's table ends there.
-            Preset::Report => end.epochs = Some(Recipe::table_epochs()),
+            Preset::Report => end.epochs = Some(lr_schedule::table_epochs()),
             Preset::Default | Preset::Gan => end.images = Some(IMAGES),
         }
     }
     Limits {
         end,
-        end_is_asked: args.epochs.is_some() || args.minutes.is_some() || args.max_images.is_some(),
-        checkpoint_every: Duration::from_secs_f64(settings.checkpoint_minutes * 60.0),
-        keep: settings.keep_checkpoints,
+        end_is_asked: flags.epochs.is_some() || flags.minutes.is_some() || flags.max_images.is_some(),
+        checkpoint_every: Duration::from_secs_f64(settings.checkpoint_minutes.unwrap_or(CHECKPOINT_MINUTES) * 60.0),
+        keep: settings.keep_checkpoints.unwrap_or(KEEP_CHECKPOINTS),
     }
 }

@@ -2,44 +2,43 @@
 
 use std::path::Path;
 
-use dataset::train_settings::Statistics;
+use dataset::train_settings::{Statistics, TrainConfig};
 use image::RgbImage;
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
-use super::checkpoint::bytes;
 use super::folder::RunFolder;
+use super::gan_state::{Draw, GanState, noise, seed};
 use super::grid;
-use super::network::{Mode, Network};
-use super::players::{Draw, Players, noise, seed};
-use super::recipe::Recipe;
+use crate::engine::checkpoint::bytes;
+use crate::engine::network::{Mode, Network};
 
 /// Heads drawn at once.
 const BATCH: i64 = 64;
 /// Batches that the averaged generator's statistics are measured over.
 const STATISTICS: u64 = 16;
 
-/// The generator that heads are shown from: the averaged one where the recipe keeps an average. Its
+/// The generator that heads are shown from: the averaged one where the config keeps an average. Its
 /// recalibrated batch-norm buffers are kept in the run's folder: the forward passes that they take are done
 /// once a checkpoint, not once a command. A folder that cannot be written keeps none.
-pub fn final_generator(folder: &RunFolder, players: &Players, recipe: &Recipe) -> Network {
-    let trained = &players.generator;
-    let with = |values: &Tensor, buffers: &Tensor| Network::with_values(trained.plan.clone(), values, buffers);
-    let Some(average) = &players.average else {
-        return with(&trained.flat, &trained.kept);
+pub fn final_generator(folder: &RunFolder, gan: &GanState, config: &TrainConfig) -> Network {
+    let trained = &gan.generator;
+    let with = |values: &Tensor, buffers: &Tensor| Network::from_vectors(trained.plan.clone(), values, buffers);
+    let Some(ema) = &gan.ema else {
+        return with(&trained.parameters, &trained.buffers);
     };
-    if recipe.statistics == Statistics::Copy {
-        return with(average, &trained.kept);
+    if config.statistics == Statistics::Copy {
+        return with(ema, &trained.buffers);
     }
     let path = folder.ema_buffers();
-    let key = buffers_key(average, &trained.kept, recipe.seed);
-    if let Some(buffers) = read_buffers(&path, &key, &trained.kept) {
-        return with(average, &buffers.to_device(players.device));
+    let key = buffers_key(ema, &trained.buffers, config.seed);
+    if let Some(buffers) = read_buffers(&path, &key, &trained.buffers) {
+        return with(ema, &buffers.to_device(gan.device));
     }
-    let averaged = with(average, &trained.kept);
-    recalibrate(&averaged, recipe.seed);
+    let averaged = with(ema, &trained.buffers);
+    recalibrate(&averaged, config.seed);
     let part = path.with_extension(format!("{}.part", std::process::id()));
-    let written = Tensor::write_safetensors(&[(key, &averaged.kept)], &part);
+    let written = Tensor::write_safetensors(&[(key, &averaged.buffers)], &part);
     if written.is_err() || std::fs::rename(&part, &path).is_err() {
         let _ = std::fs::remove_file(&part);
     }
@@ -52,16 +51,16 @@ fn recalibrate(averaged: &Network, run_seed: u64) {
     tch::no_grad(|| {
         for number in 1..=STATISTICS {
             // A share of 1/n makes the running value the plain mean of n batches.
-            let noise = noise(BATCH).to_device(averaged.flat.device());
-            let _ = averaged.forward(&noise, Mode::Estimate(1.0 / number as f64));
+            let noise = noise(BATCH).to_device(averaged.parameters.device());
+            let _ = averaged.forward(&noise, Mode::BatchStatistics(1.0 / number as f64));
         }
     });
 }
 
 /// SHA-256 of all that the buffers depend on: the EMA's weights, the trained buffers, the noise.
-fn buffers_key(average: &Tensor, buffers: &Tensor, seed: u64) -> String {
+fn buffers_key(ema: &Tensor, buffers: &Tensor, seed: u64) -> String {
     let mut hash = Sha256::new_with_prefix(seed.to_le_bytes());
-    hash.update(bytes(average));
+    hash.update(bytes(ema));
     hash.update(bytes(buffers));
     hex::encode(hash.finalize())
 }
@@ -75,7 +74,7 @@ fn read_buffers(path: &Path, key: &str, like: &Tensor) -> Option<Tensor> {
 
 /// Heads [n, 3, side, side] in -1..1 from noise [n, 100, 1, 1], batch by batch.
 pub fn draw(generator: &Network, noise: &Tensor) -> Tensor {
-    in_batches(noise, |batch| generator.forward(batch, Mode::Use))
+    in_batches(noise, |batch| generator.forward(batch, Mode::Eval))
 }
 
 /// Heads as pictures from noise [n, 100, 1, 1], batch by batch: of many heads the bytes alone are held.
@@ -89,7 +88,7 @@ pub fn pictures(generator: &Network, noise: &Tensor) -> Vec<RgbImage> {
 
 /// The discriminator's sigmoid for each head, 0 to 1.
 pub fn rate(discriminator: &Network, heads: &Tensor) -> Vec<f64> {
-    let scores = in_batches(heads, |batch| discriminator.forward(batch, Mode::Use).reshape([-1]));
+    let scores = in_batches(heads, |batch| discriminator.forward(batch, Mode::Eval).reshape([-1]));
     Vec::try_from(scores.sigmoid().to_kind(Kind::Double)).expect("a flat tensor of f64 is a vector of f64")
 }
 

@@ -9,9 +9,9 @@ use tch::Tensor;
 
 use super::checkpoint::{self, State};
 use super::folder::{self, RunFile, RunFolder};
-use super::network::Network;
-use super::players::{Draw, Players, noise, seed};
+use super::gan_state::{Draw, GanState, noise, seed};
 use super::sample::{self, final_generator};
+use crate::engine::network::Network;
 
 /// A run with its trained values.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Trained {
     /// Where its checkpoint stands.
     pub state: State,
     /// Both networks.
-    pub players: Players,
+    pub gan: GanState,
     /// The generator that heads are shown from.
     pub generator: Network,
 }
@@ -35,20 +35,20 @@ impl Trained {
     /// [`Usage`] where the run is unknown or has no checkpoint; else what reading met.
     pub fn load(data: &Path, name: &Path) -> Result<Self> {
         let (folder, file) = folder::find(data, name)?;
-        let mut players = Players::new(&file.recipe);
-        let Some(state) = checkpoint::load_newest(&folder.checkpoints(), &mut players, &file.digest())? else {
+        let mut gan = GanState::new(&file.config);
+        let Some(state) = checkpoint::load_newest(&folder.checkpoints(), &mut gan, &file.digest())? else {
             let shown = name.display();
             return Err(Usage(format!(
                 "the run `{shown}` has no checkpoint yet; train it on with --resume"
             ))
             .into());
         };
-        let generator = final_generator(&folder, &players, &file.recipe);
+        let generator = final_generator(&folder, &gan, &file.config);
         Ok(Self {
             folder,
             file,
             state,
-            players,
+            gan,
             generator,
         })
     }

@@ -105,9 +105,9 @@ impl Graph {
         self.named_node(&name, operator, inputs, attributes)
     }
 
-    /// Adds twice the side of a map [n, channels, side, side] by repeating pixels. `twice`
+    /// Adds upsampling x2 of a map [n, channels, height, width] by nearest neighbours. `twice`
     /// names the factors, a constant that no other value may be called.
-    pub fn doubled(&mut self, from: &str, twice: &str) -> String {
+    pub fn upsampled(&mut self, from: &str, twice: &str) -> String {
         self.floats(twice, &[4], &[1.0, 1.0, 2.0, 2.0], Storage::F32);
         let text = |word: &str| Attribute::Text(word.to_owned());
         self.node(

@@ -83,7 +83,7 @@ fn pictures(folder: &RunFolder) -> Result<Vec<(String, &'static str)>> {
 
 fn text(trained: &Trained, scores: &[Score], pictures: &[(String, &str)]) -> Result<String> {
     let (file, name) = (&trained.file, trained.name());
-    let side = file.recipe.side;
+    let side = file.config.side;
     let mut card = format!("# {name}: anime heads, {side} px\n\n");
     writeln!(
         card,
@@ -111,15 +111,15 @@ fn text(trained: &Trained, scores: &[Score], pictures: &[(String, &str)]) -> Res
 
 fn made_of(card: &mut String, trained: &Trained) -> Result<()> {
     let (file, state) = (&trained.file, &trained.state);
-    let recipe = &file.recipe;
+    let config = &file.config;
     let manifest = Path::new(&file.manifest)
         .file_name()
         .unwrap_or_default()
         .to_string_lossy();
     let millions = |count: i64| count as f64 / 1e6;
-    let preset = serde_json::to_value(recipe.preset)?;
+    let preset = serde_json::to_value(config.preset)?;
     writeln!(card, "## What it is\n\n| | |\n|---|---|")?;
-    let images = state.step * recipe.batch as u64;
+    let images = state.step * config.batch as u64;
     let mut rows = vec![
         (
             "kind",
@@ -130,8 +130,8 @@ fn made_of(card: &mut String, trained: &Trained) -> Result<()> {
             "values",
             format!(
                 "generator {:.2} M, discriminator {:.2} M",
-                millions(recipe.generator().parameter_count()),
-                millions(recipe.discriminator().parameter_count())
+                millions(crate::gan::architecture::generator(config).parameter_count()),
+                millions(crate::gan::architecture::discriminator(config).parameter_count())
             ),
         ),
         (
@@ -219,8 +219,8 @@ fn measured(card: &mut String, score: &Score) -> Result<()> {
 
 fn settings(card: &mut String, file: &RunFile) -> Result<()> {
     writeln!(card, "## Settings\n\n| setting | value |\n|---|---|")?;
-    if let Value::Object(recipe) = serde_json::to_value(&file.recipe)? {
-        for (key, value) in recipe {
+    if let Value::Object(config) = serde_json::to_value(&file.config)? {
+        for (key, value) in config {
             writeln!(card, "| {key} | {} |", value.to_string().replace('"', ""))?;
         }
     }

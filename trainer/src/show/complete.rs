@@ -84,7 +84,7 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
     crate::threads::set(args.threads);
     let trained = Trained::load(data, args.run.path()?)?;
     let (pictures, sizes) = pictures(args, &trained, data)?;
-    let mask = Mask::of(&args.mask).at(trained.file.recipe.side, &sizes, args.seed)?;
+    let mask = Mask::of(&args.mask).at(trained.file.config.side, &sizes, args.seed)?;
     make_folder(&args.out)?;
     let how = Search {
         steps: args.steps,
@@ -128,7 +128,7 @@ type Size = (u32, u32);
 
 /// The heads to complete, at the run's side, and the sizes of those that were named.
 fn pictures(args: &Args, trained: &Trained, data: &Path) -> Result<(Vec<RgbImage>, Vec<Size>)> {
-    let side = trained.file.recipe.side;
+    let side = trained.file.config.side;
     let (mut pictures, mut sizes) = (Vec::new(), Vec::new());
     for path in &args.pictures {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -12,7 +12,6 @@ use image::RgbImage;
 use super::clear;
 use super::gallery::{Layout, gallery};
 use crate::eval::extract;
-use crate::gan::flags::words;
 use crate::gan::grid;
 use crate::gan::sample::{draw, parse_truncation, rate, truncated};
 use crate::gan::trained::Trained;
@@ -34,7 +33,7 @@ pub struct Args {
     seed: Option<u64>,
     /// Whose favourites are kept: the discriminator's, the face detector's, or by the sum of both ranks
     /// [default: of stages.toml, both where the detector is at hand]
-    #[arg(long, value_parser = words::<Rank>(&["d", "detector", "both"]))]
+    #[arg(long, value_enum)]
     rank: Option<Rank>,
     /// Cuts the noise's tails off at so many standard deviations: fewer odd heads, less variety (.7 is
     /// strong, 2 is weak); each head stays recognisable
@@ -84,8 +83,8 @@ pub fn run(args: &Args, settings: &SampleSettings, eval: &EvalSettings, data: &P
         Some(limit) => truncated(&trained.noise(settings.seed, settings.count), limit),
     };
     let heads = draw(&trained.generator, &noise);
-    let opinions = Opinions {
-        discriminator: rate(&trained.players.discriminator, &heads),
+    let opinions = DiscriminatorScores {
+        discriminator: rate(&trained.gan.discriminator, &heads),
         pictures: grid::pictures(&heads),
         faces: None,
     };
@@ -114,7 +113,7 @@ fn usual_rank(detector: &Path) -> Rank {
 }
 
 /// Heads drawn, and what is thought of each.
-struct Opinions {
+struct DiscriminatorScores {
     /// The discriminator's sigmoid, 0 to 1.
     discriminator: Vec<f64>,
     /// Scores of the best face; none where nobody asked.
@@ -122,7 +121,7 @@ struct Opinions {
     pictures: Vec<RgbImage>,
 }
 
-impl Opinions {
+impl DiscriminatorScores {
     /// With the detector's opinion.
     fn with_faces(mut self, eval: &EvalSettings) -> Result<Self> {
         let found = extract::faces(extract::Pictures::Held(&self.pictures), &eval.detector, "faces");
@@ -197,7 +196,7 @@ fn ranks(values: &[f64]) -> Vec<usize> {
     values.iter().map(rank).collect()
 }
 
-fn write(args: &Args, opinions: &Opinions, kept: &[usize]) -> Result<()> {
+fn write(args: &Args, opinions: &DiscriminatorScores, kept: &[usize]) -> Result<()> {
     let out = &args.out;
     make_folder(out)?;
     let pictures: Vec<RgbImage> = kept.iter().map(|index| opinions.pictures[*index].clone()).collect();
@@ -224,8 +223,8 @@ fn write(args: &Args, opinions: &Opinions, kept: &[usize]) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn opinions() -> Opinions {
-        Opinions {
+    fn opinions() -> DiscriminatorScores {
+        DiscriminatorScores {
             discriminator: vec![0.1, 0.9, 0.5, 0.9, 0.7],
             faces: Some(vec![0.8, 0.0, 0.9, 0.2, 0.7]),
             pictures: Vec::new(),
@@ -247,7 +246,7 @@ mod tests {
 
     #[test]
     fn among_heads_without_a_face_the_discriminator_decides() {
-        let faceless = Opinions {
+        let faceless = DiscriminatorScores {
             faces: Some(vec![0.0; 5]),
             ..opinions()
         };

@@ -5,10 +5,11 @@ use image::{GrayImage, RgbImage};
 use indicatif::ProgressBar;
 use tch::{Kind, Tensor};
 
-use crate::gan::adam::Adam;
+use crate::engine::network::Mode;
+use crate::engine::optimiser::Adam;
+use crate::gan::config::NOISE;
+use crate::gan::gan_state::BETA2;
 use crate::gan::grid;
-use crate::gan::network::Mode;
-use crate::gan::recipe::NOISE;
 use crate::gan::trained::Trained;
 
 /// Adam's first beta in the search; the peer's.
@@ -50,7 +51,7 @@ pub struct Found {
 /// The loss is ||mask (G(z) - y)||_1, summed over pixels of -1..1, plus `weight` times the
 /// loss -log D(G(z)), whatever the run was trained by.
 pub fn search(trained: &Trained, picture: &RgbImage, mask: &GrayImage, how: &Search, bar: &ProgressBar) -> Found {
-    let side = i64::from(trained.file.recipe.side);
+    let side = i64::from(trained.file.config.side);
     let target = grid::batch(std::slice::from_ref(picture));
     let kept = Tensor::from_data_size(mask.as_raw(), &[1, 1, side, side], Kind::Uint8).to_kind(Kind::Float) / 255.0;
     let values = 3.0 * kept.sum(Kind::Double).double_value(&[]);
@@ -58,14 +59,14 @@ pub fn search(trained: &Trained, picture: &RgbImage, mask: &GrayImage, how: &Sea
         .noise(how.seed, how.tries as usize)
         .clamp(-how.clip, how.clip)
         .reshape([-1]);
-    let mut adam = Adam::new(&noise, BETA1);
+    let mut adam = Adam::new(&noise, (BETA1, BETA2), None);
     let mut shots = Vec::new();
     let mut first = None;
     for step in 0..=how.steps {
         let leaf = noise.detach().copy().set_requires_grad(true);
         let heads = trained
             .generator
-            .forward(&leaf.view([how.tries, NOISE, 1, 1]), Mode::Use)
+            .forward(&leaf.view([how.tries, NOISE, 1, 1]), Mode::Eval)
             .to_kind(Kind::Float);
         let context = ((&heads - &target) * &kept)
             .abs()
@@ -79,7 +80,7 @@ pub fn search(trained: &Trained, picture: &RgbImage, mask: &GrayImage, how: &Sea
         if step == how.steps {
             break;
         }
-        let logits = trained.players.discriminator.forward(&heads, Mode::Use).reshape([-1]);
+        let logits = trained.gan.discriminator.forward(&heads, Mode::Eval).reshape([-1]);
         let loss = (&context + logits.neg().softplus() * how.weight).sum(Kind::Float);
         let gradient = Tensor::run_backward(&[loss], &[&leaf], false, false).remove(0);
         bar.inc(1);

@@ -79,7 +79,7 @@ pub fn run(args: &Args, settings: &SampleSettings, data: &Path) -> Result<()> {
         }
     };
     let side = args.side.unwrap_or_else(|| {
-        let side = trained.file.recipe.side;
+        let side = trained.file.config.side;
         match args.walks {
             1 => side * 192u32.div_ceil(side),
             _ => side,

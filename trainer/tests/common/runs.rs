@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use trainer::gan::checkpoint::{self, State};
 use trainer::gan::folder::RunFolder;
-use trainer::gan::players::Players;
+use trainer::gan::gan_state::GanState;
 
 use super::common::{discs, freeze, trainer};
 
@@ -63,12 +63,12 @@ pub fn checkpoints(data: &Path, name: &str) -> Vec<PathBuf> {
 pub fn poison(data: &Path, name: &str, later: u64, keep: usize) -> (u64, PathBuf) {
     let place = RunFolder::new(data.join("runs").join(name));
     let file = place.read().expect("reads").expect("is there");
-    let mut players = Players::new(&file.recipe);
-    let good = checkpoint::load_newest(&place.checkpoints(), &mut players, &file.digest());
+    let mut gan = GanState::new(&file.config);
+    let good = checkpoint::load_newest(&place.checkpoints(), &mut gan, &file.digest());
     let good = good.expect("reads").expect("is there").step;
-    let _ = players.generator.flat.fill_(3e38);
-    let poisoned = State::new(&players, good + later, &file);
-    let path = checkpoint::save(&place.checkpoints(), &players, &poisoned, keep).expect("writes");
+    let _ = gan.generator.parameters.fill_(3e38);
+    let poisoned = State::new(&gan, good + later, &file);
+    let path = checkpoint::save(&place.checkpoints(), &gan, &poisoned, keep).expect("writes");
     (good, path)
 }
 

@@ -2,13 +2,15 @@
 
 use std::process::{Command, Stdio};
 
-use dataset::train_settings::{Norm, Preset, Regulariser, TrainSettings, Upsampling};
+use dataset::train_settings::{Norm, Preset, Regulariser, TrainConfig, TrainSettings, Upsampling};
 use tch::{CModule, Kind, Tensor};
-use trainer::export::program::{Program, numbers};
-use trainer::export::{graph, script};
-use trainer::gan::network::{Mode, Network};
-use trainer::gan::plan::Plan;
-use trainer::gan::recipe::Recipe;
+use trainer::engine::fold::folded;
+use trainer::engine::network::{Mode, Network};
+use trainer::engine::onnx::{self, Names, numbers};
+use trainer::engine::plan::Plan;
+use trainer::export::script;
+use trainer::gan::{architecture, config};
+use trainer::onnx::Storage;
 
 use super::common::trainer;
 use super::fixture::{done, trained};
@@ -17,7 +19,12 @@ use super::fixture::{done, trained};
 fn used(plan: Plan) -> Network {
     let network = Network::new(plan);
     // Attention's gain begins at 0, which would hide the rest of it.
-    let _ = tch::no_grad(|| network.flat.shallow_clone().g_add_(&(network.flat.randn_like() * 0.05)));
+    let _ = tch::no_grad(|| {
+        network
+            .parameters
+            .shallow_clone()
+            .g_add_(&(network.parameters.randn_like() * 0.05))
+    });
     for _ in 0..3 {
         let _ = tch::no_grad(|| network.forward(&input(&network, 4), Mode::Train));
     }
@@ -32,22 +39,22 @@ fn input(network: &Network, count: i64) -> Tensor {
     )
 }
 
-/// The largest differences of the folded operations, of ONNX Runtime and of TorchScript.
+/// The largest differences of the folded network, of ONNX Runtime and of TorchScript.
 fn differences(plan: Plan) -> [f64; 3] {
     let network = used(plan);
-    let program = Program::of(&network);
-    let onnx = graph::onnx(&program, "x", "y", &[]).into_bytes("network");
+    let folded = folded(&network);
+    let onnx = onnx::graph(&folded, &Names::new(&folded, "x", "y"), Storage::F32).into_bytes("network");
     let folder = tempfile::tempdir().expect("a folder");
-    let traced = script::bytes(&program, &input(&network, 2), &folder.path().join("network.pt")).expect("traces");
+    let traced = script::bytes(&folded, &input(&network, 2), &folder.path().join("network.pt")).expect("traces");
     let module = CModule::load_data(&mut traced.as_slice()).expect("loads");
     let mut worst = [0.0; 3];
     for count in [3, 1] {
         let x = input(&network, count);
-        let expected = tch::no_grad(|| network.forward(&x, Mode::Use));
+        let expected = tch::no_grad(|| network.forward(&x, Mode::Eval));
         let shape: Vec<usize> = x.size().iter().map(|length| *length as usize).collect();
         let (shape, values) = vision::runtime::answer(&onnx, &shape, &numbers(&x)).expect("runs");
         let found = [
-            tch::no_grad(|| program.forward(&x)),
+            tch::no_grad(|| folded.forward(&x, Mode::Trace)),
             Tensor::from_slice(&values).view(shape.as_slice()),
             tch::no_grad(|| module.forward_ts(&[&x])).expect("runs"),
         ];
@@ -59,32 +66,32 @@ fn differences(plan: Plan) -> [f64; 3] {
     worst
 }
 
-fn recipe(preset: Preset, side: u32, change: impl Fn(&mut TrainSettings)) -> Recipe {
+fn config(preset: Preset, side: u32, change: impl Fn(&mut TrainSettings)) -> TrainConfig {
     let mut settings = TrainSettings {
-        preset,
+        preset: Some(preset),
         side: Some(side),
         width: Some(4),
         ..TrainSettings::default()
     };
     change(&mut settings);
-    Recipe::resolve(&settings).expect("resolves")
+    config::resolve(&settings).expect("resolves")
 }
 
 #[test]
 fn every_preset_side_and_head_comes_out_the_same() {
     tch::manual_seed(1);
-    let mut recipes = vec![recipe(Preset::Report, 96, |_| ())];
+    let mut configs = vec![config(Preset::Report, 96, |_| ())];
     for side in [64, 96, 128, 256] {
-        recipes.push(recipe(Preset::Gan, side, |_| ()));
+        configs.push(config(Preset::Gan, side, |_| ()));
         for upsampling in [Upsampling::Transposed, Upsampling::Resize, Upsampling::Pixelshuffle] {
-            recipes.push(recipe(Preset::Default, side, |settings| {
+            configs.push(config(Preset::Default, side, |settings| {
                 settings.upsampling = Some(upsampling)
             }));
         }
     }
-    for recipe in recipes {
-        let worst = differences(recipe.generator());
-        assert!(worst.iter().all(|worst| *worst < 1e-3), "{worst:?}: {recipe:?}");
+    for config in configs {
+        let worst = differences(architecture::generator(&config));
+        assert!(worst.iter().all(|worst| *worst < 1e-3), "{worst:?}: {config:?}");
     }
 }
 
@@ -96,12 +103,12 @@ fn spectral_and_instance_norms_of_discriminators_come_out_the_same() {
         (Regulariser::Spectral, Norm::Instance),
         (Regulariser::None, Norm::Batch),
     ] {
-        let recipe = recipe(Preset::Default, 64, |settings| {
+        let config = config(Preset::Default, 64, |settings| {
             settings.regulariser = Some(regulariser);
             settings.d_norm = Some(norm);
         });
-        let worst = differences(recipe.discriminator());
-        assert!(worst.iter().all(|worst| *worst < 1e-3), "{worst:?}: {recipe:?}");
+        let worst = differences(architecture::discriminator(&config));
+        assert!(worst.iter().all(|worst| *worst < 1e-3), "{worst:?}: {config:?}");
     }
 }
 
@@ -115,9 +122,9 @@ fn a_run_leaves_as_files_that_other_programs_read() {
     let generator = CModule::load(folder.join("generator.pt")).expect("loads");
     let heads = tch::no_grad(|| generator.forward_ts(&[&noise])).expect("runs");
     assert_eq!(heads.size(), [5, 3, 64, 64]);
-    let judge = CModule::load(folder.join("discriminator.pt")).expect("loads");
+    let evaluator = CModule::load(folder.join("discriminator.pt")).expect("loads");
     assert_eq!(
-        tch::no_grad(|| judge.forward_ts(&[&heads])).expect("runs").size(),
+        tch::no_grad(|| evaluator.forward_ts(&[&heads])).expect("runs").size(),
         [5, 1, 1, 1]
     );
     let onnx = std::fs::read(folder.join("generator.onnx")).expect("reads");

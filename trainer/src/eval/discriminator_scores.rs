@@ -5,13 +5,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::extract::{BATCH, Pictures};
+use crate::engine::network::Network;
 use crate::gan::grid;
-use crate::gan::network::Network;
 use crate::gan::sample::rate;
 
 /// Means of the discriminator's sigmoid, 0 to 1, on heads as they are (not augmented).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Opinions {
+pub struct DiscriminatorScores {
     /// Of the fakes.
     pub drawn: f64,
     /// Of heads that were never trained on.

@@ -4,7 +4,7 @@ const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 
 /// The values as at most `width` blocks, each the mean of its neighbours, from the lowest to the
 /// highest of them.
-pub fn spark(values: &[f64], width: usize) -> String {
+pub fn sparkline(values: &[f64], width: usize) -> String {
     let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     let means: Vec<f64> = finite
         .chunks(finite.len().div_ceil(width.max(1)).max(1))
@@ -26,8 +26,8 @@ mod tests {
     #[test]
     fn a_rise_is_drawn_from_the_lowest_to_the_highest_block() {
         let values: Vec<f64> = (0..80).map(f64::from).collect();
-        assert_eq!(spark(&values, 8), "▁▂▃▄▅▆▇█");
-        assert_eq!(spark(&[1.0, 1.0, f64::NAN], 8), "▁▁");
-        assert_eq!(spark(&[], 8), "");
+        assert_eq!(sparkline(&values, 8), "▁▂▃▄▅▆▇█");
+        assert_eq!(sparkline(&[1.0, 1.0, f64::NAN], 8), "▁▁");
+        assert_eq!(sparkline(&[], 8), "");
     }
 }

@@ -1,11 +1,12 @@
-//! What a person at the loss chart would do: lower a rate where the losses call for it, and warn of
-//! a collapse. A function of the lines of metrics and of a small state that checkpoints keep.
+//! The learning-rate controller: lowers a rate where the losses call for it, halves both after a rollback, and
+//! warns of a collapse. A function of the lines of metrics and of a small state that checkpoints keep.
 
 use dataset::train_settings::{Loss, Schedule};
 use serde::{Deserialize, Serialize};
 
+use super::loss;
+use super::lr_schedule::Rates;
 use super::metrics::Metrics;
-use super::recipe::Rate;
 
 /// Lines that are compared with as many before them; a line is 50 steps.
 const SPAN: usize = 20;
@@ -14,8 +15,6 @@ const STILL: f64 = 0.1;
 /// D(real) - D(fake) below which the discriminator has lost, and the share of its largest value above which
 /// it wins.
 const BALANCE: (f64, f64) = (0.02, 0.9);
-/// The largest of the hinge, which wants no logits beyond -1 and 1: their sigmoids are .731 and .269.
-const HINGE_LEAD: f64 = 0.462;
 /// Lowered no further than to this share of the start.
 const LOWEST: f64 = 1.0 / 16.0;
 /// Lines that a sign of collapse must last, and those between two warnings of it.
@@ -32,18 +31,18 @@ const EXPLODED: f64 = 100.0;
 
 /// By how much the rates were lowered, and when.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Watch {
+pub struct LrController {
     /// The generator's rate by its start.
     pub generator: f64,
     /// The discriminator's rate by its start.
     pub discriminator: f64,
     /// Lines since a rate was lowered.
     pub waited: usize,
-    /// How often the game was rolled back.
+    /// How often the run was rolled back.
     pub rollbacks: u32,
 }
 
-impl Default for Watch {
+impl Default for LrController {
     fn default() -> Self {
         Self {
             generator: 1.0,
@@ -54,16 +53,16 @@ impl Default for Watch {
     }
 }
 
-impl Watch {
+impl LrController {
     /// The rates as lowered.
-    pub fn lowered(&self, rate: Rate) -> Rate {
-        Rate {
-            generator: rate.generator * self.generator,
-            discriminator: rate.discriminator * self.discriminator,
+    pub fn lowered(&self, rates: Rates) -> Rates {
+        Rates {
+            generator: rates.generator * self.generator,
+            discriminator: rates.discriminator * self.discriminator,
         }
     }
 
-    /// Halves both rates after a game that broke down.
+    /// Halves both rates after a rollback.
     pub fn roll_back(&mut self) {
         self.rollbacks += 1;
         self.generator /= 2.0;
@@ -71,8 +70,8 @@ impl Watch {
         self.waited = 0;
     }
 
-    /// Looks at all lines, the newest of which is new; says what it changed or warns of.
-    pub fn look(&mut self, lines: &[Metrics], schedule: Schedule, loss: Loss) -> Vec<String> {
+    /// Takes all lines, the newest of which is new, into account. Returns what it changed or warns of.
+    pub fn update(&mut self, lines: &[Metrics], schedule: Schedule, loss: Loss) -> Vec<String> {
         self.waited += 1;
         let mut notes = collapses(lines, loss);
         if schedule == Schedule::Watch && self.waited >= 2 * SPAN && lines.len() >= 2 * SPAN {
@@ -85,11 +84,9 @@ impl Watch {
     fn lower(&mut self, lines: &[Metrics], loss: Loss) -> Option<String> {
         let balance = |line: &Metrics| Some(line.d_real? - line.d_fake?);
         let apart = mean(&values(&lines[SPAN..], balance))?;
-        // The logits of the other losses are no probabilities: they stand at any height.
-        let (low, high) = match loss {
-            Loss::Bce => BALANCE,
-            Loss::Hinge => (BALANCE.0, BALANCE.1 * HINGE_LEAD),
-            Loss::Lsgan | Loss::Wgan | Loss::Relativistic => (f64::NEG_INFINITY, f64::INFINITY),
+        let (low, high) = match loss::largest_lead(loss) {
+            Some(lead) => (BALANCE.0, BALANCE.1 * lead),
+            None => (f64::NEG_INFINITY, f64::INFINITY),
         };
         let (places, why): (Vec<&mut f64>, String) = if apart > high {
             let why = format!("the discriminator wins (D(real) - D(fake) was {apart:.2}): its rate");
@@ -142,7 +139,7 @@ fn collapses(lines: &[Metrics], loss: Loss) -> Vec<String> {
     let lasts = |sign: &dyn Fn(&Metrics) -> Option<bool>| newest.iter().all(|line| sign(line) == Some(true));
     let usual = usual(lines);
     let mut signs = Vec::new();
-    if loss != Loss::Wgan && lasts(&|line| Some(line.loss_d? < NO_LOSS)) {
+    if loss::is_bounded(loss) && lasts(&|line| Some(line.loss_d? < NO_LOSS)) {
         signs.push("the discriminator's loss went to 0: the generator learns nothing more from it");
     }
     if lasts(&|line| Some(line.spread? < ALIKE * line.spread_real?)) {
@@ -193,25 +190,28 @@ mod tests {
         (1..=count).map(line).collect()
     }
 
-    fn looked(lines: &[Metrics], schedule: Schedule) -> (Watch, Vec<String>) {
-        let mut watch = Watch::default();
+    fn updated(lines: &[Metrics], schedule: Schedule) -> (LrController, Vec<String>) {
+        let mut controller = LrController::default();
         let mut notes = Vec::new();
         for end in 1..=lines.len() {
-            notes.extend(watch.look(&lines[..end], schedule, Loss::Bce));
+            notes.extend(controller.update(&lines[..end], schedule, Loss::Bce));
         }
-        (watch, notes)
+        (controller, notes)
     }
 
     #[test]
-    fn a_game_that_moves_in_balance_is_left_alone() {
-        let (watch, notes) = looked(&lines(100, |_, _| ()), Schedule::Watch);
-        assert_eq!((watch.generator, watch.discriminator, notes.len()), (1.0, 1.0, 0));
+    fn a_run_in_balance_is_left_alone() {
+        let (controller, notes) = updated(&lines(100, |_, _| ()), Schedule::Watch);
+        assert_eq!(
+            (controller.generator, controller.discriminator, notes.len()),
+            (1.0, 1.0, 0)
+        );
     }
 
     #[test]
     fn a_plateau_lowers_both_rates_and_an_imbalance_the_winners() {
-        let (watch, notes) = looked(&lines(44, |_, line| line.loss_g = line.loss_d), Schedule::Watch);
-        assert_eq!((watch.generator, watch.discriminator), (0.5, 0.5));
+        let (controller, notes) = updated(&lines(44, |_, line| line.loss_g = line.loss_d), Schedule::Watch);
+        assert_eq!((controller.generator, controller.discriminator), (0.5, 0.5));
         assert!(
             notes[0].contains("both losses stood still over 62400 heads"),
             "{notes:?}"
@@ -219,23 +219,27 @@ mod tests {
         let winning = lines(44, |_, line| {
             line.d_real = Some(0.99).filter(|_| line.d_fake.replace(0.01).is_some())
         });
-        let (watch, notes) = looked(&winning, Schedule::Watch);
-        assert_eq!((watch.generator, watch.discriminator), (1.0, 0.5));
+        let (controller, notes) = updated(&winning, Schedule::Watch);
+        assert_eq!((controller.generator, controller.discriminator), (1.0, 0.5));
         assert!(notes[0].contains("D(real) - D(fake) was 0.98"), "{notes:?}");
         let hinge = lines(44, |_, line| line.d_fake = Some(0.27));
-        let mut watch = Watch::default();
+        let mut controller = LrController::default();
         let notes: Vec<String> = (1..=hinge.len())
-            .flat_map(|end| watch.look(&hinge[..end], Schedule::Watch, Loss::Hinge))
+            .flat_map(|end| controller.update(&hinge[..end], Schedule::Watch, Loss::Hinge))
             .collect();
-        assert_eq!((watch.generator, watch.discriminator), (1.0, 0.5), "{notes:?}");
-        let (watch, notes) = looked(&winning, Schedule::Constant);
-        assert_eq!((watch.discriminator, notes.len()), (1.0, 0));
+        assert_eq!(
+            (controller.generator, controller.discriminator),
+            (1.0, 0.5),
+            "{notes:?}"
+        );
+        let (controller, notes) = updated(&winning, Schedule::Constant);
+        assert_eq!((controller.discriminator, notes.len()), (1.0, 0));
     }
 
     #[test]
     fn rates_are_lowered_to_a_sixteenth_at_most() {
-        let (watch, notes) = looked(&lines(1000, |_, line| line.d_fake = Some(0.69)), Schedule::Watch);
-        assert_eq!((watch.generator, notes.len()), (LOWEST, 4));
+        let (controller, notes) = updated(&lines(1000, |_, line| line.d_fake = Some(0.69)), Schedule::Watch);
+        assert_eq!((controller.generator, notes.len()), (LOWEST, 4));
     }
 
     #[test]
@@ -255,7 +259,7 @@ mod tests {
             });
             let mut notes = Vec::new();
             for end in 1..=told.len() {
-                let new = Watch::default().look(&told[..end], Schedule::Constant, Loss::Hinge);
+                let new = LrController::default().update(&told[..end], Schedule::Constant, Loss::Hinge);
                 told[end - 1].notes = new.clone();
                 notes.extend(new);
             }

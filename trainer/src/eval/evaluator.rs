@@ -10,14 +10,14 @@ use image::RgbImage;
 use tch::{Kind, Tensor};
 use vision::{FeatureInput, FeatureNet};
 
+use super::discriminator_scores::{self, DiscriminatorScores};
 use super::distance::Estimate;
 use super::extract::Pictures;
 use super::neighbours::{self, Look};
-use super::opinions::{self, Opinions};
 use super::reals::Reals;
 use super::record::{Conditions, FORMAT, Score};
 use super::{distance, extract, faces};
-use crate::gan::network::Network;
+use crate::engine::network::Network;
 
 /// What pictures are resized with on their way into the feature network.
 const RESIZE: &str = "bilinear, antialiased";
@@ -48,7 +48,7 @@ pub struct Measured {
 }
 
 /// What fakes of one side and count are measured against.
-pub struct Judge {
+pub struct Evaluator {
     network: PathBuf,
     input: FeatureInput,
     detector: PathBuf,
@@ -62,7 +62,7 @@ pub struct Judge {
     seed: u64,
 }
 
-impl Judge {
+impl Evaluator {
     /// Opens the manifest's heads, and measures those that were not measured yet. `training` names the
     /// manifest whose training heads fakes are searched for.
     ///
@@ -142,7 +142,7 @@ impl Judge {
         &self.real_features
     }
 
-    /// Measures fakes of the judge's side.
+    /// Measures fakes of the evaluator's side.
     ///
     /// # Errors
     /// What a network says.
@@ -179,10 +179,10 @@ impl Judge {
 
     /// What a discriminator thinks of fakes, of the reals and of training heads, where the reals were never
     /// trained on.
-    pub fn opinions(&self, discriminator: &Network, fakes: &[RgbImage]) -> Option<Opinions> {
+    pub fn opinions(&self, discriminator: &Network, fakes: &[RgbImage]) -> Option<DiscriminatorScores> {
         let (training, _) = self.training.as_ref()?;
-        let mean = |pictures| opinions::mean(discriminator, pictures, self.reals.len());
-        self.conditions.are_unseen().then(|| Opinions {
+        let mean = |pictures| discriminator_scores::mean(discriminator, pictures, self.reals.len());
+        self.conditions.are_unseen().then(|| DiscriminatorScores {
             drawn: mean(Pictures::Held(fakes)),
             unseen: mean(Pictures::Packed(&self.reals)),
             trained: mean(Pictures::Packed(training)),

@@ -1,4 +1,4 @@
-//! Which heads a step sees, and where in which epoch it stands; all of it follows from the step's
+//! Which samples a step sees, and where in which epoch it stands; all of it follows from the step's
 //! number and the seed, so that a resumed run goes on exactly.
 
 use rand::seq::SliceRandom;
@@ -8,9 +8,9 @@ use rand_chacha::rand_core::SeedableRng;
 /// Fewer batches than these in a set, and epochs are drawn end to end.
 const FEW_BATCHES: usize = 4;
 
-/// The order of a set of heads over a run.
+/// The order of a set of samples over a run.
 #[derive(Clone, Debug)]
-pub struct Schedule {
+pub struct Sampler {
     count: usize,
     batch: usize,
     seed: u64,
@@ -27,8 +27,8 @@ pub struct Position {
     pub number: u64,
 }
 
-impl Schedule {
-    /// The order of `count` heads (1 or more) in batches of `batch`.
+impl Sampler {
+    /// The order of `count` samples (1 or more) in batches of `batch`.
     pub fn new(count: usize, batch: usize, seed: u64) -> Self {
         Self {
             count,
@@ -40,7 +40,7 @@ impl Schedule {
 
     /// Where step `step` (from 0) stands. A set of at least four batches drops the end of each
     /// epoch and counts batches anew in each, as the report did. A smaller one would lose most of
-    /// its heads, so its epochs run into each other and its batches are counted through.
+    /// its samples, so its epochs run into each other and its batches are counted through.
     pub fn position(&self, step: u64) -> Position {
         if self.is_small() {
             return Position {
@@ -70,8 +70,8 @@ impl Schedule {
         steps > 0 && done(steps) > done(steps - 1)
     }
 
-    /// The heads of step `step`.
-    pub fn heads(&mut self, step: u64) -> Vec<usize> {
+    /// The samples of step `step`.
+    pub fn batch(&mut self, step: u64) -> Vec<usize> {
         let length = match self.is_small() {
             true => self.count,
             false => self.count / self.batch * self.batch,
@@ -87,7 +87,7 @@ impl Schedule {
         self.count < FEW_BATCHES * self.batch
     }
 
-    /// All heads in the order of one round through the set.
+    /// All samples in the order of one round through the set.
     fn order(&mut self, round: u64) -> &[usize] {
         let kept = self.round.take().filter(|(kept, _)| *kept == round);
         let (_, order) = self.round.insert(kept.unwrap_or_else(|| {
@@ -115,49 +115,49 @@ mod tests {
 
     #[test]
     fn a_large_set_drops_the_end_and_counts_batches_in_each_epoch() {
-        let mut schedule = Schedule::new(650, 64, 1);
-        assert_eq!(schedule.position(9), Position { epoch: 1, number: 9 });
-        assert_eq!(schedule.position(10), Position { epoch: 2, number: 0 });
-        assert!(schedule.completes(1, 10) && !schedule.completes(1, 9) && !schedule.completes(1, 0));
-        assert!(schedule.completes(3, 30) && !schedule.completes(3, 20));
-        assert_eq!(schedule.steps(290), 2900);
-        let mut seen: Vec<usize> = (0..10).flat_map(|step| schedule.heads(step)).collect();
+        let mut sampler = Sampler::new(650, 64, 1);
+        assert_eq!(sampler.position(9), Position { epoch: 1, number: 9 });
+        assert_eq!(sampler.position(10), Position { epoch: 2, number: 0 });
+        assert!(sampler.completes(1, 10) && !sampler.completes(1, 9) && !sampler.completes(1, 0));
+        assert!(sampler.completes(3, 30) && !sampler.completes(3, 20));
+        assert_eq!(sampler.steps(290), 2900);
+        let mut seen: Vec<usize> = (0..10).flat_map(|step| sampler.batch(step)).collect();
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), 640);
-        assert_ne!(schedule.heads(0), schedule.heads(10));
+        assert_ne!(sampler.batch(0), sampler.batch(10));
     }
 
     #[test]
     fn a_small_set_fills_its_batches_and_shows_every_head_equally_often() {
-        let mut schedule = Schedule::new(60, 64, 1);
+        let mut sampler = Sampler::new(60, 64, 1);
         let mut shown = [0; 60];
         for step in 0..15 {
-            let heads = schedule.heads(step);
-            assert_eq!(heads.len(), 64);
-            for head in heads {
+            let batch = sampler.batch(step);
+            assert_eq!(batch.len(), 64);
+            for head in batch {
                 shown[head] += 1;
             }
         }
         assert_eq!(shown, [16; 60]);
         // The generator, trained at every fifth batch, is reached three times in these.
-        let trained = (0..15).filter(|step| schedule.position(*step).number.is_multiple_of(5));
+        let trained = (0..15).filter(|step| sampler.position(*step).number.is_multiple_of(5));
         assert_eq!(trained.count(), 3);
-        assert_eq!(schedule.position(15).epoch, 17);
-        assert_eq!(schedule.steps(16), 15);
+        assert_eq!(sampler.position(15).epoch, 17);
+        assert_eq!(sampler.steps(16), 15);
     }
 
     #[test]
     fn multiples_that_a_small_set_jumps_over_are_completed_too() {
-        let schedule = Schedule::new(9, 32, 1);
-        let completed = (0..=schedule.steps(100)).filter(|steps| schedule.completes(10, *steps));
+        let sampler = Sampler::new(9, 32, 1);
+        let completed = (0..=sampler.steps(100)).filter(|steps| sampler.completes(10, *steps));
         assert_eq!(completed.count(), 10);
     }
 
     #[test]
     fn the_order_follows_from_the_seed() {
-        let heads = |seed| Schedule::new(650, 64, seed).heads(7);
-        assert_eq!(heads(1), heads(1));
-        assert_ne!(heads(1), heads(2));
+        let batch = |seed| Sampler::new(650, 64, seed).batch(7);
+        assert_eq!(batch(1), batch(1));
+        assert_ne!(batch(1), batch(2));
     }
 }

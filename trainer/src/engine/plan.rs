@@ -1,5 +1,5 @@
-//! A network written down as a table of layers, and what follows from the table: shapes, the
-//! places of its parameters in one flat vector, and its arithmetic.
+//! A network as a table of layers, and what follows from the table: shapes, the places of its parameters in
+//! one flat vector, and its arithmetic. libtorch, the ONNX and TorchScript exports and `--dry-run` all read it.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,8 +42,8 @@ pub enum Layer {
     Modulation,
     /// Normalisation of each channel of each picture, with scale and shift.
     InstanceNorm,
-    /// Every pixel four times.
-    Double,
+    /// Upsampling x2 by nearest neighbours.
+    Upsample,
     /// Four channels become the four pixels of one at twice the side.
     PixelShuffle,
     /// Self-attention (arXiv:1805.08318): each pixel adds what it finds at others like it. Keys and
@@ -51,13 +51,73 @@ pub enum Layer {
     Attention,
     /// max(x, 0).
     Relu,
-    /// x above zero, .2 x below.
-    LeakyRelu,
+    /// x above zero, that slope times x below.
+    LeakyRelu(f64),
     /// Hyperbolic tangent.
     Tanh,
+    /// Adds the output of an earlier row.
+    Shortcut(usize),
+    /// Goes on from the output of an earlier row.
+    Route(usize),
+    /// Appends the channels of an earlier row's output.
+    Concat(usize),
 }
 
-/// How a slot of a flat vector is filled at the start.
+impl Layer {
+    /// The earlier row that it reads beside the one before it.
+    fn reads(self) -> Option<usize> {
+        match self {
+            Layer::Shortcut(row) | Layer::Route(row) | Layer::Concat(row) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// Its name in `--dry-run`, with kernel, stride and padding.
+    pub fn describe(self) -> String {
+        match self {
+            Layer::Conv {
+                kernel,
+                stride,
+                padding,
+                ..
+            } => format!("convolution k{kernel} s{stride} p{padding}"),
+            Layer::ConvTransposed {
+                kernel,
+                stride,
+                padding,
+                ..
+            } => {
+                format!("transposed convolution k{kernel} s{stride} p{padding}")
+            }
+            Layer::Linear { .. } => "fully connected".into(),
+            Layer::LeakyRelu(slope) => format!("leaky relu {slope}"),
+            other => format!("{other:?}").to_lowercase(),
+        }
+    }
+
+    /// How the output side follows from the input side; empty where both are the same.
+    pub fn side_formula(self, side: i64) -> String {
+        match self {
+            Layer::Conv {
+                kernel,
+                stride,
+                padding,
+                ..
+            } => format!("({side} + 2*{padding} - {kernel}) / {stride} + 1"),
+            Layer::ConvTransposed {
+                kernel,
+                stride,
+                padding,
+                ..
+            } => {
+                format!("{stride} * ({side} - 1) - 2*{padding} + {kernel}")
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// How a slot of a flat vector is initialised.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     /// Normal, by mean and standard deviation.
@@ -101,13 +161,13 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Number of values.
-    pub fn values(self) -> i64 {
+    /// Number of elements.
+    pub fn len(self) -> i64 {
         self.channels * self.side * self.side
     }
 }
 
-/// A network's table with all that follows from it.
+/// A network's table and what follows from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// What goes in.
@@ -116,13 +176,15 @@ pub struct Plan {
     pub layers: Vec<Layer>,
     /// What comes out of each row.
     pub shapes: Vec<Shape>,
-    /// Trained values: weights, biases, scales and shifts.
+    /// The rows whose outputs are the network's: the last one, unless told otherwise.
+    pub outputs: Vec<usize>,
+    /// Trained: weights, biases, scales and shifts.
     pub parameters: Vec<Slot>,
-    /// Values that the forward pass keeps: running statistics.
+    /// Not trained: running statistics, singular directions.
     pub buffers: Vec<Slot>,
-    /// Multiply-accumulates of the convolutions for one picture, forward.
+    /// MACs of the convolutions for one image, forward.
     pub macs: i64,
-    /// How many weights are divided by their largest singular value; the last so many buffers hold
+    /// Number of weights that are divided by their largest singular value; the last so many buffers hold
     /// the direction of each.
     pub directions: usize,
 }
@@ -137,6 +199,7 @@ impl Plan {
             input,
             layers,
             shapes: Vec::new(),
+            outputs: Vec::new(),
             parameters: Vec::new(),
             buffers: Vec::new(),
             macs: 0,
@@ -147,7 +210,20 @@ impl Plan {
             let after = plan.add(number, layer, before);
             plan.shapes.push(after);
         }
+        plan.outputs = vec![plan.layers.len().saturating_sub(1)];
         plan
+    }
+
+    /// The same network with the outputs of these rows.
+    #[must_use]
+    pub fn with_outputs(mut self, outputs: Vec<usize>) -> Self {
+        self.outputs = outputs;
+        self
+    }
+
+    /// Whether the output of a row is wanted after the next row.
+    pub fn is_kept(&self, row: usize) -> bool {
+        self.outputs.contains(&row) || self.layers.iter().any(|layer| layer.reads() == Some(row))
     }
 
     /// The same network with spectral normalisation of every weight. Its weights begin at the size
@@ -182,12 +258,12 @@ impl Plan {
         self.shapes.last().copied().unwrap_or(self.input)
     }
 
-    /// Number of trained values.
+    /// Number of parameters.
     pub fn parameter_count(&self) -> i64 {
         self.parameters.iter().map(Slot::len).sum()
     }
 
-    /// Number of kept values.
+    /// Number of elements of the buffers.
     pub fn buffer_count(&self) -> i64 {
         self.buffers.iter().map(Slot::len).sum()
     }
@@ -217,7 +293,7 @@ impl Plan {
                 Shape { channels: out, side }
             }
             Layer::Linear { out } => {
-                let (from, to) = (before.values(), out.values());
+                let (from, to) = (before.len(), out.len());
                 self.macs += from * to;
                 self.weight(number, &[to, from]);
                 self.parameter(number, "bias", &[to], Init::Constant(0.0));
@@ -239,13 +315,13 @@ impl Plan {
             }
             Layer::Modulation => {
                 for what in ["scale.weight", "shift.weight"] {
-                    let shape = [before.channels, self.input.values()];
+                    let shape = [before.channels, self.input.len()];
                     self.parameter(number, what, &shape, Init::Normal(0.0, DEVIATION));
                     self.macs += shape[0] * shape[1];
                 }
                 before
             }
-            Layer::Double => Shape {
+            Layer::Upsample => Shape {
                 channels: before.channels,
                 side: 2 * before.side,
             },
@@ -254,7 +330,12 @@ impl Plan {
                 side: 2 * before.side,
             },
             Layer::Attention => self.attention(number, before),
-            Layer::Relu | Layer::LeakyRelu | Layer::Tanh => before,
+            Layer::Route(row) => self.shapes[row],
+            Layer::Concat(row) => Shape {
+                channels: before.channels + self.shapes[row].channels,
+                side: before.side,
+            },
+            Layer::Relu | Layer::LeakyRelu(_) | Layer::Tanh | Layer::Shortcut(_) => before,
         }
     }
 

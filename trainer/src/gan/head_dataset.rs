@@ -14,7 +14,7 @@ use crate::bar::bar;
 
 /// The training heads of one manifest that were not purged.
 #[derive(Debug)]
-pub struct Heads {
+pub struct HeadDataset {
     /// The manifest's name.
     pub manifest: String,
     /// Its id.
@@ -28,7 +28,7 @@ pub struct Heads {
     pack: Pack,
 }
 
-impl Heads {
+impl HeadDataset {
     /// Opens the manifest `data/manifests/<name>`, or the bundle at the path `name`, and its heads at
     /// that side; packs them first where that was not done before. Purged heads are passed over.
     ///

@@ -1,13 +1,13 @@
-//! Random draws from counters: what a step draws depends on the seed and the step's number alone,
-//! so a resumed run draws what an undisturbed one would.
+//! Random numbers from counters: what a step draws follows from the seed and the step's number alone, so a
+//! resumed run draws what an undisturbed one would.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// A stream of draws.
-pub struct Dice(ChaCha8Rng);
+pub struct Rng(ChaCha8Rng);
 
-impl Dice {
+impl Rng {
     /// The stream of one picture of one step.
     pub fn new(seed: u64, step: u64, index: u64) -> Self {
         let mut key = [0; 32];

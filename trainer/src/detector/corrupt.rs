@@ -6,14 +6,14 @@ use image::{Rgb, RgbImage};
 use vision::letterbox::resize;
 
 use super::data::Head;
-use super::dice::Dice;
+use crate::engine::rng::Rng;
 
 /// Side of the ruined crops in pixels.
 const SIDE: u32 = 96;
 
 /// A way to make a head no face.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ruin {
+pub enum Corruption {
     /// Blocks in another order.
     Shuffled,
     /// So few pixels, enlarged, that eyes and mouth are gone.
@@ -28,7 +28,7 @@ pub enum Ruin {
     Clouds,
 }
 
-impl Ruin {
+impl Corruption {
     const ALL: [Self; 6] = [
         Self::Shuffled,
         Self::Blob,
@@ -39,9 +39,9 @@ impl Ruin {
     ];
 
     /// One of them; the mean, with which every generator begins, most often.
-    pub fn any(dice: &mut Dice) -> Self {
+    pub fn any(rng: &mut Rng) -> Self {
         let shares = [0.1, 0.14, 0.3, 0.18, 0.14, 0.14];
-        Self::ALL[dice.weighted(&shares)]
+        Self::ALL[rng.weighted(&shares)]
     }
 }
 
@@ -52,37 +52,37 @@ const MEASURED: u64 = u64::MAX;
 
 /// The heads of one sheet to measure on, ruined in one way, as a generator's grid is.
 pub fn sheet(heads: &[Head], number: u64) -> Vec<RgbImage> {
-    let kind = Ruin::ALL[number as usize % Ruin::ALL.len()];
-    let draw = |place| ruined(heads, kind, &mut Dice::new(MEASURED, number, place));
+    let kind = Corruption::ALL[number as usize % Corruption::ALL.len()];
+    let draw = |place| corrupted(heads, kind, &mut Rng::new(MEASURED, number, place));
     (0..TILES as u64).map(draw).collect()
 }
 
 /// The colours of heads (at least one) without a face, often under a pattern or noise.
-pub fn ruined(heads: &[Head], ruin: Ruin, dice: &mut Dice) -> RgbImage {
-    let pick = |dice: &mut Dice| &heads[dice.below(heads.len())];
+pub fn corrupted(heads: &[Head], ruin: Corruption, rng: &mut Rng) -> RgbImage {
+    let pick = |rng: &mut Rng| &heads[rng.below(heads.len())];
     let ruin = match ruin {
-        Ruin::Shuffled => {
-            let count = 4 + dice.below(3) as u32;
-            shuffled(&square(pick(dice)), count, dice)
+        Corruption::Shuffled => {
+            let count = 4 + rng.below(3) as u32;
+            shuffled(&square(pick(rng)), count, rng)
         }
-        Ruin::Blob => blob(&square(pick(dice)), 3 + dice.below(3) as u32),
-        Ruin::Merged => {
-            let count = 9 + dice.below(12);
-            merged(&|dice| square(pick(dice)), count, dice)
+        Corruption::Blob => blob(&square(pick(rng)), 3 + rng.below(3) as u32),
+        Corruption::Merged => {
+            let count = 9 + rng.below(12);
+            merged(&|rng| square(pick(rng)), count, rng)
         }
-        Ruin::Erased => erased(pick(dice), dice),
-        Ruin::Smeared => smeared(&square(pick(dice)), dice),
-        Ruin::Clouds => clouds(&square(pick(dice)), dice),
+        Corruption::Erased => erased(pick(rng), rng),
+        Corruption::Smeared => smeared(&square(pick(rng)), rng),
+        Corruption::Clouds => clouds(&square(pick(rng)), rng),
     };
-    match dice.below(4) {
+    match rng.below(4) {
         0 => ruin,
         1 => {
-            let strength = dice.between(20.0, 90.0);
-            textured(&ruin, |_, _| dice.between(-strength, strength))
+            let strength = rng.between(20.0, 90.0);
+            textured(&ruin, |_, _| rng.between(-strength, strength))
         }
         _ => {
             // The chequers of transposed convolutions.
-            let (period, strength) = (dice.between(2.0, 16.0), dice.between(10.0, 70.0));
+            let (period, strength) = (rng.between(2.0, 16.0), rng.between(10.0, 70.0));
             let turn = std::f32::consts::TAU / period;
             textured(&ruin, |column, row| {
                 strength * (column as f32 * turn).sin() * (row as f32 * turn).sin()
@@ -96,14 +96,14 @@ fn square(head: &Head) -> RgbImage {
 }
 
 /// The face, somewhat enlarged, gives way to a blur of four to six pixels a side.
-fn erased(head: &Head, dice: &mut Dice) -> RgbImage {
+fn erased(head: &Head, rng: &mut Rng) -> RgbImage {
     let scale = SIDE as f32 / head.picture.size().0;
     let (x, y) = head.face.centre();
     let (x, y) = (x * scale, y * scale);
-    let across = head.face.width() * scale * dice.between(0.5, 0.6);
-    let down = head.face.height() * scale * dice.between(0.5, 0.6);
+    let across = head.face.width() * scale * rng.between(0.5, 0.6);
+    let down = head.face.height() * scale * rng.between(0.5, 0.6);
     let whole = square(head);
-    let blur = blob(&whole, 4 + dice.below(3) as u32);
+    let blur = blob(&whole, 4 + rng.below(3) as u32);
     RgbImage::from_fn(SIDE, SIDE, |column, row| {
         let distance = ((column as f32 - x) / across).hypot((row as f32 - y) / down);
         let share = ((1.0 - distance) * 5.0).clamp(0.0, 1.0);
@@ -115,13 +115,13 @@ fn erased(head: &Head, dice: &mut Dice) -> RgbImage {
 }
 
 /// Each pixel comes from up to a fifth of the side away, by two waves.
-fn smeared(head: &RgbImage, dice: &mut Dice) -> RgbImage {
+fn smeared(head: &RgbImage, rng: &mut Rng) -> RgbImage {
     let turn = std::f32::consts::TAU / SIDE as f32;
     let mut wave = || {
-        let angle = dice.between(0.0, std::f32::consts::TAU);
-        let waves = dice.between(2.0, 6.0) * turn;
-        let reach = SIDE as f32 * dice.between(0.1, 0.2);
-        let (x, y, phase) = (angle.cos() * waves, angle.sin() * waves, dice.between(0.0, 6.0));
+        let angle = rng.between(0.0, std::f32::consts::TAU);
+        let waves = rng.between(2.0, 6.0) * turn;
+        let reach = SIDE as f32 * rng.between(0.1, 0.2);
+        let (x, y, phase) = (angle.cos() * waves, angle.sin() * waves, rng.between(0.0, 6.0));
         move |column: u32, row: u32| (reach * (column as f32 * x + row as f32 * y + phase).sin()) as i32
     };
     let (across, down) = (wave(), wave());
@@ -132,11 +132,11 @@ fn smeared(head: &RgbImage, dice: &mut Dice) -> RgbImage {
 }
 
 /// Few and many pixels of the head's colours, drawn at random, enlarged and laid over each other.
-fn clouds(head: &RgbImage, dice: &mut Dice) -> RgbImage {
+fn clouds(head: &RgbImage, rng: &mut Rng) -> RgbImage {
     let mut layer = |few: u32| {
         let mut cloud = RgbImage::new(few, few);
         for pixel in cloud.pixels_mut() {
-            *pixel = *head.get_pixel(dice.below(SIDE as usize) as u32, dice.below(SIDE as usize) as u32);
+            *pixel = *head.get_pixel(rng.below(SIDE as usize) as u32, rng.below(SIDE as usize) as u32);
         }
         resize(&cloud, SIDE, SIDE)
     };
@@ -151,12 +151,12 @@ fn clouds(head: &RgbImage, dice: &mut Dice) -> RgbImage {
 
 /// The mean of `count` heads, each moved by up to an eighth of the side so that no eyes meet, with
 /// more contrast: where a generator begins.
-fn merged(pick: &dyn Fn(&mut Dice) -> RgbImage, count: usize, dice: &mut Dice) -> RgbImage {
+fn merged(pick: &dyn Fn(&mut Rng) -> RgbImage, count: usize, rng: &mut Rng) -> RgbImage {
     let reach = SIDE as f32 / 8.0;
     let mut sums = vec![0.0_f32; (SIDE * SIDE * 3) as usize];
     for _ in 0..count {
-        let head = pick(dice);
-        let (x, y) = (dice.between(-reach, reach) as i32, dice.between(-reach, reach) as i32);
+        let head = pick(rng);
+        let (x, y) = (rng.between(-reach, reach) as i32, rng.between(-reach, reach) as i32);
         let moved = |place: u32, by: i32| (place as i32 + by).clamp(0, SIDE as i32 - 1) as u32;
         for (index, sum) in sums.chunks_exact_mut(3).enumerate() {
             let (column, row) = (index as u32 % SIDE, index as u32 / SIDE);
@@ -166,7 +166,7 @@ fn merged(pick: &dyn Fn(&mut Dice) -> RgbImage, count: usize, dice: &mut Dice) -
             }
         }
     }
-    let contrast = dice.between(1.0, 3.0);
+    let contrast = rng.between(1.0, 3.0);
     RgbImage::from_fn(SIDE, SIDE, |column, row| {
         let start = (row * SIDE + column) as usize * 3;
         Rgb(std::array::from_fn(|channel| {
@@ -180,11 +180,11 @@ fn blob(head: &RgbImage, few: u32) -> RgbImage {
     resize(&resize(head, few, few), SIDE, SIDE)
 }
 
-/// `count` x `count` blocks in an order that dice decide.
-fn shuffled(head: &RgbImage, count: u32, dice: &mut Dice) -> RgbImage {
+/// `count` x `count` blocks in an order that rng decide.
+fn shuffled(head: &RgbImage, count: u32, rng: &mut Rng) -> RgbImage {
     let mut order: Vec<u32> = (0..count * count).collect();
     for last in (1..order.len()).rev() {
-        order.swap(last, dice.below(last + 1));
+        order.swap(last, rng.below(last + 1));
     }
     let block = SIDE / count;
     RgbImage::from_fn(SIDE, SIDE, |column, row| {
@@ -230,9 +230,9 @@ mod tests {
         };
         let heads = [head(pattern.clone()), head(image::imageops::flip_horizontal(&pattern))];
         for index in 0..60 {
-            let mut dice = Dice::new(1, 0, index);
-            let kind = Ruin::any(&mut dice);
-            let ruin = ruined(&heads, kind, &mut dice);
+            let mut rng = Rng::new(1, 0, index);
+            let kind = Corruption::any(&mut rng);
+            let ruin = corrupted(&heads, kind, &mut rng);
             assert_eq!(ruin.dimensions(), (SIDE, SIDE));
             let kept = |head: &Head| {
                 let same = ruin.pixels().zip(head.picture.full().pixels()).filter(|(a, b)| a == b);

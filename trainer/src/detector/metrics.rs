@@ -4,7 +4,7 @@
 use serde::Serialize;
 use vision::{BBox, Detection, iou};
 
-use super::dice::Dice;
+use crate::engine::rng::Rng;
 
 /// Least IoU of a hit, as in PASCAL VOC.
 pub const HIT: f32 = 0.5;
@@ -26,7 +26,7 @@ pub struct Found {
 
 /// What was found in a picture and what is there.
 #[derive(Clone, Debug)]
-pub struct Judged {
+pub struct Matched {
     /// The detections, best first.
     pub found: Vec<Found>,
     /// Side of each face (the root of its area), in pixels of a picture with a longer side of
@@ -66,7 +66,7 @@ pub struct Class {
 
 /// Matches detections, best first, each to the face it overlaps most among those not yet taken;
 /// `longer` is the picture's longer side in pixels.
-pub fn judge(detections: &[Detection], faces: &[BBox], longer: u32) -> Judged {
+pub fn match_faces(detections: &[Detection], faces: &[BBox], longer: u32) -> Matched {
     let mut taken = vec![false; faces.len()];
     let mut found = Vec::new();
     for detection in detections {
@@ -84,16 +84,16 @@ pub fn judge(detections: &[Detection], faces: &[BBox], longer: u32) -> Judged {
         });
     }
     let scale = REFERENCE / longer.max(1) as f32;
-    Judged {
+    Matched {
         found,
         faces: faces.iter().map(|face| face.area().sqrt() * scale).collect(),
     }
 }
 
 /// Precision, recall and F1 at a threshold. Without a detection precision is 0.
-pub fn figures<'a>(judged: impl IntoIterator<Item = &'a Judged>, threshold: f32) -> Figures {
+pub fn figures<'a>(matched: impl IntoIterator<Item = &'a Matched>, threshold: f32) -> Figures {
     let (mut detections, mut hits, mut faces) = (0, 0, 0);
-    for picture in judged {
+    for picture in matched {
         for found in picture.found.iter().filter(|found| found.score >= threshold) {
             detections += 1;
             hits += usize::from(found.face.is_some());
@@ -121,9 +121,9 @@ pub fn figures<'a>(judged: impl IntoIterator<Item = &'a Judged>, threshold: f32)
 }
 
 /// The precision-recall curve, (recall, precision) after each detection, best first.
-pub fn curve<'a>(judged: impl IntoIterator<Item = &'a Judged>) -> Vec<(f64, f64)> {
+pub fn curve<'a>(matched: impl IntoIterator<Item = &'a Matched>) -> Vec<(f64, f64)> {
     let (mut all, mut faces) = (Vec::<Found>::new(), 0);
-    for picture in judged {
+    for picture in matched {
         all.extend(&picture.found);
         faces += picture.faces.len();
     }
@@ -139,8 +139,8 @@ pub fn curve<'a>(judged: impl IntoIterator<Item = &'a Judged>) -> Vec<(f64, f64)
 }
 
 /// Area under the precision-recall curve, precision made monotonic (PASCAL VOC 2010 and later).
-pub fn average_precision<'a>(judged: impl IntoIterator<Item = &'a Judged>) -> f64 {
-    let points = curve(judged);
+pub fn average_precision<'a>(matched: impl IntoIterator<Item = &'a Matched>) -> f64 {
+    let points = curve(matched);
     let (mut best, mut area) = (0.0_f64, 0.0);
     for (index, (recall, precision)) in points.iter().enumerate().rev() {
         let before = index.checked_sub(1).map_or(0.0, |before| points[before].0);
@@ -151,9 +151,9 @@ pub fn average_precision<'a>(judged: impl IntoIterator<Item = &'a Judged>) -> f6
 }
 
 /// The threshold of the best F1, from .05 to .95 by .01; of equals the middle one.
-pub fn best_threshold(judged: &[Judged]) -> f32 {
+pub fn best_threshold(matched: &[Matched]) -> f32 {
     let all: Vec<Figures> = (5..=95)
-        .map(|percent| figures(judged, percent as f32 / 100.0))
+        .map(|percent| figures(matched, percent as f32 / 100.0))
         .collect();
     let best = all.iter().map(|figures| figures.f1).fold(0.0, f64::max);
     let equal: Vec<f32> = all
@@ -166,14 +166,14 @@ pub fn best_threshold(judged: &[Judged]) -> f32 {
 
 /// 95 % intervals of several figures: pictures drawn anew with replacement.
 pub fn intervals<const N: usize>(
-    judged: &[Judged],
+    matched: &[Matched],
     seed: u64,
-    measure: impl Fn(&[&Judged]) -> [f64; N],
+    measure: impl Fn(&[&Matched]) -> [f64; N],
 ) -> [(f64, f64); N] {
     let mut drawn: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
     for round in 0..BOOTSTRAP {
-        let mut dice = Dice::new(seed, round, 0);
-        let pictures: Vec<&Judged> = (0..judged.len()).map(|_| &judged[dice.below(judged.len())]).collect();
+        let mut rng = Rng::new(seed, round, 0);
+        let pictures: Vec<&Matched> = (0..matched.len()).map(|_| &matched[rng.below(matched.len())]).collect();
         for (values, value) in drawn.iter_mut().zip(measure(&pictures)) {
             values.push(value);
         }
@@ -185,11 +185,11 @@ pub fn intervals<const N: usize>(
 }
 
 /// Faces and those found, by side; classes without a face are left out.
-pub fn by_side(judged: &[Judged], threshold: f32) -> Vec<Class> {
+pub fn by_side(matched: &[Matched], threshold: f32) -> Vec<Class> {
     let class = |ends: &[f32]| {
         let within = |side: f32| side >= ends[0] && side < ends[1];
         let (mut faces, mut hits) = (0, 0);
-        for picture in judged {
+        for picture in matched {
             faces += picture.faces.iter().filter(|side| within(**side)).count();
             let counted = picture.found.iter().filter(|found| found.score >= threshold);
             hits += counted
@@ -221,14 +221,14 @@ mod tests {
 
     #[test]
     fn a_face_found_twice_counts_once() {
-        let judged = judge(
+        let matched = match_faces(
             &[found(50.0, 0.9), found(52.0, 0.8), found(90.0, 0.7)],
             &[face(50.0), face(150.0)],
             200,
         );
-        let hits: Vec<Option<usize>> = judged.found.iter().map(|found| found.face).collect();
+        let hits: Vec<Option<usize>> = matched.found.iter().map(|found| found.face).collect();
         assert_eq!(hits, [Some(0), None, None]);
-        let figures = figures([&judged], 0.75);
+        let figures = figures([&matched], 0.75);
         assert_eq!((figures.hits, figures.detections, figures.faces), (1, 2, 2));
         assert_eq!((figures.precision, figures.recall, figures.f1), (0.5, 0.5, 0.5));
     }
@@ -236,35 +236,35 @@ mod tests {
     #[test]
     fn average_precision_is_the_area_under_the_falling_envelope() {
         // Hit, miss, hit of two faces: precision 1 up to recall .5, then 2/3.
-        let judged = judge(
+        let matched = match_faces(
             &[found(50.0, 0.9), found(90.0, 0.8), found(150.0, 0.7)],
             &[face(50.0), face(150.0)],
             200,
         );
-        let area = average_precision([&judged]);
+        let area = average_precision([&matched]);
         assert!((area - (0.5 + 0.5 * 2.0 / 3.0)).abs() < 1e-9, "{area}");
     }
 
     #[test]
     fn the_threshold_lies_between_hits_and_misses() {
-        let judged = judge(&[found(50.0, 0.9), found(90.0, 0.3)], &[face(50.0)], 200);
-        let threshold = best_threshold(&[judged]);
+        let matched = match_faces(&[found(50.0, 0.9), found(90.0, 0.3)], &[face(50.0)], 200);
+        let threshold = best_threshold(&[matched]);
         assert!(threshold > 0.3 && threshold <= 0.9, "{threshold}");
     }
 
     #[test]
     fn sides_are_told_as_of_a_picture_of_the_reference_width() {
         // 20 of 300 pixels are 100 of 1500; the second face is missed.
-        let judged = judge(&[found(50.0, 0.9)], &[face(50.0), face(150.0)], 300);
-        let classes = by_side(&[judged], 0.5);
+        let matched = match_faces(&[found(50.0, 0.9)], &[face(50.0), face(150.0)], 300);
+        let classes = by_side(&[matched], 0.5);
         assert_eq!(classes.len(), 1);
         assert_eq!((classes[0].from, classes[0].faces, classes[0].hits), (64.0, 2, 1));
     }
 
     #[test]
     fn an_interval_of_equal_pictures_is_a_point() {
-        let judged = vec![judge(&[found(50.0, 0.9), found(90.0, 0.8)], &[face(50.0)], 200); 5];
-        let [interval] = intervals(&judged, 1, |drawn| [figures(drawn.iter().copied(), 0.5).precision]);
+        let matched = vec![match_faces(&[found(50.0, 0.9), found(90.0, 0.8)], &[face(50.0)], 200); 5];
+        let [interval] = intervals(&matched, 1, |drawn| [figures(drawn.iter().copied(), 0.5).precision]);
         assert_eq!(interval, (0.5, 0.5));
     }
 }

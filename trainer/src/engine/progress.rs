@@ -6,17 +6,12 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::metrics::Metrics;
-use super::spark::spark;
-
 /// Time between two updates on a terminal.
 const TICK: Duration = Duration::from_millis(500);
 /// Time between two lines elsewhere.
 const LINE: Duration = Duration::from_secs(15);
 /// Updates that the rate is measured over.
 const MEMORY: usize = 20;
-/// Letters of a curve of losses.
-const CURVE: usize = 32;
 /// Units of the bar: it counts shares of the budget, whatever the budget counts.
 const UNITS: u64 = 1000;
 
@@ -29,16 +24,18 @@ pub struct Progress {
 }
 
 /// What is shown.
-#[derive(Clone, Copy, Debug)]
-pub struct Standing<'a> {
-    /// Epoch, from 1.
-    pub epoch: u64,
-    /// Heads shown so far.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Where the run is, as "epoch 3".
+    pub place: String,
+    /// Images seen so far.
     pub images: u64,
     /// Share of the budget that is spent, 0 to 1; none where the run has no end.
     pub share: Option<f64>,
-    /// The lines of metrics.
-    pub lines: &'a [Metrics],
+    /// The newest metrics, by name.
+    pub metrics: Vec<(&'static str, Option<f64>)>,
+    /// A line below the bar, shown on a terminal only.
+    pub curves: String,
 }
 
 impl Progress {
@@ -56,28 +53,33 @@ impl Progress {
     }
 
     /// Shows where the run stands, if it is time to.
-    pub fn show(&mut self, standing: Standing) {
+    pub fn show(&mut self, standing: impl FnOnce() -> Standing) {
         let now = Instant::now();
         if now < self.next {
             return;
         }
-        // A game that was rolled back has fewer.
-        if self.seen.back().is_some_and(|(_, images)| *images > standing.images) {
-            self.seen.clear();
-        }
-        self.seen.push_back((now, standing.images));
-        if self.seen.len() > MEMORY {
-            self.seen.pop_front();
-        }
         self.next = now + if self.bar.is_some() { TICK } else { LINE };
-        let text = self.text(standing);
+        let standing = standing();
+        self.observe(standing.images);
+        let text = self.text(&standing);
         match &self.bar {
             Some(bar) => {
-                let text = text + &curves(standing.lines);
                 bar.set_position((standing.share.unwrap_or(0.0) * UNITS as f64) as u64);
-                bar.set_message(text);
+                bar.set_message(format!("{text}\n{}", standing.curves));
             }
             None => eprintln!("{text}"),
+        }
+    }
+
+    /// Counts images, for the speed.
+    pub fn observe(&mut self, images: u64) {
+        // A run that was rolled back has seen fewer.
+        if self.seen.back().is_some_and(|(_, before)| *before > images) {
+            self.seen.clear();
+        }
+        self.seen.push_back((Instant::now(), images));
+        if self.seen.len() > MEMORY {
+            self.seen.pop_front();
         }
     }
 
@@ -96,42 +98,41 @@ impl Progress {
         }
     }
 
-    fn text(&self, standing: Standing) -> String {
-        let mut text = format!("epoch {} | {} heads", standing.epoch, thousands(standing.images));
-        if let Some(rate) = self.rate() {
-            text.push_str(&format!(" | {rate:.0} img/s"));
+    fn text(&self, standing: &Standing) -> String {
+        let mut text = format!("{} | {} images", standing.place, thousands(standing.images));
+        if let Some(speed) = self.speed() {
+            text.push_str(&format!(" | {speed:.0} img/s"));
         }
         if let Some(left) = self.left(standing.share) {
             text.push_str(&format!(" | {} left", duration(left)));
         }
-        if let Some(last) = standing.lines.last() {
-            for (name, value) in [
-                ("loss D", last.loss_d),
-                ("G", last.loss_g),
-                ("D(real)", last.d_real),
-                ("D(fake)", last.d_fake),
-            ] {
-                if let Some(value) = value {
-                    text.push_str(&format!(" | {name} {value:.2}"));
-                }
+        for (name, value) in &standing.metrics {
+            if let Some(value) = value {
+                text.push_str(&format!(" | {name} {value:.2}"));
             }
         }
         text
     }
 
-    /// Heads a second over the last updates.
-    fn rate(&self) -> Option<f64> {
+    /// Images a second over the last updates.
+    pub fn speed(&self) -> Option<f64> {
         let ((start, before), (end, after)) = (self.seen.front()?, self.seen.back()?);
         let seconds = (*end - *start).as_secs_f64();
         (seconds > 0.0).then(|| (after - before) as f64 / seconds)
     }
 
-    /// Time left by the heads a second and what the budget has left of them.
-    fn left(&self, share: Option<f64>) -> Option<Duration> {
+    /// Time left by the images a second and what the budget has left of them.
+    pub fn left(&self, share: Option<f64>) -> Option<Duration> {
         let share = share.filter(|share| *share > 0.0)?;
-        let rate = self.rate()?;
+        let speed = self.speed()?;
         let images = self.seen.back()?.1 as f64;
-        Duration::try_from_secs_f64(images * (1.0 / share - 1.0) / rate).ok()
+        Duration::try_from_secs_f64(images * (1.0 / share - 1.0) / speed).ok()
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 
@@ -139,14 +140,6 @@ impl Default for Progress {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Both losses over the whole run, on a line of their own.
-fn curves(lines: &[Metrics]) -> String {
-    let of = |value: fn(&Metrics) -> Option<f64>| -> String {
-        spark(&lines.iter().filter_map(value).collect::<Vec<f64>>(), CURVE)
-    };
-    format!("\nloss D {}  G {}", of(|line| line.loss_d), of(|line| line.loss_g))
 }
 
 /// 12345 as "12 k".

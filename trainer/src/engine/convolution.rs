@@ -2,7 +2,7 @@
 
 use tch::{Device, Tensor};
 
-/// Side of the maps from which on doubling and convolving are computed as one: below it oneDNN is slower
+/// Side of the maps from which on upsampling and convolving are computed as one: below it oneDNN is slower
 /// on the one (55 ms in place of 35 at 6 px, and 9 in place of 54 at 48 px, forward and back).
 pub const COMPOSED: i64 = 12;
 /// Side of the maps up to which a convolution that halves is a product of matrices: oneDNN is slow on small
@@ -26,27 +26,35 @@ pub fn channels_last(x: Tensor) -> Tensor {
 }
 
 /// A convolution of a map [n, in, side, side] with a weight [out, in, kernel, kernel].
-pub fn convolved(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, stride: i64, padding: i64) -> Tensor {
+/// `plain` keeps to the operation that other programs know it by.
+pub fn convolved(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    (stride, padding): (i64, i64),
+    plain: bool,
+) -> Tensor {
     let side = x.size()[2];
-    if is_by_four(x, weight, stride, padding) && side <= HALVED && side % 2 == 0 {
+    if !plain && is_by_four(x, weight, stride, padding) && side <= HALVED && side % 2 == 0 {
         return halved(x, weight, bias);
     }
     x.conv2d(weight, bias, [stride; 2], [padding; 2], [1, 1], 1)
 }
 
 /// A transposed convolution of a map [n, in, side, side] with a weight [in, out, kernel, kernel].
-pub fn transposed(x: &Tensor, weight: &Tensor, stride: i64, padding: i64) -> Tensor {
+/// `plain` as in [`convolved`].
+pub fn transposed(x: &Tensor, weight: &Tensor, (stride, padding): (i64, i64), plain: bool) -> Tensor {
     match x.size()[2] {
-        1 if (stride, padding) == (1, 0) => spread_out(x, weight),
-        side if side <= DOUBLED && is_by_four(x, weight, stride, padding) => overlapped(x, weight),
+        1 if !plain && (stride, padding) == (1, 0) => spread_out(x, weight),
+        side if !plain && side <= DOUBLED && is_by_four(x, weight, stride, padding) => overlapped(x, weight),
         _ => x.conv_transpose2d(weight, None::<Tensor>, [stride; 2], [padding; 2], [0, 0], 1, [1, 1]),
     }
 }
 
-/// Every pixel four times, then a convolution with a weight [out, in, 3, 3] that keeps the side: one
-/// transposed convolution. Of the nine taps those that meet the same pixel are summed, which leaves four
+/// Upsampling x2 by nearest neighbours, then a convolution with a weight [out, in, 3, 3] that keeps the side:
+/// one transposed convolution. Of the nine taps those that meet the same pixel are summed, which leaves four
 /// ninths of the arithmetic.
-pub fn doubled(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+pub fn upsampled(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     let sums = weight.flip([2, 3]).avg_pool2d([2, 2], [1, 1], [1, 1], false, true, 1);
     x.conv_transpose2d(&sums.transpose(0, 1), bias, [2, 2], [1, 1], [0, 0], 1, [1, 1])
 }
@@ -138,10 +146,10 @@ mod tests {
         let plain = x
             .upsample_nearest2d([24, 24], None, None)
             .conv2d(&weight, Some(&bias), [1, 1], [1, 1], [1, 1], 1);
-        assert!(is_same(&doubled(&x, &weight, Some(&bias)), &plain));
+        assert!(is_same(&upsampled(&x, &weight, Some(&bias)), &plain));
         let (noise, weight) = (double(&[2, 7, 1, 1]), double(&[7, 5, 6, 6]));
         let plain = noise.conv_transpose2d(&weight, None::<Tensor>, [1, 1], [0, 0], [0, 0], 1, [1, 1]);
-        assert!(is_same(&transposed(&noise, &weight, 1, 0), &plain));
+        assert!(is_same(&transposed(&noise, &weight, (1, 0), false), &plain));
         for side in [2, 4, 6, 8] {
             let (x, weight) = (double(&[2, 3, side, side]), double(&[5, 3, 4, 4]));
             let plain = x.conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], 1);
@@ -156,6 +164,6 @@ mod tests {
     fn an_odd_side_is_halved_too() {
         let (x, weight) = (double(&[2, 3, 7, 7]), double(&[5, 3, 4, 4]));
         let plain = x.conv2d(&weight, None::<Tensor>, [2, 2], [1, 1], [1, 1], 1);
-        assert!(is_same(&convolved(&x, &weight, None, 2, 1), &plain));
+        assert!(is_same(&convolved(&x, &weight, None, (2, 1), false), &plain));
     }
 }

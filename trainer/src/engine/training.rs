@@ -1,0 +1,84 @@
+//! The training loop of every network: steps, checkpoints, Ctrl-C.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use dataset::failure::Paused;
+
+use super::stop::Stop;
+
+/// A run under way.
+pub trait Training {
+    /// Whether a limit is reached.
+    fn is_over(&self) -> bool;
+
+    /// One step, and what falls due after it: metrics, images, scores.
+    ///
+    /// # Errors
+    /// What ends the run.
+    fn step(&mut self) -> Result<()>;
+
+    /// Writes a checkpoint. Where the last steps ended in NaN or infinity, the run may go back instead.
+    ///
+    /// # Errors
+    /// What the disk says, or that the run cannot go on.
+    fn save(&mut self) -> Result<()>;
+
+    /// Ends a run that has reached its limit and was saved.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn finish(&mut self) -> Result<()>;
+}
+
+/// Trains to the first limit, with a checkpoint every so often and at the end.
+///
+/// # Errors
+/// [`Paused`] after Ctrl-C, once all is saved; else the run's own.
+pub fn train(run: &mut impl Training, checkpoint_every: Duration, stop: &Stop) -> Result<()> {
+    let mut saved = Instant::now();
+    while !run.is_over() {
+        run.step()?;
+        let stopped = stop.requested();
+        if stopped || run.is_over() || saved.elapsed() >= checkpoint_every {
+            run.save()?;
+            saved = Instant::now();
+        }
+        if stopped {
+            return Err(Paused.into());
+        }
+    }
+    run.finish()
+}
+
+/// The time that a run has trained for, over all sittings.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    earlier: Duration,
+    started: Instant,
+}
+
+impl Clock {
+    /// Goes on after so many seconds of earlier sittings.
+    pub fn after(seconds: f64) -> Self {
+        Self {
+            earlier: Duration::from_secs_f64(seconds),
+            started: Instant::now(),
+        }
+    }
+
+    /// The time so far.
+    pub fn time(&self) -> Duration {
+        self.earlier + self.started.elapsed()
+    }
+
+    /// The time so far, seconds.
+    pub fn seconds(&self) -> f64 {
+        self.time().as_secs_f64()
+    }
+
+    /// Leaves out the time since then, which went into something else than training.
+    pub fn leave_out(&mut self, since: Instant) {
+        self.started += since.elapsed();
+    }
+}
