@@ -111,7 +111,7 @@ impl Client {
                 let target = match self.get_from(&url, ask, delay).await? {
                     Received::Answer(answer) => {
                         return Ok(Answer {
-                            url: Some(url),
+                            url: Some(url.into()),
                             ..answer
                         });
                     }
