@@ -13,7 +13,8 @@ use crate::crawl::http::{Answer, Client, HttpRequest, Network, placeholder};
 use crate::crawl::list::pages::MOST_BYTES;
 use crate::crawl::request::{Args as CrawlArgs, CrawlRequest};
 use crate::crawl::settings::{CrawlSettings, SiteSettings};
-use crate::crawl::source::{Page, Probe, Span};
+use crate::crawl::source::{Page, Probe, Search, Span};
+use crate::period;
 use crate::selection::SelectionArgs;
 
 /// Asks a site for its latest posts, once, and says what answered and which settings apply
@@ -66,7 +67,10 @@ pub async fn run(network: &Network, request: &CrawlRequest) -> anyhow::Result<()
     settings(network, request)?;
     let client = network.client(&request.access()).await?;
     println!("{}", client.verdict(&request.root).await?);
-    let search = request.search();
+    let search = Search {
+        html: false,
+        ..request.search()
+    };
     let span = Span::default();
     let url = request.site.dialect.page_url(&search, span);
     println!("asked: GET {url}");
@@ -158,6 +162,10 @@ fn describe(request: &CrawlRequest, post: &Post) -> String {
         Some(Ok(url)) => url.host_str().unwrap_or_default().to_string(),
         Some(Err(why)) => format!("not to be fetched ({why})"),
     };
+    let date = match post.created_at {
+        0 => "date not told".to_string(),
+        second => period::show(second),
+    };
     let size = match (post.width, post.height) {
         (Some(width), Some(height)) => format!("{width} x {height}"),
         _ => "size not told".to_string(),
@@ -165,7 +173,7 @@ fn describe(request: &CrawlRequest, post: &Post) -> String {
     format!(
         "{} of {}, {}, likes {}, views {}, favourites {}, score {}, {size}, {}, kinds of tags {}, file {file}",
         post.post,
-        crate::period::show(post.created_at),
+        date,
         post.rating.as_str(),
         number(post.likes),
         number(post.views),

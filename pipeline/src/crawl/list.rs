@@ -10,11 +10,11 @@ pub mod listed;
 pub mod pages;
 pub mod targets;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::bail;
 
-use self::details::{Details, Spared};
+use self::details::{Details, Taken};
 use self::listed::Listed;
 use self::pages::{Found, Pages};
 use crate::catalog::cursors::{self, Cursor};
@@ -26,7 +26,6 @@ use crate::crawl::crawl_run::CrawlRun;
 use crate::crawl::fetch::committed::Committed;
 use crate::crawl::http::HttpError;
 use crate::crawl::progress::Progress;
-use crate::crawl::source::Page;
 
 /// The listing of one request.
 pub struct Listing<'run> {
@@ -135,7 +134,7 @@ impl Listing<'_> {
         let (next, reached) = (below.page.next, below.page.reached);
         let recent = self.recent(cursor);
         let details = self.details(cursor.begun_at, recent, under_way.pages.html(), under_way.missing);
-        let taken = match self.take(below.page, &details).await {
+        let taken = match details.take(below.page).await {
             Ok(taken) => taken,
             Err(error) => return self.stuck(under_way, error, listed).await.map(|()| 0),
         };
@@ -182,28 +181,12 @@ impl Listing<'_> {
     ) -> Details<'listing> {
         Details {
             run: self.run,
+            progress: self.progress,
             missing,
             begun_at,
             recent,
             html,
         }
-    }
-
-    /// Completes the posts of a page.
-    pub(super) async fn take(&self, mut page: Page, details: &Details<'_>) -> anyhow::Result<Taken> {
-        let mut numbers = BTreeSet::new();
-        page.posts.retain(|post| numbers.insert(post.number));
-        let complete = details.complete(std::mem::take(&mut page.posts)).await?;
-        aliases::learn(&self.run, self.progress, &complete.seen).await?;
-        Ok(Taken {
-            numbers,
-            skipped: page.skipped,
-            seen: complete.seen,
-            changed: complete.changed,
-            failed: complete.failed,
-            passed: complete.passed,
-            spared: complete.spared,
-        })
     }
 
     /// Commits a page with what it means for the listing; says how many pictures more wait now.
@@ -284,19 +267,6 @@ pub(super) struct UnderWay<'run> {
     pub(super) cursor: Cursor,
     /// Post numbers of the page before.
     last: BTreeSet<i64>,
-}
-
-/// What came of a page.
-pub(super) struct Taken {
-    /// Post numbers of its rows.
-    pub(super) numbers: BTreeSet<i64>,
-    skipped: BTreeMap<&'static str, u64>,
-    seen: Vec<Post>,
-    /// What is to be recorded.
-    changed: Vec<Post>,
-    failed: Vec<Hole>,
-    passed: u64,
-    spared: Vec<Spared>,
 }
 
 /// What a page means for the listing, recorded with its posts.

@@ -110,7 +110,7 @@ async fn state(folder: &Path) -> BTreeMap<&'static str, Vec<String>> {
     let tables = [
         (
             "posts",
-            "SELECT source || post || number || status || created_at || likes || rating || tags || COALESCE(file_url, '') \
+            "SELECT source || post || number || status || created_at || COALESCE(likes, '') || rating || tags || COALESCE(file_url, '') \
              || COALESCE(md5, '') || waiting AS line FROM posts ORDER BY source, post",
         ),
         (

@@ -17,7 +17,7 @@ fn entry(number: u32) -> NewPost {
             ("sky".into(), TagType::General),
         ],
         counters: Some(Counters {
-            favourites: if number % 3 == 0 {
+            favourites: if number.is_multiple_of(3) {
                 1000 + u64::from(number)
             } else {
                 u64::from(number)

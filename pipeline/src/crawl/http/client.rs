@@ -100,32 +100,31 @@ impl Client {
     /// # Errors
     /// Any [`HttpError`].
     pub async fn get(&self, ask: &HttpRequest<'_>) -> Result<Answer, HttpError> {
-        self.follow(ask).await.map_err(HttpError::redacted)
-    }
-
-    async fn follow(&self, ask: &HttpRequest<'_>) -> Result<Answer, HttpError> {
-        let refused = |reason, detail| Err(HttpError::Refused { reason, detail });
-        if let Err(why) = self.hosts.check(ask.url) {
-            return refused("foreign-host", why);
-        }
-        let mut url = ask.url.clone();
-        for _ in 0..=MOST_REDIRECTS {
-            let delay = self.permitted(&url, ask.kind).await?;
-            let target = match self.get_from(&url, ask, delay).await? {
-                Received::Answer(answer) => {
-                    return Ok(Answer {
-                        url: Some(url),
-                        ..answer
-                    });
-                }
-                Received::Moved(target) => target,
-            };
-            match self.hosts.follow(&url, &target) {
-                Ok(next) => url = self.without_login(with_query(next, &url, ask.kind))?,
-                Err(why) => return refused("redirect", why),
+        let answer = async {
+            let refused = |reason, detail| Err(HttpError::Refused { reason, detail });
+            if let Err(why) = self.hosts.check(ask.url) {
+                return refused("foreign-host", why);
             }
-        }
-        refused("redirect", format!("{}: too many redirects", ask.url))
+            let mut url = ask.url.clone();
+            for _ in 0..=MOST_REDIRECTS {
+                let delay = self.permitted(&url, ask.kind).await?;
+                let target = match self.get_from(&url, ask, delay).await? {
+                    Received::Answer(answer) => {
+                        return Ok(Answer {
+                            url: Some(url.into()),
+                            ..answer
+                        });
+                    }
+                    Received::Moved(target) => target,
+                };
+                match self.hosts.follow(&url, &target) {
+                    Ok(next) => url = self.without_login(with_query(next, &url, ask.kind))?,
+                    Err(why) => return refused("redirect", why),
+                }
+            }
+            refused("redirect", format!("{}: too many redirects", ask.url))
+        };
+        answer.await.map_err(HttpError::redacted)
     }
 
     /// Where a redirect leads, without the login that it may repeat: the root's own is signed anew, and

@@ -171,7 +171,7 @@ pub struct Answer {
     /// How the host names this version.
     pub version: Known,
     /// The address that answered, after all redirects.
-    pub url: Option<Url>,
+    pub url: Option<Box<Url>>,
     /// All `X-Robots-Tag` that came with it, one a line.
     pub robots: Option<String>,
     /// `Server`, for people.

@@ -66,7 +66,7 @@ async fn ask(client: &Client, request: &CrawlRequest, tag: &str) -> anyhow::Resu
         let mut next = Some(url);
         while let Some(url) = next.take() {
             let answer = match client.get(&HttpRequest::api(&url, MOST_BYTES)).await {
-                Ok(answer) => dialect.parse_alias(&search, answer.url.as_ref().unwrap_or(&url), &answer.bytes, tag),
+                Ok(answer) => dialect.parse_alias(&search, answer.url.as_deref().unwrap_or(&url), &answer.bytes, tag),
                 Err(HttpError::Stopped) => return Err(Interrupted.into()),
                 Err(error @ HttpError::Catalog(_)) => return Err(error.into()),
                 Err(_) => Renamed::Unknown,

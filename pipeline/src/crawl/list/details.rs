@@ -1,7 +1,7 @@
 //! What a page of a list leaves out, asked post by post: the counters of works, the kinds of tags, and
 //! what became of works that are no longer listed. Each answer is kept, so that none is asked twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use dataset::failure::Interrupted;
@@ -12,9 +12,11 @@ use crate::catalog::selection::{refusal, refusal_of_row};
 use crate::catalog::{known, now, posts};
 use crate::crawl::crawl_run::CrawlRun;
 use crate::crawl::http::{Answer, HttpError, HttpRequest};
+use crate::crawl::list::aliases;
 use crate::crawl::list::holes::{Why, in_vain};
 use crate::crawl::list::pages::MOST_BYTES;
-use crate::crawl::source::Search;
+use crate::crawl::progress::Progress;
+use crate::crawl::source::{Page, Search};
 
 /// Answers that are recorded in one transaction: what a crash makes us ask for again.
 const TOGETHER: usize = 10;
@@ -23,6 +25,8 @@ const TOGETHER: usize = 10;
 pub struct Details<'run> {
     /// What is listed, and with what.
     pub run: CrawlRun<'run>,
+    /// What is shown meanwhile.
+    pub progress: &'run Progress<'run>,
     /// Posts whose own answers failed before: they are asked for as holes, not as rows.
     pub missing: &'run BTreeSet<i64>,
     /// When the listing began, epoch seconds.
@@ -35,7 +39,11 @@ pub struct Details<'run> {
 
 /// What came of the rows of a page.
 #[derive(Debug, Default)]
-pub struct Complete {
+pub struct Taken {
+    /// Post numbers of its rows.
+    pub numbers: BTreeSet<i64>,
+    /// Rows that could not be read, by what they lack.
+    pub skipped: BTreeMap<&'static str, u64>,
     /// The posts with all that the site says of them.
     pub seen: Vec<Post>,
     /// Those of them that are still to be recorded.
@@ -45,7 +53,7 @@ pub struct Complete {
     /// Posts that failed before, and wait for their own turn.
     pub passed: u64,
     /// Those that their row refuses, with the filter: nothing more is asked of them, nor recorded.
-    pub spared: Vec<Spared>,
+    pub spared: Vec<(Post, &'static str)>,
 }
 
 /// What the site says of one post.
@@ -56,67 +64,77 @@ enum Said {
 }
 
 impl Details<'_> {
-    /// The posts of a page with all that the site says of them.
+    /// Takes in the rows of a page, each post once and with all that the site says of it; learns the other
+    /// names of tags that they lack.
     ///
     /// # Errors
     /// Where the site or the catalog fails; [`Interrupted`].
-    pub async fn complete(&self, mut listed: Vec<Post>) -> anyhow::Result<Complete> {
+    pub async fn take(&self, page: Page) -> anyhow::Result<Taken> {
+        let mut taken = Taken {
+            skipped: page.skipped,
+            ..Taken::default()
+        };
+        let mut listed = page.posts;
+        listed.retain(|post| taken.numbers.insert(post.number));
         let search = self.search();
-        if !search.site.dialect.rows_are_partial(&search) {
+        if search.site.dialect.rows_are_partial(&search) {
+            self.complete(listed, &mut taken).await?;
+        } else {
             for post in &mut listed {
                 post.fetched_at = post.fetched_at.max(self.begun_at);
             }
-            return Ok(Complete {
-                seen: listed.clone(),
-                changed: listed,
-                ..Complete::default()
-            });
+            (taken.seen, taken.changed) = (listed.clone(), listed);
         }
+        aliases::learn(&self.run, self.progress, &taken.seen).await?;
+        Ok(taken)
+    }
+
+    /// Asks for what the rows lack.
+    async fn complete(&self, listed: Vec<Post>, taken: &mut Taken) -> anyhow::Result<()> {
         let numbers: Vec<i64> = listed.iter().map(|post| post.number).collect();
         let known = known::by_number(self.run.catalog, &self.run.request.name, &numbers).await?;
-        let mut complete = Complete::default();
         for post in listed {
             let number = post.number;
             let known = known.iter().find(|known| known.number == number);
             let said = match self.wanted(&post, known) {
                 Wanted::Known(known) => {
-                    complete.seen.push(known.clone());
+                    taken.seen.push(known.clone());
                     continue;
                 }
                 Wanted::Nothing(reason) => {
-                    complete.spared.push((post, reason));
+                    taken.spared.push((post, reason));
                     continue;
                 }
                 Wanted::Row => Said::Post(Box::new(post)),
                 Wanted::Detail if self.missing.contains(&post.number) => {
-                    complete.passed += 1;
+                    taken.passed += 1;
                     continue;
                 }
                 Wanted::Detail => match self.ask(&post).await {
                     Ok(said) => said,
                     Err(error) => {
-                        self.record(&complete.changed).await?;
+                        self.record(&taken.changed).await?;
                         return Err(error);
                     }
                 },
             };
             match said {
                 Said::Post(post) => {
-                    complete.seen.push((*post).clone());
-                    complete.changed.push(*post);
+                    taken.seen.push((*post).clone());
+                    taken.changed.push(*post);
                 }
                 Said::Nothing(why) => {
-                    complete
+                    taken
                         .failed
                         .push(self.leave(&Hole::of_post(Kind::Post, number), &why).await?);
-                    complete.seen.extend(known.cloned());
+                    taken.seen.extend(known.cloned());
                 }
             }
-            if complete.changed.len() == TOGETHER {
-                self.record(&std::mem::take(&mut complete.changed)).await?;
+            if taken.changed.len() == TOGETHER {
+                self.record(&std::mem::take(&mut taken.changed)).await?;
             }
         }
-        Ok(complete)
+        Ok(())
     }
 
     fn wanted<'known>(&self, post: &Post, known: Option<&'known Post>) -> Wanted<'known> {
@@ -198,7 +216,7 @@ impl Details<'_> {
     /// Asks once more for a post whose own answer failed. Gives the hole that is left, if one is.
     ///
     /// # Errors
-    /// As [`Self::complete`].
+    /// As [`Self::take`].
     pub async fn again(&self, hole: &Hole) -> anyhow::Result<Option<Hole>> {
         let number = hole.start;
         let known = known::by_number(self.run.catalog, &self.run.request.name, &[number]).await?;
@@ -284,9 +302,6 @@ impl Details<'_> {
         }
     }
 }
-
-/// A post that its row refuses, and the filter.
-pub type Spared = (Post, &'static str);
 
 /// What is to be recorded of a listed post.
 enum Wanted<'known> {

@@ -9,7 +9,7 @@ use dataset::failure::Usage;
 use serde_json::Value;
 use url::Url;
 
-use super::span::TOP;
+use super::search::TOP;
 use super::terms::{
     WIDER_DATES, all_tags, at, date_term, number_at, refuse_meta_tags, refuse_unknown, renamed, words_of,
 };

@@ -5,7 +5,7 @@ use std::fmt;
 use dataset::failure::Usage;
 use url::Url;
 
-use super::span::{TOP, step_length};
+use super::search::{TOP, step_length};
 use super::{Artist, Count, FileUrls, Page, Probe, Query, Renamed, Search, Span};
 use crate::catalog::posts::Post;
 use crate::crawl::address::{AddressQuery, Parts};

@@ -7,24 +7,20 @@ mod dialect;
 pub mod entities;
 mod gelbooru;
 pub mod moebooru;
-mod page;
 mod pixiv;
 mod search;
-mod span;
 mod terms;
 mod zerochan;
 
 use serde::{Deserialize, Deserializer};
 
-pub use answer::{Artist, Count, FileUrls, Renamed};
+pub use answer::{Artist, Count, FileUrls, NO_DATE, NO_ID, OUT_OF_PLACE, Page, Renamed};
 pub use danbooru::Danbooru;
 pub use dialect::Dialect;
 pub use gelbooru::Gelbooru;
 pub use moebooru::Moebooru;
-pub use page::{NO_DATE, NO_ID, OUT_OF_PLACE, Page};
 pub use pixiv::Pixiv;
-pub use search::{Probe, Query, Search};
-pub use span::Span;
+pub use search::{Probe, Query, Search, Span};
 pub use zerochan::Zerochan;
 
 /// All dialects; stages.toml has their names in small letters.

@@ -16,18 +16,17 @@ use dataset::failure::Usage;
 use serde_json::Value;
 use url::Url;
 
-use super::span::step_length;
-use super::terms::{all_tags, number_at, refuse_meta_tags, refuse_ratings, refuse_unknown};
+use super::search::step_length;
+use super::terms::{about, number_at, refuse_meta_tags, refuse_ratings, refuse_unknown};
 use super::{Artist, Count, Dialect, FileUrls, Page, Probe, Query, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status};
 use crate::crawl::address::{AddressQuery, Parts, pixiv as addresses};
 use crate::crawl::fields::{self, under};
-use crate::crawl::http::{OAuth, REFRESH_TOKEN, is_loopback};
-use crate::crawl::settings::{Likes, ListingForm, SiteSettings, parse_root};
+use crate::crawl::http::{OAuth, REFRESH_TOKEN};
+use crate::crawl::settings::{Likes, ListingForm, SiteSettings};
 use crate::selection::AiMade;
 use days::{day_and_page, day_of, position};
 use rows::Work;
-use search::without_artists;
 
 /// Works a page of a search, whatever is asked for.
 const SEARCH_PAGE: u32 = 60;
@@ -69,15 +68,8 @@ impl Dialect for Pixiv {
     }
 
     fn refuse_settings(&self, site: &SiteSettings) -> Vec<(&'static str, String)> {
-        if site.oauth.is_empty() {
-            return Vec::new();
-        }
-        let why = match parse_root(&site.oauth) {
-            Ok(url) if url.scheme() == "https" || is_loopback(&url) => return Vec::new(),
-            Ok(url) => format!("`{url}` is not https: a refresh token would be seen on the way"),
-            Err(why) => why,
-        };
-        vec![("oauth", why)]
+        let why = app::wrong_oauth(&site.oauth);
+        why.map(|why| ("oauth", why)).into_iter().collect()
     }
 
     fn has_app(&self) -> bool {
@@ -105,24 +97,14 @@ impl Dialect for Pixiv {
 
     fn check(&self, search: &Search<'_>) -> Result<(), Usage> {
         self.check_filters(search)?;
-        let Some(mode) = search.ranking else {
-            let selection = search.selection;
-            if all_tags(selection).iter().all(|tag| tag.starts_with('-')) || without_artists(search).is_empty() {
-                return Err(Usage(format!(
-                    "{} lists nothing without a word: name a tag that works must have (--tags), an artist by number \
-                     (--artist pixiv:123), or a ranking (--ranking daily)",
-                    search.name
-                )));
-            }
-            return Ok(());
-        };
-        if uses_app(search) {
-            return Err(Usage(format!(
+        match search.ranking {
+            None => search::check(search),
+            Some(_) if uses_app(search) => Err(Usage(format!(
                 "--ranking cannot be used with {}: the app's API is searched by words only; [sites.pixiv] has rankings",
                 search.name
-            )));
+            ))),
+            Some(mode) => ranking::check(search, mode),
         }
-        ranking::check(search, mode)
     }
 
     fn check_filters(&self, search: &Search<'_>) -> Result<(), Usage> {
@@ -231,18 +213,11 @@ impl Dialect for Pixiv {
     }
 
     fn parse_detail(&self, search: &Search<'_>, bytes: &[u8], listed: &Post, at: i64) -> Result<Post, String> {
-        let post = match uses_app(search) {
+        let read = match uses_app(search) {
             true => app::work(bytes)?.post(search, at),
             false => work(bytes)?.post(search, at),
         };
-        match post {
-            Ok(post) if post.number == listed.number => Ok(post),
-            Err(lacks) => Err(format!("the answer about work {} has {lacks}", listed.number)),
-            Ok(other) => Err(format!(
-                "the answer is about work {}, not {}",
-                other.number, listed.number
-            )),
-        }
+        about(listed, read)
     }
 
     fn hides_deleted(&self, search: &Search<'_>) -> bool {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{Renamed, Search};
-use crate::catalog::posts::Rating;
+use crate::catalog::posts::{Post, Rating};
 use crate::crawl::fields::{count, under};
 use crate::period::{self, DAY};
 use crate::selection::Selection;
@@ -145,5 +145,20 @@ pub fn renamed(name: &str, tag: &str) -> Renamed {
     match name != tag && is_tag {
         true => Renamed::To(name),
         false => Renamed::No,
+    }
+}
+
+/// A post's own answer, where it is about the one that was listed.
+///
+/// # Errors
+/// What it lacks, or which other one it is about.
+pub fn about(listed: &Post, read: Result<Post, &'static str>) -> Result<Post, String> {
+    match read {
+        Ok(post) if post.number == listed.number => Ok(post),
+        Ok(other) => Err(format!(
+            "the answer is about work {}, not {}",
+            other.number, listed.number
+        )),
+        Err(lacks) => Err(format!("the answer about work {} has {lacks}", listed.number)),
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::terms::{all_tags, refuse_meta_tags, refuse_unknown, renamed};
+use super::terms::{about, all_tags, refuse_meta_tags, refuse_unknown, renamed};
 use super::{Dialect, FileUrls, NO_ID, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::{Post, Status, tag_text};
 use crate::crawl::address::{AddressQuery, Parts};
@@ -161,14 +161,7 @@ impl Dialect for Zerochan {
     }
 
     fn parse_detail(&self, search: &Search<'_>, bytes: &[u8], listed: &Post, at: i64) -> Result<Post, String> {
-        match row(bytes)?.post(search, at) {
-            Ok(post) if post.number == listed.number => Ok(post),
-            Ok(other) => Err(format!(
-                "the answer is about entry {}, not {}",
-                other.number, listed.number
-            )),
-            Err(lacks) => Err(format!("the answer about entry {} has {lacks}", listed.number)),
-        }
+        about(listed, row(bytes)?.post(search, at))
     }
 
     /// Rows of a list name a thumbnail alone.

@@ -139,7 +139,7 @@ impl Listing<'_> {
         let missing = BTreeSet::new();
         let recent = self.run.settings().recent(walking.hole.begun_at);
         let details = self.details(walking.hole.begun_at, recent, html, &missing);
-        let taken = self.take(page, &details).await?;
+        let taken = details.take(page).await?;
         let highest = taken.numbers.last().copied();
         // Before the first post comes, nothing is known to be wrong with the listing.
         if !walking.recorded && highest.is_none() {

@@ -12,7 +12,8 @@ use super::rows::{artists, is_stand_in, rating, tags};
 use super::search::without_artists;
 use crate::catalog::posts::{Post, Status};
 use crate::crawl::fields::{self, extension_of_url, to_count, to_id, to_moment, to_text, under};
-use crate::crawl::http::OAuth;
+use crate::crawl::http::{OAuth, is_loopback};
+use crate::crawl::settings::parse_root;
 use crate::crawl::source::terms::words_of;
 use crate::crawl::source::{Artist, FileUrls, NO_DATE, NO_ID, Page, Query, Search, Span};
 use crate::period::{self, DAY};
@@ -47,6 +48,20 @@ pub fn oauth(setting: &str) -> OAuth {
         url: if setting.is_empty() { TOKENS } else { setting }.into(),
         client: &CLIENT,
         hash_salt: HASH_SALT,
+    }
+}
+
+/// Why no refresh token may be sent to a place.
+pub fn wrong_oauth(setting: &str) -> Option<String> {
+    if setting.is_empty() {
+        return None;
+    }
+    match parse_root(setting) {
+        Ok(url) if url.scheme() == "https" || is_loopback(&url) => None,
+        Ok(url) => Some(format!(
+            "`{url}` is not https: a refresh token would be seen on the way"
+        )),
+        Err(why) => Some(why),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The search of the web: `/ajax/search/artworks/WORD`.
 
+use dataset::failure::Usage;
 use serde_json::Value;
 use url::Url;
 
@@ -17,6 +18,22 @@ pub fn without_artists(search: &Search<'_>) -> Vec<String> {
     let mut tags = all_tags(search.selection);
     tags.retain(|tag| !search.selection.artists.contains(tag) || search.selection.tags.contains(tag));
     tags
+}
+
+/// Refuses a search without a word.
+///
+/// # Errors
+/// [`Usage`] with the ways out.
+pub fn check(search: &Search<'_>) -> Result<(), Usage> {
+    let tags = all_tags(search.selection);
+    if tags.iter().all(|tag| tag.starts_with('-')) || without_artists(search).is_empty() {
+        return Err(Usage(format!(
+            "{} lists nothing without a word: name a tag that works must have (--tags), an artist by number (--artist \
+             pixiv:123), or a ranking (--ranking daily)",
+            search.name
+        )));
+    }
+    Ok(())
 }
 
 /// The search in words.
