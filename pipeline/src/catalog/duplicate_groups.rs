@@ -57,18 +57,6 @@ pub async fn pending(catalog: &Catalog, last: &str, limit: i64) -> anyhow::Resul
     Ok((rows, more.flatten()))
 }
 
-/// How many different heads are in no group, those that are not measured among them.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn count_pending(catalog: &Catalog) -> anyhow::Result<u64> {
-    // Each in the index is a head's.
-    let sql = "SELECT (SELECT COUNT(*) FROM (SELECT DISTINCT pixels FROM heads) AS all_heads) \
-               - (SELECT COUNT(*) FROM duplicate_groups) AS pending";
-    let count = Binds::default().count(sql.into(), catalog.pool()).await;
-    count.context("cannot count the heads in no group")
-}
-
 /// Heads whose group is known, in the order of their pixel hashes after `last`.
 ///
 /// # Errors

@@ -13,7 +13,8 @@ use super::detections::{Face, GIVEN};
 use super::duplicate_groups;
 use super::pictures::{ByFace, FaceKey, Hash, Pictures, hash_of};
 use super::posts::Rating;
-use super::scan::{Cells, scan};
+use super::scan::scan;
+use super::verdicts;
 use crate::digests::Digests;
 
 /// Of every measured head of the current detector and crop rule, and of every imported one.
@@ -26,6 +27,8 @@ pub struct Facts {
     pub faces: ByFace<Face>,
     /// The heads.
     pub heads: ByFace<Head>,
+    /// Fingerprints of the verdicts that are recorded.
+    pub(super) recorded: ByFace<u64>,
 }
 
 /// A picture with what the posts that have it say.
@@ -101,12 +104,6 @@ impl Facts {
     pub(super) fn image(&self, key: FaceKey) -> String {
         self.stored.name(key.picture)
     }
-
-    /// Where the head of a row is that begins with picture, detector and ordinal.
-    pub(super) fn position(&self, cells: &Cells<'_>) -> anyhow::Result<Option<usize>> {
-        let key = FaceKey::of(cells, &self.stored)?;
-        Ok(key.and_then(|key| self.heads.position(key)))
-    }
 }
 
 impl Face {
@@ -123,11 +120,12 @@ impl Face {
 /// Where the database refuses.
 pub async fn load(catalog: &Catalog, digests: &Digests, ai_tags: &[String]) -> anyhow::Result<Facts> {
     let stored = Pictures::load(catalog).await?;
-    let (pictures, faces, heads, groups, decisions) = tokio::try_join!(
+    let (pictures, faces, heads, groups, recorded, decisions) = tokio::try_join!(
         pictures(catalog, &stored, ai_tags),
         faces(catalog, digests, &stored),
         heads(catalog, digests, &stored),
         duplicate_groups::shared(catalog),
+        verdicts::recorded(catalog, digests, &stored),
         Decisions::load(catalog),
     )?;
     let faces = ByFace::new(faces);
@@ -146,6 +144,7 @@ pub async fn load(catalog: &Catalog, digests: &Digests, ai_tags: &[String]) -> a
         pictures,
         faces,
         heads,
+        recorded: ByFace::new(recorded),
     })
 }
 

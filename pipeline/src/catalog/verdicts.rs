@@ -1,7 +1,9 @@
 //! The curated dataset table: one row a head and policy, accepted or why not. `decide` says which; here they
 //! are stored and read.
 
+use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -11,7 +13,7 @@ use super::binds::row;
 use super::binds::{Binds, LITERAL_ROWS, literal};
 use super::detections::GIVEN;
 use super::facts::Facts;
-use super::pictures::FaceKey;
+use super::pictures::{FaceKey, Pictures};
 use super::purge::AT_ONCE;
 use super::scan::scan;
 use super::{Catalog, Write};
@@ -106,35 +108,44 @@ pub async fn counts(catalog: &Catalog, digests: &Digests) -> anyhow::Result<BTre
     Ok(rows.into_iter().map(|(word, count)| (word, count as u64)).collect())
 }
 
-/// Places of the heads whose verdict is not the stored one.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn changed(
+/// What the table says of a head, as one number: two verdicts that differ have two.
+pub(super) fn fingerprint(reason: Option<&str>, detail: Option<&str>, kept: bool) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (reason, detail, kept).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The fingerprints of the verdicts that are recorded under the policy.
+pub(super) async fn recorded(
     catalog: &Catalog,
     digests: &Digests,
-    facts: &Arc<Facts>,
-    verdicts: &Arc<Vec<Verdict>>,
-) -> anyhow::Result<Vec<usize>> {
+    pictures: &Arc<Pictures>,
+) -> anyhow::Result<Vec<(FaceKey, u64)>> {
     let mut binds = Binds::default();
     let (current, policy) = (FaceKey::condition(digests, &mut binds), binds.text(&digests.policy));
     let sql = format!(
         "SELECT image, detector, ordinal, reason, detail, kept FROM verdicts AS v WHERE {} AND {current}",
         of_policy(&policy)
     );
-    let (facts, verdicts) = (Arc::clone(facts), Arc::clone(verdicts));
-    let changed = vec![true; verdicts.len()];
-    let changed = scan(catalog, sql, binds, changed, move |changed, cells| {
-        if let Some(at) = facts.position(cells)? {
-            let verdict = &verdicts[at];
-            changed[at] = cells.text_or_none(3)? != verdict.reason
-                || cells.text_or_none(4)? != verdict.detail.as_deref()
-                || (cells.number(5)? == 1) != verdict.kept;
+    let pictures = Arc::clone(pictures);
+    let recorded = scan(catalog, sql, binds, Vec::new(), move |recorded, cells| {
+        if let Some(key) = FaceKey::of(cells, &pictures)? {
+            let (reason, detail) = (cells.text_or_none(3)?, cells.text_or_none(4)?);
+            recorded.push((key, fingerprint(reason, detail, cells.number(5)? == 1)));
         }
         Ok(())
     });
-    let changed = changed.await.context("cannot read the verdicts")?;
-    Ok((0..changed.len()).filter(|at| changed[*at]).collect())
+    recorded.await.context("cannot read the verdicts")
+}
+
+/// Places of the heads whose verdict is not the recorded one.
+pub fn changed(facts: &Facts, verdicts: &[Verdict]) -> Vec<usize> {
+    let heads = facts.heads.rows.iter().zip(verdicts).enumerate();
+    let changed = heads.filter(|(_, ((key, _), verdict))| {
+        let now = fingerprint(verdict.reason, verdict.detail.as_deref(), verdict.kept);
+        facts.recorded.get(*key) != Some(&now)
+    });
+    changed.map(|(at, _)| at).collect()
 }
 
 /// Records verdicts about heads in the order of their keys.

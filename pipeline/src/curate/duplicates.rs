@@ -29,7 +29,7 @@ pub async fn group(catalog: &Catalog, reach: u32, stop: &Stop) -> anyhow::Result
     let mut write = catalog.write().await?;
     duplicate_groups::forget_others(&mut write, reach).await?;
     write.commit().await?;
-    let bar = progress::bar(duplicate_groups::count_pending(catalog).await?, "duplicates");
+    let bar = progress::bar(0, "duplicates");
     let (mut done, mut more) = (0, Some(String::new()));
     while let Some(last) = more {
         let new;
@@ -37,6 +37,7 @@ pub async fn group(catalog: &Catalog, reach: u32, stop: &Stop) -> anyhow::Result
         if new.is_empty() {
             continue;
         }
+        bar.inc_length(new.len() as u64);
         let mut search = blocking(Search::new(new)?, move |search| search.among_themselves(reach)).await?;
         // Where equal pixels alone count, there is nobody to compare with.
         let mut known = match reach {

@@ -8,7 +8,6 @@ mod second_pass;
 mod styles;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::Context;
 use dataset::Store;
@@ -81,7 +80,7 @@ pub async fn run(
         tally.line("heads whose file is missing or damaged", lost);
     }
     funnel(&verdicts, &mut tally);
-    tally.done = record(catalog, &digests, facts, verdicts, stop).await?;
+    tally.done = record(catalog, &digests, &facts, &verdicts, stop).await?;
     Ok(tally)
 }
 
@@ -89,19 +88,18 @@ pub async fn run(
 async fn record(
     catalog: &Catalog,
     digests: &Digests,
-    facts: Facts,
-    verdicts: Vec<Verdict>,
+    facts: &Facts,
+    verdicts: &[Verdict],
     stop: &Stop,
 ) -> anyhow::Result<u64> {
-    let (facts, verdicts) = (Arc::new(facts), Arc::new(verdicts));
-    let changed = verdicts::changed(catalog, digests, &facts, &verdicts).await?;
+    let changed = verdicts::changed(facts, verdicts);
     let bar = progress::bar(changed.len() as u64, "curate");
     for some in changed.chunks(COMMIT) {
         if stop.requested() {
             return Err(Interrupted.into());
         }
         let mut write = catalog.write().await?;
-        verdicts::record(&mut write, digests, &facts, &verdicts, some).await?;
+        verdicts::record(&mut write, digests, facts, verdicts, some).await?;
         write.commit().await?;
         bar.inc(some.len() as u64);
     }
