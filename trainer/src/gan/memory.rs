@@ -1,4 +1,4 @@
-//! The memory that a run takes: told before it begins, and told where it is not there.
+//! The memory that a run takes: shown before it begins, and an error where there is not enough.
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -20,7 +20,7 @@ const GIGABYTE: f64 = 1e9;
 pub struct Memory {
     /// Weights, gradients, moments, average: exact.
     pub vectors: i64,
-    /// Maps, as if every layer's output were kept for the way back: an estimate.
+    /// Maps, as if every layer's output were kept for the backward pass: an estimate.
     pub maps: i64,
 }
 
@@ -31,7 +31,7 @@ impl Memory {
         let vectors = |plan: &Plan, copies: i64| 4 * (copies * plan.parameter_count() + plan.buffer_count());
         let averaged = i64::from(config.average > 0.0);
         let width = if config.precision == Precision::Bf16 { 2 } else { 4 };
-        let maps = |plan: &Plan| plan.shapes.iter().map(|shape| shape.len()).sum::<i64>() * width;
+        let maps = |plan: &Plan| plan.shapes.iter().map(|shape| shape.numel()).sum::<i64>() * width;
         Self {
             // Weights, gradient and two moments.
             vectors: vectors(&generator, 4 + averaged) + vectors(&discriminator, 4),

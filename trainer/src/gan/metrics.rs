@@ -69,7 +69,7 @@ pub struct Metrics {
     pub rate_d: f64,
     /// Seconds of training so far, over all sittings.
     pub seconds: f64,
-    /// What happened in the window: a rate lowered, a sign of collapse, a way back.
+    /// What happened in the window: a rate lowered, a sign of collapse, a rollback.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }

@@ -22,7 +22,7 @@ pub struct Search {
     pub steps: u64,
     /// Its rate; the peer's is .01.
     pub rate: f64,
-    /// Weight of the discriminator's opinion; the peer's is .1.
+    /// Weight of the discriminator's score; the peer's is .1.
     pub weight: f64,
     /// The noise is kept within plus and minus this; the peer's is 1.
     pub clip: f64,
