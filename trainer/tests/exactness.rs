@@ -20,7 +20,7 @@ use trainer::gan::folder::{RunFile, RunFolder};
 use trainer::gan::head_dataset::HeadDataset;
 use trainer::gan::limits::{End, Limits};
 
-use trainer::engine::stop::Stop;
+use trainer::engine::training::Stop;
 use trainer::gan::train::{Job, train};
 
 #[test]

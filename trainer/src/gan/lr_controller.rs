@@ -1,11 +1,11 @@
 //! The learning-rate controller: lowers a rate where the losses call for it, halves both after a rollback, and
 //! warns of a collapse. A function of the lines of metrics and of a small state that checkpoints keep.
 
-use dataset::train_settings::{Loss, Schedule};
+use dataset::train_settings::{Loss, Schedule, TrainConfig};
 use serde::{Deserialize, Serialize};
 
 use super::loss;
-use super::lr_schedule::Rates;
+use super::lr_schedule::{self, Rates};
 use super::metrics::Metrics;
 
 /// Lines that are compared with as many before them; a line is 50 steps.
@@ -54,8 +54,9 @@ impl Default for LrController {
 }
 
 impl LrController {
-    /// The rates as lowered.
-    pub fn lowered(&self, rates: Rates) -> Rates {
+    /// The learning rates at an epoch (from 1) after so many images: the schedule's, as lowered.
+    pub fn rates(&self, config: &TrainConfig, epoch: u64, images: u64) -> Rates {
+        let rates = lr_schedule::rates(config, epoch, images);
         Rates {
             generator: rates.generator * self.generator,
             discriminator: rates.discriminator * self.discriminator,

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::accumulator::Accumulator;
-use crate::engine::metrics_log::Line;
+use crate::engine::metrics::{Accumulator, Line};
 
 /// A quantity that steps measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
