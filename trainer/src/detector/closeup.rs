@@ -4,7 +4,7 @@ use vision::BBox;
 
 use super::augment::{Scene, Studio, square};
 use super::data::{Head, Sample};
-use super::draws::{centred, look, stretched, turned, uneven};
+use super::draws::{centred, look, stretched, turned};
 use super::raster::paint;
 use crate::engine::rng::Rng;
 
