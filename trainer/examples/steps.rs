@@ -10,7 +10,6 @@ use dataset::train_settings::{Precision, Preset, TrainConfig, TrainSettings};
 use tch::{Device, Kind, Tensor};
 use trainer::gan::config;
 use trainer::gan::gan_state::GanState;
-use trainer::gan::lr_schedule::rates;
 
 /// Steps of each network that are timed, after two to warm up.
 const STEPS: u64 = 12;
@@ -43,9 +42,9 @@ fn main() -> anyhow::Result<()> {
     let heads = Tensor::rand([config.batch as i64, 3, 96, 96], (Kind::Float, Device::Cpu)) * 2 - 1;
     let mut seconds = |number: u64| {
         for step in 0..2 {
-            gan.step(&heads, step, number, rates(&config, 1, 0));
+            gan.step(&heads, step, number);
         }
-        quickest(STEPS, |step| gan.step(&heads, step, number, rates(&config, 1, 0)))
+        quickest(STEPS, |step| gan.step(&heads, step, number))
     };
     let (discriminator, generator) = (seconds(2), seconds(3));
     let after = products(precision);

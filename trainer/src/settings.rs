@@ -45,3 +45,41 @@ impl Settings {
         Ok(settings)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dataset::train_settings::TrainConfig;
+
+    #[test]
+    fn the_shipped_file_documents_every_setting_of_train_with_its_default() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stages.toml");
+        let text = read(&path).expect("is there");
+        let table = text
+            .split("\n[")
+            .find(|table| table.starts_with("train]"))
+            .expect("is there");
+        // Settings that are the preset's own stand as comments: `# side = 96`.
+        let settings = table.lines().filter_map(|line| {
+            let (key, value) = line.trim_start_matches("# ").split_once(" = ")?;
+            TrainSettings::NAMES.contains(&key).then_some((key, value))
+        });
+        let settings: Vec<(&str, &str)> = settings.collect();
+        for name in TrainSettings::NAMES {
+            let times = settings.iter().filter(|(key, _)| key == name).count();
+            assert_eq!(times, 1, "stages.toml, [train] documents `{name}` {times} times");
+        }
+        // Examples, of settings that are off or follow from something else.
+        let examples = ["penalty", "penalty_every", "augment_strength", "horizon"];
+        let defaults = settings.iter().filter(|(key, _)| !examples.contains(key));
+        let defaults: String = defaults
+            .map(|(key, value)| format!("{key} = {}\n", value.split(" (").next().unwrap_or_default()))
+            .collect();
+        let text = format!("[train]\n{defaults}");
+        let mut file = SettingsFile::parse(&path, &text);
+        let train: TrainSettings = file.table("train");
+        file.finish().expect("every value is valid");
+        assert_eq!(TrainConfig::default().with(&train), TrainConfig::default());
+        assert_eq!((train.checkpoint_minutes, train.keep_checkpoints), (Some(2.0), Some(2)));
+    }
+}

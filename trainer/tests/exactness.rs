@@ -20,7 +20,7 @@ use trainer::gan::folder::{RunFile, RunFolder};
 use trainer::gan::head_dataset::HeadDataset;
 use trainer::gan::limits::{End, Limits};
 
-use trainer::engine::stop::Stop;
+use trainer::engine::training::Stop;
 use trainer::gan::train::{Job, train};
 
 #[test]
@@ -371,11 +371,11 @@ fn a_full_disk_leaves_the_checkpoint_before_intact() {
 }
 
 #[test]
-fn a_game_that_breaks_down_is_rolled_back_and_then_stops_with_the_reason() {
+fn a_run_that_ends_in_nan_is_rolled_back_and_then_stops_with_the_reason() {
     let data = data(40);
     let begun = run(tiny(data.path(), "a", &["--manifest", "v1", "--epochs", "4"]));
     assert!(begun.status.success(), "{}", stderr(&begun));
-    // A checkpoint from which the game breaks down, above the one from which it does not.
+    // A checkpoint that ends in NaN or infinity, above the one from which it does not.
     let (good, _) = poison(data.path(), "a", 5, 2);
     let back = run(tiny(data.path(), "a", &["--resume", "--epochs", "30"]));
     assert!(back.status.success(), "{}", stderr(&back));
@@ -393,7 +393,7 @@ fn a_game_that_breaks_down_is_rolled_back_and_then_stops_with_the_reason() {
     let file = file.expect("reads").expect("is there");
     assert_eq!(last["rate_g"], file.config.rate_g / 4.0);
 
-    // The only checkpoint is returned to as often as there is a way back, and stays.
+    // The only checkpoint is returned to as often as a rollback is allowed, and stays.
     let begun = run(tiny(data.path(), "b", &["--manifest", "v1", "--epochs", "4"]));
     assert!(begun.status.success(), "{}", stderr(&begun));
     let (_, kept) = poison(data.path(), "b", 0, 1);
@@ -432,7 +432,7 @@ fn a_game_that_breaks_down_is_rolled_back_and_then_stops_with_the_reason() {
             limits: &limits,
             device: tch::Device::Cpu,
         };
-        let error = train(&job, None, None, &stop).expect_err("breaks down");
+        let error = train(&job, None, None, &stop).expect_err("ends in NaN");
         let expected = format!("NaN or infinite at step {step}, after 3 rollbacks");
         assert!(error.to_string().contains(&expected), "{error}");
     }

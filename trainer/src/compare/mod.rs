@@ -10,7 +10,7 @@ use dataset::failure::Usage;
 use dataset::files::make_folder_of;
 use image::RgbImage;
 
-use crate::engine::metrics_log;
+use crate::engine::metrics;
 use crate::eval::record::{self, Score};
 use crate::gan::grid;
 use crate::gan::metrics::Metrics;
@@ -95,7 +95,7 @@ fn open(args: &Args, data: &Path, run: &Path) -> Result<Entry> {
     let folder = trained.folder.path();
     Ok(Entry {
         name: run.to_string_lossy().into_owned(),
-        lines: metrics_log::read(&trained.folder.metrics())?,
+        lines: metrics::read(&trained.folder.metrics())?,
         scores: record::read(folder)?,
         heads: trained.pictures(&trained.noise(args.seed, args.heads as usize)),
         trained,

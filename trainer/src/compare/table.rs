@@ -1,4 +1,4 @@
-//! What is told of each run, row by row.
+//! The comparison of runs, row by row.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ enum Better {
 pub fn rows(entries: &[Entry], scores: &[Option<&Score>]) -> Vec<Row> {
     let mut rows = vec![
         plain("steps", entries, |entry| entry.trained.state.step.to_string()),
-        plain("heads shown", entries, |entry| {
+        plain("images seen", entries, |entry| {
             (entry.trained.state.step * entry.trained.file.config.batch as u64).to_string()
         }),
         plain("minutes trained", entries, |entry| {
@@ -40,7 +40,7 @@ pub fn rows(entries: &[Entry], scores: &[Option<&Score>]) -> Vec<Row> {
         plain("heads trained on", entries, |entry| {
             entry.trained.file.heads.to_string()
         }),
-        plain("M values of G / D", entries, |entry| {
+        plain("M parameters of G / D", entries, |entry| {
             let config = &entry.trained.file.config;
             let millions = |count: i64| count as f64 / 1e6;
             let (g, d) = (
@@ -136,7 +136,7 @@ fn measured(scores: &[Option<&Score>]) -> Vec<Row> {
         row(
             "D(training) - D(unseen)",
             Neither,
-            &|score| score.opinions.map(|told| told.trained - told.unseen),
+            &|score| score.discriminator_scores.map(|scores| scores.trained - scores.unseen),
             3,
         ),
     ]

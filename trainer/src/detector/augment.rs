@@ -8,8 +8,7 @@ use vision::letterbox::GREY;
 use super::bands::over_eyes;
 use super::corrupt::{Corruption, corrupted};
 use super::data::{Head, Material, Sample};
-use super::draws::{centred, look, stretched, turned};
-use super::light::uneven;
+use super::draws::{centred, look, stretched, turned, uneven};
 use super::pattern::pattern;
 use super::raster::{Mask, Placement, Pyramid, paint};
 use crate::engine::rng::Rng;
@@ -176,7 +175,7 @@ impl<'a> Studio<'a> {
 
     /// Head crops side by side, one to eight a row, as the grids that a generator fills; one a row
     /// is a head that fills the picture. Some sheets have tiles that are no heads, and some have no
-    /// other: all ruined in one way, as the tiles of a generator that has just begun.
+    /// other: all corrupted in one way, as the tiles of a generator that has just begun.
     fn sheet(&self, scene: &mut Scene, rng: &mut Rng) {
         let side = scene.canvas.width() as f32;
         let rows = [1, 1, 2, 3, 4, 5, 7, 8][rng.below(8)];
@@ -185,8 +184,8 @@ impl<'a> Studio<'a> {
         scene.canvas.pixels_mut().for_each(|pixel| *pixel = Rgb([shade; 3]));
         let cell = side / rows as f32;
         let common = look(rng);
-        let common_ruin = rng.chance(0.6).then(|| Corruption::any(rng));
-        let ruins = match rng.weighted(&[0.5, 0.3, 0.2]) {
+        let common_kind = rng.chance(0.6).then(|| Corruption::any(rng));
+        let share = match rng.weighted(&[0.5, 0.3, 0.2]) {
             0 => 0.0,
             1 => rng.between(0.1, 0.8),
             _ => 1.0,
@@ -203,9 +202,9 @@ impl<'a> Studio<'a> {
                     ..at
                 };
                 let zoom = rng.scale(0.9, 1.25);
-                if rng.chance(ruins) {
-                    let ruin = common_ruin.unwrap_or_else(|| Corruption::any(rng));
-                    let patch = Pyramid::new(corrupted(&self.material.heads, ruin, rng));
+                if rng.chance(share) {
+                    let kind = common_kind.unwrap_or_else(|| Corruption::any(rng));
+                    let patch = Pyramid::new(corrupted(&self.material.heads, kind, rng));
                     let placement = centred(&patch, &clip, cell * zoom, rng);
                     paint(&mut scene.canvas, &clip, &patch, &placement, &common, None);
                     continue;
@@ -256,13 +255,13 @@ impl<'a> Studio<'a> {
         paint(&mut scene.canvas, &whole, &patch, placement, &look(rng), Some(mask));
     }
 
-    /// A square without a face: a ruined head, a flower or cloth, or a patch of some picture; none if a
+    /// A square without a face: a corrupted head, a flower or cloth, or a patch of some picture; none if a
     /// few tries find only faces.
     fn faceless(&self, rng: &mut Rng) -> Option<Pyramid> {
         match rng.weighted(&[0.35, 0.2, 0.45]) {
             0 => {
-                let ruin = Corruption::any(rng);
-                return Some(Pyramid::new(corrupted(&self.material.heads, ruin, rng)));
+                let kind = Corruption::any(rng);
+                return Some(Pyramid::new(corrupted(&self.material.heads, kind, rng)));
             }
             1 => return Some(Pyramid::new(pattern(rng))),
             _ => {}

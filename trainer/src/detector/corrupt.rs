@@ -1,4 +1,4 @@
-//! Head crops ruined until no face is left: what an untrained generator fills its grid with.
+//! Head crops corrupted until no face is left: what an untrained generator fills its grid with.
 //!
 //! Without them a detector that trains on sheets of heads learns that every tile of a sheet is one.
 
@@ -8,7 +8,7 @@ use vision::letterbox::resize;
 use super::data::Head;
 use crate::engine::rng::Rng;
 
-/// Side of the ruined crops in pixels.
+/// Side of the corrupted crops in pixels.
 const SIDE: u32 = 96;
 
 /// A way to make a head no face.
@@ -45,12 +45,12 @@ impl Corruption {
     }
 }
 
-/// Ruined heads of a sheet to measure on.
+/// Corrupted heads of a sheet to measure on.
 pub const TILES: usize = 64;
 /// Seed of those sheets: no training run draws from it.
 const MEASURED: u64 = u64::MAX;
 
-/// The heads of one sheet to measure on, ruined in one way, as a generator's grid is.
+/// The heads of one sheet to measure on, corrupted in one way, as a generator's grid is.
 pub fn sheet(heads: &[Head], number: u64) -> Vec<RgbImage> {
     let kind = Corruption::ALL[number as usize % Corruption::ALL.len()];
     let draw = |place| corrupted(heads, kind, &mut Rng::new(MEASURED, number, place));
@@ -58,9 +58,9 @@ pub fn sheet(heads: &[Head], number: u64) -> Vec<RgbImage> {
 }
 
 /// The colours of heads (at least one) without a face, often under a pattern or noise.
-pub fn corrupted(heads: &[Head], ruin: Corruption, rng: &mut Rng) -> RgbImage {
+pub fn corrupted(heads: &[Head], kind: Corruption, rng: &mut Rng) -> RgbImage {
     let pick = |rng: &mut Rng| &heads[rng.below(heads.len())];
-    let ruin = match ruin {
+    let image = match kind {
         Corruption::Shuffled => {
             let count = 4 + rng.below(3) as u32;
             shuffled(&square(pick(rng)), count, rng)
@@ -75,16 +75,16 @@ pub fn corrupted(heads: &[Head], ruin: Corruption, rng: &mut Rng) -> RgbImage {
         Corruption::Clouds => clouds(&square(pick(rng)), rng),
     };
     match rng.below(4) {
-        0 => ruin,
+        0 => image,
         1 => {
             let strength = rng.between(20.0, 90.0);
-            textured(&ruin, |_, _| rng.between(-strength, strength))
+            textured(&image, |_, _| rng.between(-strength, strength))
         }
         _ => {
             // The chequers of transposed convolutions.
             let (period, strength) = (rng.between(2.0, 16.0), rng.between(10.0, 70.0));
             let turn = std::f32::consts::TAU / period;
-            textured(&ruin, |column, row| {
+            textured(&image, |column, row| {
                 strength * (column as f32 * turn).sin() * (row as f32 * turn).sin()
             })
         }
@@ -232,10 +232,10 @@ mod tests {
         for index in 0..60 {
             let mut rng = Rng::new(1, 0, index);
             let kind = Corruption::any(&mut rng);
-            let ruin = corrupted(&heads, kind, &mut rng);
-            assert_eq!(ruin.dimensions(), (SIDE, SIDE));
+            let image = corrupted(&heads, kind, &mut rng);
+            assert_eq!(image.dimensions(), (SIDE, SIDE));
             let kept = |head: &Head| {
-                let same = ruin.pixels().zip(head.picture.full().pixels()).filter(|(a, b)| a == b);
+                let same = image.pixels().zip(head.picture.full().pixels()).filter(|(a, b)| a == b);
                 same.count() as f32 / (SIDE * SIDE) as f32
             };
             assert!(heads.iter().all(|head| kept(head) < 0.8), "draw {index}, {kind:?}");

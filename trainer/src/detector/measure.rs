@@ -35,7 +35,7 @@ pub struct Eval {
     /// Folder of pictures with boxes.csv
     #[arg(long, value_name = "DIR", required_unless_present_any = ["ruined", "heads"])]
     pictures: Option<PathBuf>,
-    /// Measures on sheets of 64 ruined heads in place of pictures: crops of this folder blurred,
+    /// Measures on sheets of 64 corrupted heads in place of pictures: crops of this folder blurred,
     /// averaged, smeared or shuffled until nothing is to be found
     #[arg(long, value_name = "DIR", conflicts_with = "pictures")]
     ruined: Option<PathBuf>,
@@ -45,7 +45,7 @@ pub struct Eval {
     /// Head crops to give, evenly from the folder
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     crops: u64,
-    /// Sheets of ruined heads
+    /// Sheets of corrupted heads
     #[arg(long, default_value_t = 16)]
     sheets: u64,
     /// Measures on the pictures that training with the same numbers held out, on those that chose
@@ -171,7 +171,7 @@ impl Measured<'_> {
         let settings = self.settings;
         let heads = heads(folder, [0.0, 0.0, 1.0, 1.0])?;
         if heads.is_empty() {
-            return Err(Usage(format!("{} holds no crops to ruin", folder.display())).into());
+            return Err(Usage(format!("{} holds no crops to corrupt", folder.display())).into());
         }
         let cases = (0..settings.sheets).map(|number| {
             Ok(Case {

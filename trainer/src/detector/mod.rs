@@ -16,7 +16,6 @@ pub mod evaluate;
 pub mod export;
 pub mod feed;
 pub mod label;
-mod light;
 pub mod loss;
 pub mod measure;
 pub mod metrics;

@@ -41,10 +41,10 @@ impl Model {
     }
 
     /// One step down the gradient of `loss`. Returns the gradient's length.
-    pub fn step(&mut self, loss: &Tensor, learning_rate: f64) -> f64 {
+    pub fn step(&mut self, loss: &Tensor) -> f64 {
         let mut gradient = gradient(loss, self.network.leaves());
         let length = clip(&mut gradient, CLIP);
-        self.adam.step(&mut self.network.parameters, &gradient, learning_rate);
+        self.adam.step(&mut self.network.parameters, &gradient);
         update_ema(&mut self.ema_parameters, &self.network.parameters, EMA, self.adam.steps);
         update_ema(&mut self.ema_buffers, &self.network.buffers, EMA, self.adam.steps);
         length

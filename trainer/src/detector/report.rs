@@ -124,7 +124,7 @@ pub fn nothing_to_find(detector: &str, matched: &[Matched], tiles: usize, thresh
         });
         println!("{line}");
     } else {
-        println!("  {found} [{low:.0}, {high:.0}] of {tiles} ruined heads taken for a face at score {threshold:.2}");
+        println!("  {found} [{low:.0}, {high:.0}] of {tiles} corrupted heads taken for a face at score {threshold:.2}");
     }
     Ok(())
 }

@@ -22,11 +22,9 @@ use super::metrics;
 use super::model::Model;
 use super::start;
 use super::yolov3::{self, Precision};
-use crate::engine::accumulator::Accumulator;
-use crate::engine::metrics_log::MetricsLog;
+use crate::engine::metrics::{Accumulator, MetricsLog};
 use crate::engine::progress::Progress;
-use crate::engine::stop::Stop;
-use crate::engine::training::{self, Clock, Training};
+use crate::engine::training::{self, Clock, Stop, Training};
 use crate::threads;
 
 /// Steps of linear warm-up.
@@ -296,7 +294,8 @@ impl Run<'_> {
             &self.state.anchors,
             i64::from(batch.order.side),
         );
-        let length = self.model.step(&losses.total, learning_rate);
+        self.model.adam.learning_rate = learning_rate;
+        let length = self.model.step(&losses.total);
         anyhow::ensure!(
             length.is_finite(),
             "the gradient became NaN or infinite at step {}: lower --rate and give --resume",

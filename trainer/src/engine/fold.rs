@@ -50,7 +50,7 @@ pub fn folded(network: &Network) -> Network {
         }
     };
     let (parameters, buffers) = (vector(&folded.parameters), vector(&folded.buffers));
-    Network::from_vectors(folded, &parameters, &buffers)
+    Network::from_vectors(folded, &parameters, &buffers).frozen()
 }
 
 /// Parameters and buffers by the names of their slots, weights as their layers use them, on the CPU.

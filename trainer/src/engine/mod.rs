@@ -4,11 +4,10 @@
 //! Architecture invariant: a network is one table. libtorch, ONNX, TorchScript and `--dry-run` read the same
 //! rows; nothing else says what a layer is.
 
-pub mod accumulator;
 pub mod checkpoint;
 mod convolution;
 pub mod fold;
-pub mod metrics_log;
+pub mod metrics;
 pub mod network;
 pub mod onnx;
 pub mod optimiser;
@@ -17,5 +16,4 @@ pub mod progress;
 pub mod rng;
 pub mod sampler;
 pub mod spectral;
-pub mod stop;
 pub mod training;

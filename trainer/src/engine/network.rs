@@ -80,6 +80,13 @@ impl Network {
         }
     }
 
+    /// The same network for inference alone, which no gradient can be asked of.
+    #[must_use]
+    pub fn frozen(mut self) -> Self {
+        self.leaves = self.leaves.iter().map(Tensor::detach).collect();
+        self
+    }
+
     /// The tensors to ask gradients for, in the order of the parameter vector.
     pub fn leaves(&self) -> &[Tensor] {
         &self.leaves

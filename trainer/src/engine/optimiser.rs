@@ -17,6 +17,8 @@ pub struct Adam {
     pub second: Tensor,
     /// Steps taken.
     pub steps: u64,
+    /// The learning rate of the steps to come; 0 until it is set.
+    pub learning_rate: f64,
     betas: (f64, f64),
     decay: Option<WeightDecay>,
 }
@@ -37,23 +39,24 @@ impl Adam {
             first: parameters.zeros_like(),
             second: parameters.zeros_like(),
             steps: 0,
+            learning_rate: 0.0,
             betas,
             decay,
         }
     }
 
     /// Moves `parameters` against `gradient` (of the same length), in place.
-    pub fn step(&mut self, parameters: &mut Tensor, gradient: &Tensor, learning_rate: f64) {
+    pub fn step(&mut self, parameters: &mut Tensor, gradient: &Tensor) {
         self.steps += 1;
         if let Some(decay) = &self.decay {
             tch::no_grad(|| {
-                let lost = &*parameters * &decay.mask * (learning_rate * decay.rate);
+                let lost = &*parameters * &decay.mask * (self.learning_rate * decay.rate);
                 let _ = parameters.subtract_(&lost);
             });
         }
         let terms = AdamTerms {
             taken: self.steps,
-            rate: learning_rate,
+            rate: self.learning_rate,
             betas: self.betas,
             epsilon: EPSILON,
         };
@@ -102,13 +105,14 @@ mod tests {
     fn difference(mut theirs: nn::Optimizer, values: &Tensor, mut adam: Adam) -> f64 {
         let target = Tensor::randn([1000], (Kind::Float, Device::Cpu)) * 3;
         let mut ours = values.detach().copy();
+        adam.learning_rate = 1e-2;
         let start = ours.copy();
         for _ in 0..100 {
             let noise = Tensor::randn([1000], (Kind::Float, Device::Cpu));
             let loss = (values - &target).pow_tensor_scalar(4) + values * &noise;
             theirs.backward_step(&loss.sum(Kind::Float));
             let gradient = (&ours - &target).pow_tensor_scalar(3) * 4 + noise;
-            adam.step(&mut ours, &gradient, 1e-2);
+            adam.step(&mut ours, &gradient);
         }
         assert!((&ours - start).abs().max().double_value(&[]) > 0.5, "nothing moved");
         (&ours - values).abs().max().double_value(&[])
@@ -154,7 +158,8 @@ mod tests {
         };
         let mut adam = Adam::new(&parameters, (0.9, 0.99), Some(decay));
         let gradient = parameters.zeros_like();
-        adam.step(&mut parameters, &gradient, 0.1);
+        adam.learning_rate = 0.1;
+        adam.step(&mut parameters, &gradient);
         let left: Vec<f32> = Vec::try_from(&parameters).expect("a vector");
         assert!((left[0] - 0.95).abs() < 1e-6 && left[1] == 1.0, "{left:?}");
     }

@@ -162,7 +162,7 @@ pub struct Shape {
 
 impl Shape {
     /// Number of elements.
-    pub fn len(self) -> i64 {
+    pub fn numel(self) -> i64 {
         self.channels * self.side * self.side
     }
 }
@@ -293,7 +293,7 @@ impl Plan {
                 Shape { channels: out, side }
             }
             Layer::Linear { out } => {
-                let (from, to) = (before.len(), out.len());
+                let (from, to) = (before.numel(), out.numel());
                 self.macs += from * to;
                 self.weight(number, &[to, from]);
                 self.parameter(number, "bias", &[to], Init::Constant(0.0));
@@ -315,7 +315,7 @@ impl Plan {
             }
             Layer::Modulation => {
                 for what in ["scale.weight", "shift.weight"] {
-                    let shape = [before.channels, self.input.len()];
+                    let shape = [before.channels, self.input.numel()];
                     self.parameter(number, what, &shape, Init::Normal(0.0, DEVIATION));
                     self.macs += shape[0] * shape[1];
                 }

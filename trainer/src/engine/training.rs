@@ -1,11 +1,13 @@
 //! The training loop of every network: steps, checkpoints, Ctrl-C.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use dataset::failure::Paused;
-
-use super::stop::Stop;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 /// A run under way.
 pub trait Training {
@@ -80,5 +82,32 @@ impl Clock {
     /// Leaves out the time since then, which went into something else than training.
     pub fn leave_out(&mut self, since: Instant) {
         self.started += since.elapsed();
+    }
+}
+
+/// Whether the user asked the run to end: the first Ctrl-C or SIGTERM asks it to save and end, the second ends it
+/// at once.
+#[derive(Clone, Debug)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Listens to both signals from now on.
+    ///
+    /// # Errors
+    /// Where the system refuses the handlers.
+    pub fn listen() -> Result<Self> {
+        let asked = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            let code = i32::from(dataset::failure::INTERRUPTED);
+            flag::register_conditional_shutdown(signal, code, Arc::clone(&asked))
+                .and_then(|_| flag::register(signal, Arc::clone(&asked)))
+                .context("cannot listen to Ctrl-C")?;
+        }
+        Ok(Self(asked))
+    }
+
+    /// Whether the run should save and end.
+    pub fn requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }

@@ -23,10 +23,10 @@ pub struct DiscriminatorScores {
 /// The mean over the first pictures, at most so many.
 pub fn mean(discriminator: &Network, pictures: Pictures, most: usize) -> f64 {
     let count = pictures.len().min(most);
-    let told = (0..count).step_by(BATCH).flat_map(|start| {
+    let scores = (0..count).step_by(BATCH).flat_map(|start| {
         let mut batch = pictures.batch(start);
         batch.truncate(count - start);
         rate(discriminator, &grid::batch(&batch))
     });
-    told.sum::<f64>() / count.max(1) as f64
+    scores.sum::<f64>() / count.max(1) as f64
 }

@@ -31,7 +31,7 @@ const MOST_TRAINING: usize = 100_000;
 pub struct Standing {
     /// Steps done.
     pub step: u64,
-    /// Heads shown.
+    /// Images seen.
     pub images: u64,
     /// Seconds trained.
     pub seconds: f64,
@@ -169,7 +169,7 @@ impl Evaluator {
             faces: faces::sum_up(&found, self.conditions.min_score),
             faces_of_reals: faces::sum_up(&self.real_faces, self.conditions.min_score),
             memorisation: near.as_ref().map(|(look, _)| look.figure),
-            opinions: None,
+            discriminator_scores: None,
         };
         let sheet = near.map(|(look, training)| {
             neighbours::sheet(&look, |fake| fakes[fake].clone(), |head| training.picture(head))
@@ -179,7 +179,7 @@ impl Evaluator {
 
     /// What a discriminator thinks of fakes, of the reals and of training heads, where the reals were never
     /// trained on.
-    pub fn opinions(&self, discriminator: &Network, fakes: &[RgbImage]) -> Option<DiscriminatorScores> {
+    pub fn discriminator_scores(&self, discriminator: &Network, fakes: &[RgbImage]) -> Option<DiscriminatorScores> {
         let (training, _) = self.training.as_ref()?;
         let mean = |pictures| discriminator_scores::mean(discriminator, pictures, self.reals.len());
         self.conditions.are_unseen().then(|| DiscriminatorScores {
@@ -194,9 +194,9 @@ impl Evaluator {
     fn kid_of_training(&self, fakes: usize) -> Option<Estimate> {
         let (training, features) = self.training.as_ref()?;
         let count = training.len().min(fakes);
-        let told = self.split == Split::Validation && count >= FEWEST;
+        let is_told = self.split == Split::Validation && count >= FEWEST;
         let some = || features.narrow(0, 0, count as i64).to_kind(Kind::Double);
-        told.then(|| distance::kid(&self.real_features, &some(), self.seed))
+        is_told.then(|| distance::kid(&self.real_features, &some(), self.seed))
     }
 
     fn neighbours(&self, features: &Tensor) -> Option<(Look, &Reals)> {

@@ -78,7 +78,7 @@ fn of_run(args: &Args, settings: &EvalSettings, data: &Path, run: &Path) -> Resu
         seconds: trained.state.seconds,
     };
     let mut measured = evaluator.measure(&fakes, standing)?;
-    measured.score.opinions = evaluator.opinions(&trained.gan.discriminator, &fakes);
+    measured.score.discriminator_scores = evaluator.discriminator_scores(&trained.gan.discriminator, &fakes);
     report::print(&measured.score, args.json)?;
     record::add(place, measured.score.clone())?;
     keep(args, &evaluator, &fakes, &measured, Some(place))

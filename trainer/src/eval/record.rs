@@ -83,7 +83,7 @@ fn leaves(path: &str, value: &Value) -> Vec<(String, String)> {
 pub struct Score {
     /// Steps of the checkpoint.
     pub step: u64,
-    /// Heads shown to the discriminator until then.
+    /// Images seen until then.
     pub images: u64,
     /// Seconds of training until then.
     pub seconds: f64,
@@ -106,7 +106,8 @@ pub struct Score {
     /// How close fakes come to training heads.
     pub memorisation: Option<Memorisation>,
     /// Whether the discriminator knows training heads from unseen ones.
-    pub opinions: Option<DiscriminatorScores>,
+    #[serde(rename = "opinions")]
+    pub discriminator_scores: Option<DiscriminatorScores>,
 }
 
 /// The file of a run.

@@ -86,13 +86,13 @@ pub fn lines(score: &Score) -> Vec<(&'static str, String, String)> {
             ),
         ));
     }
-    if let Some(told) = score.opinions {
+    if let Some(scores) = score.discriminator_scores {
         lines.push((
             "D of training heads",
-            format!("{:.3}", told.trained),
+            format!("{:.3}", scores.trained),
             format!(
                 "of unseen ones {:.3} (the same where none is learned by heart), of fakes {:.3}",
-                told.unseen, told.drawn
+                scores.unseen, scores.drawn
             ),
         ));
     }

@@ -3,14 +3,13 @@
 //! Every file is read back and compared with libtorch before it gets its name: a file that is there
 //! is one that draws the same heads.
 
-pub mod script;
 pub mod weights;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use dataset::files::{make_folder, write_durably};
-use tch::{Kind, Tensor};
+use tch::{CModule, Kind, Tensor};
 
 use crate::engine::fold::folded;
 use crate::engine::network::{Mode, Network};
@@ -152,8 +151,8 @@ fn write_onnx(part: &Part, out: &Path, facts: &[(String, String)]) -> Result<()>
 
 fn write_torchscript(part: &Part, out: &Path) -> Result<()> {
     let path = out.join(format!("{}.pt", part.name));
-    let bytes = script::bytes(&part.network, &part.examples[0].0, &path)?;
-    let module = tch::CModule::load_data(&mut bytes.as_slice())?;
+    let bytes = torchscript(&part.network, &part.examples[0].0, &path)?;
+    let module = CModule::load_data(&mut bytes.as_slice())?;
     let worst = worst(part, |x| Ok(tch::no_grad(|| module.forward_ts(&[x]))?))?;
     check(&path, worst)?;
     write_durably(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
@@ -193,4 +192,22 @@ fn check(path: &Path, worst: f64) -> Result<()> {
 
 fn tell(path: &Path, length: usize, what: &str) {
     println!("{}: {:.1} MB; {what}", path.display(), length as f64 / 1e6);
+}
+
+/// A folded network as a TorchScript module, by tracing one pass: the bytes of a module with the method `forward`. libtorch writes files only: `path`
+/// names the place of one that is gone afterwards.
+///
+/// # Errors
+/// What libtorch or the disk says.
+pub fn torchscript(network: &Network, example: &Tensor, path: &Path) -> Result<Vec<u8>> {
+    let _guard = tch::no_grad_guard();
+    let mut pass = |inputs: &[Tensor]| vec![network.forward(&inputs[0], Mode::Trace)];
+    let module = CModule::create_by_tracing("Network", "forward", &[example.shallow_clone()], &mut pass)
+        .context("libtorch cannot trace the network")?;
+    let traced = path.with_added_extension("traced");
+    let cannot = || format!("cannot write {}", traced.display());
+    module.save(&traced).with_context(cannot)?;
+    let bytes = std::fs::read(&traced).with_context(cannot)?;
+    std::fs::remove_file(&traced).with_context(cannot)?;
+    Ok(bytes)
 }

@@ -53,8 +53,8 @@ pub fn smallest(side: u32) -> Option<u32> {
 /// The sides of `default`'s maps, from the smallest to half the picture's.
 pub fn sides(side: u32) -> Vec<u32> {
     let smallest = smallest(side).unwrap_or(side);
-    let doubled = std::iter::successors(Some(smallest), |at| Some(at * 2));
-    doubled.take_while(|at| *at < side).collect()
+    let sides = std::iter::successors(Some(smallest), |at| Some(at * 2));
+    sides.take_while(|at| *at < side).collect()
 }
 
 fn transposed(out: i64, kernel: i64, stride: i64, padding: i64) -> Layer {

@@ -1,4 +1,4 @@
-//! The chart of a run: losses, the discriminator's opinions, learning rates, over the heads shown.
+//! The chart of a run: losses, the discriminator's scores, learning rates, over the images seen.
 
 use image::RgbImage;
 
@@ -27,7 +27,7 @@ pub fn draw(lines: &[Metrics]) -> RgbImage {
         curve("D", BLUE, |line| line.loss_d),
         curve("G", RED, |line| line.loss_g),
     ];
-    let opinions = [
+    let discriminator_scores = [
         curve("D(real)", BLUE, |line| line.d_real),
         curve("D(fake)", RED, |line| line.d_fake),
     ];
@@ -45,7 +45,7 @@ pub fn draw(lines: &[Metrics]) -> RgbImage {
     };
     let panels = [
         ("loss", plot::linear(&losses), losses.as_slice()),
-        ("opinion of the discriminator: 1 is real", unit, &opinions),
+        ("discriminator score: 1 is real", unit, &discriminator_scores),
         ("learning rate", plot::decades(&rates), &rates),
     ];
     for ((title, scale, curves), (top, height)) in panels.into_iter().zip(PANELS) {
@@ -57,7 +57,7 @@ pub fn draw(lines: &[Metrics]) -> RgbImage {
         &mut canvas,
         area(top, height),
         end,
-        &format!("heads shown ({epochs} epochs)"),
+        &format!("images seen ({epochs} epochs)"),
     );
     canvas.into_picture()
 }

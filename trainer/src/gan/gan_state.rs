@@ -7,7 +7,6 @@ use super::architecture;
 use super::augment::{augment, mirrored};
 use super::config::NOISE;
 use super::loss;
-use super::lr_schedule::Rates;
 use super::metrics::{Quantity, Sums};
 use super::penalty;
 use crate::engine::network::{Mode, Network};
@@ -77,10 +76,14 @@ impl GanState {
         seed(config.seed, Draw::Start, 0);
         let generator = Network::new(architecture::generator(config)).to(device);
         let discriminator = Network::new(architecture::discriminator(config)).to(device);
-        let adam = |network: &Network| Adam::new(&network.parameters, (config.beta1, BETA2), None);
+        let adam = |network: &Network, learning_rate: f64| {
+            let mut adam = Adam::new(&network.parameters, (config.beta1, BETA2), None);
+            adam.learning_rate = learning_rate;
+            adam
+        };
         Self {
-            generator_adam: adam(&generator),
-            discriminator_adam: adam(&discriminator),
+            generator_adam: adam(&generator, config.rate_g),
+            discriminator_adam: adam(&discriminator, config.rate_d),
             ema: (config.average > 0.0).then(|| generator.parameters.copy()),
             sums: Sums::new(device),
             device,
@@ -132,7 +135,7 @@ impl GanState {
 
     /// One step on a batch of heads [n, 3, side, side] in -1..1. `step` seeds the draws, `number`
     /// decides which network is trained.
-    pub fn step(&mut self, heads: &Tensor, step: u64, number: u64, rates: Rates) {
+    pub fn step(&mut self, heads: &Tensor, step: u64, number: u64) {
         seed(self.config.seed, Draw::Step, step);
         let heads = match self.config.mirror {
             true => mirrored(heads),
@@ -147,15 +150,15 @@ impl GanState {
                 Some(fakes) => fakes.detach(),
                 None => tch::no_grad(|| self.draw(count)),
             };
-            self.train_discriminator(&heads, &fakes, rates.discriminator);
+            self.train_discriminator(&heads, &fakes);
         }
         if generates {
             let fakes = shared.unwrap_or_else(|| self.draw(count));
-            self.train_generator(&heads, &fakes, rates.generator);
+            self.train_generator(&heads, &fakes);
         }
     }
 
-    fn train_discriminator(&mut self, heads: &Tensor, fakes: &Tensor, learning_rate: f64) {
+    fn train_discriminator(&mut self, heads: &Tensor, fakes: &Tensor) {
         tch::no_grad(|| {
             self.measure(Quantity::Spread, &spread(fakes));
             self.measure(Quantity::SpreadReal, &spread(heads));
@@ -178,7 +181,7 @@ impl GanState {
         };
         let gradient = gradient(&total, self.discriminator.leaves());
         let parameters = &mut self.discriminator.parameters;
-        self.discriminator_adam.step(parameters, &gradient, learning_rate);
+        self.discriminator_adam.step(parameters, &gradient);
         tch::no_grad(|| {
             self.measure(Quantity::LossD, &loss);
             self.measure(Quantity::Real, &real.sigmoid().mean(Kind::Double));
@@ -202,7 +205,7 @@ impl GanState {
         (both.narrow(0, 0, count), both.narrow(0, count, count))
     }
 
-    fn train_generator(&mut self, heads: &Tensor, fakes: &Tensor, learning_rate: f64) {
+    fn train_generator(&mut self, heads: &Tensor, fakes: &Tensor) {
         let fake = self.forward(&self.discriminator, &self.augmented(fakes));
         let real = match loss::compares(self.config.loss) {
             true => tch::no_grad(|| self.forward(&self.discriminator, &self.augmented(heads))),
@@ -212,7 +215,7 @@ impl GanState {
         // Only the generator's gradients are asked for, so the discriminator's are not computed.
         let gradient = gradient(&loss, self.generator.leaves());
         let parameters = &mut self.generator.parameters;
-        self.generator_adam.step(parameters, &gradient, learning_rate);
+        self.generator_adam.step(parameters, &gradient);
         if let Some(ema) = &mut self.ema {
             update_ema(ema, parameters, self.config.average, self.generator_adam.steps);
         }

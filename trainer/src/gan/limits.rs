@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// When a run ends, whichever comes first, and how often it saves; none of it changes a bit of what
-/// is computed, but for where a game that breaks down goes back to.
+/// is computed, but for where a run goes back to after NaN or infinity.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// When it ends.

@@ -1,11 +1,11 @@
 //! The learning-rate controller: lowers a rate where the losses call for it, halves both after a rollback, and
 //! warns of a collapse. A function of the lines of metrics and of a small state that checkpoints keep.
 
-use dataset::train_settings::{Loss, Schedule};
+use dataset::train_settings::{Loss, Schedule, TrainConfig};
 use serde::{Deserialize, Serialize};
 
 use super::loss;
-use super::lr_schedule::Rates;
+use super::lr_schedule::{self, Rates};
 use super::metrics::Metrics;
 
 /// Lines that are compared with as many before them; a line is 50 steps.
@@ -54,8 +54,9 @@ impl Default for LrController {
 }
 
 impl LrController {
-    /// The rates as lowered.
-    pub fn lowered(&self, rates: Rates) -> Rates {
+    /// The learning rates at an epoch (from 1) after so many images: the schedule's, as lowered.
+    pub fn rates(&self, config: &TrainConfig, epoch: u64, images: u64) -> Rates {
+        let rates = lr_schedule::rates(config, epoch, images);
         Rates {
             generator: rates.generator * self.generator,
             discriminator: rates.discriminator * self.discriminator,
@@ -130,7 +131,7 @@ fn still(lines: &[Metrics], value: impl Fn(&Metrics) -> Option<f64> + Copy) -> b
     (after - before).abs() <= STILL * deviation.max(1e-9)
 }
 
-/// Signs of a collapse in the newest lines, those left out that were told a short time ago.
+/// Signs of a collapse in the newest lines, but those that were noted a short time ago.
 fn collapses(lines: &[Metrics], loss: Loss) -> Vec<String> {
     if lines.len() < YOUNG {
         return Vec::new();
@@ -152,12 +153,12 @@ fn collapses(lines: &[Metrics], loss: Loss) -> Vec<String> {
         signs.push("the generator's gradient exploded (a hundred times its usual length)");
     }
     let recent = &lines[lines.len().saturating_sub(SILENT)..];
-    let told = |sign: &str| {
+    let noted = |sign: &str| {
         recent
             .iter()
             .any(|line| line.notes.iter().any(|note| note.contains(sign)))
     };
-    let signs = signs.into_iter().filter(|sign| !told(sign));
+    let signs = signs.into_iter().filter(|sign| !noted(sign));
     signs.map(|sign| format!("sign of collapse: {sign}")).collect()
 }
 
@@ -252,15 +253,15 @@ mod tests {
             ("exploded", |line| line.gradient_g = Some(1e3)),
         ];
         for (name, change) in cases {
-            let mut told = lines(60, |number, line| {
+            let mut changed = lines(60, |number, line| {
                 if number > 50 {
                     change(line);
                 }
             });
             let mut notes = Vec::new();
-            for end in 1..=told.len() {
-                let new = LrController::default().update(&told[..end], Schedule::Constant, Loss::Hinge);
-                told[end - 1].notes = new.clone();
+            for end in 1..=changed.len() {
+                let new = LrController::default().update(&changed[..end], Schedule::Constant, Loss::Hinge);
+                changed[end - 1].notes = new.clone();
                 notes.extend(new);
             }
             assert_eq!(notes.len(), 1, "{notes:?}");

@@ -1,4 +1,4 @@
-//! The memory that a run takes: told before it begins, and told where it is not there.
+//! The memory that a run takes: shown before it begins, and an error where there is not enough.
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -20,7 +20,7 @@ const GIGABYTE: f64 = 1e9;
 pub struct Memory {
     /// Weights, gradients, moments, average: exact.
     pub vectors: i64,
-    /// Maps, as if every layer's output were kept for the way back: an estimate.
+    /// Maps, as if every layer's output were kept for the backward pass: an estimate.
     pub maps: i64,
 }
 
@@ -31,7 +31,7 @@ impl Memory {
         let vectors = |plan: &Plan, copies: i64| 4 * (copies * plan.parameter_count() + plan.buffer_count());
         let averaged = i64::from(config.average > 0.0);
         let width = if config.precision == Precision::Bf16 { 2 } else { 4 };
-        let maps = |plan: &Plan| plan.shapes.iter().map(|shape| shape.len()).sum::<i64>() * width;
+        let maps = |plan: &Plan| plan.shapes.iter().map(|shape| shape.numel()).sum::<i64>() * width;
         Self {
             // Weights, gradient and two moments.
             vectors: vectors(&generator, 4 + averaged) + vectors(&discriminator, 4),
@@ -61,7 +61,7 @@ impl fmt::Display for Memory {
 ///
 /// # Errors
 /// [`Usage`] with both figures and what takes less.
-pub fn refuse_too_much(config: &TrainConfig, device: Device) -> Result<()> {
+pub fn check(config: &TrainConfig, device: Device) -> Result<()> {
     let wanted = Memory::of(config).bytes();
     match free() {
         Some(free) if !device.is_cuda() && wanted > free => Err(Usage(format!(
@@ -104,7 +104,7 @@ fn way_out(config: &TrainConfig) -> String {
 ///
 /// # Errors
 /// The work's own, or that memory ran out, with what takes less.
-pub fn telling_when_it_runs_out<T>(config: &TrainConfig, work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub fn report_out_of_memory<T>(config: &TrainConfig, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         if !ran_out(info.payload()) {
@@ -162,9 +162,9 @@ mod tests {
     #[test]
     fn a_run_beyond_any_machine_is_refused_with_the_way_out() {
         let mut config = config();
-        refuse_too_much(&config, Device::Cpu).expect("fits");
+        check(&config, Device::Cpu).expect("fits");
         config.batch = 1 << 30;
-        let error = refuse_too_much(&config, Device::Cpu).expect_err("is refused");
+        let error = check(&config, Device::Cpu).expect_err("is refused");
         assert!(
             error.to_string().contains("a smaller --batch (now 1073741824)"),
             "{error}"
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_allocation_that_libtorch_refuses_is_an_error() {
-        let error = telling_when_it_runs_out(&config(), || {
+        let error = report_out_of_memory(&config(), || {
             // An exabyte.
             Ok(tch::Tensor::zeros([1 << 58], (tch::Kind::Float, Device::Cpu)).numel())
         });

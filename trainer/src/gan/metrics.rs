@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::accumulator::Accumulator;
-use crate::engine::metrics_log::Line;
+use crate::engine::metrics::{Accumulator, Line};
 
 /// A quantity that steps measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +68,7 @@ pub struct Metrics {
     pub rate_d: f64,
     /// Seconds of training so far, over all sittings.
     pub seconds: f64,
-    /// What happened in the window: a rate lowered, a sign of collapse, a way back.
+    /// What happened in the window: a rate lowered, a sign of collapse, a rollback.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }

@@ -29,6 +29,5 @@ pub mod plot;
 pub mod presets;
 pub mod run;
 pub mod sample;
-pub mod sparkline;
 pub mod train;
 pub mod trained;

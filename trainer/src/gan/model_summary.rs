@@ -12,7 +12,6 @@ use super::config::word;
 use super::folder::{RunFile, RunFolder};
 use super::gan_state::GanState;
 use super::limits::Limits;
-use super::lr_schedule::Rates;
 use super::memory::{self, Memory};
 use crate::engine::plan::Plan;
 use crate::engine::progress::duration;
@@ -56,7 +55,7 @@ pub fn print(config: &TrainConfig, heads: Option<usize>, limits: &Limits, device
         table(plan);
     }
     println!("\nmemory: {}", Memory::of(config));
-    memory::refuse_too_much(config, device)?;
+    memory::check(config, device)?;
     arithmetic(config, &generator, &discriminator);
     let steps = (config.d_every * config.g_every).clamp(STEPS.0, STEPS.1);
     let seconds = measured(config, device, steps);
@@ -112,10 +111,6 @@ fn measured(config: &TrainConfig, device: Device, steps: u64) -> f64 {
     let side = i64::from(config.side);
     let heads = Tensor::rand([config.batch as i64, 3, side, side], (Kind::Float, Device::Cpu)) * 2.0 - 1.0;
     let heads = heads.to_device(device);
-    let rates = Rates {
-        generator: config.rate_g,
-        discriminator: config.rate_d,
-    };
     let mut began = Instant::now();
     for step in 0..2 * steps {
         if step == steps {
@@ -123,7 +118,7 @@ fn measured(config: &TrainConfig, device: Device, steps: u64) -> f64 {
             let _ = gan.sums.means();
             began = Instant::now();
         }
-        gan.step(&heads, step, step, rates);
+        gan.step(&heads, step, step);
     }
     let _ = gan.sums.means();
     began.elapsed().as_secs_f64() / steps as f64

@@ -18,12 +18,12 @@ pub fn usual(regulariser: Regulariser) -> Option<(f64, u64)> {
 
 /// Real and generated heads, those detached as leaves that the penalty asks gradients for.
 pub fn leaves(regulariser: Regulariser, heads: &Tensor, fakes: &Tensor) -> (Tensor, Tensor) {
-    let leaf = |batch: &Tensor, asked: bool| match asked {
-        true => watched(batch),
+    let leaf_if = |batch: &Tensor, asked: bool| match asked {
+        true => leaf(batch),
         false => batch.shallow_clone(),
     };
     let real = matches!(regulariser, Regulariser::R1 | Regulariser::R1r2);
-    (leaf(heads, real), leaf(fakes, regulariser == Regulariser::R1r2))
+    (leaf_if(heads, real), leaf_if(fakes, regulariser == Regulariser::R1r2))
 }
 
 /// The penalty, unweighted, of [`leaves`] and their logits; none where there is none.
@@ -60,11 +60,11 @@ fn unit(logits: &Tensor, heads: &Tensor) -> Tensor {
 /// Pictures between real and generated ones, each at a place of its own; they require gradients.
 fn between(real: &Tensor, fake: &Tensor) -> Tensor {
     let place = Tensor::rand([real.size()[0], 1, 1, 1], (Kind::Float, tch::Device::Cpu)).to_device(real.device());
-    watched(&real.lerp_tensor(fake, &place))
+    leaf(&real.lerp_tensor(fake, &place))
 }
 
 /// A batch that gradients are asked for.
-fn watched(batch: &Tensor) -> Tensor {
+fn leaf(batch: &Tensor) -> Tensor {
     batch.detach().set_requires_grad(true)
 }
 
@@ -93,7 +93,7 @@ mod tests {
     fn the_gradient_of_a_penalty_is_that_of_differences() {
         tch::manual_seed(4);
         let double = (Kind::Double, Device::Cpu);
-        let heads = watched(&Tensor::randn([3, 2, 6, 6], double));
+        let heads = leaf(&Tensor::randn([3, 2, 6, 6], double));
         let weight = (Tensor::randn([4, 2, 4, 4], double) * 0.1).set_requires_grad(true);
         // In f64 throughout: differences in f32 would drown in rounding.
         let penalty = |weight: &Tensor| {
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn lengths_are_measured_picture_by_picture() {
         let float = (Kind::Float, Device::Cpu);
-        let heads = watched(&Tensor::randn([5, 1, 2, 2], float));
+        let heads = leaf(&Tensor::randn([5, 1, 2, 2], float));
         let slope = Tensor::from_slice(&[1.0f32, 2.0, 0.0, 2.0]).view([1, 1, 2, 2]);
         let linear = (&heads * &slope).sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Float);
         // The gradient is (1, 2, 0, 2) everywhere: length 3.

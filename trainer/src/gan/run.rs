@@ -27,7 +27,7 @@ use super::memory;
 use super::model_summary;
 use super::train::{Job, train};
 use crate::engine::sampler::Sampler;
-use crate::engine::stop::Stop;
+use crate::engine::training::Stop;
 use crate::show::card;
 use crate::threads;
 
@@ -75,8 +75,8 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
     let (folder, mut file, heads) = match existing_run {
         Some((folder, file)) => {
             refuse_changes(&name, args, &file, data)?;
-            memory::refuse_too_much(&file.config, device)?;
-            let heads = again(args, &file, data)?;
+            memory::check(&file.config, device)?;
+            let heads = reopen_heads(args, &file, data)?;
             warn_of_purged(&file, &heads);
             (folder, file, heads)
         }
@@ -88,7 +88,7 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         None => None,
     };
     let begun = match args.from.as_deref().filter(|_| is_new) {
-        Some(from) => Some(begun_from(from, &mut file, data)?),
+        Some(from) => Some(start_from(from, &mut file, data)?),
         None => None,
     };
     if stop.requested() {
@@ -120,7 +120,7 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         limits: &limits,
         device,
     };
-    memory::telling_when_it_runs_out(&file.config, || train(&job, resumed, best, &stop))?;
+    memory::report_out_of_memory(&file.config, || train(&job, resumed, best, &stop))?;
     // The run itself is whole without its card.
     match card::write(data, folder.path()) {
         Ok(path) => eprintln!("model card: {}", path.display()),
@@ -142,7 +142,7 @@ fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
         eprintln!("what follows from the number of heads is that of a small set; --manifest tells yours");
     }
     complete(&mut config, settings, heads.unwrap_or(0), args)?;
-    memory::telling_when_it_runs_out(&config, || {
+    memory::report_out_of_memory(&config, || {
         model_summary::print(&config, heads, &limits(settings, &config, &args.settings), device)
     })
 }
@@ -188,7 +188,7 @@ fn prepare(
         .into());
     };
     let mut config = resolve(settings, device)?;
-    memory::refuse_too_much(&config, device)?;
+    memory::check(&config, device)?;
     let heads = HeadDataset::open(data, manifest, config.side)?;
     refuse_small(&heads, config.side, args.enlarge)?;
     complete(&mut config, settings, heads.len(), args)?;
@@ -239,7 +239,7 @@ fn newest_step(folder: &RunFolder) -> Result<Option<u64>> {
 }
 
 /// The start of a new run with a trained one's networks, which `file` then names.
-fn begun_from(from: &str, file: &mut RunFile, data: &Path) -> Result<GanState> {
+fn start_from(from: &str, file: &mut RunFile, data: &Path) -> Result<GanState> {
     let (theirs, trained) = folder::find(data, Path::new(from))?;
     let (ours, other) = (&file.config, &trained.config);
     let fits = architecture::generator(ours) == architecture::generator(other)
@@ -295,7 +295,7 @@ fn differences(theirs: &TrainConfig, ours: &TrainConfig, counts: impl Fn(&str) -
 
 /// The heads of a run that goes on: of the manifest it was begun with, wherever that is now. Bits go on
 /// only over the same one.
-fn again(args: &Args, file: &RunFile, data: &Path) -> Result<HeadDataset> {
+fn reopen_heads(args: &Args, file: &RunFile, data: &Path) -> Result<HeadDataset> {
     let manifest = args.manifest.as_ref().unwrap_or(&file.manifest);
     let heads = HeadDataset::open(data, manifest, file.config.side)
         .context("the run's manifest cannot be opened; --manifest names it where it was moved")?;

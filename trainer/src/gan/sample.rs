@@ -15,10 +15,10 @@ use crate::engine::network::{Mode, Network};
 
 /// Heads drawn at once.
 const BATCH: i64 = 64;
-/// Batches that the averaged generator's statistics are measured over.
-const STATISTICS: u64 = 16;
+/// Batches that the batch norms of the generator's EMA are recalibrated over.
+const RECALIBRATION_BATCHES: u64 = 16;
 
-/// The generator that heads are shown from: the averaged one where the config keeps an average. Its
+/// The generator that heads are shown from: its EMA where the configuration keeps one. Its
 /// recalibrated batch-norm buffers are kept in the run's folder: the forward passes that they take are done
 /// once a checkpoint, not once a command. A folder that cannot be written keeps none.
 pub fn final_generator(folder: &RunFolder, gan: &GanState, config: &TrainConfig) -> Network {
@@ -35,24 +35,24 @@ pub fn final_generator(folder: &RunFolder, gan: &GanState, config: &TrainConfig)
     if let Some(buffers) = read_buffers(&path, &key, &trained.buffers) {
         return with(ema, &buffers.to_device(gan.device));
     }
-    let averaged = with(ema, &trained.buffers);
-    recalibrate(&averaged, config.seed);
+    let ema_generator = with(ema, &trained.buffers);
+    recalibrate(&ema_generator, config.seed);
     let part = path.with_extension(format!("{}.part", std::process::id()));
-    let written = Tensor::write_safetensors(&[(key, &averaged.buffers)], &part);
+    let written = Tensor::write_safetensors(&[(key, &ema_generator.buffers)], &part);
     if written.is_err() || std::fs::rename(&part, &path).is_err() {
         let _ = std::fs::remove_file(&part);
     }
-    averaged
+    ema_generator
 }
 
-/// Averaged weights need batch-norm buffers of their own, measured here over fixed noise.
-fn recalibrate(averaged: &Network, run_seed: u64) {
+/// The EMA needs batch-norm buffers of their own, measured here over fixed noise.
+fn recalibrate(ema_generator: &Network, run_seed: u64) {
     seed(run_seed, Draw::Statistics, 0);
     tch::no_grad(|| {
-        for number in 1..=STATISTICS {
+        for number in 1..=RECALIBRATION_BATCHES {
             // A share of 1/n makes the running value the plain mean of n batches.
-            let noise = noise(BATCH).to_device(averaged.parameters.device());
-            let _ = averaged.forward(&noise, Mode::BatchStatistics(1.0 / number as f64));
+            let noise = noise(BATCH).to_device(ema_generator.parameters.device());
+            let _ = ema_generator.forward(&noise, Mode::BatchStatistics(1.0 / number as f64));
         }
     });
 }

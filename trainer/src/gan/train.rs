@@ -16,16 +16,14 @@ use super::grid;
 use super::head_dataset::HeadDataset;
 use super::limits::{End, Limits};
 use super::lr_controller::LrController;
-use super::lr_schedule::{self, Rates};
+use super::lr_schedule::Rates;
 use super::metrics::Metrics;
 use super::sample::{draw, final_generator};
-use super::sparkline::sparkline;
 use crate::engine::checkpoint::Checkpoint;
-use crate::engine::metrics_log::MetricsLog;
-use crate::engine::progress::{Progress, Standing, duration};
+use crate::engine::metrics::MetricsLog;
+use crate::engine::progress::{Progress, Standing, duration, sparkline};
 use crate::engine::sampler::Sampler;
-use crate::engine::stop::Stop;
-use crate::engine::training::{self, Clock, Training};
+use crate::engine::training::{self, Clock, Stop, Training};
 use crate::eval::{evaluator, record};
 
 /// Steps between two lines of metrics: ten of the report's generator steps.
@@ -137,8 +135,7 @@ impl<'a> Run<'a> {
 
     /// The learning rates that the next step takes.
     fn rates(&self, epoch: u64) -> Rates {
-        let rates = lr_schedule::rates(&self.job.file.config, epoch, self.images());
-        self.lr_controller.lowered(rates)
+        self.lr_controller.rates(&self.job.file.config, epoch, self.images())
     }
 
     /// The means since the last line.
@@ -278,7 +275,9 @@ impl Training for Run<'_> {
         let position = self.sampler.position(self.step);
         let heads = self.job.heads.batch(&self.sampler.batch(self.step), self.gan.device);
         let rates = self.rates(position.epoch);
-        self.gan.step(&heads, self.step, position.number, rates);
+        self.gan.generator_adam.learning_rate = rates.generator;
+        self.gan.discriminator_adam.learning_rate = rates.discriminator;
+        self.gan.step(&heads, self.step, position.number);
         self.step += 1;
         if self.step.is_multiple_of(WINDOW) && !self.write_metrics(position.epoch)? {
             return Ok(());

@@ -69,7 +69,7 @@ fn pictures(folder: &RunFolder) -> Result<Vec<(String, &'static str)>> {
         ),
         (
             "losses.png".to_owned(),
-            "Losses, the discriminator's opinions, learning rates.",
+            "Losses, the discriminator's scores, learning rates.",
         ),
     ];
     let mut pictures: Vec<(String, &str)> = last
@@ -137,7 +137,7 @@ fn made_of(card: &mut String, trained: &Trained) -> Result<()> {
         (
             "trained for",
             format!(
-                "{} steps, {images} heads shown, {:.1} minutes",
+                "{} steps, {images} images seen, {:.1} minutes",
                 state.step,
                 state.seconds / 60.0
             ),

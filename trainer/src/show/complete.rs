@@ -49,7 +49,7 @@ pub struct Args {
     /// Rate of its Adam
     #[arg(long, default_value_t = 0.01)]
     rate: f64,
-    /// Weight of the discriminator's opinion against the difference of the pixels that are there
+    /// Weight of the discriminator's score against the difference of the pixels that are there
     #[arg(long, default_value_t = 0.1)]
     lambda: f64,
     /// The noise stays within plus and minus this

@@ -83,20 +83,20 @@ pub fn run(args: &Args, settings: &SampleSettings, eval: &EvalSettings, data: &P
         Some(limit) => truncated(&trained.noise(settings.seed, settings.count), limit),
     };
     let heads = draw(&trained.generator, &noise);
-    let opinions = DiscriminatorScores {
+    let scores = Scores {
         discriminator: rate(&trained.gan.discriminator, &heads),
         pictures: grid::pictures(&heads),
         faces: None,
     };
     let rank = settings.rank.unwrap_or_else(|| usual_rank(&eval.detector));
     let asked = rank != Rank::D || (args.labels && eval.detector.exists());
-    let opinions = match asked {
-        true => opinions.with_faces(eval)?,
-        false => opinions,
+    let scores = match asked {
+        true => scores.with_faces(eval)?,
+        false => scores,
     };
-    let kept = opinions.best(rank, settings.keep);
-    write(args, &opinions, &kept)?;
-    opinions.tell(&kept, &trained, args, eval.min_score);
+    let kept = scores.best(rank, settings.keep);
+    write(args, &scores, &kept)?;
+    scores.tell(&kept, &trained, args, eval.min_score);
     Ok(())
 }
 
@@ -113,7 +113,7 @@ fn usual_rank(detector: &Path) -> Rank {
 }
 
 /// Heads drawn, and what is thought of each.
-struct DiscriminatorScores {
+struct Scores {
     /// The discriminator's sigmoid, 0 to 1.
     discriminator: Vec<f64>,
     /// Scores of the best face; none where nobody asked.
@@ -121,8 +121,8 @@ struct DiscriminatorScores {
     pictures: Vec<RgbImage>,
 }
 
-impl DiscriminatorScores {
-    /// With the detector's opinion.
+impl Scores {
+    /// With the detector's scores.
     fn with_faces(mut self, eval: &EvalSettings) -> Result<Self> {
         let found = extract::faces(extract::Pictures::Held(&self.pictures), &eval.detector, "faces");
         let found = found
@@ -196,12 +196,12 @@ fn ranks(values: &[f64]) -> Vec<usize> {
     values.iter().map(rank).collect()
 }
 
-fn write(args: &Args, opinions: &DiscriminatorScores, kept: &[usize]) -> Result<()> {
+fn write(args: &Args, scores: &Scores, kept: &[usize]) -> Result<()> {
     let out = &args.out;
     make_folder(out)?;
-    let pictures: Vec<RgbImage> = kept.iter().map(|index| opinions.pictures[*index].clone()).collect();
+    let pictures: Vec<RgbImage> = kept.iter().map(|index| scores.pictures[*index].clone()).collect();
     let labels = match args.labels {
-        true => opinions.labels(kept),
+        true => scores.labels(kept),
         false => Vec::new(),
     };
     let layout = Layout {
@@ -223,8 +223,8 @@ fn write(args: &Args, opinions: &DiscriminatorScores, kept: &[usize]) -> Result<
 mod tests {
     use super::*;
 
-    fn opinions() -> DiscriminatorScores {
-        DiscriminatorScores {
+    fn scores() -> Scores {
+        Scores {
             discriminator: vec![0.1, 0.9, 0.5, 0.9, 0.7],
             faces: Some(vec![0.8, 0.0, 0.9, 0.2, 0.7]),
             pictures: Vec::new(),
@@ -233,22 +233,22 @@ mod tests {
 
     #[test]
     fn the_best_come_first_and_ties_keep_their_order() {
-        assert_eq!(opinions().best(Rank::D, 3), [1, 3, 4]);
-        assert_eq!(opinions().best(Rank::Detector, 3), [2, 0, 4]);
+        assert_eq!(scores().best(Rank::D, 3), [1, 3, 4]);
+        assert_eq!(scores().best(Rank::Detector, 3), [2, 0, 4]);
     }
 
     #[test]
     fn both_ranks_together_leave_out_what_one_finds_poor() {
         // Sums of ranks: 4+1, 0+4, 3+0, 0+3, 2+2.
-        assert_eq!(opinions().best(Rank::Both, 5), [3, 2, 1, 4, 0]);
-        assert_eq!(opinions().labels(&[2, 1]), ["2 d4 f1", "1 d1 f5"]);
+        assert_eq!(scores().best(Rank::Both, 5), [3, 2, 1, 4, 0]);
+        assert_eq!(scores().labels(&[2, 1]), ["2 d4 f1", "1 d1 f5"]);
     }
 
     #[test]
     fn among_heads_without_a_face_the_discriminator_decides() {
-        let faceless = DiscriminatorScores {
+        let faceless = Scores {
             faces: Some(vec![0.0; 5]),
-            ..opinions()
+            ..scores()
         };
         for rank in [Rank::D, Rank::Detector, Rank::Both] {
             assert_eq!(faceless.best(rank, 3), [1, 3, 4], "{rank:?}");

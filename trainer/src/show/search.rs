@@ -22,7 +22,7 @@ pub struct Search {
     pub steps: u64,
     /// Its rate; the peer's is .01.
     pub rate: f64,
-    /// Weight of the discriminator's opinion; the peer's is .1.
+    /// Weight of the discriminator's score; the peer's is .1.
     pub weight: f64,
     /// The noise is kept within plus and minus this; the peer's is 1.
     pub clip: f64,
@@ -60,6 +60,7 @@ pub fn search(trained: &Trained, picture: &RgbImage, mask: &GrayImage, how: &Sea
         .clamp(-how.clip, how.clip)
         .reshape([-1]);
     let mut adam = Adam::new(&noise, (BETA1, BETA2), None);
+    adam.learning_rate = how.rate;
     let mut shots = Vec::new();
     let mut first = None;
     for step in 0..=how.steps {
@@ -84,7 +85,7 @@ pub fn search(trained: &Trained, picture: &RgbImage, mask: &GrayImage, how: &Sea
         let loss = (&context + logits.neg().softplus() * how.weight).sum(Kind::Float);
         let gradient = Tensor::run_backward(&[loss], &[&leaf], false, false).remove(0);
         bar.inc(1);
-        adam.step(&mut noise, &gradient, how.rate);
+        adam.step(&mut noise, &gradient);
         let _ = noise.clamp_(-how.clip, how.clip);
     }
     let (context, _) = shots.last().expect("the last step is always kept");

@@ -58,7 +58,7 @@ pub fn checkpoints(data: &Path, name: &str) -> Vec<PathBuf> {
     dataset::files::sorted_entries(&folder).expect("lists")
 }
 
-/// Writes a checkpoint from which the game breaks down, so many steps after a run's newest one; so many are
+/// Writes a checkpoint that ends in NaN or infinity, so many steps after a run's newest one; so many are
 /// kept. Gives the steps of the newest that was there, and the path of the new one.
 pub fn poison(data: &Path, name: &str, later: u64, keep: usize) -> (u64, PathBuf) {
     let place = RunFolder::new(data.join("runs").join(name));

@@ -67,7 +67,7 @@ fn scores_of_steps_that_a_way_back_gives_up_are_gone() {
     let run = data.path().join("runs/a");
     let mut measured = scores(&run);
     assert_eq!(measured[0]["step"], 8);
-    // Three steps on a score, and a checkpoint from which the game breaks down.
+    // Three steps on a score, and a checkpoint that ends in NaN or infinity.
     let mut later = measured[0].clone();
     later["step"] = 11.into();
     measured.push(later);

@@ -8,7 +8,7 @@ use trainer::engine::fold::folded;
 use trainer::engine::network::{Mode, Network};
 use trainer::engine::onnx::{self, Names, numbers};
 use trainer::engine::plan::Plan;
-use trainer::export::script;
+use trainer::export::torchscript;
 use trainer::gan::{architecture, config};
 use trainer::onnx::Storage;
 
@@ -45,7 +45,7 @@ fn differences(plan: Plan) -> [f64; 3] {
     let folded = folded(&network);
     let onnx = onnx::graph(&folded, &Names::new(&folded, "x", "y"), Storage::F32).into_bytes("network");
     let folder = tempfile::tempdir().expect("a folder");
-    let traced = script::bytes(&folded, &input(&network, 2), &folder.path().join("network.pt")).expect("traces");
+    let traced = torchscript(&folded, &input(&network, 2), &folder.path().join("network.pt")).expect("traces");
     let module = CModule::load_data(&mut traced.as_slice()).expect("loads");
     let mut worst = [0.0; 3];
     for count in [3, 1] {
