@@ -54,6 +54,7 @@ impl Pose {
         ])
     }
 
+    #[inline(always)]
     fn place(&self, x: f32, y: f32) -> (f32, f32) {
         let [scale, turn, across, down] = self.0;
         (
@@ -63,14 +64,30 @@ impl Pose {
     }
 }
 
-/// What is known of the pixels at one step.
+/// A head's lines but its first and last. Its outermost pixels are mixed with its frame, where it has one; those at
+/// the left and right are there, and never seen.
+const COUNT: usize = SIDE * (SIDE - 2);
+type Pixels = [f32; COUNT];
+
+/// Pixels taken at once.
+const LANES: usize = 8;
+
+/// Differences are sorted into steps of an eighth level.
+const BINS: usize = 512;
+
+/// What is known of the still head's pixels at one step.
 struct State {
-    /// The moved head's light and its slopes across and down, at the still head's pixels; none beyond its edges.
-    moved: [Option<[f32; 3]>; SIDE * SIDE],
+    still: Pixels,
+    /// Whether the moved head shows each (1 or 0).
+    seen: Pixels,
+    /// The moved head's light and its slopes across and down.
+    light: Pixels,
+    across: Pixels,
+    down: Pixels,
     /// The still head's light less that of the moved one.
-    left: [f32; SIDE * SIDE],
-    /// How much each pixel counts: less the more it differs (Cauchy).
-    weights: [f32; SIDE * SIDE],
+    left: Pixels,
+    /// How much each pixel counts: less the more it differs (Cauchy), nothing where it is not seen.
+    weights: Pixels,
     /// The tone curve from the moved head to the still one.
     tone: [f32; 3],
 }
@@ -79,129 +96,202 @@ struct State {
 /// such a share of the light and dark (as variance) may be left, where most of it agrees, with half of the share of
 /// the pixels that do not; and no feature of the face may differ.
 pub(super) fn fits(still: &Levels, moved: &Levels, window: Window, most: f32) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        /// The same sums, eight numbers at a time.
+        #[target_feature(enable = "avx2")]
+        fn wide(still: &Levels, moved: &Levels, window: Window, most: f32) -> bool {
+            fits_by(still, moved, window, most)
+        }
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has the instructions.
+            return unsafe { wide(still, moved, window, most) };
+        }
+    }
+    fits_by(still, moved, window, most)
+}
+
+#[inline(always)]
+fn fits_by(still: &Levels, moved: &Levels, window: Window, most: f32) -> bool {
     let mut pose = Pose::of(window);
-    let mut state = State::new();
+    let mut state = State::new(still);
     for step in 0..=STEPS {
-        if !state.look(still, moved, &pose) || (step == FIRST && state.unlike(still) > HOPELESS) {
+        if !state.lay(moved, &pose) || (step == FIRST && state.unlike() > HOPELESS) {
             return false;
         }
         if step == STEPS || state.step(&mut pose) < STILL {
             break;
         }
     }
-    let unlike = state.unlike(still);
-    unlike <= HOPELESS && unlike + COUNTS * state.disagreeing(still) <= most && state.middle(still) <= EXPRESSION
+    let unlike = state.unlike();
+    if unlike > HOPELESS {
+        return false;
+    }
+    let spread = state.spread();
+    unlike + COUNTS * state.disagreeing(spread) <= most && state.middle(spread.max(CONTRAST)) <= EXPRESSION
 }
 
-/// Light at a place and its slopes across and down.
-fn light(levels: &Levels, x: f32, y: f32) -> [f32; 3] {
-    let (x, y) = (x.clamp(0.0, SIDE as f32 - 1.0), y.clamp(0.0, SIDE as f32 - 1.0));
-    let (left, top) = ((x as usize).min(SIDE - 2), (y as usize).min(SIDE - 2));
-    let (right, below) = (x - left as f32, y - top as f32);
-    let at = top * SIDE + left;
-    let (a, b, c, d) = (levels[at], levels[at + 1], levels[at + SIDE], levels[at + SIDE + 1]);
-    let (upper, lower) = (a + (b - a) * right, c + (d - c) * right);
-    let across = (b - a) + ((d - c) - (b - a)) * below;
-    [upper + (lower - upper) * below, across, lower - upper]
+/// Sums over all pixels, lane by lane.
+#[inline(always)]
+fn sums<const N: usize>(of: impl Fn(usize) -> [f32; N]) -> [f32; N] {
+    let mut lanes = [[0.0; LANES]; N];
+    for some in 0..COUNT / LANES {
+        for lane in 0..LANES {
+            let values = of(some * LANES + lane);
+            for at in 0..N {
+                lanes[at][lane] += values[at];
+            }
+        }
+    }
+    lanes.map(|lanes| lanes.iter().sum())
+}
+
+/// A pixel's place from the middle of the head.
+#[inline(always)]
+fn place_of(at: usize) -> (f32, f32) {
+    ((at % SIDE) as f32 - MIDDLE, (at / SIDE + 1) as f32 - MIDDLE)
 }
 
 impl State {
-    fn new() -> Self {
+    #[inline(always)]
+    fn new(still: &Levels) -> Self {
+        let none = [0.0; COUNT];
         Self {
-            moved: [None; SIDE * SIDE],
-            left: [0.0; SIDE * SIDE],
-            weights: [1.0; SIDE * SIDE],
+            still: std::array::from_fn(|at| still[SIDE + at]),
+            seen: none,
+            light: none,
+            across: none,
+            down: none,
+            left: none,
+            weights: [1.0; COUNT],
             tone: [0.0; 3],
         }
     }
 
     /// Takes the moved head in its pose, fits its tones, and weighs the pixels by what is left. Says whether the heads
     /// share enough.
-    #[expect(clippy::needless_range_loop, reason = "several arrays go by one index")]
-    fn look(&mut self, still: &Levels, moved: &Levels, pose: &Pose) -> bool {
-        let edge = 0.0..=SIDE as f32 - 1.0;
-        for at in 0..SIDE * SIDE {
-            let (x, y) = pose.place((at % SIDE) as f32 - MIDDLE, (at / SIDE) as f32 - MIDDLE);
-            // A head's outermost pixels are mixed with its frame, where it has one.
-            let own = (1..SIDE - 1).contains(&(at % SIDE)) && (1..SIDE - 1).contains(&(at / SIDE));
-            let inside = own && edge.contains(&x) && edge.contains(&y);
-            self.moved[at] = inside.then(|| light(moved, x, y));
-        }
-        let shared = self.moved.iter().flatten().count();
-        if (shared as f32) < SHARED * (SIDE * SIDE) as f32 {
+    #[inline(always)]
+    fn lay(&mut self, moved: &Levels, pose: &Pose) -> bool {
+        self.take(moved, pose);
+        let [shared] = sums(|at| [self.seen[at]]);
+        if shared < SHARED * (SIDE * SIDE) as f32 {
             return false;
         }
-        self.fit_tones(still);
-        let mut sizes = Vec::with_capacity(shared);
-        for at in 0..SIDE * SIDE {
-            if let Some([level, ..]) = self.moved[at] {
-                self.left[at] = still[at] - self.tone(level);
-                sizes.push(self.left[at].abs());
-            }
+        self.fit_tones();
+        let mut bins = [0_u16; BINS];
+        for at in 0..COUNT {
+            self.left[at] = (self.still[at] - self.tone(self.light[at])) * self.seen[at];
+            let bin = ((self.left[at].abs() * 8.0) as usize).min(BINS - 1);
+            bins[bin] += self.seen[at] as u16;
         }
-        let (_, usual, _) = sizes.select_nth_unstable_by(shared * 6 / 10, f32::total_cmp);
-        let scale = (2.5 * *usual).max(NOISE);
-        for at in 0..SIDE * SIDE {
-            let size = self.left[at] / scale;
-            self.weights[at] = match self.moved[at] {
-                Some(_) => 1.0 / (1.0 + size * size),
-                None => 0.0,
-            };
+        // The difference that six of ten pixels do not reach.
+        let (mut usual, mut below) = (0, u32::from(bins[0]));
+        while usual + 1 < BINS && below * 10 <= shared as u32 * 6 {
+            usual += 1;
+            below += u32::from(bins[usual]);
+        }
+        let scale = 1.0 / (2.5 * (usual as f32 + 0.5) / 8.0).max(NOISE);
+        for at in 0..COUNT {
+            let size = self.left[at] * scale;
+            self.weights[at] = self.seen[at] / (1.0 + size * size);
         }
         true
     }
 
-    /// A parabola: brighter copies are cut off at white, channel by channel.
-    #[expect(clippy::needless_range_loop, reason = "several arrays go by one index")]
-    fn fit_tones(&mut self, still: &Levels) {
-        let (mut sums, mut right) = ([[0.0; 3]; 3], [0.0; 3]);
-        for at in 0..SIDE * SIDE {
-            let Some([level, ..]) = self.moved[at] else { continue };
-            let powers = powers(level);
-            for row in 0..3 {
-                for column in 0..3 {
-                    sums[row][column] += self.weights[at].max(1e-6) * powers[row] * powers[column];
-                }
-                right[row] += self.weights[at].max(1e-6) * powers[row] * still[at];
-            }
+    /// The moved head's light and slopes at the still head's pixels.
+    #[inline(always)]
+    fn take(&mut self, moved: &Levels, pose: &Pose) {
+        let last = SIDE as f32 - 1.0;
+        for at in 0..COUNT {
+            let (x, y) = place_of(at);
+            let (x, y) = pose.place(x, y);
+            let inside = at % SIDE != 0 && at % SIDE != SIDE - 1 && x >= 0.0 && x <= last && y >= 0.0 && y <= last;
+            let (x, y) = (x.clamp(0.0, last), y.clamp(0.0, last));
+            let (left, top) = ((x as i32).min(SIDE as i32 - 2), (y as i32).min(SIDE as i32 - 2));
+            let (right, below) = (x - left as f32, y - top as f32);
+            let corner = ((top * SIDE as i32 + left) as usize).min(SIDE * SIDE - SIDE - 2);
+            let (a, b) = (moved[corner], moved[corner + 1]);
+            let (c, d) = (moved[corner + SIDE], moved[corner + SIDE + 1]);
+            let (upper, lower) = (a + (b - a) * right, c + (d - c) * right);
+            self.seen[at] = f32::from(u8::from(inside));
+            self.light[at] = upper + (lower - upper) * below;
+            self.across[at] = (b - a) + ((d - c) - (b - a)) * below;
+            self.down[at] = lower - upper;
         }
-        for (row, least) in [1e-3, 1e-3, 1.0].into_iter().enumerate() {
-            sums[row][row] += least;
-        }
-        self.tone = solve(sums, right);
     }
 
+    /// A parabola: brighter copies are cut off at white, channel by channel.
+    #[inline(always)]
+    fn fit_tones(&mut self) {
+        let [one, first, second, third, fourth, right0, right1, right2] = sums(|at| {
+            let weight = self.weights[at].max(1e-6) * self.seen[at];
+            let [_, level, square] = powers(self.light[at]);
+            let (by_level, by_square) = (weight * level, weight * square);
+            let still = self.still[at];
+            [
+                weight,
+                by_level,
+                by_square,
+                by_square * level,
+                by_square * square,
+                weight * still,
+                by_level * still,
+                by_square * still,
+            ]
+        });
+        let sums = [
+            [one + 1e-3, first, second],
+            [first, second + 1e-3, third],
+            [second, third, fourth + 1.0],
+        ];
+        self.tone = solve(sums, [right0, right1, right2]);
+    }
+
+    #[inline(always)]
     fn tone(&self, level: f32) -> f32 {
         let powers = powers(level);
-        (0..3).map(|at| self.tone[at] * powers[at]).sum()
+        self.tone[0] + self.tone[1] * powers[1] + self.tone[2] * powers[2]
     }
 
+    #[inline(always)]
     fn tone_slope(&self, level: f32) -> f32 {
         (self.tone[1] + 2.0 * self.tone[2] * powers(level)[1]) / HALF
     }
 
     /// One step of least squares; how far it moves the edge, in pixels.
+    #[inline(always)]
     fn step(&self, pose: &mut Pose) -> f32 {
-        let (mut sums, mut right) = ([[0.0; 4]; 4], [0.0; 4]);
-        for at in 0..SIDE * SIDE {
-            let Some([level, across, down]) = self.moved[at] else {
-                continue;
-            };
-            let (x, y) = ((at % SIDE) as f32 - MIDDLE, (at / SIDE) as f32 - MIDDLE);
-            let slope = self.tone_slope(level);
-            let by = [across * x + down * y, down * x - across * y, across, down].map(|by| slope * by);
-            for row in 0..4 {
-                let weighed = self.weights[at] * by[row];
-                for column in 0..4 {
-                    sums[row][column] += weighed * by[column];
-                }
-                right[row] += weighed * self.left[at];
-            }
-        }
-        for (row, sums) in sums.iter_mut().enumerate() {
-            sums[row] = sums[row] * 1.0001 + 0.1;
-        }
-        let by = solve(sums, right);
+        let all = sums(|at| {
+            let (x, y) = place_of(at);
+            let (slope, across, down) = (self.tone_slope(self.light[at]), self.across[at], self.down[at]);
+            let [a, b, c, d] = [across * x + down * y, down * x - across * y, across, down].map(|by| slope * by);
+            let weighed = [a, b, c, d].map(|by| self.weights[at] * by);
+            let left = self.left[at];
+            [
+                weighed[0] * a,
+                weighed[0] * b,
+                weighed[0] * c,
+                weighed[0] * d,
+                weighed[1] * b,
+                weighed[1] * c,
+                weighed[1] * d,
+                weighed[2] * c,
+                weighed[2] * d,
+                weighed[3] * d,
+                weighed[0] * left,
+                weighed[1] * left,
+                weighed[2] * left,
+                weighed[3] * left,
+            ]
+        });
+        let firm = |sum: f32| sum * 1.0001 + 0.1;
+        let sums = [
+            [firm(all[0]), all[1], all[2], all[3]],
+            [all[1], firm(all[4]), all[5], all[6]],
+            [all[2], all[5], firm(all[7]), all[8]],
+            [all[3], all[6], all[8], firm(all[9])],
+        ];
+        let by = solve(sums, [all[10], all[11], all[12], all[13]]);
         for (part, by) in pose.0.iter_mut().zip(by) {
             *part += by;
         }
@@ -210,23 +300,17 @@ impl State {
     }
 
     /// One less the square of the weighed correlation.
-    fn unlike(&self, still: &Levels) -> f32 {
-        let pairs = || {
-            let seen = (0..SIDE * SIDE).filter_map(|at| Some((at, self.moved[at]?)));
-            seen.map(|(at, [level, ..])| (self.weights[at], still[at], self.tone(level)))
-        };
-        let (mut all, mut a, mut b) = (0.0, 0.0, 0.0);
-        for (weight, one, other) in pairs() {
-            (all, a, b) = (all + weight, a + weight * one, b + weight * other);
-        }
+    #[inline(always)]
+    fn unlike(&self) -> f32 {
+        let [all, a, b] = sums(|at| {
+            let weight = self.weights[at];
+            [weight, weight * self.still[at], weight * self.tone(self.light[at])]
+        });
         let (a, b) = (a / all, b / all);
-        let (mut aa, mut bb, mut ab) = (0.0, 0.0, 0.0);
-        for (weight, one, other) in pairs() {
-            let (one, other) = (one - a, other - b);
-            aa += weight * one * one;
-            bb += weight * other * other;
-            ab += weight * one * other;
-        }
+        let [aa, bb, ab] = sums(|at| {
+            let (one, other) = (self.still[at] - a, self.tone(self.light[at]) - b);
+            [one * one, other * other, one * other].map(|product| self.weights[at] * product)
+        });
         match aa > 0.0 && bb > 0.0 && ab > 0.0 {
             true => (1.0 - ab * ab / (aa * bb)).max(0.0),
             false => 1.0,
@@ -234,82 +318,98 @@ impl State {
     }
 
     /// The spread of the still head where the moved one shows it.
-    fn spread(&self, still: &Levels) -> f32 {
-        let seen = || {
-            (0..SIDE * SIDE)
-                .filter(|at| self.moved[*at].is_some())
-                .map(|at| still[at])
-        };
-        let count = seen().count().max(1) as f32;
-        let mean = seen().sum::<f32>() / count;
-        (seen().map(|level| (level - mean) * (level - mean)).sum::<f32>() / count).sqrt()
+    #[inline(always)]
+    fn spread(&self) -> f32 {
+        let [count, sum] = sums(|at| [self.seen[at], self.seen[at] * self.still[at]]);
+        let mean = sum / count;
+        let [squares] = sums(|at| [self.seen[at] * (self.still[at] - mean).powi(2)]);
+        (squares / count).sqrt()
     }
 
     /// The share of the pixels that do not agree.
-    fn disagreeing(&self, still: &Levels) -> f32 {
-        let most = DISAGREEING * self.spread(still);
-        let seen = || (0..SIDE * SIDE).filter(|at| self.moved[*at].is_some());
-        seen().filter(|at| self.left[*at].abs() > most).count() as f32 / seen().count().max(1) as f32
+    #[inline(always)]
+    fn disagreeing(&self, spread: f32) -> f32 {
+        let most = DISAGREEING * spread;
+        // What is not seen has nothing left.
+        let [count, differ] = sums(|at| [self.seen[at], f32::from(u8::from(self.left[at].abs() > most))]);
+        differ / count
     }
 
-    /// The largest difference of a small spot in the middle, eyes and mouth, in units of the spread. Lines and columns of which a good part differs are a bar's, and left out.
-    fn middle(&self, still: &Levels) -> f32 {
-        let spread = self.spread(still).max(CONTRAST);
-        let bars = self.bars(0.4 * spread);
-        let seen = |at: usize| self.moved[at].is_some() && !bars[at];
-        let own = |x: usize, y: usize| -> f32 {
-            let at = y * SIDE + x;
-            let Some([level, across, down]) = self.moved[at].filter(|_| seen(at)) else {
-                return 0.0;
-            };
-            // What is broad is light, not a feature.
-            let (mut sum, mut count) = (0.0, 0.0_f32);
-            for row in y.saturating_sub(3)..(y + 4).min(SIDE) {
-                for near in
-                    (row * SIDE + x.saturating_sub(3)..row * SIDE + (x + 4).min(SIDE)).filter(|near| seen(*near))
-                {
-                    (sum, count) = (sum + self.left[near], count + 1.0);
-                }
-            }
-            let steps = (still[at + 1] - still[at - 1])
-                .abs()
-                .max((still[at + SIDE] - still[at - SIDE]).abs())
-                / 2.0;
-            let step = steps.max(self.tone_slope(level).abs() * across.abs().max(down.abs()));
-            ((self.left[at] - sum / count).abs() - MOVED * step).max(0.0)
-        };
-        let mut differs = [0.0; SIDE * SIDE];
-        for y in SIDE / 3 - 1..SIDE - 3 {
+    /// The largest difference of a small spot in the middle, eyes and mouth, in units of the spread. Lines and columns
+    /// of which a good part differs are a bar's, and left out.
+    fn middle(&self, spread: f32) -> f32 {
+        let counts = self.without_bars(0.4 * spread);
+        let left: Pixels = std::array::from_fn(|at| self.left[at] * counts[at]);
+        let (sum, count) = (around(&left), around(&counts));
+        let mut differs = [0.0; COUNT];
+        for y in SIDE / 3 - 2..SIDE - 4 {
             for x in SIDE / 6..SIDE - SIDE / 6 {
-                differs[y * SIDE + x] = own(x, y);
+                let at = y * SIDE + x;
+                let (across, down) = (
+                    self.still[at + 1] - self.still[at - 1],
+                    self.still[at + SIDE] - self.still[at - SIDE],
+                );
+                let slope = self.tone_slope(self.light[at]).abs();
+                let of_moved = slope * self.across[at].abs().max(self.down[at].abs());
+                let step = (across.abs().max(down.abs()) / 2.0).max(of_moved);
+                // What is broad is light, not a feature.
+                let own = (self.left[at] - sum[at] / count[at].max(1.0)).abs() - MOVED * step;
+                differs[at] = own.max(0.0) * counts[at];
             }
         }
         let spot = |x: usize, y: usize| {
-            (0..9)
-                .map(|near| differs[(y + near / 3 - 1) * SIDE + x + near % 3 - 1])
-                .sum::<f32>()
+            let near = |line: usize| differs[line * SIDE + x - 1..line * SIDE + x + 2].iter().sum::<f32>();
+            near(y - 1) + near(y) + near(y + 1)
         };
-        let places = (SIDE / 3..SIDE - 4).flat_map(|y| (SIDE / 6 + 1..SIDE - SIDE / 6 - 1).map(move |x| (x, y)));
+        let places = (SIDE / 3 - 1..SIDE - 5).flat_map(|y| (SIDE / 6 + 1..SIDE - SIDE / 6 - 1).map(move |x| (x, y)));
         places.map(|(x, y)| spot(x, y)).fold(0.0, f32::max) / 9.0 / spread
     }
 
-    /// The pixels of lines and columns of which two of five differ by more than `most`, and those beside them.
-    fn bars(&self, most: f32) -> [bool; SIDE * SIDE] {
-        let differs = |at: usize| self.moved[at].is_some() && self.left[at].abs() > most;
-        let is_bar = |place: &dyn Fn(usize) -> usize| {
-            let seen = (0..SIDE).filter(|along| self.moved[place(*along)].is_some()).count();
-            (0..SIDE).filter(|along| differs(place(*along))).count() * 5 > seen * 2
-        };
-        let lines: Vec<bool> = (0..SIDE).map(|line| is_bar(&|along| line * SIDE + along)).collect();
-        let columns: Vec<bool> = (0..SIDE).map(|column| is_bar(&|along| along * SIDE + column)).collect();
-        let beside = |bars: &[bool], at: usize| bars[at.saturating_sub(1)..(at + 2).min(SIDE)].contains(&true);
-        std::array::from_fn(|at| beside(&lines, at / SIDE) || beside(&columns, at % SIDE))
+    /// 1 for the pixels that are seen, but for lines and columns of which two of five differ by more than `most`, and
+    /// those beside them.
+    fn without_bars(&self, most: f32) -> Pixels {
+        let (mut lines, mut columns) = ([[0.0; 2]; SIDE - 2], [[0.0; 2]; SIDE]);
+        for at in 0..COUNT {
+            for [seen, differ] in [&mut lines[at / SIDE], &mut columns[at % SIDE]] {
+                *seen += self.seen[at];
+                *differ += f32::from(u8::from(self.left[at].abs() > most));
+            }
+        }
+        let bar = |[seen, differ]: [f32; 2]| differ * 5.0 > seen * 2.0;
+        let (lines, columns) = (lines.map(bar), columns.map(bar));
+        let beside = |bars: &[bool], at: usize| bars[at.saturating_sub(1)..(at + 2).min(bars.len())].contains(&true);
+        let (lines, columns): ([bool; SIDE - 2], [bool; SIDE]) = (
+            std::array::from_fn(|line| beside(&lines, line)),
+            std::array::from_fn(|column| beside(&columns, column)),
+        );
+        std::array::from_fn(|at| match lines[at / SIDE] || columns[at % SIDE] {
+            true => 0.0,
+            false => self.seen[at],
+        })
     }
+}
+
+/// The sum of the 7 x 7 pixels around each.
+fn around(values: &Pixels) -> Pixels {
+    let mut lines = [0.0; COUNT];
+    for (lines, values) in lines.chunks_exact_mut(SIDE).zip(values.chunks_exact(SIDE)) {
+        for (x, sum) in lines.iter_mut().enumerate() {
+            *sum = values[x.saturating_sub(3)..(x + 4).min(SIDE)].iter().sum();
+        }
+    }
+    let mut all = [0.0; COUNT];
+    for (y, all) in all.chunks_exact_mut(SIDE).enumerate() {
+        for line in lines.chunks_exact(SIDE).take(y + 4).skip(y.saturating_sub(3)) {
+            all.iter_mut().zip(line).for_each(|(sum, value)| *sum += value);
+        }
+    }
+    all
 }
 
 /// Half of the levels' range.
 const HALF: f32 = 32.0;
 
+#[inline(always)]
 fn powers(level: f32) -> [f32; 3] {
     let level = level / HALF - 1.0;
     [1.0, level, level * level]
