@@ -36,6 +36,9 @@ pub struct Export {
     /// Side of the input, if not that of the run: a multiple of 32
     #[arg(long)]
     side: Option<u32>,
+    /// Score threshold, 0 to 1, if not the one that the run chose on its validation pictures
+    #[arg(long)]
+    threshold: Option<f32>,
     /// What it was trained on, in words
     #[arg(long, value_name = "TEXT", default_value = "annotated illustrations and head crops")]
     training_data: String,
@@ -44,7 +47,7 @@ pub struct Export {
     /// The weights written are the weighted mean of the run's and the file's. A fine-tuned network forgets some
     /// of what the original knew; the mean of both keeps much of it and most of what was learned (WiSE-FT,
     /// arXiv:2109.01903). It works where the run began from FILE (`detector train --from`). The score threshold
-    /// stays the run's: measure the result with `detector eval`.
+    /// stays the run's unless --threshold is given: measure the result with `detector eval`.
     #[arg(long, value_name = "FILE")]
     mean_with: Option<PathBuf>,
     /// Share of the run's weights in the mean with --mean-with, 0 to 1; the rest is the file's
@@ -62,6 +65,7 @@ pub fn export(settings: &Export) -> Result<()> {
     if state.side == 0 || !state.side.is_multiple_of(32) {
         return Err(Usage("--side wants a multiple of 32".to_owned()).into());
     }
+    state.threshold = settings.threshold.or(state.threshold);
     let mut network = folded(&model.ema());
     let mut notes = vec![("training_data", settings.training_data.clone())];
     if let Some(file) = &settings.mean_with {
