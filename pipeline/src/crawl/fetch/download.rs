@@ -2,13 +2,16 @@
 //! once, recorded in batches while the next ones are on their way.
 
 use std::collections::{HashSet, VecDeque};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dataset::failure::Interrupted;
+use futures::FutureExt;
+use futures::future::FusedFuture;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use crate::catalog::files::{self, Outcome, Pending, Window};
 use crate::crawl::crawl_run::CrawlRun;
@@ -170,14 +173,10 @@ impl<'run> Download<'run> {
         let mut fetched = Fetched::default();
         let mut fetches = std::pin::pin!(fetches);
         let mut failure = None;
-        let mut batch = Batch::default();
-        loop {
-            let gathering = async { Ok(self.gather(&mut fetches, &mut failure, pictures).await) };
-            let (gathered, ()) = tokio::try_join!(gathering, self.write(batch, &mut fetched, pictures))?;
-            match gathered {
-                Some(next) => batch = next,
-                None => break,
-            }
+        let mut batch = Some(Batch::default());
+        while let Some(gathered) = batch {
+            let write = std::pin::pin!(self.write(gathered, &mut fetched, pictures).fuse());
+            batch = self.gather(&mut fetches, write, &mut failure, pictures).await?;
         }
         match failure {
             Some(failure) => Err(failure),
@@ -186,46 +185,51 @@ impl<'run> Download<'run> {
         }
     }
 
-    /// A batch; `None` where there is nothing more to come.
+    /// The next batch, while the one before is written; `None` where there is nothing more to come. The fetches
+    /// go on as long as the writing does: one that stood still might hold the connection that it waits for.
     async fn gather(
         &self,
         fetches: &mut (impl Stream<Item = anyhow::Result<Fetch>> + Unpin),
+        mut write: Pin<&mut (impl FusedFuture<Output = anyhow::Result<()>>)>,
         failure: &mut Option<anyhow::Error>,
         pictures: &Pictures<'_>,
-    ) -> Option<Batch> {
+    ) -> anyhow::Result<Option<Batch>> {
         let mut batch = Batch::default();
+        let (mut ended, mut due) = (false, false);
         let mut deadline = None;
         let mut later_in_a_row = 0;
-        while batch.arrivals.len() < BATCH {
-            // Until the first arrival there is nothing to write, and no hurry.
-            let next = match deadline {
-                None => fetches.next().await,
-                Some(deadline) => match timeout_at(deadline, fetches.next()).await {
-                    Ok(next) => next,
-                    Err(_) => break,
-                },
+        while !(write.is_terminated() && (ended || due || batch.arrivals.len() >= BATCH)) {
+            let fetch = tokio::select! {
+                written = &mut write, if !write.is_terminated() => {
+                    written?;
+                    continue;
+                }
+                // Until the first arrival there is nothing to write, and no hurry.
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && !due => {
+                    due = true;
+                    continue;
+                }
+                next = fetches.next(), if !ended => next,
             };
-            let fetch = match next {
-                Some(Ok(fetch)) => fetch,
+            match fetch {
+                Some(Ok(fetch)) if batch.take(fetch, pictures) => {
+                    later_in_a_row = 0;
+                    deadline = deadline.or_else(|| Some(Instant::now() + BATCH_AGE));
+                }
+                Some(Ok(_)) => {
+                    later_in_a_row += 1;
+                    if later_in_a_row == MOST_LATER {
+                        self.given_up.store(true, Ordering::Relaxed);
+                    }
+                }
                 Some(Err(error)) => {
                     failure.get_or_insert(error);
                     self.run.client.end();
-                    continue;
                 }
-                None if batch.is_empty() => return None,
-                None => break,
-            };
-            if batch.take(fetch, pictures) {
-                later_in_a_row = 0;
-                deadline = deadline.or_else(|| Some(Instant::now() + BATCH_AGE));
-                continue;
-            }
-            later_in_a_row += 1;
-            if later_in_a_row == MOST_LATER {
-                self.given_up.store(true, Ordering::Relaxed);
+                None => ended = true,
             }
         }
-        Some(batch)
+        Ok(Some(batch).filter(|batch| !(ended && batch.is_empty())))
     }
 
     async fn write(&self, batch: Batch, fetched: &mut Fetched, pictures: &Pictures<'_>) -> anyhow::Result<()> {
