@@ -224,13 +224,13 @@ async fn run(catalog: &Catalog, store: &Store, reach: u32, what: &str) -> anyhow
     time(&format!("{what}_group"), duplicates::group(catalog, reach, &stop)).await?;
     let (crop, settings) = (CropSettings::default(), CurateSettings::default());
     let (began, cpu) = (Instant::now(), cpu_seconds());
-    let tally = curate::run(catalog, store, &crop, &settings, &stop).await?;
+    let summary = curate::run(catalog, store, &crop, &settings, &stop).await?;
     println!(
         "{what}_judge_seconds {:.3} of the processor {:.3}",
         began.elapsed().as_secs_f64(),
         cpu_seconds() - cpu
     );
-    println!("{}", tally.text(what));
+    println!("{}", summary.text(what));
     Ok(())
 }
 

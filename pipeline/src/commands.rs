@@ -7,11 +7,11 @@ use dataset::{Store, failure};
 use crate::catalog::Catalog;
 use crate::catalog::decisions::Choice;
 use crate::cli::{Cli, Command};
-use crate::desk::{Desk, data_folder};
-use crate::journal::Journal;
-use crate::outcome::Tally;
+use crate::context::{AppContext, data_folder};
+use crate::reporter::Reporter;
 use crate::settings::Settings;
 use crate::stop::Stop;
+use crate::summary::Summary;
 use crate::{crawl, curate, detect, failures, manifest, purge, run, status};
 
 /// Does what was asked.
@@ -23,24 +23,24 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
     let data = data_folder(cli.data.as_deref(), &settings)?;
     settings.crawl.token_file = Some(data.join("tokens.json"));
     let stop = Stop::on_signals()?;
-    let journal = journal_of(&cli.command, &data);
-    let code = dispatch(cli.command, settings, data, stop, &journal).await;
+    let reporter = journal_of(&cli.command, &data);
+    let code = dispatch(cli.command, settings, data, stop, &reporter).await;
     if let Err(error) = &code {
-        journal.error(error);
+        reporter.error(error);
     }
     code
 }
 
 /// Commands that run long and write keep a log.
-fn journal_of(command: &Command, data: &Path) -> Journal {
+fn journal_of(command: &Command, data: &Path) -> Reporter {
     match command {
-        Command::Crawl(args) if args.dry_run => Journal::default(),
-        Command::Crawl(args) => Journal::new(args.json).with_log(data, "crawl"),
-        Command::Run(args) => Journal::new(args.json).with_log(data, "run"),
-        Command::Import(_) => Journal::default().with_log(data, "import"),
-        Command::Crop(_) => Journal::default().with_log(data, "crop"),
-        Command::Curate(_) => Journal::default().with_log(data, "curate"),
-        _ => Journal::default(),
+        Command::Crawl(args) if args.dry_run => Reporter::default(),
+        Command::Crawl(args) => Reporter::new(args.json).with_log(data, "crawl"),
+        Command::Run(args) => Reporter::new(args.json).with_log(data, "run"),
+        Command::Import(_) => Reporter::default().with_log(data, "import"),
+        Command::Crop(_) => Reporter::default().with_log(data, "crop"),
+        Command::Curate(_) => Reporter::default().with_log(data, "curate"),
+        _ => Reporter::default(),
     }
 }
 
@@ -49,69 +49,69 @@ async fn dispatch(
     settings: Settings,
     data: PathBuf,
     stop: Stop,
-    journal: &Journal,
+    reporter: &Reporter,
 ) -> anyhow::Result<u8> {
     let share = settings.run.max_failed_share;
-    let told = |stage: &str, tally: Tally| {
-        journal.funnel(stage, &tally);
-        tally
+    let told = |stage: &str, summary: Summary| {
+        reporter.funnel(stage, &summary);
+        summary
     };
-    let tally = match command {
+    let summary = match command {
         Command::Detect(args) if args.compare.is_some() => compare_detectors(args, settings, data, stop).await?,
         Command::Detect(args) => detect_files(args, settings, stop).await?,
-        Command::Status(args) => return show_status(&args, Desk::to_read(settings, data, stop).await?).await,
+        Command::Status(args) => return show_status(&args, AppContext::to_read(settings, data, stop).await?).await,
         Command::Sheet(args) => {
             let selection = args.select.resolve()?;
-            Desk::to_read(settings, data, stop)
+            AppContext::to_read(settings, data, stop)
                 .await?
                 .sheet(&args, &selection)
                 .await?
         }
         Command::Export(args) => {
             let selection = args.select.resolve()?;
-            let tally = Desk::to_read(settings, data, stop)
+            let summary = AppContext::to_read(settings, data, stop)
                 .await?
                 .export(&args, &selection)
                 .await?;
-            tally.print("export");
-            tally
+            summary.print("export");
+            summary
         }
-        Command::Manifest(command) => return manifests(command, settings, data, stop, journal).await,
+        Command::Manifest(command) => return manifests(command, settings, data, stop, reporter).await,
         Command::Check(args) => {
             let request = args.resolve(&settings.crawl, &settings.sites)?;
             // Under the lock: a crawl under way asks its host for one answer at a time.
-            let desk = Desk::to_write(settings, data, &format!("check {}", args.site), stop).await?;
-            desk.check(&request).await?;
+            let context = AppContext::to_write(settings, data, &format!("check {}", args.site), stop).await?;
+            context.check(&request).await?;
             return Ok(0);
         }
         Command::Crawl(args) if args.dry_run => return dry_run(&args, &settings, &data, &stop).await,
         Command::Crawl(args) => {
             let requests = args.requests(&settings.crawl, &settings.sites)?;
             let name = requests.first().map_or("", |request| request.name.as_str());
-            let desk = Desk::to_write(settings, data, &format!("crawl {name}"), stop).await?;
-            desk.crawls(requests, journal).await?
+            let context = AppContext::to_write(settings, data, &format!("crawl {name}"), stop).await?;
+            context.crawls(requests, reporter).await?
         }
         Command::Import(args) => {
             let request = args.resolve()?;
-            let desk = Desk::to_write(settings, data, "import", stop).await?;
-            told("import", desk.import(&request).await?)
+            let context = AppContext::to_write(settings, data, "import", stop).await?;
+            told("import", context.import(&request).await?)
         }
         Command::Crop(args) => {
             let request = args.resolve()?;
-            let desk = Desk::to_write(settings, data, "crop", stop).await?;
-            told("crop", desk.crop(&request).await?)
+            let context = AppContext::to_write(settings, data, "crop", stop).await?;
+            told("crop", context.crop(&request).await?)
         }
         Command::Curate(_) => {
-            let desk = Desk::to_write(settings, data, "curate", stop).await?;
-            told("curate", desk.curate().await?)
+            let context = AppContext::to_write(settings, data, "curate", stop).await?;
+            told("curate", context.curate().await?)
         }
         Command::Reject(args) => decide(Choice::Reject, &args, settings, data, stop).await?,
         Command::Keep(args) => decide(Choice::Keep, &args, settings, data, stop).await?,
         Command::Failures(args) => return list_failures(&args, settings, data, stop).await,
         Command::Purge(args) => return purges(&args, settings, data, stop).await,
-        Command::Run(_) => run::run(&Desk::to_write(settings, data, "run", stop).await?, journal).await?,
+        Command::Run(_) => run::run(&AppContext::to_write(settings, data, "run", stop).await?, reporter).await?,
     };
-    Ok(if tally.exceeds(share) {
+    Ok(if summary.exceeds(share) {
         failure::ITEM_FAILURES
     } else {
         0
@@ -130,7 +130,7 @@ async fn dry_run(args: &crawl::Args, settings: &Settings, data: &Path, stop: &St
 }
 
 /// On a thread of its own, so that a signal is heard.
-async fn detect_files(args: detect::Args, settings: Settings, stop: Stop) -> anyhow::Result<Tally> {
+async fn detect_files(args: detect::Args, settings: Settings, stop: Stop) -> anyhow::Result<Summary> {
     let detected = tokio::task::spawn_blocking(move || {
         let detector = settings.crop.load_detector(0)?;
         let (limits, least) = (settings.crop.limits(), settings.curate.min_score);
@@ -139,7 +139,12 @@ async fn detect_files(args: detect::Args, settings: Settings, stop: Stop) -> any
     detected.await?
 }
 
-async fn compare_detectors(args: detect::Args, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<Tally> {
+async fn compare_detectors(
+    args: detect::Args,
+    settings: Settings,
+    data: PathBuf,
+    stop: Stop,
+) -> anyhow::Result<Summary> {
     let comparison = detect::compare::Comparison {
         detectors: detect::load_both(
             args.compare.as_deref().unwrap_or_default(),
@@ -152,20 +157,26 @@ async fn compare_detectors(args: detect::Args, settings: Settings, data: PathBuf
         json: args.json,
     };
     if args.pictures.is_empty() {
-        let desk = Desk::to_read(settings, data, stop).await?;
-        return detect::compare_stored(&args, comparison, desk).await;
+        let context = AppContext::to_read(settings, data, stop).await?;
+        return detect::compare_stored(&args, comparison, context).await;
     }
     let compared = tokio::task::spawn_blocking(move || detect::compare_files(&args, &comparison, &stop));
     compared.await?
 }
 
-async fn show_status(args: &status::Args, desk: Desk) -> anyhow::Result<u8> {
-    let gathered = status::gather(&desk.catalog, &desk.data, &desk.settings.crawl, &desk.digests().await?).await?;
+async fn show_status(args: &status::Args, context: AppContext) -> anyhow::Result<u8> {
+    let gathered = status::gather(
+        &context.catalog,
+        &context.data,
+        &context.settings.crawl,
+        &context.digests().await?,
+    )
+    .await?;
     if args.json {
         println!("{}", serde_json::to_string(&gathered)?);
     } else {
-        let url = crate::catalog::without_password(&desk.settings.catalog_url(&desk.data));
-        status::print(&gathered, &desk.data, &url);
+        let url = crate::catalog::without_password(&context.settings.catalog_url(&context.data));
+        status::print(&gathered, &context.data, &url);
     }
     Ok(0)
 }
@@ -176,44 +187,44 @@ async fn decide(
     settings: Settings,
     data: PathBuf,
     stop: Stop,
-) -> anyhow::Result<Tally> {
+) -> anyhow::Result<Summary> {
     if args.list {
-        curate::hand::print_list(&Desk::to_read(settings, data, stop).await?.catalog).await?;
-        return Ok(Tally::default());
+        curate::hand::print_list(&AppContext::to_read(settings, data, stop).await?.catalog).await?;
+        return Ok(Summary::default());
     }
-    let desk = Desk::to_write(settings, data, choice.word(), stop).await?;
-    let tally = desk.decide(choice, args).await?;
-    tally.print("curate");
-    Ok(tally)
+    let context = AppContext::to_write(settings, data, choice.word(), stop).await?;
+    let summary = context.decide(choice, args).await?;
+    summary.print("curate");
+    Ok(summary)
 }
 
 async fn list_failures(args: &failures::Args, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<u8> {
-    let desk = match args.again {
-        true => Desk::to_write(settings, data, "failures", stop).await?,
-        false => Desk::to_read(settings, data, stop).await?,
+    let context = match args.again {
+        true => AppContext::to_write(settings, data, "failures", stop).await?,
+        false => AppContext::to_read(settings, data, stop).await?,
     };
-    failures::run(&desk.catalog, args).await?;
+    failures::run(&context.catalog, args).await?;
     Ok(0)
 }
 
 async fn purges(args: &purge::Args, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<u8> {
     if args.list {
-        purge::print_list(&Desk::to_read(settings, data, stop).await?.catalog).await?;
+        purge::print_list(&AppContext::to_read(settings, data, stop).await?.catalog).await?;
         return Ok(0);
     }
     if !args.allow.is_empty() {
         purge::allow(
-            &Desk::to_write(settings, data, "purge", stop).await?.catalog,
+            &AppContext::to_write(settings, data, "purge", stop).await?.catalog,
             &args.allow,
         )
         .await?;
         return Ok(0);
     }
-    let desk = match args.dry_run {
-        true => Desk::to_read(settings, data, stop).await?,
-        false => Desk::to_write(settings, data, "purge", stop).await?,
+    let context = match args.dry_run {
+        true => AppContext::to_read(settings, data, stop).await?,
+        false => AppContext::to_write(settings, data, "purge", stop).await?,
     };
-    desk.purge(args).await?;
+    context.purge(args).await?;
     Ok(0)
 }
 
@@ -222,14 +233,14 @@ async fn manifests(
     settings: Settings,
     data: PathBuf,
     stop: Stop,
-    journal: &Journal,
+    reporter: &Reporter,
 ) -> anyhow::Result<u8> {
     let folder = data.join("manifests");
     match command {
         manifest::Command::Create { name, select } => {
             let selection = select.resolve()?;
-            let desk = Desk::to_write(settings, data, "manifest create", stop).await?;
-            desk.freeze(Some(&name), &selection, journal).await?;
+            let context = AppContext::to_write(settings, data, "manifest create", stop).await?;
+            context.freeze(Some(&name), &selection, reporter).await?;
         }
         manifest::Command::List { json } => manifest::list(&folder, json)?,
         manifest::Command::Show { name, json } => manifest::show(&folder, &name, json)?,

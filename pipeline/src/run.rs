@@ -3,12 +3,12 @@
 use anyhow::Context;
 
 use crate::catalog::summary;
+use crate::context::AppContext;
 use crate::crawl::CrawlRequest;
 use crate::crop::CropRequest;
-use crate::desk::Desk;
-use crate::journal::Journal;
-use crate::outcome::Tally;
+use crate::reporter::Reporter;
 use crate::selection::Selection;
+use crate::summary::Summary;
 
 /// Does every stage that [run] of the settings names, and freezes a new version if rows changed
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -23,33 +23,33 @@ pub struct Args {
 ///
 /// # Errors
 /// Of the first stage that stops; what the stages before it recorded stays.
-pub async fn run(desk: &Desk, journal: &Journal) -> anyhow::Result<Tally> {
-    let (requests, selection) = resolve(desk)?;
-    let mut all = Tally::default();
+pub async fn run(context: &AppContext, reporter: &Reporter) -> anyhow::Result<Summary> {
+    let (requests, selection) = resolve(context)?;
+    let mut all = Summary::default();
     for request in &requests {
         let stage = format!("crawl {}", request.name);
-        let tally = desk.crawl(request, journal).await.with_context(|| stage.clone())?;
-        journal.funnel(&stage, &tally);
-        all.add(&tally);
+        let summary = context.crawl(request, reporter).await.with_context(|| stage.clone())?;
+        reporter.funnel(&stage, &summary);
+        all.add(&summary);
     }
     // Crop refuses to do nothing; a catalog of imported heads alone has nothing for it.
-    if summary::has_pictures(&desk.catalog).await? {
+    if summary::has_pictures(&context.catalog).await? {
         let request = CropRequest {
             selection: selection.clone(),
             ..CropRequest::default()
         };
-        let tally = desk.crop(&request).await.context("crop")?;
-        journal.funnel("crop", &tally);
-        all.add(&tally);
+        let summary = context.crop(&request).await.context("crop")?;
+        reporter.funnel("crop", &summary);
+        all.add(&summary);
     }
-    desk.freeze(None, &selection, journal).await.context("manifest")?;
+    context.freeze(None, &selection, reporter).await.context("manifest")?;
     Ok(all)
 }
 
 /// What is asked for, all of it before the first stage begins: a mistake in the last crawl does not
 /// wait until the others are done.
-fn resolve(desk: &Desk) -> anyhow::Result<(Vec<CrawlRequest>, Selection)> {
-    let settings = &desk.settings;
+fn resolve(context: &AppContext) -> anyhow::Result<(Vec<CrawlRequest>, Selection)> {
+    let settings = &context.settings;
     let mut requests = Vec::new();
     for crawl in &settings.run.crawl {
         let named = crawl.args().requests(&settings.crawl, &settings.sites);

@@ -16,7 +16,7 @@ use crate::crawl::progress::Progress;
 use crate::crawl::request::CrawlRequest;
 use crate::crawl::settings::CrawlSettings;
 use crate::crawl::top_percent;
-use crate::journal::Journal;
+use crate::reporter::Reporter;
 use crate::selection::Selection;
 
 /// What all parts of a crawl use.
@@ -35,7 +35,7 @@ pub struct CrawlRun<'run> {
     /// What is not to be recorded.
     pub denied: &'run Denied,
     /// Whom to tell.
-    pub journal: &'run Journal,
+    pub reporter: &'run Reporter,
 }
 
 /// What a run came to.
@@ -119,7 +119,7 @@ impl<'run> CrawlRun<'run> {
     }
 
     async fn list(self, committed: Committed) -> anyhow::Result<Listed> {
-        let progress = Progress::listing(self.journal, &self.request.name);
+        let progress = Progress::listing(self.reporter, &self.request.name);
         let listing = Listing {
             run: self,
             progress: &progress,

@@ -39,8 +39,8 @@ pub use target::{PostName, Target};
 use crate::catalog::Catalog;
 use crate::catalog::denied::Denied;
 use crate::catalog::files;
-use crate::journal::{Event, Journal};
-use crate::outcome::Tally;
+use crate::reporter::{Event, Reporter};
+use crate::summary::Summary;
 use crawl_run::CrawlRun;
 use plan::Plan;
 
@@ -54,12 +54,12 @@ pub async fn run(
     store: &Store,
     network: &Network,
     request: &CrawlRequest,
-    journal: &Journal,
-) -> anyhow::Result<Tally> {
+    reporter: &Reporter,
+) -> anyhow::Result<Summary> {
     let settings = network.settings();
     let client = network.client(&request.access()).await?;
     let request = list::aliases::known(catalog, top_percent::begin(catalog, &client, request).await?).await?;
-    begin(&request, &plan::header(&client, &request, settings).await?, journal);
+    begin(&request, &plan::header(&client, &request, settings).await?, reporter);
     let denied = Denied::load(catalog).await?;
     if request.site.max_pages > 1 {
         let mut write = catalog.write().await?;
@@ -77,16 +77,16 @@ pub async fn run(
         client: &client,
         request: &request,
         denied: &denied,
-        journal,
+        reporter,
     };
     let done = run.list_and_fetch().await?;
     network.save().await?;
-    unselected::tell(journal, &request, &done.listed);
-    let mut tally = summary::of_crawl(&done.listed, &done.fetched, done.waiting);
+    unselected::tell(reporter, &request, &done.listed);
+    let mut summary = summary::of_crawl(&done.listed, &done.fetched, done.waiting);
     if lost > 0 {
-        tally.line("pictures gone from the store, asked for again", lost);
+        summary.line("pictures gone from the store, asked for again", lost);
     }
-    Ok(tally)
+    Ok(summary)
 }
 
 /// Has the selected posts wait again whose pictures are gone from the store; says how many pictures.
@@ -114,10 +114,10 @@ pub async fn dry_run(catalog: &Catalog, network: &Network, request: &CrawlReques
 }
 
 /// Says what is asked, and what is checked here only.
-fn begin(request: &CrawlRequest, plan: &Plan, journal: &Journal) {
+fn begin(request: &CrawlRequest, plan: &Plan, reporter: &Reporter) {
     let query = request.query_in_words();
-    journal.say(format!("crawl {} at {}\n{plan}", request.name, request.root).trim_end());
-    journal.event(&Event::Crawl {
+    reporter.say(format!("crawl {} at {}\n{plan}", request.name, request.root).trim_end());
+    reporter.event(&Event::Crawl {
         site: &request.name,
         root: request.root.as_str(),
         query: &query.words,

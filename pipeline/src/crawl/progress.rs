@@ -11,7 +11,7 @@ use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::catalog::holes::Hole;
 use crate::crawl::fetch::record::Fetched;
-use crate::journal::{Event, Journal};
+use crate::reporter::{Event, Reporter};
 use crate::selection::Alias;
 
 /// Between two lines where there is no terminal.
@@ -31,18 +31,18 @@ impl Lines {
         }
     }
 
-    fn say(&self, journal: &Journal, text: impl FnOnce() -> String) {
+    fn say(&self, reporter: &Reporter, text: impl FnOnce() -> String) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.terminal && last.elapsed() >= BETWEEN_LINES {
             *last = Instant::now();
-            journal.say(&text());
+            reporter.say(&text());
         }
     }
 }
 
 /// The display of a listing.
 pub struct Progress<'run> {
-    journal: &'run Journal,
+    reporter: &'run Reporter,
     site: String,
     bar: ProgressBar,
     lines: Lines,
@@ -50,19 +50,19 @@ pub struct Progress<'run> {
 
 impl<'run> Progress<'run> {
     /// Begins with the first page.
-    pub fn listing(journal: &'run Journal, site: &str) -> Self {
+    pub fn listing(reporter: &'run Reporter, site: &str) -> Self {
         let bar = ProgressBar::new_spinner().with_message(format!("{site}: listing"));
         Self {
-            journal,
+            reporter,
             site: site.into(),
-            bar: journal.bars().add(bar),
+            bar: reporter.bars().add(bar),
             lines: Lines::new(),
         }
     }
 
     /// Says what the listing found out about its site.
     pub fn note(&self, words: &str) {
-        self.journal.say(&format!("{}: {words}", self.site));
+        self.reporter.say(&format!("{}: {words}", self.site));
     }
 
     /// Says by which name the site knows a tag.
@@ -71,7 +71,7 @@ impl<'run> Progress<'run> {
             "the site knows `{}` as `{}`, and so are its posts selected",
             alias.name, alias.tag
         ));
-        self.journal.event(&Event::Alias {
+        self.reporter.event(&Event::Alias {
             site: &self.site,
             name: &alias.name,
             tag: &alias.tag,
@@ -83,8 +83,8 @@ impl<'run> Progress<'run> {
         let text = || format!("{}: {rows} posts listed, {matching} selected", self.site);
         self.bar.set_message(text());
         self.bar.tick();
-        self.lines.say(self.journal, text);
-        self.journal.event(&Event::Listing {
+        self.lines.say(self.reporter, text);
+        self.reporter.event(&Event::Listing {
             site: &self.site,
             listed: rows,
             selected: matching,
@@ -95,10 +95,10 @@ impl<'run> Progress<'run> {
     pub fn failed(&self, hole: &Hole) {
         let outcome = if hole.given_up { "refused" } else { "failed" };
         let (place, reason, detail) = (&hole.place, &hole.reason, &hole.detail);
-        self.journal
+        self.reporter
             .note(&format!("{outcome} {}: {place}: {reason}: {detail}", self.site));
         let post = hole.post().map(|post| post.to_string());
-        self.journal.event(&Event::Failure {
+        self.reporter.event(&Event::Failure {
             source: &self.site,
             post: post.as_deref().unwrap_or(place),
             page: 0,
@@ -116,7 +116,7 @@ impl<'run> Progress<'run> {
 
 /// The display of the pictures, by host.
 pub struct Pictures<'run> {
-    journal: &'run Journal,
+    reporter: &'run Reporter,
     site: String,
     /// Posts known to wait, of the whole run.
     total: AtomicU64,
@@ -136,9 +136,9 @@ struct Host {
 
 impl<'run> Pictures<'run> {
     /// Begins where no post is known to wait.
-    pub fn new(journal: &'run Journal, site: &str) -> Self {
+    pub fn new(reporter: &'run Reporter, site: &str) -> Self {
         Self {
-            journal,
+            reporter,
             site: site.into(),
             total: AtomicU64::new(0),
             began: Instant::now(),
@@ -163,7 +163,7 @@ impl<'run> Pictures<'run> {
             expected: 0,
             done: 0,
             bytes: 0,
-            bar: self.journal.bars().add(bar(host)),
+            bar: self.reporter.bars().add(bar(host)),
         });
         entry.expected += 1;
         let read: u64 = hosts.values().map(|host| host.expected).sum();
@@ -187,8 +187,8 @@ impl<'run> Pictures<'run> {
 
     /// Outcomes were recorded; these are the counts of the run so far.
     pub fn recorded(&self, fetched: &Fetched) {
-        self.lines.say(self.journal, || self.line(fetched));
-        self.journal.event(&Event::Pictures {
+        self.lines.say(self.reporter, || self.line(fetched));
+        self.reporter.event(&Event::Pictures {
             site: &self.site,
             posts: fetched.posts,
             waited: self.total(),
@@ -250,8 +250,8 @@ mod tests {
 
     #[test]
     fn a_line_tells_rate_and_rest_by_host() {
-        let journal = Journal::default();
-        let mut pictures = Pictures::new(&journal, "board");
+        let reporter = Reporter::default();
+        let mut pictures = Pictures::new(&reporter, "board");
         pictures.wait(40);
         for host in ["a.example", "a.example", "a.example", "b.example"] {
             pictures.expect(host);

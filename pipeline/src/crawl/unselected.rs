@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::catalog::posts::Post;
 use crate::crawl::list::listed::Listed;
 use crate::crawl::request::CrawlRequest;
-use crate::journal::{Event, Journal};
+use crate::reporter::{Event, Reporter};
 
 /// Different tags that are remembered: those of some thousand posts.
 const MOST_TAGS: usize = 20_000;
@@ -90,7 +90,7 @@ fn edits(a: &[char], b: &[char]) -> usize {
 }
 
 /// Says why, where posts were listed and none of them is selected.
-pub fn tell(journal: &Journal, request: &CrawlRequest, listed: &Listed) {
+pub fn tell(reporter: &Reporter, request: &CrawlRequest, listed: &Listed) {
     if listed.rows == 0 || listed.matching > 0 {
         return;
     }
@@ -119,8 +119,8 @@ pub fn tell(journal: &Journal, request: &CrawlRequest, listed: &Listed) {
             near.insert(name.clone(), tags);
         }
     }
-    journal.say(&text);
-    journal.event(&Event::Unselected {
+    reporter.say(&text);
+    reporter.event(&Event::Unselected {
         site: &request.name,
         listed: listed.rows,
         refused: &refused,

@@ -20,10 +20,10 @@ use vision::DetectorError;
 
 use crate::catalog::detections::{self, CropKey, DetectionOutcome, PendingPicture};
 use crate::catalog::{Catalog, heads};
-use crate::outcome::Tally;
 use crate::progress;
 use crate::selection::{Selection, SelectionArgs};
 use crate::stop::Stop;
+use crate::summary::Summary;
 use picture::{Job, Looked, Workbench};
 use workers::{Budget, Detectors};
 
@@ -82,7 +82,7 @@ pub async fn run(
     settings: &CropSettings,
     request: &CropRequest,
     stop: &Stop,
-) -> anyhow::Result<Tally> {
+) -> anyhow::Result<Summary> {
     let first = settings.load_detector(1)?;
     let key = settings.key(&first);
     let (pending, selected) = detections::count(catalog, &request.selection, &key).await?;
@@ -94,13 +94,13 @@ pub async fn run(
     let is_there = move |head: &Key| place.holds(head, None);
     let again = detections::with_lost_heads(catalog, &request.selection, &key, is_there).await?;
     let pending_now = pending.min(request.limit.unwrap_or(u64::MAX)) + again.len() as u64;
-    let mut tally = Tally {
+    let mut summary = Summary {
         skipped: selected.saturating_sub(pending + lost + again.len() as u64),
-        ..Tally::default()
+        ..Summary::default()
     };
-    tally.line("pictures selected", selected);
+    summary.line("pictures selected", selected);
     if !again.is_empty() {
-        tally.line("pictures with heads gone from the store", again.len() as u64);
+        summary.line("pictures with heads gone from the store", again.len() as u64);
     }
     let bench = Arc::new(Workbench {
         store: store.clone(),
@@ -131,16 +131,16 @@ pub async fn run(
     if stop.requested() {
         return Err(Interrupted.into());
     }
-    counts.fill(&mut tally);
+    counts.fill(&mut summary);
     if lost > 0 {
-        tally.line("dropped pictures that cannot be looked at again", lost);
+        summary.line("dropped pictures that cannot be looked at again", lost);
     }
     if request.drop_originals {
         let (dropped, bytes) = originals::drop_all(catalog, store, &key, stop).await?;
-        tally.line("originals dropped", dropped);
-        tally.line("bytes dropped", bytes);
+        summary.line("originals dropped", dropped);
+        summary.line("bytes dropped", bytes);
     }
-    Ok(tally)
+    Ok(summary)
 }
 
 /// Loads a detector for every worker but the first, which looks at pictures meanwhile.
@@ -228,18 +228,18 @@ impl Counts {
         }
     }
 
-    fn fill(self, tally: &mut Tally) {
-        tally.done = self.looked + self.recut;
-        tally.failed = self.failed;
-        tally.line("pictures looked at", self.looked);
+    fn fill(self, summary: &mut Summary) {
+        summary.done = self.looked + self.recut;
+        summary.failed = self.failed;
+        summary.line("pictures looked at", self.looked);
         if self.recut > 0 {
-            tally.line("pictures cut anew", self.recut);
+            summary.line("pictures cut anew", self.recut);
         }
         for (reason, count) in self.reasons {
-            tally.line(format!("failed: {reason}"), count);
+            summary.line(format!("failed: {reason}"), count);
         }
-        tally.line("faces", self.faces);
-        tally.line("heads", self.heads);
+        summary.line("faces", self.faces);
+        summary.line("heads", self.heads);
     }
 }
 

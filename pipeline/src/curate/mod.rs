@@ -20,9 +20,9 @@ use crate::catalog::{Catalog, detections};
 use crate::crop::CropSettings;
 use crate::decide::{Policy, decide};
 use crate::digests::Digests;
-use crate::outcome::Tally;
 use crate::progress;
 use crate::stop::Stop;
+use crate::summary::Summary;
 
 pub use crate::decide::{BY_HAND, CurateSettings, REASONS, StyleSettings};
 
@@ -35,7 +35,7 @@ const COMMIT: usize = 20_000;
 pub struct Args {}
 
 /// Measures and groups what lacks it, and decides every head of the current detector and crop rule, and every
-/// imported one. The tally's lines are the funnel of all such heads, not only of the new ones.
+/// imported one. The summary's lines are the funnel of all such heads, not only of the new ones.
 ///
 /// # Errors
 /// `Interrupted`; weights missing, the store vanished, or the database refuses.
@@ -45,7 +45,7 @@ pub async fn run(
     crop: &CropSettings,
     settings: &CurateSettings,
     stop: &Stop,
-) -> anyhow::Result<Tally> {
+) -> anyhow::Result<Summary> {
     // Without a second pass, the digest alone is wanted of the detector.
     let threads = usize::from(settings.min_second_score <= 0.0);
     let detector = match detections::any(catalog).await? {
@@ -72,16 +72,16 @@ pub async fn run(
         policy.wanted = styles::run(catalog, store, &policy, &mut facts, stop).await?;
     }
     let verdicts = decide(&facts, &policy);
-    let mut tally = Tally {
+    let mut summary = Summary {
         failed: lost,
-        ..Tally::default()
+        ..Summary::default()
     };
     if lost > 0 {
-        tally.line("heads whose file is missing or damaged", lost);
+        summary.line("heads whose file is missing or damaged", lost);
     }
-    funnel(&verdicts, &mut tally);
-    tally.done = record(catalog, &digests, &facts, &verdicts, stop).await?;
-    Ok(tally)
+    funnel(&verdicts, &mut summary);
+    summary.done = record(catalog, &digests, &facts, &verdicts, stop).await?;
+    Ok(summary)
 }
 
 /// Writes the verdicts that are not the stored ones; says how many.
@@ -108,18 +108,18 @@ async fn record(
 }
 
 /// All current heads, by reason in the order of the filters, and those accepted.
-fn funnel(verdicts: &[Verdict], tally: &mut Tally) {
+fn funnel(verdicts: &[Verdict], summary: &mut Summary) {
     let mut counts: BTreeMap<Option<&str>, u64> = BTreeMap::new();
     for verdict in verdicts {
         *counts.entry(verdict.reason).or_default() += 1;
     }
-    tally.line("heads judged", verdicts.len() as u64);
+    summary.line("heads judged", verdicts.len() as u64);
     for reason in REASONS {
         if let Some(count) = counts.get(&Some(reason)) {
-            tally.line(format!("refused: {reason}"), *count);
+            summary.line(format!("refused: {reason}"), *count);
         }
     }
-    tally.line("accepted", counts.get(&None).copied().unwrap_or(0));
+    summary.line("accepted", counts.get(&None).copied().unwrap_or(0));
 }
 
 /// Runs what takes long off the async threads.

@@ -12,9 +12,9 @@ use vision::{BBox, Detection, Detector, iou};
 
 use super::named::Named;
 use super::sheet::{Disagreement, Sheet};
-use crate::outcome::Tally;
 use crate::progress;
 use crate::stop::Stop;
+use crate::summary::Summary;
 
 /// Overlap (intersection over union) beyond which two boxes are one face.
 const SAME: f32 = 0.5;
@@ -112,7 +112,7 @@ pub fn compare(
     total: u64,
     items: impl Iterator<Item = Item>,
     stop: &Stop,
-) -> anyhow::Result<Tally> {
+) -> anyhow::Result<Summary> {
     let names = comparison.detectors.each_ref().map(|named| named.name.clone());
     let mut report = Report {
         detectors: names.clone().map(|name| Side {
@@ -123,7 +123,7 @@ pub fn compare(
     };
     let mut sheet = Sheet::new(names);
     let mut overlaps = Vec::new();
-    let mut tally = Tally::default();
+    let mut summary = Summary::default();
     let bar = progress::bar(total, "compare");
     for (name, bytes) in items {
         if stop.requested() {
@@ -132,20 +132,20 @@ pub fn compare(
         bar.inc(1);
         match bytes.and_then(|bytes| comparison.look(&bytes, &mut report)) {
             Ok((picture, found)) => {
-                tally.done += 1;
+                summary.done += 1;
                 let matched = Matched::of(&found[0], &found[1]);
                 overlaps.extend(matched.both.iter().map(|(.., overlap)| f64::from(*overlap)));
                 report.add(&found, &matched);
                 sheet.add(Disagreement::of(&name, &picture, &matched));
             }
             Err(error) => {
-                tally.failed += 1;
+                summary.failed += 1;
                 bar.suspend(|| eprintln!("{name}: {error:#}"));
             }
         }
     }
     bar.finish_and_clear();
-    if tally.done == 0 {
+    if summary.done == 0 {
         return Err(Usage("none of the pictures could be read: there is nothing to compare".into()).into());
     }
     report.settle(overlaps);
@@ -154,7 +154,7 @@ pub fn compare(
         true => println!("{}", serde_json::to_string(&report)?),
         false => report.print(drawn, &comparison.out),
     }
-    Ok(tally)
+    Ok(summary)
 }
 
 impl Comparison {

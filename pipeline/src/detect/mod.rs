@@ -17,10 +17,10 @@ use vision::picture::Limits;
 
 use crate::catalog::detections;
 use crate::catalog::images::parse_format;
+use crate::context::AppContext;
 use crate::crop::CropSettings;
-use crate::desk::Desk;
-use crate::outcome::Tally;
 use crate::stop::Stop;
+use crate::summary::Summary;
 use compare::{Comparison, compare};
 use folder::{Picture, expanded};
 use named::Named;
@@ -76,10 +76,10 @@ struct FaceBox {
 ///
 /// # Errors
 /// `Interrupted`, or where standard output is closed.
-pub fn run(args: &Args, detector: &Detector, limits: &Limits, min_score: f64, stop: &Stop) -> anyhow::Result<Tally> {
+pub fn run(args: &Args, detector: &Detector, limits: &Limits, min_score: f64, stop: &Stop) -> anyhow::Result<Summary> {
     let least = args.min_score.unwrap_or(min_score);
     let mut output = std::io::stdout().lock();
-    let mut tally = Tally::default();
+    let mut summary = Summary::default();
     for Picture { path, .. } in &expanded(&args.pictures)? {
         if stop.requested() {
             return Err(dataset::failure::Interrupted.into());
@@ -87,24 +87,24 @@ pub fn run(args: &Args, detector: &Detector, limits: &Limits, min_score: f64, st
         let file = path.to_string_lossy();
         match look(path, &file, detector, limits, least) {
             Ok(line) => {
-                tally.done += 1;
+                summary.done += 1;
                 print(&mut output, &line, args.json)?;
             }
             Err(error) => {
-                tally.failed += 1;
+                summary.failed += 1;
                 eprintln!("{file}: {error:#}");
             }
         }
     }
     output.flush()?;
-    Ok(tally)
+    Ok(summary)
 }
 
 /// Two detectors on the files and folders named.
 ///
 /// # Errors
 /// As [`compare::compare`].
-pub fn compare_files(args: &Args, comparison: &Comparison, stop: &Stop) -> anyhow::Result<Tally> {
+pub fn compare_files(args: &Args, comparison: &Comparison, stop: &Stop) -> anyhow::Result<Summary> {
     let files = expanded(&args.pictures)?;
     let total = files.len() as u64;
     let items = files
@@ -117,8 +117,8 @@ pub fn compare_files(args: &Args, comparison: &Comparison, stop: &Stop) -> anyho
 ///
 /// # Errors
 /// `Usage` where none is stored; as [`compare::compare`].
-pub async fn compare_stored(args: &Args, comparison: Comparison, desk: Desk) -> anyhow::Result<Tally> {
-    let pictures = detections::stored(&desk.catalog, i64::from(args.limit)).await?;
+pub async fn compare_stored(args: &Args, comparison: Comparison, context: AppContext) -> anyhow::Result<Summary> {
+    let pictures = detections::stored(&context.catalog, i64::from(args.limit)).await?;
     if pictures.is_empty() {
         let why = "no picture is stored yet: name picture files or a folder, or run `pipeline crawl SITE` first";
         return Err(Usage(why.into()).into());
@@ -126,13 +126,13 @@ pub async fn compare_stored(args: &Args, comparison: Comparison, desk: Desk) -> 
     let compared = tokio::task::spawn_blocking(move || {
         let items = pictures.iter().map(|(image, format)| {
             let read = || {
-                Ok(desk
+                Ok(context
                     .store
                     .read_blocking(&Key::image(image, parse_format(format)?.extension())?)?)
             };
             (image[..12].to_owned(), read())
         });
-        compare(&comparison, pictures.len() as u64, items, &desk.stop)
+        compare(&comparison, pictures.len() as u64, items, &context.stop)
     });
     compared.await.context("the comparison failed")?
 }

@@ -15,10 +15,10 @@ use sha2::{Digest, Sha256};
 use crate::catalog::Catalog;
 use crate::catalog::denied::Denied;
 use crate::catalog::whole::{self, Whole};
-use crate::outcome::Tally;
 use crate::progress;
 use crate::selection::{Selection, SelectionArgs};
 use crate::stop::Stop;
+use crate::summary::Summary;
 use place::{Place, Written};
 
 /// Pictures of one step.
@@ -82,7 +82,7 @@ pub async fn run(
     selection: &Selection,
     args: &Args,
     stop: &Stop,
-) -> anyhow::Result<Tally> {
+) -> anyhow::Result<Summary> {
     let selected = whole::count(catalog, selection).await?;
     let place = Place::begin(&args.dir)?;
     if selected == 0 {
@@ -120,7 +120,7 @@ pub async fn run(
     // After all is written: a purge may have run beside it.
     let purged = place.remove_purged(&Denied::load(catalog).await?)?;
     println!("pictures are in {}", args.dir.display());
-    Ok(counts.tally(selected, purged))
+    Ok(counts.summary(selected, purged))
 }
 
 /// What became of a picture.
@@ -205,16 +205,16 @@ impl Counts {
         }
     }
 
-    fn tally(self, selected: u64, purged: u64) -> Tally {
-        let mut tally = Tally {
+    fn summary(self, selected: u64, purged: u64) -> Summary {
+        let mut summary = Summary {
             done: self.new,
             skipped: self.there,
             failed: self.lost,
-            ..Tally::default()
+            ..Summary::default()
         };
-        tally.line("pictures selected", selected);
-        tally.line("pictures written", self.new);
-        tally.line("sidecars written", self.sidecars);
+        summary.line("pictures selected", selected);
+        summary.line("pictures written", self.new);
+        summary.line("sidecars written", self.sidecars);
         for (label, count) in [
             ("files changed since, left as they are (--overwrite)", self.differ),
             ("dropped from the store before", self.dropped),
@@ -222,9 +222,9 @@ impl Counts {
             ("purged since, taken out", purged),
         ] {
             if count > 0 {
-                tally.line(label, count);
+                summary.line(label, count);
             }
         }
-        tally
+        summary
     }
 }

@@ -22,9 +22,9 @@ use crate::catalog::files::{File, Outcome};
 use crate::catalog::imports::Imported;
 use crate::catalog::posts::Post;
 use crate::catalog::{Catalog, detections, files, images, imports, posts};
-use crate::outcome::Tally;
 use crate::progress;
 use crate::stop::Stop;
+use crate::summary::Summary;
 use file::{Read, Reader, Taken, post};
 use walk::{Found, name_of, read_folder};
 
@@ -135,7 +135,7 @@ pub async fn run(
     limits: Limits,
     request: &ImportRequest,
     stop: &Stop,
-) -> anyhow::Result<Tally> {
+) -> anyhow::Result<Summary> {
     check_kind(catalog, request).await?;
     let folder = read_folder(&request.folder)?;
     if folder.files.is_empty() {
@@ -144,9 +144,9 @@ pub async fn run(
     }
     claim(catalog, request).await?;
     let denied = Denied::load(catalog).await?;
-    let mut tally = Tally::default();
-    tally.line("files", folder.files.len() as u64);
-    let found = new_files(catalog, store, request, folder.files, &denied, &mut tally).await?;
+    let mut summary = Summary::default();
+    summary.line("files", folder.files.len() as u64);
+    let found = new_files(catalog, store, request, folder.files, &denied, &mut summary).await?;
     let reader = Arc::new(Reader {
         source: request.source.clone(),
         store: store.clone(),
@@ -156,11 +156,11 @@ pub async fn run(
         kind: request.kind,
     });
     let counts = take_all(catalog, reader, found, stop).await?;
-    counts.fill(&mut tally);
+    counts.fill(&mut summary);
     if folder.orphans > 0 {
-        tally.line("sidecars of no picture", folder.orphans);
+        summary.line("sidecars of no picture", folder.orphans);
     }
-    Ok(tally)
+    Ok(summary)
 }
 
 /// A source is of one kind: the same file cannot be a head and a picture to be looked at.
@@ -207,12 +207,12 @@ async fn new_files(
     request: &ImportRequest,
     mut found: Vec<Found>,
     denied: &Denied,
-    tally: &mut Tally,
+    summary: &mut Summary,
 ) -> anyhow::Result<Vec<Found>> {
     let before = found.len();
     found.retain(|file| !denied.names(&request.source, &file.post));
     if found.len() < before {
-        tally.line("denied: purged before", (before - found.len()) as u64);
+        summary.line("denied: purged before", (before - found.len()) as u64);
     }
     // Without a file's bytes its row is worth nothing; what was dropped to save room is no loss.
     let (place, lost) = (store.clone(), Arc::new(AtomicU64::new(0)));
@@ -229,10 +229,10 @@ async fn new_files(
     let known = imports::known(catalog, &request.source, dealt_with).await?;
     let before = found.len();
     found.retain(|file| known.get(&file.post) != Some(&file.version));
-    tally.skipped = (before - found.len()) as u64;
+    summary.skipped = (before - found.len()) as u64;
     match lost.load(Ordering::Relaxed) {
         0 => {}
-        lost => tally.line("gone from the store, read again", lost),
+        lost => summary.line("gone from the store, read again", lost),
     }
     found.truncate(request.limit.unwrap_or(u64::MAX).min(before as u64) as usize);
     Ok(found)
@@ -247,19 +247,19 @@ struct Counts {
 }
 
 impl Counts {
-    fn fill(self, tally: &mut Tally) {
-        tally.done = self.done;
+    fn fill(self, summary: &mut Summary) {
+        summary.done = self.done;
         for (reason, count) in self.refused {
             // What was purged stays out as it should: no failure.
             match reason {
-                DENIED => tally.skipped += count,
+                DENIED => summary.skipped += count,
                 skip if files::is_skip(skip) => {}
-                _ => tally.failed += count,
+                _ => summary.failed += count,
             }
-            tally.line(format!("refused: {reason}"), count);
+            summary.line(format!("refused: {reason}"), count);
         }
         for (reason, count) in self.faults {
-            tally.line(format!("sidecars not understood: {reason}"), count);
+            summary.line(format!("sidecars not understood: {reason}"), count);
         }
     }
 }

@@ -19,8 +19,8 @@ use dataset::manifest::Tombstones;
 use crate::catalog::denied::Entry;
 use crate::catalog::{Catalog, removals};
 use crate::decide::resolve_groups;
-use crate::outcome::Tally;
 use crate::quarantine;
+use crate::summary::Summary;
 
 pub use list::{allow, print_list};
 pub use plan::Plan;
@@ -97,8 +97,8 @@ fn check_site(site: &str, known: &[String]) -> Result<(), Usage> {
 ///
 /// # Errors
 /// Where the disk or the catalog refuses. What was begun is finished by the next command that writes.
-pub async fn run(catalog: &Catalog, store: &Store, data: &Path, plan: &Plan) -> anyhow::Result<Tally> {
-    let tally = plan.tally(store);
+pub async fn run(catalog: &Catalog, store: &Store, data: &Path, plan: &Plan) -> anyhow::Result<Summary> {
+    let summary = plan.summary(store);
     let manifests = data.join("manifests");
     for (name, heads) in &plan.tombstones {
         Tombstones::add(&manifests.join(name), heads.iter().cloned())?;
@@ -114,5 +114,5 @@ pub async fn run(catalog: &Catalog, store: &Store, data: &Path, plan: &Plan) -> 
     write.commit().await.context("cannot purge; nothing was removed yet")?;
     finish(catalog, store, data).await?;
     plan.name_trained(&data.join("runs"));
-    Ok(tally)
+    Ok(summary)
 }

@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::catalog::denied::{Entry, Kind, artist_name};
 use crate::catalog::purge::{self, PostKey};
 use crate::catalog::removals::Gone;
-use crate::outcome::Tally;
+use crate::summary::Summary;
 
 /// Holders of pictures that stay are named up to so many.
 const NAMED: usize = 20;
@@ -86,25 +86,25 @@ impl Plan {
     }
 
     /// The counts, with the bytes that are in the store now.
-    pub fn tally(&self, store: &Store) -> Tally {
+    pub fn summary(&self, store: &Store) -> Summary {
         let heads = self.gone.heads.iter().filter_map(|head| Key::head(head).ok());
         let keys = self.gone.pictures.iter().map(|picture| picture.key.clone());
         let length = |key: Key| std::fs::metadata(store.path_of(&key)).map_or(0, |about| about.len());
-        let mut tally = Tally {
+        let mut summary = Summary {
             done: self.known,
-            ..Tally::default()
+            ..Summary::default()
         };
-        tally.line("posts", tally.done);
-        tally.line("pictures", self.gone.pictures.len() as u64);
-        tally.line("heads", self.gone.heads.len() as u64);
-        tally.line("bytes", keys.chain(heads).map(length).sum());
+        summary.line("posts", summary.done);
+        summary.line("pictures", self.gone.pictures.len() as u64);
+        summary.line("heads", self.gone.heads.len() as u64);
+        summary.line("bytes", keys.chain(heads).map(length).sum());
         for (name, heads) in &self.tombstones {
-            tally.line(format!("heads of manifest {name}"), heads.len() as u64);
+            summary.line(format!("heads of manifest {name}"), heads.len() as u64);
         }
         if !self.held.is_empty() {
-            tally.line("pictures that stay: other posts have them", self.held.len() as u64);
+            summary.line("pictures that stay: other posts have them", self.held.len() as u64);
         }
-        tally
+        summary
     }
 
     /// Says on standard error what the counts do not: what is not there, and what stays.

@@ -21,8 +21,8 @@ use crate::catalog::samples::{self, Choice, SampleFace, SampleHead, SamplePictur
 use crate::catalog::verdicts::DUPLICATE;
 use crate::catalog::{Catalog, verdicts};
 use crate::digests::Digests;
-use crate::outcome::Tally;
 use crate::selection::{Selection, SelectionArgs};
+use crate::summary::Summary;
 use canvas::{GREEN, GREY, RED, Tile, frame, sheet};
 use report::{Gallery, Request};
 
@@ -95,7 +95,7 @@ pub async fn run(
     origin: &Origin<'_>,
     args: &Args,
     out: &Path,
-) -> anyhow::Result<Tally> {
+) -> anyhow::Result<Summary> {
     let digests = origin.digests;
     let counts = verdicts::counts(catalog, digests).await?;
     if counts.is_empty() {
@@ -104,7 +104,7 @@ pub async fn run(
     }
     clear(out)?;
     let count = i64::from(args.count);
-    let mut tally = Tally::default();
+    let mut summary = Summary::default();
     let mut galleries = Vec::new();
     for (verdict, total) in &counts {
         let choice = Choice {
@@ -130,8 +130,8 @@ pub async fn run(
                 false => format!("{word}: {} of {total}", some.len()),
             };
             draw_heads(store, title, some, &out.join(&file)).await?;
-            tally.line(&*file, some.len() as u64);
-            tally.done += 1;
+            summary.line(&*file, some.len() as u64);
+            summary.done += 1;
             sheets.push(file);
         }
         galleries.push(gallery(verdict, *total, sheets, heads));
@@ -142,11 +142,11 @@ pub async fn run(
     if !near.is_empty() {
         let title = format!("about the bound of the score, {bound}: green accepted, red refused");
         draw_heads(store, title, &near, &out.join("borderline.png")).await?;
-        tally.line("borderline.png", near.len() as u64);
-        tally.done += 1;
+        summary.line("borderline.png", near.len() as u64);
+        summary.done += 1;
         galleries.insert(1.min(galleries.len()), borderline(bound, near));
     }
-    draw_pictures(catalog, store, digests, count, out, &mut tally).await?;
+    draw_pictures(catalog, store, digests, count, out, &mut summary).await?;
     galleries.retain(|gallery| !gallery.heads.is_empty());
     let request = Request {
         selection: origin.selection,
@@ -157,7 +157,7 @@ pub async fn run(
     let path = out.join("report.html");
     report::write(catalog, store, &request, galleries, &path).await?;
     println!("sheets are in {}; open {} in a browser", out.display(), path.display());
-    Ok(tally)
+    Ok(summary)
 }
 
 fn gallery(verdict: &str, total: u64, sheets: Vec<String>, mut heads: Vec<SampleHead>) -> Gallery {
@@ -206,7 +206,7 @@ async fn draw_pictures(
     digests: &Digests,
     count: i64,
     out: &Path,
-    tally: &mut Tally,
+    summary: &mut Summary,
 ) -> anyhow::Result<()> {
     let mut pictures = Vec::new();
     for picture in samples::pictures(catalog, digests, (count / PICTURES_PER_HEADS).max(1)).await? {
@@ -215,11 +215,11 @@ async fn draw_pictures(
     }
     let dropped = samples::dropped(catalog, digests).await?;
     if dropped > 0 {
-        tally.line("pictures not shown: originals dropped", dropped);
+        summary.line("pictures not shown: originals dropped", dropped);
     }
     if !pictures.is_empty() {
-        tally.line("pictures.png", pictures.len() as u64);
-        tally.done += 1;
+        summary.line("pictures.png", pictures.len() as u64);
+        summary.done += 1;
         let store = store.clone();
         let drawn = tokio::task::spawn_blocking(move || picture_sheet(&pictures, dropped, &store));
         save(&drawn.await??, &out.join("pictures.png"))?;

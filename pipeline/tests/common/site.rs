@@ -9,10 +9,10 @@ use pipeline::catalog::Catalog;
 use pipeline::catalog::posts::{self, Post};
 use pipeline::crawl::source::{Danbooru, Dialect, Gelbooru, Moebooru, Pixiv, Zerochan};
 use pipeline::crawl::{self, Args, CrawlRequest, CrawlSettings, Network, SiteSettings};
-use pipeline::journal::Journal;
-use pipeline::outcome::Tally;
+use pipeline::reporter::Reporter;
 use pipeline::selection::SelectionArgs;
 use pipeline::stop::Stop;
+use pipeline::summary::Summary;
 use sqlx::Row;
 use tempfile::TempDir;
 use testbooru::{Board, NewPost, Server, Setup};
@@ -136,13 +136,13 @@ impl Site {
     }
 
     /// Crawls what is named, each once.
-    pub async fn named(&self, names: &[&str], args: Args) -> Tally {
-        let (journal, mut all) = (Journal::default(), Tally::default());
+    pub async fn named(&self, names: &[&str], args: Args) -> Summary {
+        let (reporter, mut all) = (Reporter::default(), Summary::default());
         for request in self.requests(names, args).expect("is understood") {
-            let tally = crawl::run(&self.catalog, &self.store, &self.network(), &request, &journal).await;
-            let tally = tally.expect("crawls");
-            all.add(&tally);
-            all.lines.extend(tally.lines);
+            let summary = crawl::run(&self.catalog, &self.store, &self.network(), &request, &reporter).await;
+            let summary = summary.expect("crawls");
+            all.add(&summary);
+            all.lines.extend(summary.lines);
         }
         all
     }
@@ -153,13 +153,13 @@ impl Site {
     }
 
     /// Crawls once.
-    pub async fn run(&self, args: Args) -> anyhow::Result<Tally> {
-        let (request, journal) = (self.request(args)?, Journal::default());
-        crawl::run(&self.catalog, &self.store, &self.network(), &request, &journal).await
+    pub async fn run(&self, args: Args) -> anyhow::Result<Summary> {
+        let (request, reporter) = (self.request(args)?, Reporter::default());
+        crawl::run(&self.catalog, &self.store, &self.network(), &request, &reporter).await
     }
 
     /// Crawls, and expects no error.
-    pub async fn done(&self, args: Args) -> Tally {
+    pub async fn done(&self, args: Args) -> Summary {
         self.run(args).await.expect("crawls")
     }
 

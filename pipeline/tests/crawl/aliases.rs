@@ -59,8 +59,8 @@ async fn a_tag_that_the_site_knows_by_another_name_selects_its_posts() {
             select: select("Miku", "longhair"),
             ..Args::default()
         };
-        let tally = site.done(args()).await;
-        assert_eq!(site.stored().await.len(), 4, "{dialect:?}: {tally:?}");
+        let summary = site.done(args()).await;
+        assert_eq!(site.stored().await.len(), 4, "{dialect:?}: {summary:?}");
         assert_eq!(site.asked_for(answer).len(), 2, "{dialect:?}: once a tag");
         // Another process knows it from the catalog, and so does every later stage.
         site.done(args()).await;
@@ -113,11 +113,11 @@ async fn a_site_is_asked_for_names_only_where_a_page_lacks_a_tag_and_once() {
             .fault(Target::Path("/posts.json".into()), Fault::Deaf, u32::MAX)
     };
     deaf();
-    let tally = site.done(args(select("rin", "long_hair"))).await;
+    let summary = site.done(args(select("rin", "long_hair"))).await;
     assert_eq!(
-        (tally.done, site.asked_for("/tag_aliases.json").len()),
+        (summary.done, site.asked_for("/tag_aliases.json").len()),
         (0, 1),
-        "{tally:?}"
+        "{summary:?}"
     );
     site.server.clear_faults();
     deaf();
@@ -125,8 +125,8 @@ async fn a_site_is_asked_for_names_only_where_a_page_lacks_a_tag_and_once() {
         .fault(Target::Path("/tag_aliases.json".into()), Fault::Status(403), u32::MAX);
     site.server
         .fault(Target::Path("/tags.json".into()), Fault::ChallengeAs200, u32::MAX);
-    let tally = site.done(args(select("luka", "long_hair"))).await;
-    assert_eq!(tally.done, 0, "and is no failure: {tally:?}");
+    let summary = site.done(args(select("luka", "long_hair"))).await;
+    assert_eq!(summary.done, 0, "and is no failure: {summary:?}");
 }
 
 fn events(text: &[u8], word: &str) -> Vec<Value> {

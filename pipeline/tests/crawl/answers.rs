@@ -39,10 +39,10 @@ async fn rows_that_nobody_can_read_are_skipped_and_counted() {
             })
             .await;
             let site = site(dialect).await;
-            let tally = site.done(listing(&board)).await;
+            let summary = site.done(listing(&board)).await;
             assert_eq!(numbers(&site).await, (5..=45).collect(), "{dialect:?} {odd}");
             let skipped = format!("rows skipped: {reason}");
-            assert!(says(&tally, &skipped), "{dialect:?} {odd} {tally:?}");
+            assert!(says(&summary, &skipped), "{dialect:?} {odd} {summary:?}");
         }
         let board = Scripted::start(|_: &Url| rows(vec![json!({ "key": 1 }), json!([])])).await;
         let error = format!(
@@ -225,8 +225,8 @@ async fn escaped_characters_of_gelbooru_are_read_and_those_of_others_are_left() 
                 },
                 ..listing(&board)
             };
-            let tally = site.done(args).await;
-            assert!(tally.lines.contains(&("posts selected".into(), 1)), "{tally:?}");
+            let summary = site.done(args).await;
+            assert!(summary.lines.contains(&("posts selected".into(), 1)), "{summary:?}");
         }
     }
 }

@@ -80,9 +80,9 @@ async fn likes_are_bookmarks_and_views_select() {
             ..Args::default()
         };
         site.keep_secrets(&format!("HEADS_TOKEN_BOARD{expected}=t0ken\n"));
-        let tally = site.done(args).await;
-        let selected = tally.lines.iter().find(|(label, _)| label == "posts selected");
-        assert_eq!(selected.map(|(_, count)| *count), Some(expected), "{tally:?}");
+        let summary = site.done(args).await;
+        let selected = summary.lines.iter().find(|(label, _)| label == "posts selected");
+        assert_eq!(selected.map(|(_, count)| *count), Some(expected), "{summary:?}");
     }
 }
 

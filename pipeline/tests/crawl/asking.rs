@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pipeline::crawl::{self, Args};
-use pipeline::outcome::Tally;
 use pipeline::selection::SelectionArgs;
+use pipeline::summary::Summary;
 use sqlx::Row;
 use testbooru::{Board, Fault, Kind, NewPost, Rating, RetryAfter, Server, Setup, TagType, Target};
 
@@ -19,8 +19,8 @@ fn post(number: u32) -> NewPost {
     }
 }
 
-fn lines(tally: &Tally) -> BTreeMap<&str, u64> {
-    let lines = tally.lines.iter();
+fn lines(summary: &Summary) -> BTreeMap<&str, u64> {
+    let lines = summary.lines.iter();
     lines.map(|(label, count)| (label.as_str(), *count)).collect()
 }
 
@@ -97,18 +97,18 @@ async fn posts_that_wait_are_not_called_there() {
     let mut site = Site::of(MOEBOORU, (0..12).map(post), Setup::default()).await;
     site.settings.connections = 1;
     site.settings.overlap_days = 20_000;
-    let count = |tally: &Tally| (tally.done, tally.skipped, tally.waiting);
+    let count = |summary: &Summary| (summary.done, summary.skipped, summary.waiting);
     let listed = Args {
         list_only: true,
         ..Args::default()
     };
-    let tally = site.done(listed).await;
-    assert_eq!(count(&tally), (0, 0, 12), "{tally:?}");
+    let summary = site.done(listed).await;
+    assert_eq!(count(&summary), (0, 0, 12), "{summary:?}");
     assert_eq!(
-        (lines(&tally)["waiting"], lines(&tally)["posts stored before"]),
+        (lines(&summary)["waiting"], lines(&summary)["posts stored before"]),
         (12, 0)
     );
-    assert!(tally.text("crawl").contains("0 already there") && tally.text("crawl").contains("waiting"));
+    assert!(summary.text("crawl").contains("0 already there") && summary.text("crawl").contains("waiting"));
     let some = || Args {
         limit: Some(5),
         ..Args::default()
@@ -119,17 +119,21 @@ async fn posts_that_wait_are_not_called_there() {
         .fault(Target::Post(gone.unsigned_abs()), Fault::Status(404), 1);
     site.server
         .fault(Target::AnyFile, Fault::Busy(429, RetryAfter::Seconds(86_400)), 1);
-    let tally = site.done(some()).await;
+    let summary = site.done(some()).await;
     assert_eq!(
-        (tally.done, tally.waiting),
+        (summary.done, summary.waiting),
         (0, 7),
-        "a host that says wait a day: {tally:?}"
+        "a host that says wait a day: {summary:?}"
     );
-    let tally = site.done(Args::default()).await;
-    assert_eq!((tally.done, tally.waiting), (6, 0), "{tally:?}");
-    let tally = site.done(Args::default()).await;
-    assert_eq!((tally.done, tally.waiting, tally.failed), (0, 0, 0), "{tally:?}");
-    let rows = lines(&tally);
+    let summary = site.done(Args::default()).await;
+    assert_eq!((summary.done, summary.waiting), (6, 0), "{summary:?}");
+    let summary = site.done(Args::default()).await;
+    assert_eq!(
+        (summary.done, summary.waiting, summary.failed),
+        (0, 0, 0),
+        "{summary:?}"
+    );
+    let rows = lines(&summary);
     assert_eq!(
         rows["posts stored before"] + rows["posts skipped or refused before"],
         rows["posts selected"]
@@ -199,13 +203,13 @@ async fn works_that_their_row_refuses_are_not_asked_for_one_by_one() {
     let shown = plan.lines().find(|line| line.trim_start().starts_with("saved"));
     assert!(shown.is_some_and(|line| line.contains("request")), "{plan}");
     site.asked();
-    let tally = site.done(search).await;
+    let summary = site.done(search).await;
     let details = site.asked_for("/ajax/illust/");
-    assert_eq!(details.len(), tally.done as usize, "{details:?} {tally:?}");
-    let rows = lines(&tally);
+    assert_eq!(details.len(), summary.done as usize, "{details:?} {summary:?}");
+    let rows = lines(&summary);
     let saved = rows["requests saved: works that their row refuses"];
-    assert_eq!(saved + tally.done, rows["posts listed"], "{tally:?}");
-    assert!(saved >= 5, "{tally:?}");
+    assert_eq!(saved + summary.done, rows["posts listed"], "{summary:?}");
+    assert!(saved >= 5, "{summary:?}");
     // A second look asks for none of them either; a wider selection does.
     site.done(strict()).await;
     assert!(site.asked_for("/ajax/illust/").len() <= 2);
@@ -286,9 +290,9 @@ async fn an_ugoira_is_skipped_by_either_api() {
         1,
     )
     .await;
-    let tally = site.done(tagged("sky")).await;
-    assert_eq!((tally.done, tally.failed), (1, 0), "{tally:?}");
-    assert_eq!(lines(&tally)["skipped: no-picture"], 1, "{tally:?}");
+    let summary = site.done(tagged("sky")).await;
+    assert_eq!((summary.done, summary.failed), (1, 0), "{summary:?}");
+    assert_eq!(lines(&summary)["skipped: no-picture"], 1, "{summary:?}");
 }
 
 #[tokio::test]
@@ -314,8 +318,8 @@ async fn a_tag_against_training_is_heard_in_every_form() {
         let fault = Fault::Header("x-robots-tag", tag.into());
         site.server.fault(Target::Post(id.unsigned_abs()), fault, u32::MAX);
     }
-    let tally = site.done(Args::default()).await;
-    assert_eq!((tally.done, tally.failed), (3, 0), "{tally:?}");
+    let summary = site.done(Args::default()).await;
+    assert_eq!((summary.done, summary.failed), (3, 0), "{summary:?}");
     assert_eq!(outcomes(&site).await, tags.map(|(_, outcome)| outcome));
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use dataset::Store;
 use pipeline::catalog::Catalog;
 use pipeline::crawl::{self, Args, CrawlSettings, Network, SiteSettings};
-use pipeline::journal::Journal;
-use pipeline::outcome::Tally;
+use pipeline::reporter::Reporter;
 use pipeline::selection::SelectionArgs;
 use pipeline::stop::Stop;
+use pipeline::summary::Summary;
 use sqlx::Row;
 use tempfile::TempDir;
 use testbooru::{Board, NewPost, Server, Setup};
@@ -85,7 +85,7 @@ impl Crawl {
         }
     }
 
-    pub async fn run(&self, args: Args) -> anyhow::Result<Tally> {
+    pub async fn run(&self, args: Args) -> anyhow::Result<Summary> {
         let site = if args.site.is_empty() {
             "board".to_string()
         } else {
@@ -99,10 +99,10 @@ impl Crawl {
         let sites = BTreeMap::from([(site, self.site.clone())]);
         let request = args.resolve(&self.settings, &sites)?;
         let network = Network::new(&self.catalog, &self.settings, &Stop::never());
-        crawl::run(&self.catalog, &self.store, &network, &request, &Journal::default()).await
+        crawl::run(&self.catalog, &self.store, &network, &request, &Reporter::default()).await
     }
 
-    pub async fn all(&self) -> Tally {
+    pub async fn all(&self) -> Summary {
         self.run(Args::default()).await.expect("crawls")
     }
 

@@ -32,9 +32,9 @@ async fn each_fault_ends_in_its_outcome_and_only_failures_are_tried_again() {
         let attempts = u32::from(!outcome.ends_with("busy"));
         expected.insert(*id, format!("{outcome} ({attempts})"));
     }
-    let tally = crawl.all().await;
+    let summary = crawl.all().await;
     assert_eq!(crawl.files().await, expected);
-    assert_eq!((tally.done, tally.failed), (1, faults.len() as u64));
+    assert_eq!((summary.done, summary.failed), (1, faults.len() as u64));
     assert_eq!(crawl.store.list("images").expect("lists").len(), 1);
 
     crawl.server.clear_faults();
@@ -81,10 +81,10 @@ async fn a_host_that_asks_for_a_long_wait_is_left_and_the_pictures_wait() {
     crawl
         .server
         .fault(Target::AnyFile, Fault::Busy(429, RetryAfter::Seconds(86_400)), 1);
-    let tally = crawl.all().await;
-    assert_eq!((tally.done, tally.failed), (0, 0), "{tally:?}");
+    let summary = crawl.all().await;
+    assert_eq!((summary.done, summary.failed), (0, 0), "{summary:?}");
     let left = |line: &(String, u64)| line.0.contains("asks to wait 86400 s") && line.1 == 3;
-    assert!(tally.lines.iter().any(left), "{tally:?}");
+    assert!(summary.lines.iter().any(left), "{summary:?}");
     assert_eq!(crawl.downloads().len(), 1, "the others were not asked for");
     assert_eq!(crawl.all().await.done, 3, "all still waited");
 }
@@ -95,9 +95,9 @@ async fn a_host_that_fails_again_and_again_is_left_and_the_rest_waits() {
     crawl.settings.attempts = 1;
     crawl.settings.connections = 1;
     crawl.server.fault(Target::AnyFile, Fault::Status(500), u32::MAX);
-    let tally = crawl.all().await;
+    let summary = crawl.all().await;
     let left = |line: &(String, u64)| line.0.contains("failed 5 requests in a row");
-    assert!(tally.lines.iter().any(left), "{tally:?}");
+    assert!(summary.lines.iter().any(left), "{summary:?}");
     assert_eq!((crawl.files().await.len(), crawl.downloads().len()), (5, 5));
     crawl.server.clear_faults();
     assert_eq!(crawl.all().await.done, 20, "neither a post nor a page was lost");

@@ -40,8 +40,8 @@ async fn files(site: &Site, columns: &str) -> Vec<String> {
     rows.iter().map(|row| row.get("line")).collect()
 }
 
-fn lines(tally: &pipeline::outcome::Tally) -> BTreeMap<&str, u64> {
-    tally
+fn lines(summary: &pipeline::summary::Summary) -> BTreeMap<&str, u64> {
+    summary
         .lines
         .iter()
         .map(|(label, count)| (label.as_str(), *count))
@@ -92,12 +92,12 @@ async fn of_a_work_only_the_pictures_that_failed_are_asked_for_again() {
     .await;
     site.server
         .fault(Target::Prefix("/img-original/".into()), Fault::Empty, 1);
-    let tally = site.done(search()).await;
-    assert_eq!(lines(&tally)["waiting"], 1, "{tally:?}");
+    let summary = site.done(search()).await;
+    assert_eq!(lines(&summary)["waiting"], 1, "{summary:?}");
     assert_eq!(files(&site, "outcome").await, ["failed", "stored", "stored"]);
     site.asked();
-    let tally = site.done(search()).await;
-    assert_eq!(lines(&tally)["waiting"], 0, "{tally:?}");
+    let summary = site.done(search()).await;
+    assert_eq!(lines(&summary)["waiting"], 0, "{summary:?}");
     assert_eq!(files(&site, "outcome").await, ["stored", "stored", "stored"]);
     assert_eq!(site.asked_for("/img-original/").len(), 1);
 }
@@ -132,12 +132,12 @@ async fn a_work_that_was_edited_is_asked_for_with_what_is_known_of_it() {
     site.server.board().replace_file(ids[0] as u64, png(1));
     site.server.board().replace_file(ids[1] as u64, png(3));
     site.asked();
-    let tally = site.done(search()).await;
-    let counts = lines(&tally);
+    let summary = site.done(search()).await;
+    let counts = lines(&summary);
     assert_eq!(
         (counts["posts fetched"], counts["pictures stored"]),
         (2, 1),
-        "{tally:?}"
+        "{summary:?}"
     );
     let after = files(&site, "image").await;
     assert_eq!(after[0], before[0]);
@@ -262,11 +262,11 @@ async fn a_picture_that_is_gone_from_the_store_is_fetched_again() {
         })
         .await;
         assert_eq!(files(&site, "outcome").await, ["stored"; 5]);
-        let tally = site.done(search()).await;
+        let summary = site.done(search()).await;
         assert_eq!(
-            lines(&tally)["pictures gone from the store, asked for again"],
+            lines(&summary)["pictures gone from the store, asked for again"],
             2,
-            "{tally:?}"
+            "{summary:?}"
         );
         assert_eq!((stored(&site), std::fs::read(&all[1]).expect("reads")), (all, bytes));
         assert_eq!(files(&site, "outcome").await, ["stored"; 5]);

@@ -205,12 +205,12 @@ async fn every_filter_holds(dialect: &'static dyn Dialect, listing: &str) {
                 site: source.clone(),
                 ..filtered(select.clone())
             };
-            let tally = crawl.done(args).await;
+            let summary = crawl.done(args).await;
             let rows = ("posts listed".to_string(), 12);
             let ends_early = dialect == GELBOORU && select.since.is_some();
             assert!(
-                !deaf || ends_early || tally.lines.contains(&rows),
-                "all posts come: {tally:?}"
+                !deaf || ends_early || summary.lines.contains(&rows),
+                "all posts come: {summary:?}"
             );
             let expected: BTreeSet<i64> = (0..12)
                 .filter(|post| ![2, 11].contains(post) && !left_out.contains(post))

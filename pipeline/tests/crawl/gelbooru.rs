@@ -68,13 +68,13 @@ async fn an_empty_page_in_the_midst_is_not_the_end() {
     site.server.fault(path(), Fault::Header("x-fine", "1".into()), 1);
     // More often than a page is asked for, and in the ways round it too.
     site.server.fault(path(), Fault::Rows(0), 40);
-    let tally = site.done(Args::default()).await;
+    let summary = site.done(Args::default()).await;
     assert!(
-        tally
+        summary
             .lines
             .iter()
             .any(|(label, _)| label.contains("not listed: posts ")),
-        "{tally:?}"
+        "{summary:?}"
     );
     site.server.clear_faults();
     site.done(Args::default()).await;

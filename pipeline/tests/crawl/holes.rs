@@ -39,10 +39,10 @@ async fn a_count_that_is_too_high_neither_ends_a_run_nor_hides_what_is_new() {
         .await;
         let mut site = site(dialect).await;
         site.settings.hole_attempts = 3;
-        let tally = site.done(listing(&board)).await;
+        let summary = site.done(listing(&board)).await;
         assert_eq!(numbers(&site).await, (lowest..lowest + 45).collect(), "{dialect:?}");
-        assert_eq!(tally.failed, 0, "{tally:?}");
-        assert!(says(&tally, "the site counts 3 posts there"), "{tally:?}");
+        assert_eq!(summary.failed, 0, "{summary:?}");
+        assert!(says(&summary, "the site counts 3 posts there"), "{summary:?}");
         highest.store(lowest + 74, Ordering::Relaxed);
         site.done(listing(&board)).await;
         assert_eq!(
@@ -50,10 +50,10 @@ async fn a_count_that_is_too_high_neither_ends_a_run_nor_hides_what_is_new() {
             (lowest..lowest + 75).collect(),
             "what is new comes first"
         );
-        let tally = site.done(listing(&board)).await;
+        let summary = site.done(listing(&board)).await;
         if lowest > 1 {
-            assert_eq!(tally.failed, 1, "{tally:?}");
-            assert!(says(&tally, "given up after 3 runs"), "{tally:?}");
+            assert_eq!(summary.failed, 1, "{summary:?}");
+            assert!(says(&summary, "given up after 3 runs"), "{summary:?}");
             let failed = failed(&site).await;
             let named = failed
                 .iter()
@@ -61,9 +61,9 @@ async fn a_count_that_is_too_high_neither_ends_a_run_nor_hides_what_is_new() {
             assert_eq!(named.collect::<Vec<_>>(), [(Some("posts 1 to 100"), "refused")]);
         }
         board.asked();
-        let tally = site.done(listing(&board)).await;
+        let summary = site.done(listing(&board)).await;
         assert_eq!(board.asked().len(), 1, "one page, as of any board");
-        assert!(!says(&tally, "not listed"), "{tally:?}");
+        assert!(!says(&summary, "not listed"), "{summary:?}");
     }
 }
 
@@ -109,10 +109,10 @@ async fn a_post_that_makes_its_page_fail_is_missing_alone() {
         let bad: &'static [i64] = &[41 * 150, 41 * 149, 41 * 7];
         let (board, is_ill) = ill(sparse, bad, fail).await;
         let site = site(dialect).await;
-        let tally = site.done(listing(&board)).await;
+        let summary = site.done(listing(&board)).await;
         let expected: BTreeSet<i64> = sparse().into_iter().filter(|id| !bad.contains(id)).collect();
         assert_eq!(numbers(&site).await, expected, "{dialect:?}");
-        assert_eq!(tally.failed, 3, "{tally:?}");
+        assert_eq!(summary.failed, 3, "{summary:?}");
         let asked = board.asked().len();
         assert!(asked < 220, "{asked} requests");
         let named: BTreeSet<String> = failed(&site)
@@ -137,9 +137,9 @@ async fn the_newest_post_may_be_the_bad_one() {
         let expected: BTreeSet<i64> = (1..=60).filter(|id| ![58, 60].contains(id)).collect();
         assert_eq!(numbers(&site).await, expected, "{dialect:?}");
         // What is known to fail costs the next runs no failing page.
-        let tally = site.done(listing(&board)).await;
-        assert_eq!((tally.failed, numbers(&site).await), (0, expected), "{tally:?}");
-        assert!(says(&tally, "post 60"), "{tally:?}");
+        let summary = site.done(listing(&board)).await;
+        assert_eq!((summary.failed, numbers(&site).await), (0, expected), "{summary:?}");
+        assert!(says(&summary, "post 60"), "{summary:?}");
     }
 }
 
@@ -179,9 +179,9 @@ async fn a_site_that_is_down_loses_nothing_and_marks_no_post() {
     })
     .await;
     let site = site(MOEBOORU).await;
-    let tally = site.done(listing(&board)).await;
+    let summary = site.done(listing(&board)).await;
     assert_eq!(numbers(&site).await, (61..=100).collect());
-    assert!(says(&tally, "not listed: posts 1 to 60"), "{tally:?}");
+    assert!(says(&summary, "not listed: posts 1 to 60"), "{summary:?}");
     assert!(board.asked().len() < 40, "a site that is down is left alone");
     ill.store(500, Ordering::Relaxed);
     site.done(listing(&board)).await;
@@ -337,8 +337,8 @@ async fn works_whose_own_answers_are_errors_are_failures_that_are_tried_again() 
     let mut site = site(PIXIV).await;
     site.site.page = 60;
     site.settings.attempts = 2;
-    let tally = site.done(of_pixiv(&board)).await;
-    assert_eq!((tally.failed, numbers(&site).await.len()), (12, 60), "{tally:?}");
+    let summary = site.done(of_pixiv(&board)).await;
+    assert_eq!((summary.failed, numbers(&site).await.len()), (12, 60), "{summary:?}");
     let asked = board.asked();
     assert_eq!(
         asked.iter().filter(|asked| *asked == "/ajax/illust/72").count(),

@@ -42,8 +42,8 @@ async fn what_is_selected_is_stored_and_the_rest_is_not_fetched() {
         since: Some("2021".into()),
         ..SelectionArgs::default()
     });
-    let tally = crawl.run(args).await.expect("crawls");
-    assert_eq!((tally.done, tally.failed), (2, 0), "{tally:?}");
+    let summary = crawl.run(args).await.expect("crawls");
+    assert_eq!((summary.done, summary.failed), (2, 0), "{summary:?}");
     let stored: Vec<u64> = crawl.files().await.into_keys().collect();
     assert_eq!(stored, [ids[0], ids[7]]);
     assert_eq!(crawl.downloads().len(), 2);
@@ -195,11 +195,11 @@ async fn the_same_file_at_two_sites_is_fetched_once() {
         site: "mirror".into(),
         ..Args::default()
     };
-    let tally = crawl.run(args).await.expect("crawls");
-    assert_eq!(tally.done, 3, "{tally:?}");
+    let summary = crawl.run(args).await.expect("crawls");
+    assert_eq!(summary.done, 3, "{summary:?}");
     assert!(
-        tally.lines.contains(&("pictures that were there".into(), 3)),
-        "{tally:?}"
+        summary.lines.contains(&("pictures that were there".into(), 3)),
+        "{summary:?}"
     );
     assert_eq!(crawl.downloads().len(), 3);
     assert_eq!((crawl.count("images").await, crawl.count("files").await), (3, 6));

@@ -37,8 +37,8 @@ fn any() -> Args {
     }
 }
 
-fn line(tally: &pipeline::outcome::Tally, label: &str) -> u64 {
-    let lines = tally.lines.iter().filter(|(line, _)| line == label);
+fn line(summary: &pipeline::summary::Summary, label: &str) -> u64 {
+    let lines = summary.lines.iter().filter(|(line, _)| line == label);
     lines.map(|(_, count)| count).sum()
 }
 
@@ -86,8 +86,12 @@ async fn posts_are_fetched_by_number_and_address_and_nothing_else_is() {
         let [page, _] = addresses(&site, dialect, ids[2]);
         let [_, picture] = addresses(&site, dialect, ids[5]);
         let number = ids[7].to_string();
-        let tally = site.named(&[&page, &picture, &number], Args::default()).await;
-        assert_eq!((tally.done, line(&tally, "waiting")), (3, 0), "{dialect:?}: {tally:?}");
+        let summary = site.named(&[&page, &picture, &number], Args::default()).await;
+        assert_eq!(
+            (summary.done, line(&summary, "waiting")),
+            (3, 0),
+            "{dialect:?}: {summary:?}"
+        );
         let expected = [ids[2], ids[5], ids[7]].map(|id| (id, 0));
         assert_eq!(site.stored().await, expected, "{dialect:?}");
         assert_eq!(cursors::all(&site.catalog).await.expect("reads"), before);
@@ -107,14 +111,14 @@ async fn a_pool_is_fetched_whole_and_its_posts_must_pass_the_filters() {
         site.server
             .board()
             .change(ids[4].unsigned_abs(), |post| post.rating = Rating::Explicit);
-        let tally = site.named(&["pool:7"], Args::default()).await;
+        let summary = site.named(&["pool:7"], Args::default()).await;
         let expected: Vec<(i64, i64)> = (0..23)
             .step_by(2)
             .filter(|at| *at != 4)
             .map(|at| (ids[at], 0))
             .collect();
-        assert_eq!(site.stored().await, expected, "{dialect:?}: {tally:?}");
-        assert_eq!(line(&tally, "not selected: rating"), 1);
+        assert_eq!(site.stored().await, expected, "{dialect:?}: {summary:?}");
+        assert_eq!(line(&summary, "not selected: rating"), 1);
         assert_eq!(cursors::all(&site.catalog).await.expect("reads"), []);
         // A post that came into it later is met by the same command.
         site.server
@@ -134,13 +138,13 @@ async fn a_post_that_is_not_there_fails_and_one_that_went_is_known_as_deleted() 
         let first = ids[0].to_string();
         site.named(&[&first], Args::default()).await;
         site.server.board().delete(ids[0].unsigned_abs());
-        let tally = site
+        let summary = site
             .named(&[&first, "999999999", &ids[1].to_string()], Args::default())
             .await;
-        assert_eq!(tally.done, 1, "{dialect:?}: {tally:?}");
+        assert_eq!(summary.done, 1, "{dialect:?}: {summary:?}");
         let missing = if dialect == GELBOORU { 2 } else { 1 };
         assert_eq!(
-            (tally.failed, line(&tally, "not found, or not to be read")),
+            (summary.failed, line(&summary, "not found, or not to be read")),
             (missing, missing)
         );
         assert_eq!(site.posts().await[&ids[0]].status, Status::Deleted, "{dialect:?}");
@@ -153,8 +157,8 @@ async fn a_slip_of_the_site_makes_no_post_missing() {
     let ids = site.ids();
     let path = || Target::Path("/index.php".into());
     site.server.fault(path(), Fault::Rows(0), 1);
-    let tally = site.named(&[&ids[3].to_string()], Args::default()).await;
-    assert_eq!((tally.done, tally.failed), (1, 0), "{tally:?}");
+    let summary = site.named(&[&ids[3].to_string()], Args::default()).await;
+    assert_eq!((summary.done, summary.failed), (1, 0), "{summary:?}");
     site.server.fault(path(), Fault::Header("x-fine", "1".into()), 1);
     site.server.fault(path(), Fault::Rows(0), 1);
     site.named(&["pool:7"], Args::default()).await;
@@ -179,8 +183,12 @@ async fn where_the_api_is_refused_the_pages_for_people_are_read() {
     site.server
         .fault(Target::Path("/post.json".into()), Fault::Status(403), u32::MAX);
     let ids = site.ids();
-    let tally = site.named(&[&ids[1].to_string()], Args::default()).await;
-    assert_eq!((tally.done, site.stored().await), (1, vec![(ids[1], 0)]), "{tally:?}");
+    let summary = site.named(&[&ids[1].to_string()], Args::default()).await;
+    assert_eq!(
+        (summary.done, site.stored().await),
+        (1, vec![(ids[1], 0)]),
+        "{summary:?}"
+    );
 }
 
 #[tokio::test]
@@ -229,11 +237,11 @@ async fn works_and_artists_of_pixiv_are_found_by_number_by_web_and_app() {
             ..Args::default()
         };
         site.asked();
-        let tally = site.done(flag.clone()).await;
+        let summary = site.done(flag.clone()).await;
         assert_eq!(
-            (tally.done, site.stored().await.len()),
+            (summary.done, site.stored().await.len()),
             (34, 40),
-            "{listing:?}: {tally:?}"
+            "{listing:?}: {summary:?}"
         );
         let asked = site.asked();
         let details = asked
@@ -251,8 +259,8 @@ async fn works_and_artists_of_pixiv_are_found_by_number_by_web_and_app() {
             },
             ..flag
         };
-        let tally = site.done(searched).await;
-        assert_eq!(line(&tally, "not selected: tags"), 40, "{tally:?}");
+        let summary = site.done(searched).await;
+        assert_eq!(line(&summary, "not selected: tags"), 40, "{summary:?}");
         assert_eq!(cursors::all(&site.catalog).await.expect("reads"), []);
     }
 }

@@ -48,9 +48,9 @@ async fn a_rankings_period_is_that_of_the_uploads() {
         until: Some("2021-01-05".into()),
         ..SelectionArgs::default()
     };
-    let tally = site.done(ranking(select)).await;
-    let selected = tally.lines.iter().find(|(name, _)| name == "posts selected");
-    assert!(selected.is_some_and(|(_, count)| *count >= 3), "{tally:?}");
+    let summary = site.done(ranking(select)).await;
+    let selected = summary.lines.iter().find(|(name, _)| name == "posts selected");
+    assert!(selected.is_some_and(|(_, count)| *count >= 3), "{summary:?}");
     let asked = site.asked_for("/ranking.php");
     assert!(
         asked.iter().any(|asked| asked.contains("date=20210106")),

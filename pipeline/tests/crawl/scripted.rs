@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pipeline::catalog::failures::{self, Failure, Wanted};
 use pipeline::crawl::Args;
 use pipeline::crawl::source::Dialect;
-use pipeline::outcome::Tally;
 use pipeline::selection::SelectionArgs;
+use pipeline::summary::Summary;
 use serde_json::{Value, json};
 use testbooru::Setup;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -173,8 +173,8 @@ pub async fn failed(site: &Site) -> Vec<Failure> {
     failures::list(&site.catalog, &Wanted::default()).await.expect("lists")
 }
 
-pub fn says(tally: &Tally, words: &str) -> bool {
-    tally.lines.iter().any(|(label, _)| label.contains(words))
+pub fn says(summary: &Summary, words: &str) -> bool {
+    summary.lines.iter().any(|(label, _)| label.contains(words))
 }
 
 pub fn rows(rows: Vec<Value>) -> Said {

@@ -55,11 +55,11 @@ async fn what_a_machine_made_is_told_by_tags_on_boards() {
                 site: source.clone(),
                 ..filtered(ai_made(value))
             };
-            let tally = site.done(args).await;
+            let summary = site.done(args).await;
             assert_eq!(
                 stored(&site, &source).await,
                 BTreeSet::from_iter(expected.iter().copied()),
-                "{tally:?}"
+                "{summary:?}"
             );
         }
         let plan = plan(&site, ai_made(AiMade::Exclude)).await;
@@ -142,13 +142,13 @@ async fn what_is_blacklisted_is_listed_and_counted_and_fetched_once_it_may_be() 
                 ..SelectionArgs::default()
             })
         };
-        let tally = site.done(any()).await;
+        let summary = site.done(any()).await;
         assert_eq!(stored(&site, "board").await, BTreeSet::from([0, 2]), "{dialect:?}");
         for entry in ["gore -cute", "spider", "artist:bob", "sky rating:explicit"] {
             let line = (format!("not selected: blacklist `{entry}`"), 1);
-            assert!(tally.lines.contains(&line), "{entry}: {tally:?}");
+            assert!(summary.lines.contains(&line), "{entry}: {summary:?}");
         }
-        assert!(tally.lines.contains(&("waiting".to_string(), 0)), "{tally:?}");
+        assert!(summary.lines.contains(&("waiting".to_string(), 0)), "{summary:?}");
         assert_eq!(site.posts().await.len(), 6);
         let before = cursors::all(&site.catalog).await.expect("reads");
         // By number it is left out as well.

@@ -49,8 +49,8 @@ fn top(most: u64, tags: &str) -> Args {
 #[tokio::test]
 async fn all_pages_are_listed_and_the_files_are_those_that_entries_name() {
     let site = site(10).await;
-    let tally = site.done(tagged("hatsune_miku")).await;
-    assert_eq!((tally.done, tally.failed), (10, 0), "{tally:?}");
+    let summary = site.done(tagged("hatsune_miku")).await;
+    assert_eq!((summary.done, summary.failed), (10, 0), "{summary:?}");
     let requests = site.server.requests();
     assert!(requests.len() > 20);
     for request in requests {
@@ -90,8 +90,8 @@ async fn all_pages_are_listed_and_the_files_are_those_that_entries_name() {
 #[tokio::test]
 async fn a_tags_other_name_leads_to_the_tag_and_selects_its_entries() {
     let site = site(6).await;
-    let tally = site.done(tagged("miku")).await;
-    assert_eq!((tally.done, tally.failed), (6, 0), "{tally:?}");
+    let summary = site.done(tagged("miku")).await;
+    assert_eq!((summary.done, summary.failed), (6, 0), "{summary:?}");
     let asked = site.asked();
     // The redirect names no query: it is asked for in the same form.
     assert_eq!(
@@ -117,18 +117,18 @@ async fn the_most_liked_come_in_the_sites_own_order_and_no_others() {
     };
     site.done(list).await;
     site.asked();
-    let tally = site.done(top(3, "miku")).await;
-    assert_eq!((tally.done, tally.failed), (3, 0), "{tally:?}");
+    let summary = site.done(top(3, "miku")).await;
+    assert_eq!((summary.done, summary.failed), (3, 0), "{summary:?}");
     let stored: Vec<i64> = site.stored().await.into_iter().map(|(number, _)| number).collect();
     assert_eq!(stored, [ids[3], ids[6], ids[9]]);
     let lists = site.asked_for("/miku?json&l=4");
     assert_eq!(lists, ["/miku?json&l=4&p=1&s=fav&t=0"]);
     // The order goes on over its pages; what is stored is not fetched again.
-    let tally = site.done(top(7, "sky")).await;
+    let summary = site.done(top(7, "sky")).await;
     assert_eq!(
-        (tally.done, tally.skipped, site.stored().await.len()),
+        (summary.done, summary.skipped, site.stored().await.len()),
         (4, 0, 7),
-        "{tally:?}"
+        "{summary:?}"
     );
 }
 
@@ -143,10 +143,10 @@ async fn entries_are_fetched_by_number_and_address() {
         "999999".to_string(),
     ];
     let names: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    let tally = site.named(&names[..1], Args::default()).await;
-    assert_eq!((tally.done, tally.failed), (1, 0), "{tally:?}");
-    let tally = site.named(&names[2..], Args::default()).await;
-    assert_eq!((tally.done, tally.failed), (1, 1), "{tally:?}");
+    let summary = site.named(&names[..1], Args::default()).await;
+    assert_eq!((summary.done, summary.failed), (1, 0), "{summary:?}");
+    let summary = site.named(&names[2..], Args::default()).await;
+    assert_eq!((summary.done, summary.failed), (1, 1), "{summary:?}");
     assert!(
         site.requests(&names[1..2], Args::default()).is_err(),
         "no file of the site lies there"

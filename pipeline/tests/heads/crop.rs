@@ -1,8 +1,8 @@
 use dataset::failure::{USAGE, exit_code};
 use pipeline::crop::{self, CropRequest};
-use pipeline::outcome::Tally;
 use pipeline::selection::Selection;
 use pipeline::stop::Stop;
+use pipeline::summary::Summary;
 
 use crate::fixture::{House, jpeg, objects, picture, png};
 use crate::model::{CELL, FACE, score};
@@ -31,8 +31,8 @@ async fn fill(house: &House) -> [String; 5] {
 
 async fn every_picture_gets_an_outcome_once(house: House) {
     let [whole, ..] = fill(&house).await;
-    let tally = house.crop(likes(500)).await.expect("crops");
-    assert_eq!((tally.done, tally.skipped, tally.failed), (2, 0, 2));
+    let summary = house.crop(likes(500)).await.expect("crops");
+    assert_eq!((summary.done, summary.skipped, summary.failed), (2, 0, 2));
     let expected = [
         "found - 3 1 1",
         "nothing - 0 1 1",
@@ -68,8 +68,8 @@ async fn missing_bytes_are_an_item_failure_that_is_tried_again(house: House) {
         .path_of(&dataset::Key::image(&whole, "png").expect("a hash"));
     let bytes = std::fs::read(&path).expect("reads");
     std::fs::remove_file(&path).expect("removes");
-    let tally = house.crop(likes(800)).await.expect("goes on");
-    assert_eq!((tally.done, tally.failed), (1, 1));
+    let summary = house.crop(likes(800)).await.expect("goes on");
+    assert_eq!((summary.done, summary.failed), (1, 1));
     assert!(
         house
             .rows(OUTCOMES)
@@ -81,8 +81,8 @@ async fn missing_bytes_are_an_item_failure_that_is_tried_again(house: House) {
         "{empty}"
     );
     std::fs::write(&path, bytes).expect("restores");
-    let tally = house.crop(likes(800)).await.expect("tries again");
-    assert_eq!((tally.done, tally.skipped, tally.failed), (1, 1, 0));
+    let summary = house.crop(likes(800)).await.expect("tries again");
+    assert_eq!((summary.done, summary.skipped, summary.failed), (1, 1, 0));
     assert!(house.rows(OUTCOMES).await.contains(&"found - 3 2 1".to_string()));
 }
 
@@ -103,8 +103,8 @@ async fn what_is_too_large_is_refused_from_its_header_alone(mut house: House) {
     house.add(2, Some(900), bytes.get_ref()).await;
     house.add(3, Some(900), &png(&picture(2, &[(1, 1, 255)]))).await;
     house.crop.memory_megabytes = 10;
-    let tally = house.crop(Selection::default()).await.expect("crops");
-    assert_eq!((tally.done, tally.failed), (1, 2));
+    let summary = house.crop(Selection::default()).await.expect("crops");
+    assert_eq!((summary.done, summary.failed), (1, 2));
     let said = house
         .rows("SELECT reason, detail FROM detections WHERE outcome = 'refused' ORDER BY detail")
         .await;
@@ -149,8 +149,8 @@ async fn each_digest_asks_for_its_own_step_alone(mut house: House) {
 
     // The crop rule: heads are cut and judged anew, from the faces that are known.
     house.crop.margin = 1.5;
-    let tally = house.crop(likes(500)).await.expect("cuts anew");
-    assert_eq!((tally.done, tally.skipped, tally.failed), (1, 3, 0));
+    let summary = house.crop(likes(500)).await.expect("cuts anew");
+    assert_eq!((summary.done, summary.skipped, summary.failed), (1, 3, 0));
     assert_eq!(house.rows(OUTCOMES).await, detections, "no new detection");
     assert_eq!(recorded(&house).await, ["4", "6", "9", "6"]);
     let third = house.digests().await;
@@ -159,8 +159,8 @@ async fn each_digest_asks_for_its_own_step_alone(mut house: House) {
 
     // The detector: all pictures are looked at anew. The same boxes give the same head files.
     house.crop.nms = 0.5;
-    let tally = house.crop(likes(500)).await.expect("detects anew");
-    assert_eq!((tally.done, tally.skipped, tally.failed), (2, 0, 2));
+    let summary = house.crop(likes(500)).await.expect("detects anew");
+    assert_eq!((summary.done, summary.skipped, summary.failed), (2, 0, 2));
     assert_eq!(recorded(&house).await, ["8", "9", "12", "6"]);
     let fourth = house.digests().await;
     assert_ne!(fourth.detector, third.detector);
@@ -168,8 +168,8 @@ async fn each_digest_asks_for_its_own_step_alone(mut house: House) {
 
     // Back to the first settings nothing is left to do: nothing was overwritten.
     (house.crop.nms, house.crop.margin, house.curate.min_score) = (0.4, 2.0, 0.5);
-    let tally = house.crop(likes(500)).await.expect("has nothing to do");
-    assert_eq!((tally.done, tally.skipped), (0, 4));
+    let summary = house.crop(likes(500)).await.expect("has nothing to do");
+    assert_eq!((summary.done, summary.skipped), (0, 4));
     assert_eq!(house.judge().await.expect("has nothing to do").done, 0);
     assert_eq!(recorded(&house).await, ["8", "9", "12", "6"]);
     assert_eq!(house.verdicts().await, ["accepted 2", "score 1"]);
@@ -183,15 +183,15 @@ async fn originals_go_once_their_heads_are_cut_and_are_told_of_where_they_are_mi
             drop_originals: true,
             ..CropRequest::default()
         };
-        let tally = crop::run(&house.catalog, &house.store, &house.crop, &request, &Stop::never()).await;
-        tally.expect("crops")
+        let summary = crop::run(&house.catalog, &house.store, &house.crop, &request, &Stop::never()).await;
+        summary.expect("crops")
     };
-    let count = |tally: &Tally, label: &str| tally.lines.iter().find(|line| line.0 == label).map(|line| line.1);
-    let tally = crop(&house, 800).await;
+    let count = |summary: &Summary, label: &str| summary.lines.iter().find(|line| line.0 == label).map(|line| line.1);
+    let summary = crop(&house, 800).await;
     assert_eq!(
-        (tally.done, count(&tally, "originals dropped")),
+        (summary.done, count(&summary, "originals dropped")),
         (2, Some(2)),
-        "{tally:?}"
+        "{summary:?}"
     );
     assert_eq!(
         objects(&house.store, "images").await.len(),
@@ -219,12 +219,12 @@ async fn originals_go_once_their_heads_are_cut_and_are_told_of_where_they_are_mi
     );
 
     house.crop.nms = 0.5;
-    let tally = crop(&house, 800).await;
+    let summary = crop(&house, 800).await;
     assert_eq!(
         (
-            tally.done,
-            tally.failed,
-            count(&tally, "dropped pictures that cannot be looked at again")
+            summary.done,
+            summary.failed,
+            count(&summary, "dropped pictures that cannot be looked at again")
         ),
         (0, 0, Some(2))
     );
@@ -336,8 +336,8 @@ async fn a_head_at_the_edge_moves_or_shrinks_as_far_as_it_may() {
     assert_eq!(house.rows(inside).await, ["76 0.6579"]);
     // Another rule cuts other heads from the faces that are known.
     (house.crop.max_shift, house.crop.max_shrink) = (0.25, 0.5);
-    let tally = house.crop(Selection::default()).await.expect("cuts anew");
-    assert_eq!(tally.done, 1);
+    let summary = house.crop(Selection::default()).await.expect("cuts anew");
+    assert_eq!(summary.done, 1);
     assert_eq!(house.verdicts().await, ["accepted 1", "edge 1"]);
     let rows = house.rows(inside).await;
     assert!(rows.iter().any(|row| row == "54 1.0000"), "{rows:?}");

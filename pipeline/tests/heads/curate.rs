@@ -186,8 +186,8 @@ async fn older_heads_are_measured_from_their_files(house: House) {
     ] {
         house.rows(sql).await;
     }
-    let tally = house.judge().await.expect("measures");
-    assert_eq!((tally.done, tally.failed), (9, 0));
+    let summary = house.judge().await.expect("measures");
+    assert_eq!((summary.done, summary.failed), (9, 0));
     assert_eq!(tables_of(&house.catalog).await, expected);
     let again = house
         .rows("SELECT image, attempts, recorded_at FROM detections ORDER BY image")

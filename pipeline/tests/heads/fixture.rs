@@ -11,9 +11,9 @@ use pipeline::catalog::posts::{self, Post};
 use pipeline::crop::{self, CropRequest, CropSettings};
 use pipeline::curate::{self, CurateSettings};
 use pipeline::digests::{self, Digests};
-use pipeline::outcome::Tally;
 use pipeline::selection::Selection;
 use pipeline::stop::Stop;
+use pipeline::summary::Summary;
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Row};
 use tempfile::TempDir;
@@ -95,19 +95,19 @@ impl House {
     }
 
     /// Crops and judges what the selection asks for.
-    pub async fn crop(&self, selection: Selection) -> anyhow::Result<Tally> {
+    pub async fn crop(&self, selection: Selection) -> anyhow::Result<Summary> {
         let request = CropRequest {
             selection,
             ..CropRequest::default()
         };
         let stop = Stop::never();
-        let tally = crop::run(&self.catalog, &self.store, &self.crop, &request, &stop).await?;
+        let summary = crop::run(&self.catalog, &self.store, &self.crop, &request, &stop).await?;
         self.judge().await?;
-        Ok(tally)
+        Ok(summary)
     }
 
     /// Judges what waits.
-    pub async fn judge(&self) -> anyhow::Result<Tally> {
+    pub async fn judge(&self) -> anyhow::Result<Summary> {
         curate::run(&self.catalog, &self.store, &self.crop, &self.curate, &Stop::never()).await
     }
 

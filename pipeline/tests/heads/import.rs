@@ -3,9 +3,9 @@ use std::path::PathBuf;
 use dataset::failure::{USAGE, exit_code};
 use pipeline::digests;
 use pipeline::import::{self, ImportRequest, Kind};
-use pipeline::outcome::Tally;
 use pipeline::selection::Selection;
 use pipeline::stop::Stop;
+use pipeline::summary::Summary;
 
 use crate::fixture::{House, jpeg, objects, picture, png};
 
@@ -19,12 +19,12 @@ fn request(folder: PathBuf, kind: Kind) -> ImportRequest {
     }
 }
 
-async fn import(house: &House, request: &ImportRequest) -> anyhow::Result<Tally> {
+async fn import(house: &House, request: &ImportRequest) -> anyhow::Result<Summary> {
     let (rule, limits) = (house.crop.rule(), house.crop.limits());
     let stop = Stop::never();
-    let tally = import::run(&house.catalog, &house.store, rule, limits, request, &stop).await?;
+    let summary = import::run(&house.catalog, &house.store, rule, limits, request, &stop).await?;
     house.judge().await?;
-    Ok(tally)
+    Ok(summary)
 }
 
 /// Two good heads, one wide, a copy, a small one, and a text.
@@ -49,8 +49,8 @@ async fn heads_are_taken_as_they_are_once_and_judged() {
     // The noise of the test's pictures is what the filters of print and greyscale are for.
     (house.curate.max_crossings, house.curate.min_colour) = (1.0, 0.0);
     let request = request(folder(&house), Kind::Heads);
-    let tally = import(&house, &request).await.expect("imports");
-    assert_eq!((tally.done, tally.skipped, tally.failed), (5, 0, 1));
+    let summary = import(&house, &request).await.expect("imports");
+    assert_eq!((summary.done, summary.skipped, summary.failed), (5, 0, 1));
     assert_eq!(
         house.verdicts().await,
         ["accepted 3", "side 1"],
@@ -98,11 +98,11 @@ async fn a_limit_is_taken_up_again_where_it_ended() {
     let house = House::new().await;
     let mut request = request(folder(&house), Kind::Heads);
     request.limit = Some(2);
-    let tally = import(&house, &request).await.expect("imports");
-    assert_eq!((tally.done, tally.skipped), (2, 0));
+    let summary = import(&house, &request).await.expect("imports");
+    assert_eq!((summary.done, summary.skipped), (2, 0));
     request.limit = None;
-    let tally = import(&house, &request).await.expect("imports the rest");
-    assert_eq!((tally.done, tally.skipped, tally.failed), (3, 2, 1));
+    let summary = import(&house, &request).await.expect("imports the rest");
+    assert_eq!((summary.done, summary.skipped, summary.failed), (3, 2, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,8 +114,8 @@ async fn pictures_wait_for_the_detector() {
     let request = request(folder, Kind::Pictures);
     import(&house, &request).await.expect("imports");
     assert!(objects(&house.store, "heads").await.is_empty());
-    let tally = house.crop(Selection::default()).await.expect("crops");
-    assert_eq!(tally.done, 1);
+    let summary = house.crop(Selection::default()).await.expect("crops");
+    assert_eq!(summary.done, 1);
     assert_eq!(house.verdicts().await, ["accepted 1"]);
 }
 
@@ -263,14 +263,14 @@ async fn every_format_is_imported_under_any_name_and_decoded_by_the_crop() {
     let whole = std::fs::read(made.join("420.jpg")).expect("reads");
     std::fs::write(folder.join("cut.jpg"), [&whole[..whole.len() * 2 / 3], &whole].concat()).expect("writes");
     let request = request(folder, Kind::Pictures);
-    let tally = import(&house, &request).await.expect("imports");
-    assert_eq!((tally.done, tally.failed), (7, 1));
+    let summary = import(&house, &request).await.expect("imports");
+    assert_eq!((summary.done, summary.failed), (7, 1));
     let refused = house
         .rows("SELECT post, reason FROM files WHERE outcome <> 'stored'")
         .await;
     assert_eq!(refused, ["cut.jpg truncated"]);
     let formats = house.rows("SELECT format FROM images ORDER BY format").await;
     assert_eq!(formats, ["avif", "bmp", "gif", "jpeg", "jxl", "tiff", "webp"]);
-    let tally = house.crop(Selection::default()).await.expect("crops");
-    assert_eq!((tally.done, tally.failed), (7, 0), "{tally:?}");
+    let summary = house.crop(Selection::default()).await.expect("crops");
+    assert_eq!((summary.done, summary.failed), (7, 0), "{summary:?}");
 }

@@ -6,9 +6,9 @@ use dataset::failure::{USAGE, exit_code};
 use pipeline::import::{self, ImportRequest, Kind};
 use pipeline::manifest::export::{self, Args, Form};
 use pipeline::manifest::{bundle, verify, verify_copies};
-use pipeline::outcome::Tally;
 use pipeline::selection::Selection;
 use pipeline::stop::Stop;
+use pipeline::summary::Summary;
 
 use crate::fixture::{House, objects, picture, png};
 use crate::manifest::freeze;
@@ -22,7 +22,7 @@ fn stored(house: &House, kind: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-async fn import(house: &House, kind: Kind) -> Tally {
+async fn import(house: &House, kind: Kind) -> Summary {
     let request = ImportRequest {
         folder: house.path("set"),
         kind,
@@ -57,16 +57,16 @@ async fn what_is_gone_from_the_store_is_imported_again() {
     std::fs::remove_file(&images[0]).expect("removes");
     std::fs::write(&images[1], "short").expect("shortens");
     std::fs::remove_file(&heads[2]).expect("removes");
-    let tally = import(&house, Kind::Heads).await;
+    let summary = import(&house, Kind::Heads).await;
     assert!(
-        (2..=3).contains(&tally.done) && tally.done + tally.skipped == 4,
-        "{tally:?}"
+        (2..=3).contains(&summary.done) && summary.done + summary.skipped == 4,
+        "{summary:?}"
     );
     assert!(
-        tally
+        summary
             .lines
-            .contains(&("gone from the store, read again".into(), tally.done)),
-        "{tally:?}"
+            .contains(&("gone from the store, read again".into(), summary.done)),
+        "{summary:?}"
     );
     let again = (
         objects(&house.store, "images").await,
@@ -92,10 +92,10 @@ async fn heads_that_are_gone_are_cut_again() {
     for path in &heads[..2] {
         std::fs::remove_file(path).expect("removes");
     }
-    let tally = house.crop(Selection::default()).await.expect("cuts again");
+    let summary = house.crop(Selection::default()).await.expect("cuts again");
     assert!(
-        (1..=2).contains(&tally.done) && tally.done + tally.skipped == 3,
-        "{tally:?}"
+        (1..=2).contains(&summary.done) && summary.done + summary.skipped == 3,
+        "{summary:?}"
     );
     assert_eq!((stored(&house, "heads"), house.tables().await), (heads.clone(), tables));
     assert_eq!(std::fs::read(&heads[1]).expect("reads"), bytes);

@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
-use pipeline::outcome::Tally;
 use pipeline::selection::Selection;
 use pipeline::sheet::{self, Args, Origin};
+use pipeline::summary::Summary;
 
 use crate::fixture::{House, picture, png};
 use crate::model::score;
 
-async fn draw(house: &House, args: &Args, out: &Path) -> anyhow::Result<Tally> {
+async fn draw(house: &House, args: &Args, out: &Path) -> anyhow::Result<Summary> {
     let origin = Origin {
         selection: &args.select.resolve()?,
         digests: &house.digests().await,
@@ -43,8 +43,8 @@ async fn sheets_show_every_verdict_and_forget_old_ones() {
     house.crop(Selection::default()).await.expect("crops");
     std::fs::create_dir_all(&out).expect("a folder");
     std::fs::write(out.join("rejected-old.png"), "old").expect("writes");
-    let tally = draw(&house, &args, &out).await.expect("draws");
-    assert_eq!(tally.done, 5);
+    let summary = draw(&house, &args, &out).await.expect("draws");
+    assert_eq!(summary.done, 5);
     let names: Vec<String> = dataset::files::sorted_entries(&out)
         .expect("lists")
         .iter()

@@ -8,10 +8,10 @@ use pipeline::catalog::denied::Entry;
 use pipeline::catalog::posts::{self, Post, Rating, tag_text};
 use pipeline::export::{self, Args, Sidecar};
 use pipeline::import::{self, ImportRequest, Kind};
-use pipeline::outcome::Tally;
 use pipeline::purge::{self, Plan};
 use pipeline::selection::{Selection, SelectionArgs};
 use pipeline::stop::Stop;
+use pipeline::summary::Summary;
 
 use crate::fixture::{House, picture, png};
 
@@ -27,11 +27,11 @@ fn args(dir: &Path, sidecars: &[Sidecar]) -> Args {
     }
 }
 
-async fn export(house: &House, selection: &Selection, args: &Args) -> anyhow::Result<Tally> {
+async fn export(house: &House, selection: &Selection, args: &Args) -> anyhow::Result<Summary> {
     export::run(&house.catalog, &house.store, selection, args, &Stop::never()).await
 }
 
-async fn import(house: &House, folder: &Path) -> Tally {
+async fn import(house: &House, folder: &Path) -> Summary {
     let request = ImportRequest {
         folder: folder.into(),
         kind: Kind::Pictures,
@@ -99,8 +99,12 @@ async fn what_leaves_with_its_tags_comes_back_with_them() {
                 underscores,
                 ..args(&dir, sidecars)
             };
-            let tally = export(&house, &Selection::default(), &args).await.expect("exports");
-            assert_eq!((tally.done, tally.skipped, tally.failed), (3, 0, 0), "{tally:?}");
+            let summary = export(&house, &Selection::default(), &args).await.expect("exports");
+            assert_eq!(
+                (summary.done, summary.skipped, summary.failed),
+                (3, 0, 0),
+                "{summary:?}"
+            );
             let files = dataset::files::sorted_entries(&dir).expect("lists").len();
             assert_eq!(files, 3 + 3 * sidecars.len() + 1, "pictures, sidecars, and the ticket");
             let other = House::new().await;
@@ -158,18 +162,18 @@ async fn an_export_selects_goes_on_and_keeps_what_was_edited() {
     for path in [of("txt"), of("png")] {
         std::fs::write(path, "edited by hand").expect("edits");
     }
-    let tally = export(&house, &Selection::default(), &args).await.expect("goes on");
-    assert_eq!((tally.done, tally.skipped), (1, 2));
+    let summary = export(&house, &Selection::default(), &args).await.expect("goes on");
+    assert_eq!((summary.done, summary.skipped), (1, 2));
     assert!(
-        tally
+        summary
             .lines
             .iter()
             .any(|(label, count)| label.contains("--overwrite") && *count == 2),
-        "{tally:?}"
+        "{summary:?}"
     );
     assert_eq!(std::fs::read(of("txt")).expect("reads"), b"edited by hand");
     assert!(!dir.join(".half.png.part").exists());
-    let tally = export(
+    let summary = export(
         &house,
         &Selection::default(),
         &Args {
@@ -179,7 +183,7 @@ async fn an_export_selects_goes_on_and_keeps_what_was_edited() {
         },
     )
     .await;
-    assert_eq!(tally.expect("writes anew").done, 1);
+    assert_eq!(summary.expect("writes anew").done, 1);
     assert!(image::open(of("png")).is_ok());
 
     let foreign = house.path("thesis");
@@ -210,10 +214,10 @@ async fn an_export_honours_purges_and_tells_damage() {
     let damaged = house.rows("SELECT image FROM files WHERE post = '2'").await.concat();
     let key = dataset::Key::image(&damaged, "png").expect("a hash");
     std::fs::write(house.store.path_of(&key), png(&picture(9, &[]))).expect("alters");
-    let tally = export(&house, &Selection::default(), &args)
+    let summary = export(&house, &Selection::default(), &args)
         .await
         .expect("exports again");
-    assert_eq!((tally.skipped, tally.failed), (1, 1), "{tally:?}");
+    assert_eq!((summary.skipped, summary.failed), (1, 1), "{summary:?}");
     let names: Vec<String> = dataset::files::sorted_entries(&dir)
         .expect("lists")
         .iter()
@@ -262,8 +266,8 @@ async fn sidecars_of_other_programs_are_read() {
         ("f.png.txt", b"1girl\nlong_hair\n\n"),
         ("g.txt", b"1girl long_hair"),
     ];
-    let tally = import(&house, &folder(&house, &texts)).await;
-    assert_eq!((tally.done, tally.failed), (7, 0), "{tally:?}");
+    let summary = import(&house, &folder(&house, &texts)).await;
+    assert_eq!((summary.done, summary.failed), (7, 0), "{summary:?}");
     let rows = house
         .rows("SELECT post, tags, artists, '|' AS a, characters, rating, artist, source_url FROM posts ORDER BY post")
         .await;
@@ -298,8 +302,8 @@ async fn sidecars_of_other_programs_are_read() {
     std::fs::write(set.join("g.txt"), "smile, blue eyes, 1girl").expect("edits");
     std::fs::write(set.join("a.txt"), "not asked for, since the other says it all").expect("comes");
     std::fs::remove_file(set.join("f.png.txt")).expect("goes");
-    let tally = import(&house, &set).await;
-    assert_eq!((tally.done, tally.skipped), (3, 4));
+    let summary = import(&house, &set).await;
+    assert_eq!((summary.done, summary.skipped), (3, 4));
     let tags = house
         .rows("SELECT tags FROM posts WHERE post IN ('a.png', 'f.png', 'g.png') ORDER BY post")
         .await;
@@ -331,10 +335,10 @@ async fn a_bad_sidecar_is_counted_and_stops_nothing() {
     // A good text beside a bad JSON still counts, and one of no picture is no failure.
     std::fs::write(set.join("a.txt"), "sea, sky").expect("writes");
     std::fs::write(set.join("gone.png.json"), "{}").expect("writes");
-    let tally = import(&house, &set).await;
-    assert_eq!((tally.done, tally.failed), (9, 0), "{tally:?}");
+    let summary = import(&house, &set).await;
+    assert_eq!((summary.done, summary.failed), (9, 0), "{summary:?}");
     let count = |word: &str| {
-        tally
+        summary
             .lines
             .iter()
             .filter(|(label, _)| label.contains(word))
@@ -350,7 +354,7 @@ async fn a_bad_sidecar_is_counted_and_stops_nothing() {
         ("no-fields", 2),
         ("of no picture", 1),
     ] {
-        assert_eq!(count(reason), expected, "{reason}: {tally:?}");
+        assert_eq!(count(reason), expected, "{reason}: {summary:?}");
     }
     let tags = house
         .rows("SELECT tags FROM posts WHERE post IN ('a.png', 'i.png') ORDER BY post")
@@ -374,8 +378,12 @@ async fn a_sidecar_that_names_a_purged_artist_or_post_keeps_its_picture_out() {
         ("y.json", br#"{"category": "board", "id": 77}"#),
         ("z.json", br#"{"artist": "Bo", "tags": ["sky"]}"#),
     ];
-    let tally = import(&house, &folder(&house, &texts)).await;
-    assert_eq!((tally.done, tally.failed, tally.skipped), (1, 0, 2), "{tally:?}");
+    let summary = import(&house, &folder(&house, &texts)).await;
+    assert_eq!(
+        (summary.done, summary.failed, summary.skipped),
+        (1, 0, 2),
+        "{summary:?}"
+    );
 }
 
 /// Every file below a folder that is no ticket, with its bytes.

@@ -86,7 +86,7 @@ impl<'run> Download<'run> {
     /// arrived before is recorded.
     pub async fn run(&self, pages: CommittedPages) -> anyhow::Result<Fetched> {
         let request = self.run.request;
-        let pictures = Pictures::new(self.run.journal, &request.name);
+        let pictures = Pictures::new(self.run.reporter, &request.name);
         let reading = Reading {
             pages,
             portion: VecDeque::new(),
@@ -245,7 +245,7 @@ impl<'run> Download<'run> {
             // The first of several equal pictures is the new one.
             let new = arrival.image.as_ref().is_some_and(|image| new.remove(&image.image));
             fetched.count(arrival, new);
-            record::tell(self.run.journal, arrival);
+            record::tell(self.run.reporter, arrival);
         }
         self.forget(&batch.arrivals);
         pictures.recorded(fetched);

@@ -9,7 +9,7 @@ use crate::catalog::files::{self, Outcome};
 use crate::catalog::images::{self, Image};
 use crate::crawl::crawl_run::CrawlRun;
 use crate::crawl::fetch::attempt::FetchOutcome;
-use crate::journal::{Event, Journal};
+use crate::reporter::{Event, Reporter};
 
 /// What became of the pictures of a run.
 #[derive(Debug, Default)]
@@ -82,7 +82,7 @@ pub fn key(image: &Image) -> anyhow::Result<Key> {
 }
 
 /// Tells of a failure, in the log and to machines.
-pub fn tell(journal: &Journal, arrival: &FetchOutcome) {
+pub fn tell(reporter: &Reporter, arrival: &FetchOutcome) {
     let file = &arrival.file;
     let (outcome, reason, detail) = match &file.outcome {
         Outcome::Stored(_) => return,
@@ -91,8 +91,8 @@ pub fn tell(journal: &Journal, arrival: &FetchOutcome) {
         Outcome::Refused { reason, detail } => ("refused", reason, detail),
     };
     let (source, post, page) = (&file.source, &file.post, file.page);
-    journal.note(&format!("{outcome} {source}/{post} picture {page}: {reason}: {detail}"));
-    journal.event(&Event::Failure {
+    reporter.note(&format!("{outcome} {source}/{post} picture {page}: {reason}: {detail}"));
+    reporter.event(&Event::Failure {
         source,
         post,
         page,

@@ -2,7 +2,7 @@
 
 /// Counts of one stage's run, the funnel among them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tally {
+pub struct Summary {
     /// Items that now have their result.
     pub done: u64,
     /// Items that had it already.
@@ -15,7 +15,7 @@ pub struct Tally {
     pub lines: Vec<(String, u64)>,
 }
 
-impl Tally {
+impl Summary {
     /// Adds a line to the funnel.
     pub fn line(&mut self, label: impl Into<String>, count: u64) {
         self.lines.push((label.into(), count));
@@ -62,14 +62,14 @@ mod tests {
 
     #[test]
     fn the_share_is_of_what_was_attempted() {
-        let tally = Tally {
+        let summary = Summary {
             done: 90,
             failed: 10,
             skipped: 1000,
-            ..Tally::default()
+            ..Summary::default()
         };
-        assert!(tally.exceeds(0.09));
-        assert!(!tally.exceeds(0.1));
-        assert!(!Tally::default().exceeds(0.0));
+        assert!(summary.exceeds(0.09));
+        assert!(!summary.exceeds(0.1));
+        assert!(!Summary::default().exceeds(0.0));
     }
 }

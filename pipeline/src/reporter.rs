@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::catalog::now;
-use crate::outcome::Tally;
 use crate::secrets;
+use crate::summary::Summary;
 
 /// Logs kept in the data folder, the newest; a nightly run fills them in seven weeks.
 const LOGS_KEPT: usize = 50;
@@ -148,7 +148,7 @@ fn as_object<S: Serializer>(counts: &[(String, u64)], serializer: S) -> Result<S
 
 /// Where a run's lines and events go.
 #[derive(Debug, Default)]
-pub struct Journal {
+pub struct Reporter {
     bars: MultiProgress,
     json: bool,
     log: Option<Log>,
@@ -163,7 +163,7 @@ struct Log {
     file: OnceLock<Option<Mutex<File>>>,
 }
 
-impl Journal {
+impl Reporter {
     /// Events go to standard output where `json` is asked for; lines only to standard error.
     pub fn new(json: bool) -> Self {
         Self {
@@ -214,26 +214,26 @@ impl Journal {
     }
 
     /// A stage's funnel: a table on standard output, or an event in its place.
-    pub fn funnel(&self, stage: &str, tally: &Tally) {
-        let text = tally.text(stage);
+    pub fn funnel(&self, stage: &str, summary: &Summary) {
+        let text = summary.text(stage);
         self.note(&text);
         if !self.json {
             self.print(&secrets::redact(&text));
         }
         let kind = stage.split(' ').next().unwrap_or_default();
-        if tally.failed > 0 && ["crawl", "import", "crop"].contains(&kind) {
+        if summary.failed > 0 && ["crawl", "import", "crop"].contains(&kind) {
             self.say(&format!(
                 "{} failed: `pipeline failures --stage {kind}` lists each with its reason",
-                tally.failed
+                summary.failed
             ));
         }
         self.event(&Event::Funnel {
             stage,
-            done: tally.done,
-            skipped: tally.skipped,
-            waiting: tally.waiting,
-            failed: tally.failed,
-            counts: &tally.lines,
+            done: summary.done,
+            skipped: summary.skipped,
+            waiting: summary.waiting,
+            failed: summary.failed,
+            counts: &summary.lines,
         });
     }
 
@@ -324,10 +324,10 @@ mod tests {
         for day in 0..60 {
             std::fs::write(logs.join(format!("2020{day:04}T000000Z-run.log")), "old").expect("writes");
         }
-        let journal = Journal::new(false).with_log(data.path(), "crawl");
+        let reporter = Reporter::new(false).with_log(data.path(), "crawl");
         assert_eq!(std::fs::read_dir(&logs).expect("lists").count(), 60, "no line, no log");
-        journal.note("one\ntwo");
-        journal.error(&anyhow::anyhow!("disk full").context("cannot keep a picture"));
+        reporter.note("one\ntwo");
+        reporter.error(&anyhow::anyhow!("disk full").context("cannot keep a picture"));
         let paths = dataset::files::sorted_entries(&logs).expect("lists");
         assert_eq!(paths.len(), LOGS_KEPT);
         let text = std::fs::read_to_string(paths.last().expect("is there")).expect("reads");

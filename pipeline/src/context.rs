@@ -12,16 +12,16 @@ use crate::catalog::decisions::Choice;
 use crate::catalog::{Catalog, aliases, summary};
 use crate::crawl::Network;
 use crate::digests::{self, Digests};
-use crate::journal::Journal;
 use crate::manifest::Origin;
-use crate::outcome::Tally;
+use crate::reporter::Reporter;
 use crate::selection::Selection;
 use crate::settings::Settings;
 use crate::stop::Stop;
+use crate::summary::Summary;
 use crate::{crawl, crop, curate, export, import, manifest, popularity, purge, sheet};
 
 /// An opened data folder.
-pub struct Desk {
+pub struct AppContext {
     /// All settings.
     pub settings: Settings,
     /// The data folder, absolute.
@@ -38,16 +38,16 @@ pub struct Desk {
     _lock: Option<Lock>,
 }
 
-impl Desk {
+impl AppContext {
     /// Opens a data folder to write to it: takes the lock, makes what is missing.
     ///
     /// # Errors
     /// `Locked`; a store that vanished; a database or folder that refuses.
     pub async fn to_write(settings: Settings, data: PathBuf, command: &str, stop: Stop) -> anyhow::Result<Self> {
         let lock = Lock::take(&data, &format!("pipeline {command}"))?;
-        let desk = Self::open(settings, data, Some(lock), stop).await?;
-        desk.store.check_room()?;
-        Ok(desk)
+        let context = Self::open(settings, data, Some(lock), stop).await?;
+        context.store.check_room()?;
+        Ok(context)
     }
 
     /// Opens a data folder that must exist, to read from it beside a run that writes.
@@ -119,25 +119,25 @@ impl Desk {
     ///
     /// # Errors
     /// As [`crawl::run`].
-    pub async fn crawl(&self, request: &crawl::CrawlRequest, journal: &Journal) -> anyhow::Result<Tally> {
-        crawl::run(&self.catalog, &self.store, &self.network, request, journal).await
+    pub async fn crawl(&self, request: &crawl::CrawlRequest, reporter: &Reporter) -> anyhow::Result<Summary> {
+        crawl::run(&self.catalog, &self.store, &self.network, request, reporter).await
     }
 
     /// Crawls one site after the other, and tells of each as it ends; a limit holds for all together.
     ///
     /// # Errors
     /// As [`crawl::run`]; what the crawls before recorded stays.
-    pub async fn crawls(&self, requests: Vec<crawl::CrawlRequest>, journal: &Journal) -> anyhow::Result<Tally> {
-        let (several, mut all) = (requests.len() > 1, Tally::default());
+    pub async fn crawls(&self, requests: Vec<crawl::CrawlRequest>, reporter: &Reporter) -> anyhow::Result<Summary> {
+        let (several, mut all) = (requests.len() > 1, Summary::default());
         for mut request in requests {
             request.limit = request.limit.map(|limit| limit.saturating_sub(all.done));
             let stage = match several {
                 true => format!("crawl {}, {}", request.name, request.query_in_words().words),
                 false => "crawl".to_string(),
             };
-            let tally = self.crawl(&request, journal).await?;
-            journal.funnel(&stage, &tally);
-            all.add(&tally);
+            let summary = self.crawl(&request, reporter).await?;
+            reporter.funnel(&stage, &summary);
+            all.add(&summary);
         }
         Ok(all)
     }
@@ -146,26 +146,26 @@ impl Desk {
     ///
     /// # Errors
     /// As [`import::run`] and [`curate::run`].
-    pub async fn import(&self, request: &import::ImportRequest) -> anyhow::Result<Tally> {
+    pub async fn import(&self, request: &import::ImportRequest) -> anyhow::Result<Summary> {
         let (rule, limits) = (self.settings.crop.rule(), self.settings.crop.limits());
-        let mut tally = import::run(&self.catalog, &self.store, rule, limits, request, &self.stop).await?;
-        tally.lines.extend(self.curate().await?.lines);
-        Ok(tally)
+        let mut summary = import::run(&self.catalog, &self.store, rule, limits, request, &self.stop).await?;
+        summary.lines.extend(self.curate().await?.lines);
+        Ok(summary)
     }
 
     /// Cuts heads, and judges them.
     ///
     /// # Errors
     /// As [`crop::run`] and [`curate::run`].
-    pub async fn crop(&self, request: &crop::CropRequest) -> anyhow::Result<Tally> {
+    pub async fn crop(&self, request: &crop::CropRequest) -> anyhow::Result<Summary> {
         let request = &crop::CropRequest {
             selection: self.settled(&request.selection).await?,
             drop_originals: !self.settings.store.keep_originals,
             ..request.clone()
         };
-        let mut tally = crop::run(&self.catalog, &self.store, &self.settings.crop, request, &self.stop).await?;
-        tally.lines.extend(self.curate().await?.lines);
-        Ok(tally)
+        let mut summary = crop::run(&self.catalog, &self.store, &self.settings.crop, request, &self.stop).await?;
+        summary.lines.extend(self.curate().await?.lines);
+        Ok(summary)
     }
 
     /// A selection of stored posts, without what is never wanted, its filters of popularity made exact, with
@@ -181,7 +181,7 @@ impl Desk {
     ///
     /// # Errors
     /// As [`curate::run`].
-    pub async fn curate(&self) -> anyhow::Result<Tally> {
+    pub async fn curate(&self) -> anyhow::Result<Summary> {
         let (crop, settings) = (&self.settings.crop, &self.settings.curate);
         curate::run(&self.catalog, &self.store, crop, settings, &self.stop).await
     }
@@ -190,7 +190,7 @@ impl Desk {
     ///
     /// # Errors
     /// As [`curate::hand::decide`] and [`curate::run`].
-    pub async fn decide(&self, choice: Choice, args: &curate::hand::Args) -> anyhow::Result<Tally> {
+    pub async fn decide(&self, choice: Choice, args: &curate::hand::Args) -> anyhow::Result<Summary> {
         let decided = curate::hand::decide(&self.catalog, choice, args).await?;
         println!(
             "{decided} decisions {}",
@@ -203,7 +203,7 @@ impl Desk {
     ///
     /// # Errors
     /// As [`sheet::run`].
-    pub async fn sheet(&self, args: &sheet::Args, selection: &Selection) -> anyhow::Result<Tally> {
+    pub async fn sheet(&self, args: &sheet::Args, selection: &Selection) -> anyhow::Result<Summary> {
         let origin = sheet::Origin {
             selection: &self.settled(selection).await?,
             digests: &self.digests().await?,
@@ -219,7 +219,7 @@ impl Desk {
     ///
     /// # Errors
     /// As [`export::run`].
-    pub async fn export(&self, args: &export::Args, selection: &Selection) -> anyhow::Result<Tally> {
+    pub async fn export(&self, args: &export::Args, selection: &Selection) -> anyhow::Result<Summary> {
         crate::target::check(&args.dir, &self.manifests(), &self.store)?;
         let selection = self.settled(selection).await?;
         export::run(&self.catalog, &self.store, &selection, args, &self.stop).await
@@ -238,7 +238,7 @@ impl Desk {
         let plan = purge::Plan::of(&self.catalog, &self.store, &self.manifests(), &asked).await?;
         plan.explain();
         if args.dry_run {
-            plan.tally(&self.store).print("purge, nothing removed yet");
+            plan.summary(&self.store).print("purge, nothing removed yet");
             return Ok(());
         }
         purge::run(&self.catalog, &self.store, &self.data, &plan)
@@ -255,7 +255,7 @@ impl Desk {
         &self,
         name: Option<&str>,
         selection: &Selection,
-        journal: &Journal,
+        reporter: &Reporter,
     ) -> anyhow::Result<manifest::Creation> {
         let digests = self.digests().await?;
         let selection = &self.settled(selection).await?;
@@ -278,7 +278,7 @@ impl Desk {
             None => manifest::refresh(catalog, &folder, settings, &origin).await?,
         };
         let manifest = &creation.manifest;
-        journal.manifest(&manifest.name, creation.created, manifest.rows, &manifest.id);
+        reporter.manifest(&manifest.name, creation.created, manifest.rows, &manifest.id);
         Ok(creation)
     }
 }
