@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn hashes_are_read_and_other_names_are_hashed() {
-        let hash: Hash = std::array::from_fn(|at| at as u8 * 37);
+        let hash: Hash = std::array::from_fn(|at| (at as u8).wrapping_mul(37));
         assert_eq!(hash_of(&hex::encode(hash)), hash);
         for name in ["", "image1", &"g".repeat(64), &"0".repeat(65)] {
             assert_eq!(hash_of(name), <Hash>::from(Sha256::digest(name)), "{name}");

@@ -111,16 +111,12 @@ async fn gather(
     settings: &ManifestSettings,
     origin: &Origin<'_>,
 ) -> anyhow::Result<(Gathered, Vec<FunnelStep>)> {
-    let take_head = |heads: &mut Vec<Head>, head| {
-        heads.push(head);
-        Ok(())
-    };
     let answer = manifest_query::read(
         catalog,
         origin.selection,
         origin.digests,
-        (Posts::create(folder)?, Posts::push),
-        (Vec::new(), take_head),
+        Posts::create(folder)?,
+        Posts::push,
     );
     let answer = answer.await?;
     let (mut heads, mut funnel) = (answer.heads, answer.funnel);

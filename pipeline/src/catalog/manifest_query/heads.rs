@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use dataset::Split;
+use rayon::slice::ParallelSliceMut;
 
 use super::super::Catalog;
 use super::super::binds::Binds;
@@ -98,16 +99,13 @@ impl Reasons {
     }
 }
 
-/// Tells every head that passed, in no order, and gives what was decided of all.
-pub(super) async fn each<State: Send + 'static>(
+/// Every head that passed, in the order of the keys, and what was decided of all.
+pub(super) async fn read(
     catalog: &Catalog,
     digests: &Digests,
     pictures: &Arc<Pictures>,
-    state: State,
-    mut take: impl FnMut(&mut State, Head) -> anyhow::Result<()> + Send + 'static,
-) -> anyhow::Result<(Reasons, State)> {
+) -> anyhow::Result<(Reasons, Vec<Head>)> {
     let (reasons, decided) = decided(catalog, digests, pictures).await?;
-    let faces = faces(catalog, digests, pictures).await?;
     let groups = duplicate_groups::shared(catalog).await?;
     let splits = splits::of_groups(catalog).await?;
     let mut binds = Binds::default();
@@ -115,25 +113,28 @@ pub(super) async fn each<State: Send + 'static>(
         "SELECT image, detector, ordinal, head, pixels, side, sharpness, perceptual, detail FROM heads WHERE {}",
         FaceKey::condition(digests, &mut binds)
     );
-    let pictures = Arc::clone(pictures);
-    let told = scan(catalog, sql, binds, (reasons, state), move |(reasons, state), cells| {
-        let Some(key) = FaceKey::of(cells, &pictures)? else {
+    let (stored, none) = (Arc::clone(pictures), (reasons, Vec::new()));
+    let read = scan(catalog, sql, binds, none, move |(reasons, heads), cells| {
+        let Some(key) = FaceKey::of(cells, &stored)? else {
             return Ok(());
         };
         let decided = decided.get(key);
-        reasons
-            .of
-            .push((key.picture, key.given, decided.map(|decided| decided.reason)));
-        if let (Some(decided), Some(face)) = (decided.filter(|decided| decided.passed), faces.get(key)) {
+        let reason = decided.map(|decided| decided.reason);
+        reasons.of.push((key.picture, key.given, reason));
+        if let Some(decided) = decided.filter(|decided| decided.passed) {
             let mut head = head(key, cells)?;
             head.shared = shared(&groups, &head.pixels);
             head.group_split = splits.get(head.group()).copied();
-            (head.face, head.kept, head.capped) = (*face, decided.kept, decided.capped);
-            take(state, head)?;
+            (head.kept, head.capped) = (decided.kept, decided.capped);
+            heads.push(head);
         }
         Ok(())
     });
-    told.await.context("cannot read the heads")
+    let (reasons, mut heads) = read.await.context("cannot read the heads")?;
+    heads.par_sort_unstable_by_key(|head| head.key);
+    let mut heads = with_faces(catalog, digests, pictures, heads).await?;
+    heads.retain(|head| head.face != [0.0; 5]);
+    Ok((reasons, heads))
 }
 
 fn shared(groups: &HashMap<Hash, Hash>, pixels: &Hash) -> Option<Box<Hash>> {
@@ -188,18 +189,26 @@ async fn decided(
     Ok((reasons, ByFace::new(all)))
 }
 
-async fn faces(catalog: &Catalog, digests: &Digests, pictures: &Arc<Pictures>) -> anyhow::Result<ByFace<[f64; 5]>> {
+/// The heads, in the order of their keys, with their faces: these need no table of their own in memory.
+async fn with_faces(
+    catalog: &Catalog,
+    digests: &Digests,
+    pictures: &Arc<Pictures>,
+    heads: Vec<Head>,
+) -> anyhow::Result<Vec<Head>> {
     let mut binds = Binds::default();
     let detectors = binds.texts(&[&digests.detector, GIVEN]);
     let sql =
         format!("SELECT image, detector, ordinal, x0, y0, x1, y1, score FROM faces WHERE detector IN ({detectors})");
     let pictures = Arc::clone(pictures);
-    let read = scan(catalog, sql, binds, Vec::new(), move |faces, cells| {
-        if let Some(key) = FaceKey::of(cells, &pictures)? {
+    let read = scan(catalog, sql, binds, heads, move |heads, cells| {
+        let key = FaceKey::of(cells, &pictures)?;
+        let found = key.and_then(|key| heads.binary_search_by_key(&key, |head| head.key).ok());
+        if let Some(at) = found {
             let [x0, y0, x1, y1] = [cells.real(3)?, cells.real(4)?, cells.real(5)?, cells.real(6)?];
-            faces.push((key, [x0, y0, x1, y1, cells.real(7)?]));
+            heads[at].face = [x0, y0, x1, y1, cells.real(7)?];
         }
         Ok(())
     });
-    Ok(ByFace::new(read.await.context("cannot read the faces")?))
+    read.await.context("cannot read the faces")
 }

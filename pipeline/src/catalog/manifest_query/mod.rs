@@ -35,13 +35,13 @@ pub(super) fn current(digests: &Digests, binds: &mut Binds) -> String {
 }
 
 /// What [`read`] has read.
-pub struct Answer<Posts, Heads> {
+pub struct Answer<Posts> {
     /// How many posts, pictures and heads were left after each step.
     pub funnel: Vec<FunnelStep>,
     /// What was made of the posts.
     pub posts: Posts,
-    /// What was made of the heads.
-    pub heads: Heads,
+    /// The heads, of all pictures.
+    pub heads: Vec<Head>,
     /// Stored pictures, by number.
     pub pictures: Arc<Pictures>,
     /// Whether a head, by its picture and whether it was imported, is one of the selected posts'.
@@ -49,29 +49,23 @@ pub struct Answer<Posts, Heads> {
 }
 
 /// Reads the selected posts and all heads that passed the filters of single heads. `take_post` is told each
-/// selected post of a stored picture, and at the same time `take_head` each such head, both in no order; which of
-/// its picture's posts and which of several equal heads a manifest names is not yet decided.
+/// selected post of a stored picture, in no order; which of its picture's posts and which of several equal heads a
+/// manifest names is not yet decided.
 ///
 /// # Errors
-/// Where the database refuses, or one of the two does.
-pub async fn read<Posts: Send + 'static, Heads: Send + 'static>(
+/// Where the database refuses, or `take_post` does.
+pub async fn read<Posts: Send + 'static>(
     catalog: &Catalog,
     selection: &Selection,
     digests: &Digests,
-    (posts, take_post): (
-        Posts,
-        impl FnMut(&mut Posts, Post) -> anyhow::Result<()> + Send + 'static,
-    ),
-    (heads, take_head): (
-        Heads,
-        impl FnMut(&mut Heads, Head) -> anyhow::Result<()> + Send + 'static,
-    ),
-) -> anyhow::Result<Answer<Posts, Heads>> {
+    posts: Posts,
+    take_post: impl FnMut(&mut Posts, Post) -> anyhow::Result<()> + Send + 'static,
+) -> anyhow::Result<Answer<Posts>> {
     let pictures = Pictures::load(catalog).await?;
     let ((selected, posts), detected, (reasons, heads), mut funnel) = tokio::try_join!(
         posts::each(catalog, selection, Arc::clone(&pictures), posts, take_post),
         detected(catalog, digests, Arc::clone(&pictures)),
-        heads::each(catalog, digests, &pictures, heads, take_head),
+        heads::read(catalog, digests, &pictures),
         post_steps(catalog, selection),
     )?;
     funnel.extend(picture_steps(&selected, &detected));
@@ -96,8 +90,7 @@ pub async fn read<Posts: Send + 'static, Heads: Send + 'static>(
 /// # Errors
 /// Where the database refuses.
 pub async fn funnel(catalog: &Catalog, selection: &Selection, digests: &Digests) -> anyhow::Result<Vec<FunnelStep>> {
-    let answer = read(catalog, selection, digests, ((), |_, _| Ok(())), ((), |_, _| Ok(()))).await?;
-    Ok(answer.funnel)
+    Ok(read(catalog, selection, digests, (), |(), _| Ok(())).await?.funnel)
 }
 
 async fn post_steps(catalog: &Catalog, selection: &Selection) -> anyhow::Result<Vec<FunnelStep>> {
