@@ -8,8 +8,12 @@ use sha2::{Digest, Sha256};
 
 use crate::geometry::{Detection, nms};
 use crate::lbp::{Lbp, LbpSettings};
-use crate::model::{self, COARSEST, MAX_SIDE, Model, ModelSettings, Provider};
+use crate::model::{self, COARSEST, MAX_SIDE, Model, ModelSettings};
 use crate::picture::{self, DecodeError, Limits};
+use crate::runtime::{self, Provider, RuntimeError};
+use second_pass::merged;
+
+mod second_pass;
 
 /// What besides the weights decides which boxes come out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,19 +44,12 @@ impl Default for DetectorSettings {
 /// of score .5 at 128 px, in a twentieth of the time that 640 px take.
 const HEAD_SIDE: u32 = 128;
 
-/// A box of the second look counts from this share of the picture's longer side on: there the first look
-/// begins to miss faces and to cut them short, and smaller ones are blurs in the second.
-const LARGE: f32 = 0.4;
-/// A weaker box of the first look that lies in one of the second by more than this share of its area is a
-/// part of the same face: no face stands in another.
-const PART: f32 = 0.7;
-
 /// Why a detector could not be loaded or run.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectorError {
-    /// No usable ONNX Runtime.
-    #[error("{0}")]
-    Runtime(String),
+    /// No usable ONNX Runtime, or none with the execution provider asked for.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
     /// The weights file cannot be read.
     #[error("cannot read the detector {path}; name an existing file in stages.toml ([crop] detector, [eval] detector)")]
     Missing {
@@ -61,9 +58,6 @@ pub enum DetectorError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The execution provider is not to be had.
-    #[error("{0}")]
-    Provider(String),
     /// No cascade is named.
     #[error(
         "the detector is \"lbp\", and no cascade is named: say in stages.toml, [crop.lbp] cascade, where its XML is"
@@ -133,7 +127,7 @@ impl Detector {
             let path = path.into();
             return Err(DetectorError::Unusable { path, reason });
         }
-        let builder = model::session_builder(settings.threads, settings.provider)?;
+        let builder = runtime::session_builder(settings.threads, settings.provider)?;
         let model = Model::load(&bytes, builder, table).map_err(|reason| DetectorError::Unusable {
             path: path.into(),
             reason,
@@ -175,7 +169,7 @@ impl Detector {
         })
     }
 
-    /// SHA-256 (hex) over the file, what tables said of it, sides of both looks, suppression threshold and
+    /// SHA-256 (hex) over the file, what tables said of it, sides of both passes, suppression threshold and
     /// score floor: equal digests give equal boxes on one machine.
     pub fn digest(&self) -> &str {
         &self.digest
@@ -222,7 +216,7 @@ impl Detector {
     /// [`DetectorError::Inference`].
     pub fn detect_batch(&self, pictures: &[RgbImage]) -> Result<Vec<Vec<Detection>>, DetectorError> {
         match &self.kind {
-            Kind::Yolo(model) => self.look_twice(model, pictures),
+            Kind::Yolo(model) => self.two_passes(model, pictures),
             Kind::Lbp(cascade) => Ok(self.scan(cascade, pictures)),
         }
     }
@@ -235,8 +229,8 @@ impl Detector {
         }
     }
 
-    /// One look with a square input of another side, of the same session: a look at head crops
-    /// needs far fewer pixels than the first at their pictures. Models with a dynamic height and width
+    /// One pass with a square input of another side, of the same session: head crops
+    /// need far fewer pixels than the first at their pictures. Models with a dynamic height and width
     /// take every multiple of 32; all others their own side alone. A cascade has no input: it looks at
     /// the pictures as they are, whatever the side.
     ///
@@ -246,7 +240,7 @@ impl Detector {
         match &self.kind {
             Kind::Yolo(model) => {
                 check_side(model, side)?;
-                self.look(model, pictures, (side, side))
+                self.one_pass(model, pictures, (side, side))
             }
             Kind::Lbp(cascade) => Ok(self.scan(cascade, pictures)),
         }
@@ -254,13 +248,13 @@ impl Detector {
 
     /// At the model's own size, and reduced, for faces that fill a picture: they are larger at the first
     /// than any that such networks are trained on.
-    fn look_twice(&self, model: &Model, pictures: &[RgbImage]) -> Result<Vec<Vec<Detection>>, DetectorError> {
-        let Some(side) = model.second_look() else {
-            return self.look(model, pictures, model.size());
+    fn two_passes(&self, model: &Model, pictures: &[RgbImage]) -> Result<Vec<Vec<Detection>>, DetectorError> {
+        let Some(side) = model.second_pass() else {
+            return self.one_pass(model, pictures, model.size());
         };
         let floor = self.settings.floor;
-        let first = model.look(pictures, model.size(), floor);
-        let second = model.look_reduced(pictures, side, floor);
+        let first = model.detect(pictures, model.size(), floor);
+        let second = model.detect_reduced(pictures, side, floor);
         let (first, second) = (
             first.map_err(DetectorError::Inference)?,
             second.map_err(DetectorError::Inference)?,
@@ -268,44 +262,30 @@ impl Detector {
         let pairs = pictures.iter().zip(first).zip(second);
         let merged = pairs.map(|((picture, first), second)| {
             let longer = picture.width().max(picture.height()) as f32;
-            merged(first, second, LARGE * longer, self.settings.nms)
+            merged(first, second, longer, self.settings.nms)
         });
         Ok(merged.collect())
     }
 
-    fn look(
+    fn one_pass(
         &self,
         model: &Model,
         pictures: &[RgbImage],
         size: (u32, u32),
     ) -> Result<Vec<Vec<Detection>>, DetectorError> {
-        let found = model.look(pictures, size, self.settings.floor);
+        let found = model.detect(pictures, size, self.settings.floor);
         let found = found.map_err(DetectorError::Inference)?;
         Ok(found.into_iter().map(|boxes| nms(boxes, self.settings.nms)).collect())
     }
 
     fn scan(&self, cascade: &Lbp, pictures: &[RgbImage]) -> Vec<Vec<Detection>> {
         let scan = |picture| {
-            let mut found = cascade.look(picture);
+            let mut found = cascade.detect(picture);
             found.retain(|face| face.score >= self.settings.floor);
             found
         };
         pictures.iter().map(scan).collect()
     }
-}
-
-/// The boxes of both looks; of the second those of at least that side.
-fn merged(mut first: Vec<Detection>, mut second: Vec<Detection>, least: f32, suppression: f32) -> Vec<Detection> {
-    second.retain(|found| found.bbox.width().max(found.bbox.height()) >= least);
-    first.retain(|part| {
-        let is_whole = |whole: &Detection| {
-            let shared = part.bbox.overlap(&whole.bbox).area();
-            whole.score >= part.score && shared > PART * part.bbox.area()
-        };
-        !second.iter().any(is_whole)
-    });
-    first.extend(second);
-    nms(first, suppression)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, DetectorError> {
@@ -338,7 +318,7 @@ fn digest(weights: &[u8], model: &Model, settings: &DetectorSettings, table: &Mo
         (width, height) => format!("{width}x{height}"),
     };
     hash.update(format!("|side={side}|nms={}|floor={}", settings.nms, settings.floor));
-    if let Some(side) = model.second_look() {
+    if let Some(side) = model.second_pass() {
         hash.update(format!("|second_look={side}"));
     }
     if *table != ModelSettings::default() {
@@ -346,24 +326,4 @@ fn digest(weights: &[u8], model: &Model, settings: &DetectorSettings, table: &Mo
         hash.update(format!("|model={}", serde_json::json!(table)));
     }
     hex::encode(hash.finalize())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::geometry::BBox;
-
-    #[test]
-    fn a_large_box_takes_the_weaker_boxes_within_it_along() {
-        let found = |x: f32, side: f32, score: f32| Detection {
-            bbox: BBox::from_centre(x, 50.0, side, side),
-            score,
-        };
-        let large = found(50.0, 80.0, 0.9);
-        // Within it and weaker; within it and better; half beside it.
-        let (part, better, neighbour) = (found(40.0, 30.0, 0.8), found(60.0, 30.0, 0.95), found(90.0, 30.0, 0.7));
-        let too_small = found(150.0, 30.0, 0.99);
-        let kept = merged(vec![part, better, neighbour], vec![large, too_small], 40.0, 0.4);
-        assert_eq!(kept, [better, large, neighbour]);
-    }
 }

@@ -26,4 +26,5 @@ pub use features::{FeatureError, FeatureInput, FeatureNet, Style, StyleNet};
 pub use geometry::{BBox, Detection, iou, nms};
 pub use lbp::LbpSettings;
 pub use letterbox::{Fit, Letterbox};
-pub use model::{ModelSettings, Provider};
+pub use model::ModelSettings;
+pub use runtime::{Provider, RuntimeError};

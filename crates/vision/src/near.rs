@@ -10,14 +10,12 @@
 //!
 //! Whether two heads are near follows from the two alone, so that groups are the same in any order.
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use crate::thumbnail::Thumbnail;
 pub use sets::Sets;
 use sets::Shared;
-use sketch::{Frame, KEYS, Sketch, WHOLE, Window};
+use sketch::{Frame, KEYS, Sketches, Slice, WHOLE, Window};
 use table::{Table, VALUES};
 use usual::Usual;
 
@@ -128,7 +126,7 @@ struct Search<'heads> {
 
 /// New heads that others are compared with, by key.
 struct Index<'sketches> {
-    sketches: &'sketches [Sketch],
+    sketches: Slice<'sketches>,
     /// None where there are few heads.
     tables: Vec<Table>,
 }
@@ -139,7 +137,7 @@ struct Meeting<'search> {
     mirrored: bool,
     /// The first head of the queries.
     first: usize,
-    queries: &'search [Sketch],
+    queries: Slice<'search>,
     index: &'search Index<'search>,
     /// Whether it is the heads of the index that are seen through the window.
     index_seen: bool,
@@ -149,36 +147,39 @@ impl Search<'_> {
     fn run(&self) {
         let count = self.heads.len();
         for (pass, usual) in beside_bars() {
-            let seen = self.sketches(&Frame::new(pass.window, &usual), 0..count);
-            self.seen(pass, 0, &seen, &self.index(&seen[..self.new]));
+            let seen = Sketches::of(self.heads, &Frame::new(pass.window, &usual));
+            let index = self.index(seen.all().part(0..self.new));
+            self.in_parts(0, seen.all(), |first, some| self.seen(pass, first, some, &index));
         }
-        let whole = self.sketches(&Frame::new(WHOLE, &usual::WHOLE), 0..count);
-        let index = self.index(&whole[..self.new]);
+        let whole = Sketches::of(self.heads, &Frame::new(WHOLE, &usual::WHOLE));
+        let whole = whole.all();
+        let index = self.index(whole.part(0..self.new));
         let pass = Pass {
             window: WHOLE,
             same: true,
             mirrored: true,
         };
-        for (at, some) in whole.chunks(AT_ONCE).enumerate() {
-            self.seen(pass, at * AT_ONCE, some, &index);
-        }
+        self.in_parts(0, whole, |first, some| self.seen(pass, first, some, &index));
         for pass in parts() {
             let frame = Frame::new(pass.window, &usual::WHOLE);
             for first in (0..count).step_by(AT_ONCE) {
-                let seen = self.sketches(&frame, first..count.min(first + AT_ONCE));
-                self.seen(pass, first, &seen, &index);
+                let seen = Sketches::of(&self.heads[first..count.min(first + AT_ONCE)], &frame);
+                self.seen(pass, first, seen.all(), &index);
             }
             if self.new < count {
-                self.known(pass, &frame, &whole[self.new..]);
+                self.known(pass, &frame, whole.part(self.new..count));
             }
         }
     }
 
-    fn sketches(&self, frame: &Frame, some: Range<usize>) -> Vec<Sketch> {
-        self.heads[some].par_iter().map(|head| frame.sketch(head)).collect()
+    /// Some sketches after the other, with the head of the first of each.
+    fn in_parts<'some>(&self, first: usize, all: Slice<'some>, each: impl Fn(usize, Slice<'some>)) {
+        for at in (0..all.len()).step_by(AT_ONCE) {
+            each(first + at, all.part(at..all.len().min(at + AT_ONCE)));
+        }
     }
 
-    fn index<'sketches>(&self, sketches: &'sketches [Sketch]) -> Index<'sketches> {
+    fn index<'sketches>(&self, sketches: Slice<'sketches>) -> Index<'sketches> {
         let table = |key| Table::new(sketches, key, |_, place| self.shows[place]);
         let tables = match self.heads.len() <= FEW {
             true => Vec::new(),
@@ -188,8 +189,8 @@ impl Search<'_> {
     }
 
     /// Compares heads from the `first` on, seen through the window, with those of the index.
-    fn seen(&self, pass: Pass, first: usize, seen: &[Sketch], index: &Index) {
-        let meet = |queries: &[Sketch], mirrored: bool| {
+    fn seen(&self, pass: Pass, first: usize, seen: Slice, index: &Index) {
+        let meet = |queries: Slice, mirrored: bool| {
             self.meet(&Meeting {
                 pass,
                 mirrored,
@@ -201,41 +202,41 @@ impl Search<'_> {
         };
         meet(seen, false);
         if pass.mirrored {
-            meet(&mirrored(seen), true);
+            meet(seen.mirrored().all(), true);
         }
     }
 
     /// Compares the whole of known heads with new ones, seen through the window.
-    fn known(&self, pass: Pass, frame: &Frame, whole: &[Sketch]) {
-        let seen = self.sketches(frame, 0..self.new);
-        let meet = |seen: &[Sketch], mirrored: bool| {
+    fn known(&self, pass: Pass, frame: &Frame, whole: Slice) {
+        let seen = Sketches::of(&self.heads[..self.new], frame);
+        let meet = |seen: Slice, mirrored: bool| {
             let index = self.index(seen);
-            for (at, queries) in whole.chunks(AT_ONCE).enumerate() {
+            self.in_parts(self.new, whole, |first, queries| {
                 self.meet(&Meeting {
                     pass,
                     mirrored,
-                    first: self.new + at * AT_ONCE,
+                    first,
                     queries,
                     index: &index,
                     index_seen: true,
                 });
-            }
+            });
         };
-        meet(&seen, false);
+        meet(seen.all(), false);
         if pass.mirrored {
-            meet(&mirrored(&seen), true);
+            meet(seen.all().mirrored().all(), true);
         }
     }
 
     fn meet(&self, meeting: &Meeting) {
         let (queries, index) = (meeting.queries, meeting.index);
         if index.tables.is_empty() {
-            for (query, sketch) in queries.iter().enumerate() {
-                for (place, other) in index.sketches.iter().enumerate() {
+            for query in 0..queries.len() {
+                for place in 0..index.sketches.len() {
                     let shown = self.shows[meeting.first + query] && self.shows[place];
-                    if let Some(key) = sketch.first_shared(other)
+                    if let Some(key) = queries.first_shared(query, &index.sketches, place)
                         && shown
-                        && table::near(sketch, other)
+                        && table::near(queries.signs[query], index.sketches.signs[place])
                     {
                         self.check(meeting, query, place, key);
                     }
@@ -257,16 +258,12 @@ impl Search<'_> {
 
     /// Joins a head to one of the index, met by a key, if they are near.
     fn check(&self, meeting: &Meeting, query: usize, place: usize, key: usize) {
-        let (head, sketch, other) = (
-            meeting.first + query,
-            &meeting.queries[query],
-            &meeting.index.sketches[place],
-        );
+        let (head, queries, others) = (meeting.first + query, &meeting.queries, &meeting.index.sketches);
         // What looks the same way from both sides is looked at from one, and what is met by several keys once.
         let again = head == place || (meeting.pass.same && head < place);
         if again
-            || sketch.likeness(other) < LIKE
-            || sketch.first_shared(other) != Some(key)
+            || queries.likeness(query, others, place) < LIKE
+            || queries.first_shared(query, others, place) != Some(key)
             || self.sets.joined(head as u32, place as u32)
         {
             return;
@@ -297,8 +294,4 @@ impl Search<'_> {
         }
         align::fits(&still, &one.levels(), window, self.most)
     }
-}
-
-fn mirrored(sketches: &[Sketch]) -> Vec<Sketch> {
-    sketches.par_iter().map(Sketch::mirrored).collect()
 }

@@ -1,34 +1,67 @@
-//! Finding and loading the ONNX Runtime library.
+//! Finding and loading the ONNX Runtime library, and the sessions that are made in it.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use ort::environment::Environment;
 use ort::session::Session;
+use ort::session::builder::SessionBuilder;
 use ort::value::TensorRef;
 
-use crate::detector::DetectorError;
+pub use provider::Provider;
+
+mod provider;
+
+/// Why ONNX Runtime cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The library is found nowhere, or cannot be loaded.
+    #[error("{0}")]
+    Library(String),
+    /// The execution provider is not to be had.
+    #[error("{0}")]
+    Provider(String),
+    /// A model cannot be loaded or run.
+    #[error("the model failed: {0}")]
+    Model(String),
+}
 
 /// The environment every session of this process is built in; the library is loaded once.
 ///
 /// # Errors
-/// [`DetectorError::Runtime`] where the library is found nowhere or cannot be loaded.
-pub fn environment() -> Result<&'static Environment, DetectorError> {
+/// [`RuntimeError::Library`].
+pub fn environment() -> Result<&'static Environment, RuntimeError> {
     static LOADED: OnceLock<Result<Environment, String>> = OnceLock::new();
     LOADED
         .get_or_init(load)
         .as_ref()
-        .map_err(|reason| DetectorError::Runtime(reason.clone()))
+        .map_err(|reason| RuntimeError::Library(reason.clone()))
+}
+
+/// What sessions are made with; `threads` 0 leaves their number to the runtime.
+///
+/// # Errors
+/// [`RuntimeError::Library`] and [`RuntimeError::Provider`].
+pub(crate) fn session_builder(threads: usize, provider: Provider) -> Result<SessionBuilder, RuntimeError> {
+    let failed = |error: &dyn std::fmt::Display| RuntimeError::Library(error.to_string());
+    let mut builder = Session::builder(environment()?).map_err(|error| failed(&error))?;
+    if threads > 0 {
+        builder = builder.with_intra_threads(threads).map_err(|error| failed(&error))?;
+    }
+    // Threads that spin for work would take it from the other programs of the machine.
+    builder = builder.with_intra_op_spinning(false).map_err(|error| failed(&error))?;
+    // Pictures come in many sizes, and a plan of the memory kept for each of them costs 20 MB a session.
+    builder = builder.with_memory_pattern(false).map_err(|error| failed(&error))?;
+    provider.register(builder)
 }
 
 /// What a model of one input and one output answers to an f32 input: shape and values. For checks
 /// of exported files; the session lives for one call.
 ///
 /// # Errors
-/// [`DetectorError::Runtime`] without the library; [`DetectorError::Inference`] where the model cannot
-/// be loaded or run.
-pub fn answer(model: &[u8], shape: &[usize], values: &[f32]) -> Result<(Vec<i64>, Vec<f32>), DetectorError> {
-    let failed = |error: ort::Error| DetectorError::Inference(error.to_string());
+/// [`RuntimeError::Library`] and [`RuntimeError::Model`].
+pub fn answer(model: &[u8], shape: &[usize], values: &[f32]) -> Result<(Vec<i64>, Vec<f32>), RuntimeError> {
+    let failed = |error: ort::Error| RuntimeError::Model(error.to_string());
     let builder = Session::builder(environment()?).map_err(failed)?;
     let mut session = builder.clone().commit_from_memory(model).map_err(failed)?;
     let input = session.inputs()[0].name().to_owned();

@@ -1,4 +1,4 @@
-//! The decode of YOLOv3 heads; the only one in the project.
+//! The decode of YOLOv3's output scales; the only one in the project.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,18 +13,12 @@ pub const FREE_FIELDS: usize = 4;
 /// How the numbers of a scale lie in memory; A anchors of F = 5 + classes fields, H rows, W columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum HeadLayout {
+pub enum ScaleLayout {
     /// [N, A * F, H, W], as Darknet and PyTorch have it.
     #[default]
     Nchw,
     /// [N, H, W, A * F], as Keras has it.
     Nhwc,
-    /// [N, A, H, W, F].
-    Nahwf,
-    /// [N, A, F, H, W].
-    Nafhw,
-    /// [N, H, W, A, F].
-    Nhwaf,
 }
 
 /// Numbers between two neighbours along each axis.
@@ -36,16 +30,15 @@ struct Steps {
     column: usize,
 }
 
-impl HeadLayout {
+impl ScaleLayout {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Nchw, Self::Nhwc, Self::Nahwf, Self::Nafhw, Self::Nhwaf];
+    pub const ALL: [Self; 2] = [Self::Nchw, Self::Nhwc];
 
     fn steps(self, anchors: usize, fields: usize, rows: usize, columns: usize) -> Steps {
         let cells = rows * columns;
         let (anchor, field, row, column) = match self {
-            Self::Nchw | Self::Nafhw => (fields * cells, cells, columns, 1),
-            Self::Nhwc | Self::Nhwaf => (fields, 1, columns * anchors * fields, anchors * fields),
-            Self::Nahwf => (cells * fields, 1, columns * fields, fields),
+            Self::Nchw => (fields * cells, cells, columns, 1),
+            Self::Nhwc => (fields, 1, columns * anchors * fields, anchors * fields),
         };
         Steps {
             anchor,
@@ -58,7 +51,7 @@ impl HeadLayout {
 
 /// The raw answer of one scale for one picture.
 #[derive(Clone, Copy, Debug)]
-pub struct Head<'a> {
+pub struct OutputScale<'a> {
     /// Input pixels a cell.
     pub stride: u32,
     /// The anchors of this scale, (width, height) in input pixels.
@@ -71,7 +64,7 @@ pub struct Head<'a> {
     /// Cells across.
     pub columns: usize,
     /// How `logits` lie.
-    pub layout: HeadLayout,
+    pub layout: ScaleLayout,
     /// How far a centre may leave its cell (YOLOv4's scale_x_y); 1 in YOLOv3.
     pub scale_x_y: f32,
 }
@@ -81,27 +74,27 @@ pub struct Head<'a> {
 /// As in the YOLOv3 paper (Redmon and Farhadi 2018): the centre is (sigmoid(t) + cell) * stride,
 /// the size exp(t) * anchor, the score sigmoid(objectness) * sigmoid(class), of the best class among
 /// `classes`, numbers from 0; of all where that is `None`.
-pub fn decode(heads: &[Head<'_>], classes: Option<&[usize]>, floor: f32) -> Vec<Detection> {
+pub fn decode(scales: &[OutputScale<'_>], classes: Option<&[usize]>, floor: f32) -> Vec<Detection> {
     let mut found = Vec::new();
     // sigmoid(objectness) bounds the score from above: most cells end at this comparison.
     let logit_floor = (floor / (1.0 - floor)).ln();
-    for head in heads {
-        let cells = head.rows * head.columns;
-        let fields = head.logits.len() / (head.anchors.len() * cells).max(1);
+    for scale in scales {
+        let cells = scale.rows * scale.columns;
+        let fields = scale.logits.len() / (scale.anchors.len() * cells).max(1);
         if fields <= BOX_FIELDS {
             continue;
         }
-        let steps = head.layout.steps(head.anchors.len(), fields, head.rows, head.columns);
-        for (number, anchor) in head.anchors.iter().enumerate() {
-            for row in 0..head.rows {
+        let steps = scale.layout.steps(scale.anchors.len(), fields, scale.rows, scale.columns);
+        for (number, anchor) in scale.anchors.iter().enumerate() {
+            for row in 0..scale.rows {
                 let line = number * steps.anchor + row * steps.row;
-                for column in 0..head.columns {
+                for column in 0..scale.columns {
                     let at = line + column * steps.column;
-                    if head.logits[at + 4 * steps.field] >= logit_floor {
-                        let score = score(head, at, steps.field, fields, classes);
+                    if scale.logits[at + 4 * steps.field] >= logit_floor {
+                        let score = score_of(scale, at, steps.field, fields, classes);
                         // A score that is no number fails this too.
                         if score >= floor {
-                            let bbox = bbox(head, at, steps.field, (column, row), *anchor);
+                            let bbox = bbox(scale, at, steps.field, (column, row), *anchor);
                             found.push(Detection { bbox, score });
                         }
                     }
@@ -112,19 +105,19 @@ pub fn decode(heads: &[Head<'_>], classes: Option<&[usize]>, floor: f32) -> Vec<
     found
 }
 
-fn score(head: &Head<'_>, at: usize, step: usize, fields: usize, classes: Option<&[usize]>) -> f32 {
-    let logit = |class: usize| head.logits[at + (BOX_FIELDS + class) * step];
+fn score_of(scale: &OutputScale<'_>, at: usize, step: usize, fields: usize, classes: Option<&[usize]>) -> f32 {
+    let logit = |class: usize| scale.logits[at + (BOX_FIELDS + class) * step];
     let best = match classes {
         Some(kept) => kept.iter().map(|class| logit(*class)).fold(f32::MIN, f32::max),
         None => (0..fields - BOX_FIELDS).map(logit).fold(f32::MIN, f32::max),
     };
-    sigmoid(head.logits[at + 4 * step]) * sigmoid(best)
+    sigmoid(scale.logits[at + 4 * step]) * sigmoid(best)
 }
 
-fn bbox(head: &Head<'_>, at: usize, step: usize, cell: (usize, usize), anchor: (f32, f32)) -> BBox {
-    let field = |index: usize| head.logits[at + index * step];
-    let stride = head.stride as f32;
-    let place = |logit: f32| (sigmoid(logit) - 0.5) * head.scale_x_y + 0.5;
+fn bbox(scale: &OutputScale<'_>, at: usize, step: usize, cell: (usize, usize), anchor: (f32, f32)) -> BBox {
+    let field = |index: usize| scale.logits[at + index * step];
+    let stride = scale.stride as f32;
+    let place = |logit: f32| (sigmoid(logit) - 0.5) * scale.scale_x_y + 0.5;
     let x = (place(field(0)) + cell.0 as f32) * stride;
     let y = (place(field(1)) + cell.1 as f32) * stride;
     BBox::from_centre(x, y, field(2).exp() * anchor.0, field(3).exp() * anchor.1)
@@ -196,7 +189,7 @@ mod tests {
     const ANCHORS: [(f32, f32); 3] = [(10.0, 10.0), (20.0, 30.0), (40.0, 40.0)];
 
     /// A scale of 2 x 3 cells with one prediction: the second anchor, row 1, column 2.
-    fn confident(layout: HeadLayout, fields: &[f32]) -> Vec<f32> {
+    fn confident(layout: ScaleLayout, fields: &[f32]) -> Vec<f32> {
         let (rows, columns) = (2, 3);
         let mut logits = vec![-20.0; 3 * fields.len() * rows * columns];
         let steps = layout.steps(3, fields.len(), rows, columns);
@@ -206,8 +199,8 @@ mod tests {
         logits
     }
 
-    fn head(layout: HeadLayout, logits: &[f32]) -> Head<'_> {
-        Head {
+    fn head(layout: ScaleLayout, logits: &[f32]) -> OutputScale<'_> {
+        OutputScale {
             stride: 32,
             anchors: &ANCHORS,
             logits,
@@ -220,7 +213,7 @@ mod tests {
 
     #[test]
     fn one_confident_cell_gives_its_box_in_every_layout() {
-        for layout in HeadLayout::ALL {
+        for layout in ScaleLayout::ALL {
             let logits = confident(layout, &[0.0, 0.0, 0.0, 2f32.ln(), 10.0, 10.0]);
             let found = decode(&[head(layout, &logits)], None, 0.05);
             assert_eq!(found.len(), 1, "{layout:?}");
@@ -233,9 +226,9 @@ mod tests {
 
     #[test]
     fn the_score_is_that_of_a_class_that_is_kept() {
-        let logits = confident(HeadLayout::Nhwc, &[0.0, 0.0, 0.0, 0.0, 10.0, -1.0, 10.0]);
+        let logits = confident(ScaleLayout::Nhwc, &[0.0, 0.0, 0.0, 0.0, 10.0, -1.0, 10.0]);
         let score = |classes: Option<&[usize]>| {
-            decode(&[head(HeadLayout::Nhwc, &logits)], classes, 0.05)
+            decode(&[head(ScaleLayout::Nhwc, &logits)], classes, 0.05)
                 .first()
                 .map(|found| found.score)
         };
@@ -246,10 +239,10 @@ mod tests {
 
     #[test]
     fn scale_x_y_lets_a_centre_leave_its_cell() {
-        let logits = confident(HeadLayout::Nchw, &[20.0, -20.0, 0.0, 0.0, 10.0, 10.0]);
-        let wide = Head {
+        let logits = confident(ScaleLayout::Nchw, &[20.0, -20.0, 0.0, 0.0, 10.0, 10.0]);
+        let wide = OutputScale {
             scale_x_y: 1.5,
-            ..head(HeadLayout::Nchw, &logits)
+            ..head(ScaleLayout::Nchw, &logits)
         };
         let (x, y) = decode(&[wide], None, 0.05)[0].bbox.centre();
         // (1 * 1.5 - .25 + 2) * 32 and (0 - .25 + 1) * 32.
@@ -258,8 +251,8 @@ mod tests {
 
     #[test]
     fn numbers_that_are_none_give_no_box() {
-        let logits = confident(HeadLayout::Nchw, &[f32::NAN, 0.0, 200.0, 0.0, 10.0, f32::NAN]);
-        let found = decode(&[head(HeadLayout::Nchw, &logits)], None, 0.05);
+        let logits = confident(ScaleLayout::Nchw, &[f32::NAN, 0.0, 200.0, 0.0, 10.0, f32::NAN]);
+        let found = decode(&[head(ScaleLayout::Nchw, &logits)], None, 0.05);
         assert!(crate::nms(found, 0.4).is_empty());
         assert!(read_rows(&[1.0, 1.0, 2.0, 2.0, f32::NAN, 0.9], 6, None, 0.05).is_empty());
     }

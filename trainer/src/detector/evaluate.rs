@@ -1,7 +1,7 @@
 //! Detections of the network under training, matched against annotated faces.
 
 use tch::{Kind, Tensor};
-use vision::yolo::{self, Head, HeadLayout};
+use vision::yolo::{self, OutputScale, ScaleLayout};
 use vision::{Detection, DetectorSettings, Letterbox, nms};
 
 use super::anchors::Anchors;
@@ -35,21 +35,21 @@ pub fn detect(
                 output.copy_data(&mut logits, output.numel());
                 logits
             });
-            let heads: Vec<Head<'_>> = (0..3)
+            let scales: Vec<OutputScale<'_>> = (0..3)
                 .map(|scale| {
                     let cells = side as usize / STRIDES[scale] as usize;
-                    Head {
+                    OutputScale {
                         stride: STRIDES[scale] as u32,
                         anchors: &anchors[6 - 3 * scale..9 - 3 * scale],
                         logits: &logits[scale],
                         rows: cells,
                         columns: cells,
-                        layout: HeadLayout::Nchw,
+                        layout: ScaleLayout::Nchw,
                         scale_x_y: 1.0,
                     }
                 })
                 .collect();
-            let found = yolo::decode(&heads, None, settings.floor);
+            let found = yolo::decode(&scales, None, settings.floor);
             nms(found, settings.nms)
                 .into_iter()
                 .map(|detection| Detection {

@@ -15,8 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::letterbox::resize;
-use crate::model::{Provider, session_builder};
-use crate::runtime;
+use crate::runtime::{self, Provider, RuntimeError, session_builder};
 use form::settle;
 
 pub use form::{layout_of, triple};
@@ -74,7 +73,7 @@ pub struct FeatureForm {
 pub enum FeatureError {
     /// No usable ONNX Runtime.
     #[error(transparent)]
-    Runtime(#[from] crate::DetectorError),
+    Runtime(#[from] RuntimeError),
     /// The file cannot be read.
     #[error("cannot read the feature network {path}; name an existing ONNX file")]
     Missing {

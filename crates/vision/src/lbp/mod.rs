@@ -72,7 +72,7 @@ impl Lbp {
     /// The faces of a picture, best first. OpenCV knows no score for them: here it is
     /// (n + 1) / (n + 2), n being the windows that agree (Laplace's rule of succession): .875 for the
     /// six that the default of five neighbours asks for at least, .98 for fifty.
-    pub(crate) fn look(&self, picture: &RgbImage) -> Vec<Detection> {
+    pub(crate) fn detect(&self, picture: &RgbImage) -> Vec<Detection> {
         let mut grey = grey::grey(picture);
         grey::equalise(&mut grey);
         let size = (grey.width, grey.height);

@@ -5,54 +5,30 @@ mod input;
 mod metadata;
 mod outputs;
 mod plan;
-mod provider;
 mod rows;
+mod run;
 mod selected;
 mod settings;
 
-use std::borrow::Cow;
 use std::sync::Mutex;
 
 use image::RgbImage;
 use ort::session::builder::SessionBuilder;
-use ort::session::{Session, SessionInputValue, SessionOutputs};
-use ort::value::{Tensor, TensorRef};
+use ort::session::{Session, SessionOutputs};
 
-use crate::detector::DetectorError;
 use crate::geometry::Detection;
 use crate::letterbox::Letterbox;
-use crate::{runtime, yolo};
-use outputs::{Scale, Shape};
+use crate::yolo;
+use outputs::Scale;
 use plan::{Answer, Declared, Plan, form_of};
+use run::{TRIAL, floats, run, shapes};
 
 pub(crate) use foreign::foreign;
 pub use plan::{COARSEST, MAX_SIDE};
-pub use provider::Provider;
 pub use settings::{ClassChoice, ColourOrder, Form, InputLayout, ModelSettings};
-
-/// Width and height at which the outputs of a model of any size are looked at before its first
-/// picture: small, for it costs time, and without two equal lengths that could be taken for each other.
-const TRIAL: (u32, u32) = (224, 160);
 
 /// Boxes in one picture, as they come.
 type Found = Vec<Detection>;
-
-/// What sessions are made with; `threads` 0 leaves their number to the runtime.
-///
-/// # Errors
-/// [`DetectorError::Runtime`] and [`DetectorError::Provider`].
-pub(crate) fn session_builder(threads: usize, provider: Provider) -> Result<SessionBuilder, DetectorError> {
-    let failed = |error: &dyn std::fmt::Display| DetectorError::Runtime(error.to_string());
-    let mut builder = Session::builder(runtime::environment()?).map_err(|error| failed(&error))?;
-    if threads > 0 {
-        builder = builder.with_intra_threads(threads).map_err(|error| failed(&error))?;
-    }
-    // Threads that spin for work would take it from the other programs of the machine.
-    builder = builder.with_intra_op_spinning(false).map_err(|error| failed(&error))?;
-    // Pictures come in many sizes, and a plan of the memory kept for each of them costs 20 MB a session.
-    builder = builder.with_memory_pattern(false).map_err(|error| failed(&error))?;
-    provider.register(builder)
-}
 
 /// A loaded model; calls from several threads take turns.
 pub(crate) struct Model {
@@ -102,9 +78,9 @@ impl Model {
         self.plan.any_size
     }
 
-    /// Longer side of a picture in the second look, where there is one.
-    pub(crate) fn second_look(&self) -> Option<u32> {
-        self.plan.second_look
+    /// Longer side of a picture in the second pass, where there is one.
+    pub(crate) fn second_pass(&self) -> Option<u32> {
+        self.plan.second_pass
     }
 
     /// The boxes of each picture, in its pixels, at an input of that size, from a score of `floor` on and
@@ -112,20 +88,20 @@ impl Model {
     ///
     /// # Errors
     /// Why the model failed, in words.
-    pub(crate) fn look(&self, pictures: &[RgbImage], size: (u32, u32), floor: f32) -> Result<Vec<Found>, String> {
-        self.look_framed(pictures, |one| self.plan.input.frame(one, size), floor)
+    pub(crate) fn detect(&self, pictures: &[RgbImage], size: (u32, u32), floor: f32) -> Result<Vec<Found>, String> {
+        self.detect_framed(pictures, |one| self.plan.input.frame(one, size), floor)
     }
 
     /// The same of pictures reduced to a longer side of `side`.
     ///
     /// # Errors
     /// Why the model failed, in words.
-    pub(crate) fn look_reduced(&self, pictures: &[RgbImage], side: u32, floor: f32) -> Result<Vec<Found>, String> {
+    pub(crate) fn detect_reduced(&self, pictures: &[RgbImage], side: u32, floor: f32) -> Result<Vec<Found>, String> {
         let only = (!self.plan.any_size).then_some(self.plan.size);
-        self.look_framed(pictures, |one| self.plan.input.reduced(one, side, only), floor)
+        self.detect_framed(pictures, |one| self.plan.input.reduced(one, side, only), floor)
     }
 
-    fn look_framed(
+    fn detect_framed(
         &self,
         pictures: &[RgbImage],
         frame: impl Fn(&RgbImage) -> Letterbox,
@@ -141,13 +117,13 @@ impl Model {
             let (some, framed);
             (some, pictures) = pictures.split_at(alike);
             (framed, frames) = frames.split_at(alike);
-            all.extend(self.look_alike(some, framed, floor)?);
+            all.extend(self.detect_alike(some, framed, floor)?);
         }
         Ok(all)
     }
 
     /// The same for pictures of one run of the model, whose inputs all have one size.
-    fn look_alike(&self, some: &[RgbImage], frames: &[Letterbox], floor: f32) -> Result<Vec<Found>, String> {
+    fn detect_alike(&self, some: &[RgbImage], frames: &[Letterbox], floor: f32) -> Result<Vec<Found>, String> {
         let Some(size) = frames.first().map(Letterbox::input) else {
             return Ok(Vec::new());
         };
@@ -250,94 +226,6 @@ fn with_metadata(table: &ModelSettings, session: &Session) -> Result<ModelSettin
     Ok(table.clone().or(from_file))
 }
 
-/// The outputs' lengths, and the size of the input at which they are so: as the file declares them, or
-/// as a trial shows them where it leaves them open.
-fn shapes(
-    session: &mut Session,
-    declared: &Declared,
-    settings: &ModelSettings,
-    size: (u32, u32),
-    any_size: bool,
-) -> Result<(Vec<Shape>, (u32, u32)), String> {
-    let fixed: Option<Vec<Shape>> = session
-        .outputs()
-        .iter()
-        .map(|outlet| {
-            let lengths = outlet.dtype().tensor_shape()?.get(1..)?;
-            let lengths = lengths.iter().map(|length| usize::try_from(*length).ok());
-            Some(Shape {
-                name: outlet.name().to_owned(),
-                lengths: lengths.collect::<Option<_>>()?,
-            })
-        })
-        .collect();
-    match fixed {
-        Some(fixed) if !any_size => Ok((fixed, size)),
-        _ => {
-            if any_size && let Ok(shapes) = trial(session, declared, settings, TRIAL) {
-                return Ok((shapes, TRIAL));
-            }
-            Ok((trial(session, declared, settings, size)?, size))
-        }
-    }
-}
-
-fn trial(
-    session: &mut Session,
-    declared: &Declared,
-    settings: &ModelSettings,
-    size: (u32, u32),
-) -> Result<Vec<Shape>, String> {
-    let input = input::InputPlan::new(declared.name.clone(), declared.layout, settings)?;
-    let lengths = input.lengths(declared.batch.unwrap_or(1), size);
-    let blank = vec![0.0; lengths.iter().product()];
-    let outputs = run(session, &declared.name, lengths, &blank, None)?;
-    let shape = |(name, value): (&str, ort::value::ValueRef<'_>)| {
-        let lengths = value
-            .dtype()
-            .tensor_shape()
-            .and_then(|shape| shape.get(1..).map(<[i64]>::to_vec));
-        let lengths = lengths.unwrap_or_default().into_iter();
-        Shape {
-            name: name.to_owned(),
-            lengths: lengths.map(|length| length.unsigned_abs() as usize).collect(),
-        }
-    };
-    Ok(outputs.iter().map(shape).collect())
-}
-
-/// Runs a session on the numbers of some pictures. The zoo's form wants to know, as a second input, the
-/// (width, height) in which it answers.
-fn run<'session>(
-    session: &'session mut Session,
-    name: &str,
-    lengths: [usize; 4],
-    numbers: &[f32],
-    size_input: Option<(&str, (u32, u32))>,
-) -> Result<SessionOutputs<'session>, String> {
-    let said = |error: ort::Error| error.to_string();
-    let pictures = TensorRef::from_array_view((lengths, numbers)).map_err(said)?;
-    let mut inputs: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = vec![(name.into(), pictures.into())];
-    if let Some((name, (width, height))) = size_input {
-        // Height goes first there. The input's own size is given, not the picture's: its boxes are then
-        // undone as all others are, whatever the fit.
-        let size = Tensor::from_array(([1_usize, 2], vec![height as f32, width as f32])).map_err(said)?;
-        inputs.push((name.into(), size.into()));
-    }
-    session.run(inputs).map_err(said)
-}
-
-/// An output's lengths and numbers.
-fn floats<'outputs>(
-    outputs: &'outputs SessionOutputs<'_>,
-    at: usize,
-) -> Result<(&'outputs [i64], &'outputs [f32]), String> {
-    let (shape, numbers) = outputs[at]
-        .try_extract_tensor::<f32>()
-        .map_err(|error| error.to_string())?;
-    Ok((shape, numbers))
-}
-
 fn decode_scales(
     outputs: &SessionOutputs<'_>,
     scales: &[Scale],
@@ -349,7 +237,7 @@ fn decode_scales(
     let all = scales.iter().map(|scale| Ok(floats(outputs, scale.output)?.1));
     let all: Vec<&[f32]> = all.collect::<Result<_, String>>()?;
     let each = (0..count).map(|index| {
-        let heads = scales.iter().zip(&all).map(|(scale, numbers)| {
+        let scales = scales.iter().zip(&all).map(|(scale, numbers)| {
             let length = numbers.len() / count;
             let (rows, columns) = ((height / scale.stride) as usize, (width / scale.stride) as usize);
             let per_cell = rows * columns * scale.anchors.len();
@@ -359,7 +247,7 @@ fn decode_scales(
                     scale.stride
                 ));
             }
-            Ok(yolo::Head {
+            Ok(yolo::OutputScale {
                 stride: scale.stride,
                 anchors: &scale.anchors,
                 logits: &numbers[index * length..(index + 1) * length],
@@ -369,8 +257,8 @@ fn decode_scales(
                 scale_x_y: scale.scale_x_y,
             })
         });
-        let heads: Vec<yolo::Head<'_>> = heads.collect::<Result<_, String>>()?;
-        Ok(yolo::decode(&heads, classes, floor))
+        let scales: Vec<yolo::OutputScale<'_>> = scales.collect::<Result<_, String>>()?;
+        Ok(yolo::decode(&scales, classes, floor))
     });
     each.collect()
 }

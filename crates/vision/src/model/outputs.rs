@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::settings::ModelSettings;
-use crate::yolo::{BOX_FIELDS, HeadLayout};
+use crate::yolo::{BOX_FIELDS, ScaleLayout};
 
 /// An output's name and its lengths at a known input, the batch's left out.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Scale {
     pub(super) stride: u32,
     /// (width, height) in input pixels.
     pub(super) anchors: Vec<(f32, f32)>,
-    pub(super) layout: HeadLayout,
+    pub(super) layout: ScaleLayout,
     pub(super) scale_x_y: f32,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Wanted {
     anchors: Vec<Vec<(f32, f32)>>,
     scale_x_y: Vec<f32>,
     classes: Option<usize>,
-    layout: Option<HeadLayout>,
+    layout: Option<ScaleLayout>,
 }
 
 /// The anchors of YOLOv3 (Redmon and Farhadi 2018), which most files were trained with: for messages.
@@ -104,8 +104,8 @@ impl Wanted {
     pub(super) fn find(&self, shapes: &[Shape], input: (u32, u32)) -> Result<(Vec<Scale>, usize), String> {
         // An order of axes and a number of classes hold for all scales together: with two scales or more
         // a square output of as many cells as channels cannot mislead.
-        let mut families: BTreeMap<(HeadLayout, usize), Vec<(u32, usize)>> = BTreeMap::new();
-        let layouts = HeadLayout::ALL.into_iter();
+        let mut families: BTreeMap<(ScaleLayout, usize), Vec<(u32, usize)>> = BTreeMap::new();
+        let layouts = ScaleLayout::ALL.into_iter();
         for layout in layouts.filter(|layout| self.layout.is_none_or(|wanted| wanted == *layout)) {
             for (output, shape) in shapes.iter().enumerate() {
                 for per_scale in self.anchor_counts() {
@@ -152,7 +152,7 @@ impl Wanted {
     /// A family in order, if it has exactly one output for each scale.
     fn scales(
         &self,
-        layout: HeadLayout,
+        layout: ScaleLayout,
         fields: usize,
         mut family: Vec<(u32, usize)>,
         shapes: &[Shape],
@@ -242,20 +242,13 @@ fn check_masks(masks: &[Vec<usize>], anchors: &[[f32; 2]]) -> Result<(), String>
 }
 
 /// The stride and the fields of an output, if its lengths fit a layout.
-fn fit(layout: HeadLayout, lengths: &[usize], anchors: usize, input: (u32, u32)) -> Option<(u32, usize)> {
+fn fit(layout: ScaleLayout, lengths: &[usize], anchors: usize, input: (u32, u32)) -> Option<(u32, usize)> {
     let (rows, columns, fields) = match (layout, lengths) {
-        (HeadLayout::Nchw, &[channels, rows, columns]) | (HeadLayout::Nhwc, &[rows, columns, channels]) => (
+        (ScaleLayout::Nchw, &[channels, rows, columns]) | (ScaleLayout::Nhwc, &[rows, columns, channels]) => (
             rows,
             columns,
             channels.is_multiple_of(anchors).then_some(channels / anchors)?,
         ),
-        (HeadLayout::Nahwf, &[a, rows, columns, fields])
-        | (HeadLayout::Nafhw, &[a, fields, rows, columns])
-        | (HeadLayout::Nhwaf, &[rows, columns, a, fields])
-            if a == anchors =>
-        {
-            (rows, columns, fields)
-        }
         _ => return None,
     };
     let stride = stride(rows, columns, input)?;

@@ -24,8 +24,8 @@ pub(super) struct Plan {
     pub(super) any_size: bool,
     /// Pictures a run, where the model takes only so many.
     pub(super) batch: Option<usize>,
-    /// Longer side of a picture in the second look, where there is one.
-    pub(super) second_look: Option<u32>,
+    /// Longer side of a picture in the second pass, where there is one.
+    pub(super) second_pass: Option<u32>,
     pub(super) answer: Answer,
 }
 
@@ -241,7 +241,7 @@ impl Plan {
                 Form::Selected => Some(1),
                 _ => declared.batch,
             },
-            second_look: second_look(settings, own_size, any_size)?,
+            second_pass: second_pass(settings, own_size, any_size)?,
             answer,
         })
     }
@@ -256,8 +256,8 @@ fn with_usual_fill(settings: &ModelSettings, form: Form) -> ModelSettings {
     }
 }
 
-/// The side of the second look that is asked for.
-fn second_look(settings: &ModelSettings, size: (u32, u32), any_size: bool) -> Result<Option<u32>, String> {
+/// The side of the second pass that is asked for.
+fn second_pass(settings: &ModelSettings, size: (u32, u32), any_size: bool) -> Result<Option<u32>, String> {
     let most = size.0.max(size.1);
     match settings.second_look.unwrap_or_default() {
         0 => Ok(None),

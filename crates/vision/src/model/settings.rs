@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::letterbox::Fit;
-use crate::yolo::HeadLayout;
+use crate::yolo::ScaleLayout;
 
 /// What a model expects and answers. Whatever is `None` is read from the file's metadata (keys of the
 /// same names), and else from the shapes of its inputs and outputs; [`super::plan`] names the defaults.
@@ -42,7 +42,7 @@ pub struct ModelSettings {
     /// How far a centre may leave its cell: one number for all scales, or one each, coarsest first.
     pub scale_x_y: Option<Vec<f32>>,
     /// How the outputs lie, where their shapes leave it open.
-    pub heads: Option<HeadLayout>,
+    pub heads: Option<ScaleLayout>,
     /// Names of the classes, in order.
     pub classes: Option<Vec<String>>,
     /// The classes that are faces.

@@ -2,7 +2,10 @@
 //! nearly the same direction.
 
 use std::f64::consts::PI;
+use std::ops::Range;
 use std::sync::LazyLock;
+
+use rayon::prelude::*;
 
 use super::usual::Usual;
 use crate::thumbnail::{SIDE, Thumbnail};
@@ -27,6 +30,9 @@ const HALF: usize = PLACES / 2;
 /// Light at the edge of a window counts this share of that in its middle: bars, borders and the corners of
 /// turned copies lie at the edges.
 const EDGE: f64 = 0.2;
+
+/// Heads that one thread sketches at once.
+const CHUNK: usize = 1024;
 
 /// Steps of a sketch's numbers in one.
 const SCALE: f32 = 200.0;
@@ -53,14 +59,29 @@ pub(super) const WHOLE: Window = Window {
 };
 
 /// A head's numbers, their signs and its keys.
-#[derive(Clone)]
 pub(super) struct Sketch {
     numbers: [i8; LENGTH],
     /// The signs of the first 64 and of the others.
-    pub(super) signs: [u64; 2],
+    signs: [u64; 2],
     /// Each tells, of four groups of eight numbers, which is the largest and its sign. Heads that are alike have
     /// some key in common, as they agree in their strongest features first; others hardly ever.
-    pub(super) keys: [u16; KEYS],
+    keys: [u16; KEYS],
+}
+
+/// The sketches of many heads, side by side: tables are made of signs and keys alone.
+#[derive(Default)]
+pub(super) struct Sketches {
+    numbers: Vec<[i8; LENGTH]>,
+    pub(super) signs: Vec<[u64; 2]>,
+    pub(super) keys: Vec<[u16; KEYS]>,
+}
+
+/// Some of them.
+#[derive(Clone, Copy)]
+pub(super) struct Slice<'sketches> {
+    numbers: &'sketches [[i8; LENGTH]],
+    pub(super) signs: &'sketches [[u64; 2]],
+    pub(super) keys: &'sketches [[u16; KEYS]],
 }
 
 /// A window ready to be looked through.
@@ -334,15 +355,84 @@ impl Sketch {
         // The sign of a 0 is turned too: so a pair and its mirror images are told alike.
         Self::of(numbers, [0, 1].map(|half| self.signs[half] ^ tables.turned_signs[half]))
     }
+}
+
+impl Sketches {
+    /// Of heads, by many threads, in their order.
+    pub(super) fn of(heads: &[Thumbnail], frame: &Frame) -> Self {
+        Self::collect(
+            heads
+                .par_chunks(CHUNK)
+                .map(|some| some.iter().map(|head| frame.sketch(head)).collect()),
+        )
+    }
+
+    pub(super) fn all(&self) -> Slice<'_> {
+        Slice {
+            numbers: &self.numbers,
+            signs: &self.signs,
+            keys: &self.keys,
+        }
+    }
+
+    fn collect(chunks: impl IndexedParallelIterator<Item = Self>) -> Self {
+        let chunks: Vec<Self> = chunks.collect();
+        let mut all = Self::default();
+        for mut chunk in chunks {
+            all.numbers.append(&mut chunk.numbers);
+            all.signs.append(&mut chunk.signs);
+            all.keys.append(&mut chunk.keys);
+        }
+        all
+    }
+}
+
+impl FromIterator<Sketch> for Sketches {
+    fn from_iter<I: IntoIterator<Item = Sketch>>(sketches: I) -> Self {
+        let mut all = Self::default();
+        for sketch in sketches {
+            all.numbers.push(sketch.numbers);
+            all.signs.push(sketch.signs);
+            all.keys.push(sketch.keys);
+        }
+        all
+    }
+}
+
+impl<'sketches> Slice<'sketches> {
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) fn part(&self, some: Range<usize>) -> Self {
+        Self {
+            numbers: &self.numbers[some.clone()],
+            signs: &self.signs[some.clone()],
+            keys: &self.keys[some],
+        }
+    }
+
+    /// Those of the heads in a mirror, through the mirrored window.
+    pub(super) fn mirrored(&self) -> Sketches {
+        let mirrored = |at: usize| {
+            let (numbers, signs, keys) = (self.numbers[at], self.signs[at], self.keys[at]);
+            Sketch { numbers, signs, keys }.mirrored()
+        };
+        let chunks = (0..self.len().div_ceil(CHUNK)).into_par_iter();
+        Sketches::collect(chunks.map(|chunk| {
+            let first = chunk * CHUNK;
+            (first..self.len().min(first + CHUNK)).map(mirrored).collect()
+        }))
+    }
 
     /// Whether two have a key in common, and which is the first.
-    pub(super) fn first_shared(&self, other: &Self) -> Option<usize> {
-        (0..KEYS).find(|key| self.keys[*key] == other.keys[*key])
+    pub(super) fn first_shared(&self, at: usize, others: &Slice, other: usize) -> Option<usize> {
+        (0..KEYS).find(|key| self.keys[at][*key] == others.keys[other][*key])
     }
 
     /// The cosine of the angle between two.
-    pub(super) fn likeness(&self, other: &Self) -> f32 {
-        let products = self.numbers.iter().zip(&other.numbers);
+    pub(super) fn likeness(&self, at: usize, others: &Slice, other: usize) -> f32 {
+        let products = self.numbers[at].iter().zip(&others.numbers[other]);
         let sum: i32 = products.map(|(a, b)| i32::from(*a) * i32::from(*b)).sum();
         sum as f32 / (SCALE * SCALE)
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::sketch::{KEY_BITS, Sketch};
+use super::sketch::{KEY_BITS, Slice};
 
 /// Values of a key.
 pub(super) const VALUES: usize = 1 << KEY_BITS;
@@ -27,21 +27,21 @@ pub(super) struct Table {
 }
 
 /// Whether two differ in no more signs than like ones do.
-pub(super) fn near(a: &Sketch, b: &Sketch) -> bool {
-    let first = (a.signs[0] ^ b.signs[0]).count_ones();
-    first <= REACH && first + (a.signs[1] ^ b.signs[1]).count_ones() <= REACH_OF_ALL
+pub(super) fn near(a: [u64; 2], b: [u64; 2]) -> bool {
+    let first = (a[0] ^ b[0]).count_ones();
+    first <= REACH && first + (a[1] ^ b[1]).count_ones() <= REACH_OF_ALL
 }
 
 impl Table {
     /// Of the sketches that are `wanted`, by key and place.
-    pub(super) fn new(sketches: &[Sketch], key: usize, wanted: impl Fn(u16, usize) -> bool) -> Self {
+    pub(super) fn new(sketches: Slice, key: usize, wanted: impl Fn(u16, usize) -> bool) -> Self {
         let some = || {
-            let all = sketches.iter().enumerate();
-            all.filter(|(place, sketch)| wanted(sketch.keys[key], *place))
+            let all = sketches.keys.iter().map(|keys| keys[key]).enumerate();
+            all.filter(|(place, value)| wanted(*value, *place))
         };
         let mut starts = vec![0_u32; VALUES + 1];
-        for (_, sketch) in some() {
-            starts[usize::from(sketch.keys[key]) + 1] += 1;
+        for (_, value) in some() {
+            starts[usize::from(value) + 1] += 1;
         }
         for value in 0..VALUES {
             starts[value + 1] += starts[value];
@@ -49,11 +49,11 @@ impl Table {
         let count = starts[VALUES] as usize;
         let (mut places, mut signs, mut others) = (vec![0; count], vec![0; count + LANES], vec![0; count]);
         let mut next = starts.clone();
-        for (place, sketch) in some() {
-            let next = &mut next[usize::from(sketch.keys[key])];
+        for (place, value) in some() {
+            let next = &mut next[usize::from(value)];
             let slot = *next as usize;
             places[slot] = place as u32;
-            [signs[slot], others[slot]] = sketch.signs;
+            [signs[slot], others[slot]] = sketches.signs[place];
             *next += 1;
         }
         Self {

@@ -3,7 +3,7 @@
 
 use image::{Rgb, RgbImage};
 use vision::BBox;
-use vision::yolo::HeadLayout;
+use vision::yolo::ScaleLayout;
 
 use crate::wire::{FLOAT, Fixed, Graph, INT32, Open, int, ints};
 
@@ -37,7 +37,7 @@ pub struct Colours {
     pub bgr: bool,
     /// What the numbers of a white pixel are.
     pub white: f32,
-    pub layout: HeadLayout,
+    pub layout: ScaleLayout,
     /// Scales, coarsest first.
     pub scales: usize,
     /// Scale k wakes class k modulo this.
@@ -56,7 +56,7 @@ impl Default for Colours {
             channels_last: false,
             bgr: false,
             white: 1.0,
-            layout: HeadLayout::Nchw,
+            layout: ScaleLayout::Nchw,
             scales: 3,
             classes: 1,
             finest_first: false,
@@ -141,32 +141,16 @@ impl Colours {
     fn lay_out(&self, graph: &mut Graph, scale: usize) {
         let (stride, fields) = (STRIDES[scale], self.fields());
         let (columns, rows) = (self.size.0 / stride, self.size.1 / stride);
-        let (logits, split, output) = (format!("logits{scale}"), format!("split{scale}"), format!("out{scale}"));
-        let shape = format!("shape{scale}");
-        graph.integers(&shape, &[5], &[-1, 3, fields as i64, rows as i64, columns as i64]);
+        let (logits, output) = (format!("logits{scale}"), format!("out{scale}"));
         let perm = |order: &[u64]| [ints("perm", order)];
         let lengths: Vec<u64> = match self.layout {
-            HeadLayout::Nchw => {
+            ScaleLayout::Nchw => {
                 graph.node("Identity", &[&logits], &output, &[]);
                 vec![3 * fields, rows, columns]
             }
-            HeadLayout::Nhwc => {
+            ScaleLayout::Nhwc => {
                 graph.node("Transpose", &[&logits], &output, &perm(&[0, 2, 3, 1]));
                 vec![rows, columns, 3 * fields]
-            }
-            HeadLayout::Nafhw => {
-                graph.node("Reshape", &[&logits, &shape], &output, &[]);
-                vec![3, fields, rows, columns]
-            }
-            HeadLayout::Nahwf => {
-                graph.node("Reshape", &[&logits, &shape], &split, &[]);
-                graph.node("Transpose", &[&split], &output, &perm(&[0, 1, 3, 4, 2]));
-                vec![3, rows, columns, fields]
-            }
-            HeadLayout::Nhwaf => {
-                graph.node("Reshape", &[&logits, &shape], &split, &[]);
-                graph.node("Transpose", &[&split], &output, &perm(&[0, 3, 4, 1, 2]));
-                vec![rows, columns, 3, fields]
             }
         };
         let mut sides = vec![self.batch.map_or(Open("N"), Fixed)];

@@ -9,7 +9,7 @@ mod wire;
 
 use image::RgbImage;
 use vision::model::{ClassChoice, ColourOrder};
-use vision::yolo::HeadLayout;
+use vision::yolo::ScaleLayout;
 use vision::{BBox, Detection, Detector, DetectorError, DetectorSettings, ModelSettings};
 
 use colours::{ANCHORS, Colours, picture, true_box};
@@ -70,7 +70,7 @@ fn assert_found(found: &[Detection], expected: &[BBox], what: &str) {
 
 #[test]
 fn every_layout_order_and_number_of_scales_gives_the_same_boxes() {
-    for layout in HeadLayout::ALL {
+    for layout in ScaleLayout::ALL {
         for (scales, finest_first, channels_last) in [(3, false, false), (3, true, true), (2, true, false)] {
             let model = Colours {
                 layout,

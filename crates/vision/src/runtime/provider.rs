@@ -4,7 +4,7 @@ use ort::ep::{self, ExecutionProvider, ExecutionProviderDispatch};
 use ort::session::builder::SessionBuilder;
 use serde::{Deserialize, Serialize};
 
-use crate::detector::DetectorError;
+use super::RuntimeError;
 
 /// What computes a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ impl Provider {
     ///
     /// # Errors
     /// Where the runtime lacks it, or the machine what it needs; the text names what there is.
-    pub(super) fn register(self, builder: SessionBuilder) -> Result<SessionBuilder, DetectorError> {
+    pub(super) fn register(self, builder: SessionBuilder) -> Result<SessionBuilder, RuntimeError> {
         let Some(dispatch) = self.dispatch() else {
             return Ok(builder);
         };
@@ -71,7 +71,7 @@ impl Provider {
                 .filter(|it| it.is_there())
                 .map(Self::name)
                 .collect();
-            return Err(DetectorError::Provider(format!(
+            return Err(RuntimeError::Provider(format!(
                 "[crop] provider = \"{name}\" is asked for, and this build of ONNX Runtime has only {}: set one of \
                  these, or name a library that has {name} in ORT_DYLIB_PATH",
                 there.join(", ")
@@ -79,7 +79,7 @@ impl Provider {
         }
         let registered = builder.with_execution_providers([dispatch.error_on_failure()]);
         registered.map_err(|error| {
-            DetectorError::Provider(format!(
+            RuntimeError::Provider(format!(
                 "[crop] provider = \"{name}\" cannot be used on this machine: {error}"
             ))
         })
