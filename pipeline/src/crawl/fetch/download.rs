@@ -190,7 +190,7 @@ impl<'run> Download<'run> {
     async fn gather(
         &self,
         fetches: &mut (impl Stream<Item = anyhow::Result<Fetch>> + Unpin),
-        mut write: Pin<&mut (impl FusedFuture<Output = anyhow::Result<()>>)>,
+        mut write: Pin<&mut impl FusedFuture<Output = anyhow::Result<()>>>,
         failure: &mut Option<anyhow::Error>,
         pictures: &Pictures<'_>,
     ) -> anyhow::Result<Option<Batch>> {
@@ -212,16 +212,18 @@ impl<'run> Download<'run> {
                 next = fetches.next(), if !ended => next,
             };
             match fetch {
-                Some(Ok(fetch)) if batch.take(fetch, pictures) => {
-                    later_in_a_row = 0;
-                    deadline = deadline.or_else(|| Some(Instant::now() + BATCH_AGE));
-                }
-                Some(Ok(_)) => {
-                    later_in_a_row += 1;
-                    if later_in_a_row == MOST_LATER {
-                        self.given_up.store(true, Ordering::Relaxed);
+                Some(Ok(fetch)) => match batch.take(fetch, pictures) {
+                    true => {
+                        later_in_a_row = 0;
+                        deadline = deadline.or_else(|| Some(Instant::now() + BATCH_AGE));
                     }
-                }
+                    false => {
+                        later_in_a_row += 1;
+                        if later_in_a_row == MOST_LATER {
+                            self.given_up.store(true, Ordering::Relaxed);
+                        }
+                    }
+                },
                 Some(Err(error)) => {
                     failure.get_or_insert(error);
                     self.run.client.end();
