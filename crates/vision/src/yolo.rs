@@ -84,7 +84,9 @@ pub fn decode(scales: &[OutputScale<'_>], classes: Option<&[usize]>, floor: f32)
         if fields <= BOX_FIELDS {
             continue;
         }
-        let steps = scale.layout.steps(scale.anchors.len(), fields, scale.rows, scale.columns);
+        let steps = scale
+            .layout
+            .steps(scale.anchors.len(), fields, scale.rows, scale.columns);
         for (number, anchor) in scale.anchors.iter().enumerate() {
             for row in 0..scale.rows {
                 let line = number * steps.anchor + row * steps.row;

@@ -10,7 +10,12 @@ const LARGE: f32 = 0.4;
 const PART: f32 = 0.7;
 
 /// The boxes of both passes over a picture of that longer side.
-pub(super) fn merged(mut first: Vec<Detection>, mut second: Vec<Detection>, longer: f32, suppression: f32) -> Vec<Detection> {
+pub(super) fn merged(
+    mut first: Vec<Detection>,
+    mut second: Vec<Detection>,
+    longer: f32,
+    suppression: f32,
+) -> Vec<Detection> {
     second.retain(|found| found.bbox.width().max(found.bbox.height()) >= LARGE * longer);
     first.retain(|part| {
         let is_whole = |whole: &Detection| {
