@@ -136,6 +136,10 @@ fn fits_by(still: &Levels, moved: &Levels, window: Window, most: f32) -> bool {
 fn sums<const N: usize>(of: impl Fn(usize) -> [f32; N]) -> [f32; N] {
     let mut lanes = [[0.0; LANES]; N];
     for some in 0..COUNT / LANES {
+        #[expect(
+            clippy::needless_range_loop,
+            reason = "the lanes lie in the second index: in this form they become vectors"
+        )]
         for lane in 0..LANES {
             let values = of(some * LANES + lane);
             for at in 0..N {

@@ -93,6 +93,10 @@ pub(super) struct Frame {
 }
 
 /// Where a window's places lie in the head.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few dozen are made, once, and read by the million"
+)]
 enum Places {
     /// Each line and column between two pixels: the first, and the share of the second.
     Upright {
@@ -217,8 +221,8 @@ impl Frame {
         let light = all[0] / tables.flat_light;
         let mut numbers: [f32; LENGTH] = std::array::from_fn(|at| all[tables.place[at]] - light * tables.flat[at]);
         unit(&mut numbers);
-        for at in 0..LENGTH {
-            numbers[at] = (numbers[at] - self.mean[at]) * self.weight[at];
+        for (number, (mean, weight)) in numbers.iter_mut().zip(self.mean.iter().zip(&self.weight)) {
+            *number = (*number - mean) * weight;
         }
         unit(&mut numbers);
         let whole = numbers.map(|number| (number * SCALE).round_ties_even().clamp(-127.0, 127.0) as i8);
