@@ -15,15 +15,20 @@ use rayon::prelude::*;
 use crate::thumbnail::Thumbnail;
 pub use sets::Sets;
 use sets::Shared;
-use sketch::{Frame, KEYS, Sketches, Slice, WHOLE, Window};
+use sketch::{Frame, KEYS};
+use sketches::{Sketches, Slice};
 use table::{Table, VALUES};
 use usual::Usual;
+use window::{WHOLE, Window};
 
 mod align;
+mod expression;
 mod sets;
 mod sketch;
+mod sketches;
 mod table;
 mod usual;
+mod window;
 
 /// Likeness of two sketches from which the heads are laid over one another.
 const LIKE: f32 = 0.86;

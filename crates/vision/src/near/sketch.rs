@@ -2,13 +2,11 @@
 //! nearly the same direction.
 
 use std::f64::consts::PI;
-use std::ops::Range;
 use std::sync::LazyLock;
 
-use rayon::prelude::*;
-
 use super::usual::Usual;
-use crate::thumbnail::{SIDE, Thumbnail};
+use super::window::{PLACES, Places, Window};
+use crate::thumbnail::Thumbnail;
 
 /// Numbers of a sketch.
 pub(super) const LENGTH: usize = 128;
@@ -23,65 +21,24 @@ const WAVES: usize = 12;
 /// Even or odd frequencies, filled up to a whole register.
 const LANES: usize = 8;
 
-/// Places of a window, down and across, at which its light is taken, and half of them.
-const PLACES: usize = 16;
+/// Half of a window's places.
 const HALF: usize = PLACES / 2;
 
 /// Light at the edge of a window counts this share of that in its middle: bars, borders and the corners of
 /// turned copies lie at the edges.
 const EDGE: f64 = 0.2;
 
-/// Heads that one thread sketches at once.
-const CHUNK: usize = 1024;
-
 /// Steps of a sketch's numbers in one.
-const SCALE: f32 = 200.0;
-
-/// A square part of a head.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Window {
-    /// Its middle, as shares of the head's side.
-    pub(super) x: f64,
-    /// The same, down.
-    pub(super) y: f64,
-    /// Its side.
-    pub(super) side: f64,
-    /// By how much it is turned, in degrees.
-    pub(super) angle: f64,
-}
-
-/// The whole head.
-pub(super) const WHOLE: Window = Window {
-    x: 0.5,
-    y: 0.5,
-    side: 1.0,
-    angle: 0.0,
-};
+pub(super) const SCALE: f32 = 200.0;
 
 /// A head's numbers, their signs and its keys.
 pub(super) struct Sketch {
-    numbers: [i8; LENGTH],
+    pub(super) numbers: [i8; LENGTH],
     /// The signs of the first 64 and of the others.
-    signs: [u64; 2],
+    pub(super) signs: [u64; 2],
     /// Each tells, of four groups of eight numbers, which is the largest and its sign. Heads that are alike have
     /// some key in common, as they agree in their strongest features first; others hardly ever.
-    keys: [u16; KEYS],
-}
-
-/// The sketches of many heads, side by side: tables are made of signs and keys alone.
-#[derive(Default)]
-pub(super) struct Sketches {
-    numbers: Vec<[i8; LENGTH]>,
-    pub(super) signs: Vec<[u64; 2]>,
-    pub(super) keys: Vec<[u16; KEYS]>,
-}
-
-/// Some of them.
-#[derive(Clone, Copy)]
-pub(super) struct Slice<'sketches> {
-    numbers: &'sketches [[i8; LENGTH]],
-    pub(super) signs: &'sketches [[u64; 2]],
-    pub(super) keys: &'sketches [[u16; KEYS]],
+    pub(super) keys: [u16; KEYS],
 }
 
 /// A window ready to be looked through.
@@ -90,21 +47,6 @@ pub(super) struct Frame {
     mean: [f32; LENGTH],
     /// One by the usual spread.
     weight: [f32; LENGTH],
-}
-
-/// Where a window's places lie in the head.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a few dozen are made, once, and read by the million"
-)]
-enum Places {
-    /// Each line and column between two pixels: the first, and the share of the second.
-    Upright {
-        lines: [(usize, f32); PLACES],
-        columns: [(usize, f32); PLACES],
-    },
-    /// Each place between four pixels: the first, and the shares of all.
-    Turned(Vec<(usize, [f32; 4])>),
 }
 
 /// Amplitudes by frequency down, then across; the even ones first.
@@ -238,60 +180,6 @@ impl Frame {
     }
 }
 
-impl Places {
-    fn of(window: Window) -> Self {
-        let within = |place: usize| (place as f64 + 0.5) / PLACES as f64 - 0.5;
-        let between = |at: f64| {
-            let at = (at * SIDE as f64 - 0.5).clamp(0.0, SIDE as f64 - 1.0);
-            let first = (at as usize).min(SIDE - 2);
-            (first, (at - first as f64) as f32)
-        };
-        if window.angle == 0.0 {
-            return Self::Upright {
-                lines: std::array::from_fn(|place| between(window.y + within(place) * window.side)),
-                columns: std::array::from_fn(|place| between(window.x + within(place) * window.side)),
-            };
-        }
-        let (sine, cosine) = window.angle.to_radians().sin_cos();
-        let place = |at: usize| {
-            let (x, y) = (within(at % PLACES) * window.side, within(at / PLACES) * window.side);
-            let (column, right) = between(window.x + cosine * x + sine * y);
-            let (line, below) = between(window.y - sine * x + cosine * y);
-            let (left, above) = (1.0 - right, 1.0 - below);
-            let shares = [left * above, right * above, left * below, right * below];
-            (line * SIDE + column, shares)
-        };
-        Self::Turned((0..PLACES * PLACES).map(place).collect())
-    }
-
-    #[inline(always)]
-    fn light(&self, levels: &[f32; SIDE * SIDE]) -> [[f32; PLACES]; PLACES] {
-        let mut light = [[0.0; PLACES]; PLACES];
-        match self {
-            Self::Upright { lines, columns } => {
-                for (light, (line, below)) in light.iter_mut().zip(lines) {
-                    let upper: &[f32; SIDE] = levels[line * SIDE..][..SIDE].try_into().expect("a line");
-                    let lower: &[f32; SIDE] = levels[(line + 1) * SIDE..][..SIDE].try_into().expect("a line");
-                    let mut between = [0.0; SIDE];
-                    for at in 0..SIDE {
-                        between[at] = upper[at] + (lower[at] - upper[at]) * below;
-                    }
-                    for (light, (column, right)) in light.iter_mut().zip(columns) {
-                        *light = between[*column] + (between[column + 1] - between[*column]) * right;
-                    }
-                }
-            }
-            Self::Turned(places) => {
-                for (light, (first, shares)) in light.as_flattened_mut().iter_mut().zip(places) {
-                    let upper = levels[*first] * shares[0] + levels[first + 1] * shares[1];
-                    *light = upper + levels[first + SIDE] * shares[2] + levels[first + SIDE + 1] * shares[3];
-                }
-            }
-        }
-        light
-    }
-}
-
 /// How much there is of each frequency (a cosine transform, of the sums and differences of mirrored places).
 #[inline(always)]
 fn amplitudes(light: &[[f32; PLACES]; PLACES]) -> Amplitudes {
@@ -358,87 +246,6 @@ impl Sketch {
         }
         // The sign of a 0 is turned too: so a pair and its mirror images are told alike.
         Self::of(numbers, [0, 1].map(|half| self.signs[half] ^ tables.turned_signs[half]))
-    }
-}
-
-impl Sketches {
-    /// Of heads, by many threads, in their order.
-    pub(super) fn of(heads: &[Thumbnail], frame: &Frame) -> Self {
-        Self::collect(
-            heads
-                .par_chunks(CHUNK)
-                .map(|some| some.iter().map(|head| frame.sketch(head)).collect()),
-        )
-    }
-
-    pub(super) fn all(&self) -> Slice<'_> {
-        Slice {
-            numbers: &self.numbers,
-            signs: &self.signs,
-            keys: &self.keys,
-        }
-    }
-
-    fn collect(chunks: impl IndexedParallelIterator<Item = Self>) -> Self {
-        let chunks: Vec<Self> = chunks.collect();
-        let mut all = Self::default();
-        for mut chunk in chunks {
-            all.numbers.append(&mut chunk.numbers);
-            all.signs.append(&mut chunk.signs);
-            all.keys.append(&mut chunk.keys);
-        }
-        all
-    }
-}
-
-impl FromIterator<Sketch> for Sketches {
-    fn from_iter<I: IntoIterator<Item = Sketch>>(sketches: I) -> Self {
-        let mut all = Self::default();
-        for sketch in sketches {
-            all.numbers.push(sketch.numbers);
-            all.signs.push(sketch.signs);
-            all.keys.push(sketch.keys);
-        }
-        all
-    }
-}
-
-impl<'sketches> Slice<'sketches> {
-    pub(super) fn len(&self) -> usize {
-        self.keys.len()
-    }
-
-    pub(super) fn part(&self, some: Range<usize>) -> Self {
-        Self {
-            numbers: &self.numbers[some.clone()],
-            signs: &self.signs[some.clone()],
-            keys: &self.keys[some],
-        }
-    }
-
-    /// Those of the heads in a mirror, through the mirrored window.
-    pub(super) fn mirrored(&self) -> Sketches {
-        let mirrored = |at: usize| {
-            let (numbers, signs, keys) = (self.numbers[at], self.signs[at], self.keys[at]);
-            Sketch { numbers, signs, keys }.mirrored()
-        };
-        let chunks = (0..self.len().div_ceil(CHUNK)).into_par_iter();
-        Sketches::collect(chunks.map(|chunk| {
-            let first = chunk * CHUNK;
-            (first..self.len().min(first + CHUNK)).map(mirrored).collect()
-        }))
-    }
-
-    /// Whether two have a key in common, and which is the first.
-    pub(super) fn first_shared(&self, at: usize, others: &Slice, other: usize) -> Option<usize> {
-        (0..KEYS).find(|key| self.keys[at][*key] == others.keys[other][*key])
-    }
-
-    /// The cosine of the angle between two.
-    pub(super) fn likeness(&self, at: usize, others: &Slice, other: usize) -> f32 {
-        let products = self.numbers[at].iter().zip(&others.numbers[other]);
-        let sum: i32 = products.map(|(a, b)| i32::from(*a) * i32::from(*b)).sum();
-        sum as f32 / (SCALE * SCALE)
     }
 }
 

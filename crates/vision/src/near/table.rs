@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::sketch::{KEY_BITS, Slice};
+use super::sketch::KEY_BITS;
+use super::sketches::Slice;
 
 /// Values of a key.
 pub(super) const VALUES: usize = 1 << KEY_BITS;
@@ -71,6 +72,9 @@ impl Table {
 
     /// Tells which sketches of the value are near which of another table's.
     pub(super) fn each_near(&self, others: &Self, value: usize, found: impl FnMut(u32, u32)) {
+        if self.range(value).is_empty() {
+            return;
+        }
         #[cfg(target_arch = "x86_64")]
         {
             /// The same where the bits of eight words are counted by one instruction.
