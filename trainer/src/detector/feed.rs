@@ -43,13 +43,17 @@ impl Batch {
 
     /// f32 [N, 3, S, S] in 0..1, channels last in memory.
     pub fn images(&self) -> Tensor {
-        let side = i64::from(self.order.side);
-        let size = [self.truths.len() as i64, side, side, 3];
-        Tensor::from_data_size(&self.pixels, &size, Kind::Uint8)
-            .permute([0, 3, 1, 2])
-            .to_kind(Kind::Float)
-            / 255.0
+        images(&self.pixels, self.truths.len() as i64, self.order.side)
     }
+}
+
+/// Square RGB images, [N, S, S, 3] bytes, as f32 [N, 3, S, S] in 0..1, channels last in memory.
+pub fn images(pixels: &[u8], count: i64, side: u32) -> Tensor {
+    let side = i64::from(side);
+    Tensor::from_data_size(pixels, &[count, side, side, 3], Kind::Uint8)
+        .permute([0, 3, 1, 2])
+        .to_kind(Kind::Float)
+        / 255.0
 }
 
 /// Threads that make batches in turn, so that batches arrive in the order of their orders.
@@ -104,11 +108,9 @@ impl Feed {
 
     /// Asks for a batch.
     pub fn order(&mut self, order: Order) {
-        let thread = self.sent % self.orders.len();
-        // A thread ends only by panicking, which the scope reports.
-        if self.orders[thread].send(order).is_ok() {
-            self.sent += 1;
-        }
+        // A thread ends only by panicking, which `take` tells.
+        let _ = self.orders[self.sent % self.orders.len()].send(order);
+        self.sent += 1;
     }
 
     /// The oldest batch ordered; none if its thread has died.
@@ -116,5 +118,41 @@ impl Feed {
         let batch = self.batches[self.taken % self.batches.len()].recv().ok()?;
         self.taken += 1;
         Some(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detector::data::Material;
+
+    #[test]
+    fn a_thread_that_died_is_told_in_place_of_a_batch() {
+        // No picture can be drawn from an empty folder.
+        let material = Material {
+            folders: vec![Vec::new()],
+            heads: Vec::new(),
+            validation: Vec::new(),
+            held_out: Vec::new(),
+        };
+        let studio = Studio::new(&material);
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            std::thread::scope(|scope| {
+                let mut feed = Feed::start(scope, &studio, 1, 1, 1);
+                let mut step = 0;
+                // As the training does, before it takes the first.
+                while feed.open() < feed.capacity() {
+                    feed.order(Order { step, side: 32 });
+                    step += 1;
+                }
+                assert!(feed.take().is_none());
+                while feed.open() < feed.capacity() + 2 {
+                    feed.order(Order { step, side: 32 });
+                }
+                assert!(feed.take().is_none());
+            });
+        }));
+        let panic = ended.expect_err("the scope tells the thread's end");
+        assert_eq!(panic.downcast_ref(), Some(&"a scoped thread panicked"));
     }
 }

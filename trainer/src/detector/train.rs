@@ -133,7 +133,6 @@ pub fn train(settings: &Train) -> Result<()> {
             material: &material,
             model,
             log: MetricsLog::open(&settings.out.join("metrics.jsonl"), state.step)?,
-            ordered: state.step,
             feed: Feed::start(scope, &studio, settings.seed, settings.batch, FEEDERS),
             clock: Clock::after(state.seconds),
             progress: Progress::new(),
@@ -202,8 +201,6 @@ struct Run<'a> {
     model: Model,
     state: State,
     log: MetricsLog<Value>,
-    /// The step that is ordered from the feed next.
-    ordered: u64,
     feed: Feed,
     clock: Clock,
     progress: Progress,
@@ -267,15 +264,12 @@ impl Run<'_> {
     /// The images of the next step; keeps the feed busy with those after it.
     fn next_batch(&mut self) -> Result<Batch> {
         while self.feed.open() < self.feed.capacity() {
+            let step = self.state.step + self.feed.open() as u64;
             let side = match self.state.started_from {
-                Some(_) => any_side(self.ordered, self.settings.side),
-                None => side_at(self.ordered, self.settings.steps, self.settings.side),
+                Some(_) => any_side(step, self.settings.side),
+                None => side_at(step, self.settings.steps, self.settings.side),
             };
-            self.feed.order(Order {
-                step: self.ordered,
-                side,
-            });
-            self.ordered += 1;
+            self.feed.order(Order { step, side });
         }
         self.feed.take().context("the thread that makes the images has died")
     }
