@@ -168,10 +168,8 @@ impl Model {
                 fields,
                 classes,
             } => {
-                let (_, numbers) = floats(&outputs, *output)?;
-                let each = numbers.chunks_exact(numbers.len() / count);
                 let read = |rows: &[f32]| yolo::read_rows(rows, *fields, classes.as_deref(), floor);
-                Ok(each.map(read).collect())
+                Ok(each(&outputs, *output, count)?.map(read).collect())
             }
             Answer::Yolov8 {
                 output,
@@ -179,17 +177,12 @@ impl Model {
                 columns,
                 classes,
             } => {
-                let (_, numbers) = floats(&outputs, *output)?;
-                let each = numbers.chunks_exact(numbers.len() / count);
                 let read = |numbers: &[f32]| yolo::read_free(numbers, *fields, *columns, classes, floor);
-                Ok(each.map(read).collect())
+                Ok(each(&outputs, *output, count)?.map(read).collect())
             }
             Answer::Yolov10 { output, classes } => {
-                let (_, numbers) = floats(&outputs, *output)?;
-                let each = numbers.chunks_exact(numbers.len() / count);
-                Ok(each
-                    .map(|rows| yolo::read_final(rows, classes.as_deref(), floor))
-                    .collect())
+                let read = |rows: &[f32]| yolo::read_final(rows, classes.as_deref(), floor);
+                Ok(each(&outputs, *output, count)?.map(read).collect())
             }
             Answer::Selected {
                 boxes,
@@ -207,6 +200,17 @@ impl Model {
             }
         }
     }
+}
+
+/// An output's numbers for each of so many inputs: none where the model found nothing.
+fn each<'run>(
+    outputs: &'run SessionOutputs<'_>,
+    output: usize,
+    count: usize,
+) -> Result<impl Iterator<Item = &'run [f32]>, String> {
+    let (_, numbers) = floats(outputs, output)?;
+    let length = numbers.len() / count;
+    Ok((0..count).map(move |at| &numbers[at * length..][..length]))
 }
 
 /// The table's settings, and the file's metadata where the table says nothing.

@@ -5,7 +5,7 @@ use image::{Rgb, RgbImage};
 use vision::BBox;
 use vision::yolo::ScaleLayout;
 
-use crate::wire::{FLOAT, Fixed, Graph, INT32, Open, int, ints};
+use crate::wire::{FLOAT, Fixed, Graph, INT32, Open, Side, int, ints};
 
 /// Strides, coarsest first; each has the colour of its place among red, green, blue.
 pub const STRIDES: [u64; 3] = [32, 16, 8];
@@ -261,20 +261,29 @@ impl Colours {
     /// One output [1, 50, 6] of corners, score and class, as YOLOv10 has it: two faces of the classes 0 and 1
     /// whatever is shown, and rows of zeros.
     pub fn last(&self) -> Vec<u8> {
-        let mut graph = Graph::default();
-        self.image_input(&mut graph);
         let mut rows = vec![0.0; 50 * 6];
         for (class, bbox) in [true_box(0, 2, 1), true_box(1, 8, 9)].into_iter().enumerate() {
             let row = [bbox.x0, bbox.y0, bbox.x1, bbox.y1, 0.995, class as f32];
             rows[class * 6..class * 6 + 6].copy_from_slice(&row);
         }
-        graph.floats("rows", &[1, 50, 6], &rows);
+        self.finished(&rows, Fixed(50))
+    }
+
+    /// The same with as many rows as there are boxes, of which it finds none.
+    pub fn nothing(&self) -> Vec<u8> {
+        self.finished(&[], Open("boxes"))
+    }
+
+    fn finished(&self, rows: &[f32], count: Side) -> Vec<u8> {
+        let mut graph = Graph::default();
+        self.image_input(&mut graph);
+        graph.floats("rows", &[1, rows.len() as u64 / 6, 6], rows);
         // The picture takes part, so that the graph has an input.
         graph.floats("nothing", &[1], &[0.0]);
         graph.node("Mul", &["planes", "nothing"], "nothings", &[]);
         graph.node("ReduceMax", &["nothings"], "none", &[int("keepdims", 0)]);
         graph.node("Add", &["rows", "none"], "output0", &[]);
-        graph.output("output0", FLOAT, &[Fixed(1), Fixed(50), Fixed(6)]);
+        graph.output("output0", FLOAT, &[Fixed(1), count, Fixed(6)]);
         self.finish(graph)
     }
 

@@ -134,3 +134,20 @@ fn an_output_that_can_be_read_in_two_ways_or_in_none_is_refused_until_its_form_i
     let found = load(&bytes, &second).expect("loads").detect(&marked()).expect("runs");
     assert_found(&found, &true_boxes()[1..2], "those of a class");
 }
+
+#[test]
+fn a_model_that_gives_no_row_at_all_has_found_nothing() {
+    let model = Colours {
+        classes: 2,
+        batch: Some(1),
+        ..Colours::default()
+    };
+    let table = ModelSettings {
+        form: Some(Form::Yolov10),
+        ..ModelSettings::default()
+    };
+    let detector = load(&model.nothing(), &table).expect("loads");
+    for _ in 0..2 {
+        assert!(detector.detect(&marked()).expect("runs").is_empty());
+    }
+}
