@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 use crate::geometry::{Detection, nms};
 use crate::lbp::{Lbp, LbpSettings};
 use crate::model::{self, COARSEST, MAX_SIDE, Model, ModelSettings};
-use crate::picture::{self, DecodeError, Limits};
 use crate::runtime::{self, Provider, RuntimeError};
 use second_pass::merged;
 
@@ -190,15 +189,6 @@ impl Detector {
             Kind::Yolo(_) => 0,
             Kind::Lbp(cascade) => 1 + 5 * cascade.threads() as u64,
         }
-    }
-
-    /// Decodes a picture's file. A cascade's answer turns on single grey levels: those of JPEGs are the ones
-    /// which OpenCV would give it.
-    ///
-    /// # Errors
-    /// Any [`DecodeError`].
-    pub fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<RgbImage, DecodeError> {
-        picture::decode(bytes, limits)
     }
 
     /// The faces of one picture, in its pixels, best first.

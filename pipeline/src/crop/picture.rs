@@ -102,7 +102,7 @@ impl Workbench {
         let own = bytes.len() as u64 + pixels * self.bytes_per_pixel;
         let _taken = self.memory.take(header.decoding + own)?;
         detectors.with(|detector| {
-            let decoded = match detector.decode(&bytes, &self.limits) {
+            let decoded = match vision::picture::decode(&bytes, &self.limits) {
                 Ok(decoded) => decoded,
                 Err(error) => return Ok(Err(refused(error))),
             };

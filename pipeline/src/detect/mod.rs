@@ -155,7 +155,7 @@ fn look<'file>(
     limits: &Limits,
     least: f64,
 ) -> anyhow::Result<Line<'file>> {
-    let picture = detector.decode(&std::fs::read(path)?, limits)?;
+    let picture = vision::picture::decode(&std::fs::read(path)?, limits)?;
     let found = detector.detect(&picture)?;
     let shown = found.into_iter().filter(|face| f64::from(face.score) >= least);
     Ok(Line {

@@ -6,7 +6,6 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use dataset::failure::Usage;
 use image::RgbImage;
-use vision::picture::Limits;
 use vision::{BBox, Detection, Detector, DetectorSettings, LbpSettings, ModelSettings};
 
 use super::annotated::{Annotated, Part, files, split};
@@ -241,9 +240,7 @@ impl Measured<'_> {
 
     fn cases(&self, annotated: &Annotated, view: View, number: u64) -> Result<Vec<Case>> {
         let path = &annotated.path;
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let decoded = self.detector.decode(&bytes, &Limits::default());
-        let decoded = decoded.with_context(|| format!("cannot decode {}: remove it or its row", path.display()))?;
+        let picture = decoded(path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let case = |(place, (picture, faces))| Case {
             // Several of one picture are drawn into files of their own.
@@ -255,7 +252,7 @@ impl Measured<'_> {
             picture,
             faces,
         };
-        let shown = view.show(decoded, &annotated.faces, number);
+        let shown = view.show(picture, &annotated.faces, number);
         Ok((0..).zip(shown).map(case).collect())
     }
 

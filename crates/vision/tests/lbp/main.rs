@@ -159,7 +159,7 @@ fn real_pictures_give_the_boxes_that_opencv_gives() {
     let folder = tempfile::tempdir().expect("a folder");
     let decode = |(number, file): (usize, &PathBuf)| {
         let bytes = std::fs::read(file).expect("reads");
-        let picture = detector.decode(&bytes, &Limits::default()).expect("decodes");
+        let picture = vision::picture::decode(&bytes, &Limits::default()).expect("decodes");
         (save(folder.path(), &format!("{number}.png"), &picture), picture)
     };
     let (names, pictures): (Vec<PathBuf>, Vec<RgbImage>) = files.iter().enumerate().map(decode).unzip();
