@@ -58,10 +58,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    dataset::failure::end_when_unread();
+    // Help and mistyped flags end here, before the program begins anew.
+    let cli = Cli::parse();
     trainer::threads::spin_briefly();
     trainer::shim::keep_memory();
-    dataset::failure::end_when_unread();
-    let cli = Cli::parse();
     let answer = match &cli.command {
         Command::Run(args) => with_settings(&cli, |settings, data| {
             trainer::gan::run::run(args, &settings.train, &settings.eval, data)
