@@ -23,6 +23,26 @@ fn call(words: &[&str]) -> anyhow::Result<()> {
     run(Cli::try_parse_from(words)?.args)
 }
 
+/// `detector train` on a folder of pictures, as small as it gets.
+const TRAIN: [&str; 11] = [
+    "train",
+    "--hold-out",
+    "2",
+    "--validation",
+    "2",
+    "--side",
+    "128",
+    "--batch",
+    "2",
+    "--precision",
+    "f32",
+];
+
+fn train(pictures: &Path, run: &Path, more: &[&str]) -> anyhow::Result<()> {
+    let folders = ["--pictures", pictures.to_str().unwrap(), "--out", run.to_str().unwrap()];
+    call(&[&TRAIN[..], &folders, more].concat())
+}
+
 /// A folder of grey pictures with one pale disc each, which stands for a face.
 fn pictures(folder: &Path, count: u32) {
     let mut table = String::from("file,x0,y0,x1,y1\n");
@@ -43,41 +63,17 @@ fn pictures(folder: &Path, count: u32) {
 fn a_run_goes_on_from_its_checkpoint_and_its_export_can_be_measured() {
     let (data, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     pictures(data.path(), 8);
-    let pictures = data.path().to_str().unwrap();
     let run = out.path().join("run");
-    let run = run.to_str().unwrap();
-    let train = |steps: &str, resume: bool| {
-        let mut words = vec![
-            "train",
-            "--pictures",
-            pictures,
-            "--out",
-            run,
-            "--hold-out",
-            "2",
-            "--validation",
-            "2",
-            "--side",
-            "128",
-            "--batch",
-            "2",
-            "--precision",
-            "f32",
-            "--steps",
-            steps,
-        ];
-        words.extend(resume.then_some("--resume"));
-        call(&words)
-    };
-    train("2", false).unwrap();
-    let refused = train("4", false).unwrap_err();
+    train(data.path(), &run, &["--steps", "2"]).unwrap();
+    let refused = train(data.path(), &run, &["--steps", "4"]).unwrap_err();
     assert_eq!(dataset::failure::exit_code(&refused), dataset::failure::USAGE);
-    train("4", true).unwrap();
-    let (_, state) = load(&Path::new(run).join(LAST)).unwrap();
+    train(data.path(), &run, &["--steps", "4", "--resume"]).unwrap();
+    let (_, state) = load(&run.join(LAST)).unwrap();
     assert_eq!((state.step, state.images, state.held_out.len()), (4, 8, 2));
 
     let onnx = out.path().join("face.onnx");
     let onnx = onnx.to_str().unwrap();
+    let (pictures, run) = (data.path().to_str().unwrap(), run.to_str().unwrap());
     let (chart, sheet) = (out.path().join("chart.png"), out.path().join("errors.png"));
     call(&["export", "--run", run, "--out", onnx]).unwrap();
     call(&[
@@ -110,17 +106,10 @@ fn a_run_goes_on_from_its_checkpoint_and_its_export_can_be_measured() {
 /// `trainer detector train` as a process of its own: 50 small steps.
 fn fifty_steps(pictures: &Path, run: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trainer"));
-    command.args(["detector", "train", "--side", "128", "--batch", "2", "--steps", "50"]);
-    command.args([
-        "--precision",
-        "f32",
-        "--threads",
-        "1",
-        "--hold-out",
-        "2",
-        "--validation",
-        "2",
-    ]);
+    command
+        .arg("detector")
+        .args(TRAIN)
+        .args(["--steps", "50", "--threads", "1"]);
     // A checkpoint after every step: the one that is found after the kill may be any of them.
     command.args(["--checkpoint-minutes", "0", "--resume"]);
     command.arg("--pictures").arg(pictures).arg("--out").arg(run);
@@ -165,27 +154,7 @@ fn a_run_that_begins_with_a_file_has_its_weights_and_goes_on_from_them() {
     let (data, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     pictures(data.path(), 8);
     let path = |name: &str| out.path().join(name).to_str().unwrap().to_owned();
-    let train = |run: &str, more: &[&str]| {
-        let (run, pictures) = (path(run), data.path().to_str().unwrap());
-        let words = [
-            "train",
-            "--pictures",
-            pictures,
-            "--out",
-            &run,
-            "--hold-out",
-            "2",
-            "--validation",
-            "2",
-            "--side",
-            "128",
-            "--batch",
-            "2",
-            "--precision",
-            "f32",
-        ];
-        call(&[&words, more].concat())
-    };
+    let train = |run: &str, more: &[&str]| train(data.path(), &out.path().join(run), more);
     let exported = |run: &str| {
         let file = path(&format!("{run}.onnx"));
         call(&["export", "--run", &path(run), "--out", &file]).unwrap();

@@ -1,14 +1,15 @@
 //! Detections of the network under training, matched against annotated faces.
 
-use tch::{Kind, Tensor};
 use vision::yolo::{self, OutputScale, ScaleLayout};
 use vision::{Detection, DetectorSettings, Letterbox, nms};
 
 use super::anchors::Anchors;
 use super::data::Sample;
+use super::feed::images;
 use super::metrics::{Matched, match_faces};
 use super::yolov3::{self, Precision, STRIDES};
 use crate::engine::network::Network;
+use crate::engine::onnx::numbers;
 
 /// Detections of a torch network, in the pixels of each sample's picture.
 pub fn detect(
@@ -23,18 +24,9 @@ pub fn detect(
         .map(|sample| {
             let picture = sample.picture.full();
             let letterbox = Letterbox::new(picture.width(), picture.height(), side);
-            let size = [1, i64::from(side), i64::from(side), 3];
-            let images = Tensor::from_data_size(&letterbox.apply(picture), &size, Kind::Uint8)
-                .permute([0, 3, 1, 2])
-                .to_kind(Kind::Float)
-                / 255.0;
+            let images = images(&letterbox.apply(picture), 1, side);
             let outputs = tch::no_grad(|| yolov3::forward(network, &images, false, Precision::F32));
-            let logits = outputs.map(|output| {
-                let output = output.contiguous();
-                let mut logits = vec![0.0_f32; output.numel()];
-                output.copy_data(&mut logits, output.numel());
-                logits
-            });
+            let logits = outputs.map(|output| numbers(&output));
             let scales: Vec<OutputScale<'_>> = (0..3)
                 .map(|scale| {
                     let cells = side as usize / STRIDES[scale] as usize;

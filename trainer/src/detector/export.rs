@@ -66,7 +66,7 @@ pub fn export(settings: &Export) -> Result<()> {
         return Err(Usage("--side wants a multiple of 32".to_owned()).into());
     }
     state.threshold = settings.threshold.or(state.threshold);
-    let mut network = folded(&model.ema());
+    let mut network = model.ema();
     let mut notes = vec![("training_data", settings.training_data.clone())];
     if let Some(file) = &settings.mean_with {
         let (mean, note) = mean_with(&network, &state.anchors, file, settings.mean_share)?;

@@ -6,6 +6,7 @@ use super::anchors::Anchors;
 use super::assign::{Positive, Targets, assign};
 use super::augment::Truth;
 use super::yolov3::FIELDS;
+use crate::engine::onnx::numbers;
 
 /// Weight of the box term against the cross-entropies, all being means over the positives.
 const BOX_GAIN: f64 = 3.0;
@@ -36,10 +37,7 @@ pub fn loss(heads: &[Tensor; 3], truths: &[Vec<Truth>], anchors: &Anchors, side:
         })
         .collect();
     let predictions = Tensor::cat(&rows, 0);
-    let mut logits = vec![0.0_f32; predictions.numel()];
-    let detached = predictions.detach().contiguous();
-    detached.copy_data(&mut logits, predictions.numel());
-    let Targets { positives, weights } = assign(&logits, truths, anchors, side);
+    let Targets { positives, weights } = assign(&numbers(&predictions.detach()), truths, anchors, side);
 
     let count = positives.len().max(1) as f64;
     let indices: Vec<i64> = positives.iter().map(|positive| positive.index).collect();

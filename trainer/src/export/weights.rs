@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use tch::Tensor;
 
+use crate::engine::checkpoint;
 use crate::engine::network::Network;
-use crate::engine::onnx::numbers;
 use crate::gan::config::NOISE;
 use crate::gan::trained::Trained;
 
@@ -58,8 +58,7 @@ pub fn bytes(trained: &Trained, facts: &[(String, String)]) -> Result<Vec<u8>> {
         .into_iter()
         .map(|(name, tensor)| {
             let shape = tensor.size().iter().map(|length| *length as usize).collect();
-            let bytes = numbers(&tensor).iter().flat_map(|value| value.to_le_bytes()).collect();
-            (name, shape, bytes)
+            (name, shape, checkpoint::bytes(&tensor))
         })
         .collect();
     let views = blocks.iter().map(|(name, shape, bytes)| {
