@@ -4,11 +4,11 @@ use tiny_skia::Transform;
 
 use crate::clothes::Clothes;
 use crate::colour;
-use crate::dice::Dice;
 use crate::face::Face;
 use crate::hair::Hair;
 use crate::ornament::Ornaments;
 use crate::pen::{EMPTY, Extent, Pen, bounds, rectangle, union};
+use crate::rng::Rng;
 
 /// Long hair counts to the head down to here: the shoulders.
 const HEAD_BOTTOM: f32 = 1.35;
@@ -37,22 +37,22 @@ pub struct Boxes {
 
 impl Character {
     /// Somebody new.
-    pub fn new(dice: &mut Dice) -> Self {
-        let (skin, hair, iris) = (colour::skin(dice), colour::hair(dice), colour::iris(dice));
-        let band = colour::accent(dice);
-        let tilt = if dice.chance(0.3) {
+    pub fn new(rng: &mut Rng) -> Self {
+        let (skin, hair, iris) = (colour::skin(rng), colour::hair(rng), colour::iris(rng));
+        let band = colour::accent(rng);
+        let tilt = if rng.chance(0.3) {
             0.0
         } else {
-            (dice.normal() * 7.5).clamp(-20.0, 20.0)
+            (rng.normal() * 7.5).clamp(-20.0, 20.0)
         };
         Self {
             skin,
-            face: Face::new(&mut dice.fork(), skin, hair, iris),
-            hair: Hair::new(&mut dice.fork(), hair, band),
-            ornaments: Ornaments::new(&mut dice.fork(), band, hair),
-            clothes: Clothes::new(&mut dice.fork(), skin),
+            face: Face::new(&mut rng.fork(), skin, hair, iris),
+            hair: Hair::new(&mut rng.fork(), hair, band),
+            ornaments: Ornaments::new(&mut rng.fork(), band, hair),
+            clothes: Clothes::new(&mut rng.fork(), skin),
             tilt,
-            line: dice.range(0.65, 1.2),
+            line: rng.range(0.65, 1.2),
         }
     }
 

@@ -5,8 +5,8 @@ mod collar;
 use tiny_skia::Path;
 
 use crate::colour::{Colour, accent, cloth, rgb};
-use crate::dice::Dice;
 use crate::pen::{Pen, between, blob, brush, ellipse, line};
+use crate::rng::Rng;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -27,8 +27,8 @@ enum Arm {
     Folded,
 }
 
-fn arm(dice: &mut Dice) -> Arm {
-    dice.weighted(&[(Arm::Down, 0.65), (Arm::Raised, 0.15), (Arm::Folded, 0.2)])
+fn arm(rng: &mut Rng) -> Arm {
+    rng.weighted(&[(Arm::Down, 0.65), (Arm::Raised, 0.15), (Arm::Folded, 0.2)])
 }
 
 /// Somebody's body and clothes.
@@ -46,8 +46,8 @@ pub struct Clothes {
 
 impl Clothes {
     /// Clothes for somebody with that skin.
-    pub fn new(dice: &mut Dice, skin: Colour) -> Self {
-        let kind = dice.weighted(&[
+    pub fn new(rng: &mut Rng, skin: Colour) -> Self {
+        let kind = rng.weighted(&[
             (Kind::Sailor, 1.3),
             (Kind::Shirt, 1.1),
             (Kind::Blazer, 1.2),
@@ -60,13 +60,13 @@ impl Clothes {
         Self {
             kind,
             skin,
-            main: cloth(dice),
-            second: cloth(dice),
-            accent: accent(dice),
-            shoulders: dice.range(1.05, 1.35),
-            arms: [arm(dice), arm(dice)],
-            bow: dice.chance(0.6),
-            choker: dice.chance(0.2),
+            main: cloth(rng),
+            second: cloth(rng),
+            accent: accent(rng),
+            shoulders: rng.range(1.05, 1.35),
+            arms: [arm(rng), arm(rng)],
+            bow: rng.chance(0.6),
+            choker: rng.chance(0.2),
         }
     }
 

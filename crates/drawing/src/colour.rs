@@ -1,6 +1,6 @@
 //! Colours and the palettes characters are painted from.
 
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 /// An opaque colour, channels in 0..=1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -144,43 +144,43 @@ const SKIN: [(Colour, f32); 8] = [
 ];
 
 /// A colour near `base`.
-fn vary(dice: &mut Dice, base: Colour, by: f32) -> Colour {
+fn vary(rng: &mut Rng, base: Colour, by: f32) -> Colour {
     Colour {
-        r: base.r + by * dice.normal(),
-        g: base.g + by * dice.normal(),
-        b: base.b + by * dice.normal(),
+        r: base.r + by * rng.normal(),
+        g: base.g + by * rng.normal(),
+        b: base.b + by * rng.normal(),
     }
 }
 
 /// A hair colour.
-pub fn hair(dice: &mut Dice) -> Colour {
-    let base = dice.weighted(&HAIR);
-    vary(dice, base, 0.02)
+pub fn hair(rng: &mut Rng) -> Colour {
+    let base = rng.weighted(&HAIR);
+    vary(rng, base, 0.02)
 }
 
 /// An iris colour.
-pub fn iris(dice: &mut Dice) -> Colour {
-    let base = dice.pick(&EYES);
-    vary(dice, base, 0.02)
+pub fn iris(rng: &mut Rng) -> Colour {
+    let base = rng.pick(&EYES);
+    vary(rng, base, 0.02)
 }
 
 /// A skin colour.
-pub fn skin(dice: &mut Dice) -> Colour {
-    let base = dice.weighted(&SKIN);
-    vary(dice, base, 0.008)
+pub fn skin(rng: &mut Rng) -> Colour {
+    let base = rng.weighted(&SKIN);
+    vary(rng, base, 0.008)
 }
 
 /// A colour for cloth: white, dark, or any hue.
-pub fn cloth(dice: &mut Dice) -> Colour {
-    match dice.weighted(&[(0, 1.2), (1, 1.2), (2, 1.5), (3, 1.5)]) {
-        0 => hsl(dice.range(0.0, 360.0), 0.15, dice.range(0.88, 0.97)),
-        1 => hsl(dice.range(200.0, 300.0), dice.range(0.1, 0.4), dice.range(0.15, 0.28)),
-        2 => hsl(dice.range(0.0, 360.0), dice.range(0.35, 0.7), dice.range(0.35, 0.55)),
-        _ => hsl(dice.range(0.0, 360.0), dice.range(0.4, 0.7), dice.range(0.7, 0.85)),
+pub fn cloth(rng: &mut Rng) -> Colour {
+    match rng.weighted(&[(0, 1.2), (1, 1.2), (2, 1.5), (3, 1.5)]) {
+        0 => hsl(rng.range(0.0, 360.0), 0.15, rng.range(0.88, 0.97)),
+        1 => hsl(rng.range(200.0, 300.0), rng.range(0.1, 0.4), rng.range(0.15, 0.28)),
+        2 => hsl(rng.range(0.0, 360.0), rng.range(0.35, 0.7), rng.range(0.35, 0.55)),
+        _ => hsl(rng.range(0.0, 360.0), rng.range(0.4, 0.7), rng.range(0.7, 0.85)),
     }
 }
 
 /// A strong colour for ribbons, ties and ornaments.
-pub fn accent(dice: &mut Dice) -> Colour {
-    hsl(dice.range(0.0, 360.0), dice.range(0.6, 0.85), dice.range(0.42, 0.62))
+pub fn accent(rng: &mut Rng) -> Colour {
+    hsl(rng.range(0.0, 360.0), rng.range(0.6, 0.85), rng.range(0.42, 0.62))
 }

@@ -8,8 +8,8 @@ mod mouth;
 use tiny_skia::{Path, PathBuilder, Transform};
 
 use crate::colour::{Colour, INK, rgb};
-use crate::dice::Dice;
 use crate::pen::{Pen, Spot, blob, brush, ellipse, finish};
+use crate::rng::Rng;
 
 /// How the eyes are held.
 #[derive(Clone, Copy, PartialEq)]
@@ -70,17 +70,17 @@ struct EyeShape {
 
 impl Face {
     /// A face for somebody with that skin and hair.
-    pub fn new(dice: &mut Dice, skin: Colour, hair: Colour, iris: Colour) -> Self {
+    pub fn new(rng: &mut Rng, skin: Colour, hair: Colour, iris: Colour) -> Self {
         let eye = EyeShape {
-            apart: dice.range(0.41, 0.46),
-            y: dice.range(0.2, 0.29),
-            width: dice.range(0.25, 0.29),
-            height: dice.range(0.225, 0.305),
-            slant: dice.range(-0.28, 0.32),
-            lash: dice.range(0.26, 0.4),
-            wings: dice.weighted(&[(1, 3.0), (2, 2.0), (3, 1.0)]),
-            pupil: dice.range(0.32, 0.46),
-            star: dice.chance(0.06),
+            apart: rng.range(0.41, 0.46),
+            y: rng.range(0.2, 0.29),
+            width: rng.range(0.25, 0.29),
+            height: rng.range(0.225, 0.305),
+            slant: rng.range(-0.28, 0.32),
+            lash: rng.range(0.26, 0.4),
+            wings: rng.weighted(&[(1, 3.0), (2, 2.0), (3, 1.0)]),
+            pupil: rng.range(0.32, 0.46),
+            star: rng.chance(0.06),
         };
         let dark = hair.luminance() < 0.3;
         Self {
@@ -88,19 +88,19 @@ impl Face {
             ink: if dark { INK } else { INK.mix(hair.line(), 0.35) },
             brow: if dark { hair } else { hair.line().mix(hair, 0.35) },
             iris,
-            jaw: dice.range(0.9, 1.06),
-            chin: dice.range(0.75, 1.2),
-            turn: if dice.chance(0.4) { 0.0 } else { dice.range(-0.8, 0.8) },
+            jaw: rng.range(0.9, 1.06),
+            chin: rng.range(0.75, 1.2),
+            turn: if rng.chance(0.4) { 0.0 } else { rng.range(-0.8, 0.8) },
             eye,
-            gaze: dice.weighted(&[
+            gaze: rng.weighted(&[
                 (Gaze::Open, 0.9),
                 (Gaze::Wink, 0.035),
                 (Gaze::ClosedHappy, 0.035),
                 (Gaze::ClosedCalm, 0.03),
             ]),
-            winking: dice.sign(),
-            look: (dice.range(-0.1, 0.1), dice.range(-0.05, 0.06)),
-            mouth: dice.weighted(&[
+            winking: rng.sign(),
+            look: (rng.range(-0.1, 0.1), rng.range(-0.05, 0.06)),
+            mouth: rng.weighted(&[
                 (Mouth::Smile, 3.0),
                 (Mouth::Line, 1.2),
                 (Mouth::Open, 2.2),
@@ -109,16 +109,16 @@ impl Face {
                 (Mouth::Cat, 0.7),
                 (Mouth::Frown, 0.6),
             ]),
-            brow_angle: dice.range(-0.09, 0.09),
-            brow_lift: dice.range(-0.04, 0.06),
-            blush: if dice.chance(0.8) { dice.range(0.25, 0.7) } else { 0.0 },
-            hatching: dice.chance(0.2),
-            fang: dice.chance(0.12),
-            freckles: dice.chance(0.04),
-            glasses: dice
+            brow_angle: rng.range(-0.09, 0.09),
+            brow_lift: rng.range(-0.04, 0.06),
+            blush: if rng.chance(0.8) { rng.range(0.25, 0.7) } else { 0.0 },
+            hatching: rng.chance(0.2),
+            fang: rng.chance(0.12),
+            freckles: rng.chance(0.04),
+            glasses: rng
                 .chance(0.07)
-                .then(|| crate::colour::accent(dice).mix(INK, dice.range(0.2, 0.9))),
-            light: dice.sign(),
+                .then(|| crate::colour::accent(rng).mix(INK, rng.range(0.2, 0.9))),
+            light: rng.sign(),
         }
     }
 

@@ -7,8 +7,8 @@ mod bangs;
 use tiny_skia::{Path, PathBuilder};
 
 use crate::colour::{Colour, WHITE};
-use crate::dice::Dice;
 use crate::pen::{Pen, Spot, between, blob, brush, finish, resample};
+use crate::rng::Rng;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Back {
@@ -52,8 +52,8 @@ pub struct Hair {
 
 impl Hair {
     /// Hair of that colour; `band` is the colour of what ties it.
-    pub fn new(dice: &mut Dice, colour: Colour, band: Colour) -> Self {
-        let back = dice.weighted(&[
+    pub fn new(rng: &mut Rng, colour: Colour, band: Colour) -> Self {
+        let back = rng.weighted(&[
             (Back::Short, 1.6),
             (Back::Bob, 1.8),
             (Back::Medium, 1.6),
@@ -67,32 +67,32 @@ impl Hair {
             (Back::Spiky, 1.0),
             (Back::Drills, 0.5),
         ]);
-        let side = dice.sign();
-        let (part, locks) = bangs::locks(dice, side);
-        let tips = match dice.weighted(&[(0, 0.84), (1, 0.08), (2, 0.08)]) {
+        let side = rng.sign();
+        let (part, locks) = bangs::locks(rng, side);
+        let tips = match rng.weighted(&[(0, 0.84), (1, 0.08), (2, 0.08)]) {
             0 => colour,
             1 => band,
             _ => colour.tint(0.5),
         };
-        let has_side_locks = dice.chance(if back == Back::Short { 0.45 } else { 0.75 });
+        let has_side_locks = rng.chance(if back == Back::Short { 0.45 } else { 0.75 });
         Self {
             colour,
             tips,
-            inner: if dice.chance(0.08) { band } else { colour.shade(0.3) },
+            inner: if rng.chance(0.08) { band } else { colour.shade(0.3) },
             shine: colour.tint(0.62).mix(WHITE, 0.1),
-            shine_alpha: dice.range(0.45, 0.85),
+            shine_alpha: rng.range(0.45, 0.85),
             back,
-            length: dice.range(0.0, 1.0),
-            volume: dice.range(1.05, 1.2),
-            top: dice.range(1.36, 1.54),
-            burns: dice.range(0.4, 0.9),
+            length: rng.range(0.0, 1.0),
+            volume: rng.range(1.05, 1.2),
+            top: rng.range(1.36, 1.54),
+            burns: rng.range(0.4, 0.9),
             locks,
             part,
-            side_locks: has_side_locks.then(|| dice.range(0.7, 1.75)),
-            side_width: dice.range(0.2, 0.34),
-            ahoge: dice.weighted(&[(0, 0.68), (1, 0.24), (2, 0.08)]),
-            flip: dice.range(-0.25, 0.4),
-            wave: if dice.chance(0.4) { dice.range(0.04, 0.12) } else { 0.0 },
+            side_locks: has_side_locks.then(|| rng.range(0.7, 1.75)),
+            side_width: rng.range(0.2, 0.34),
+            ahoge: rng.weighted(&[(0, 0.68), (1, 0.24), (2, 0.08)]),
+            flip: rng.range(-0.25, 0.4),
+            wave: if rng.chance(0.4) { rng.range(0.04, 0.12) } else { 0.0 },
             side,
             band,
         }

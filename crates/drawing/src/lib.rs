@@ -9,11 +9,11 @@ mod background;
 mod character;
 mod clothes;
 mod colour;
-mod dice;
 mod face;
 mod hair;
 mod ornament;
 mod pen;
+mod rng;
 mod scene;
 
 use image::RgbImage;

@@ -3,8 +3,8 @@
 mod hat;
 
 use crate::colour::{Colour, WHITE, rgb};
-use crate::dice::Dice;
 use crate::pen::{Pen, Spot, blob, brush, ellipse, polygon};
+use crate::rng::Rng;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -36,7 +36,7 @@ pub struct Ornaments {
 
 impl Ornaments {
     /// None, one or two ornaments in `colour` for hair of colour `hair`.
-    pub fn new(dice: &mut Dice, colour: Colour, hair: Colour) -> Self {
+    pub fn new(rng: &mut Rng, colour: Colour, hair: Colour) -> Self {
         let table = [
             (Kind::CatEars, 1.4),
             (Kind::RabbitEars, 0.3),
@@ -55,18 +55,18 @@ impl Ornaments {
             (Kind::Frill, 0.4),
         ];
         let mut kinds = Vec::new();
-        if dice.chance(0.58) {
-            kinds.push(dice.weighted(&table));
+        if rng.chance(0.58) {
+            kinds.push(rng.weighted(&table));
         }
-        if dice.chance(0.15) {
-            kinds.push(dice.weighted(&[(Kind::Pins, 1.0), (Kind::Flower, 1.0), (Kind::SideRibbons, 0.5)]));
+        if rng.chance(0.15) {
+            kinds.push(rng.weighted(&[(Kind::Pins, 1.0), (Kind::Flower, 1.0), (Kind::SideRibbons, 0.5)]));
         }
         Self {
             kinds,
             colour,
             hair,
-            side: dice.sign(),
-            size: dice.range(0.85, 1.2),
+            side: rng.sign(),
+            size: rng.range(0.85, 1.2),
         }
     }
 

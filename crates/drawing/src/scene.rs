@@ -6,8 +6,8 @@ use tiny_skia::{Pixmap, Transform};
 use crate::background;
 use crate::character::Character;
 use crate::colour::{INK, WHITE, hsl};
-use crate::dice::Dice;
 use crate::pen::{Extent, Pen, rectangle};
+use crate::rng::Rng;
 use crate::{Drawing, Settings};
 
 /// Share of pictures without any character.
@@ -49,13 +49,13 @@ impl Placed {
 
 /// See [`crate::draw`].
 pub fn draw(seed: u64, settings: &Settings) -> Drawing {
-    let mut dice = Dice::new(seed);
-    let (width, height) = size(&mut dice, settings.side.max(64));
+    let mut rng = Rng::new(seed);
+    let (width, height) = size(&mut rng, settings.side.max(64));
     let area = (width as f32, height as f32);
     let mut pixmap = Pixmap::new(width, height).expect("both sides are at least 1 and far below the limit");
     let mut pen = Pen::new(&mut pixmap, Transform::identity());
-    let mut placed = place(&mut dice.fork(), area);
-    backdrop(&mut dice.fork(), &mut pen, area, placed.is_empty());
+    let mut placed = place(&mut rng.fork(), area);
+    backdrop(&mut rng.fork(), &mut pen, area, placed.is_empty());
     // Bodies hang downwards: whoever stands higher is painted first and covered by nobody's body.
     placed.sort_by(|a, b| a.y.total_cmp(&b.y));
     let mut faces = Vec::new();
@@ -68,8 +68,8 @@ pub fn draw(seed: u64, settings: &Settings) -> Drawing {
             heads.push(inside(boxes.head, area));
         }
     }
-    background::draw_before(&mut dice.fork(), &mut pen, area, &heads);
-    light(&mut dice.fork(), &mut pen, area);
+    background::draw_before(&mut rng.fork(), &mut pen, area, &heads);
+    light(&mut rng.fork(), &mut pen, area);
     Drawing {
         image: rgb(&pixmap),
         faces,
@@ -78,17 +78,17 @@ pub fn draw(seed: u64, settings: &Settings) -> Drawing {
 }
 
 /// The background, sharp or out of focus.
-fn backdrop(dice: &mut Dice, pen: &mut Pen, area: (f32, f32), busy: bool) {
-    let blur = dice.weighted(&[(1.0, 0.6), (6.0, 0.2), (14.0, 0.2)]);
+fn backdrop(rng: &mut Rng, pen: &mut Pen, area: (f32, f32), busy: bool) {
+    let blur = rng.weighted(&[(1.0, 0.6), (6.0, 0.2), (14.0, 0.2)]);
     let small = Pixmap::new((area.0 / blur).ceil() as u32 + 1, (area.1 / blur).ceil() as u32 + 1);
     match small {
         Some(mut small) if blur > 1.0 => {
             let mut far = Pen::new(&mut small, Transform::from_scale(1.0 / blur, 1.0 / blur));
-            background::draw(dice, &mut far, (area.0 + blur, area.1 + blur), busy);
+            background::draw(rng, &mut far, (area.0 + blur, area.1 + blur), busy);
             soften(&mut small);
             enlarge(&small, pen.pixmap, blur);
         }
-        _ => background::draw(dice, pen, area, busy),
+        _ => background::draw(rng, pen, area, busy),
     }
 }
 
@@ -135,9 +135,9 @@ fn source(at: u32, by: f32, count: usize) -> (usize, u32) {
     (first, ((exact - first as f32).min(1.0) * 256.0) as u32)
 }
 
-fn size(dice: &mut Dice, side: u32) -> (u32, u32) {
-    let shorter = (side as f32 * if dice.chance(0.2) { 1.0 } else { dice.range(0.6, 1.0) }).round() as u32;
-    if dice.chance(0.6) {
+fn size(rng: &mut Rng, side: u32) -> (u32, u32) {
+    let shorter = (side as f32 * if rng.chance(0.2) { 1.0 } else { rng.range(0.6, 1.0) }).round() as u32;
+    if rng.chance(0.6) {
         (shorter, side)
     } else {
         (side, shorter)
@@ -154,11 +154,11 @@ fn inside(extent: Extent, (width, height): (f32, f32)) -> Extent {
 }
 
 /// Chooses who is in the picture and where, so that nobody covers a face.
-fn place(dice: &mut Dice, (width, height): (f32, f32)) -> Vec<Placed> {
-    if dice.chance(EMPTY_SHARE) {
+fn place(rng: &mut Rng, (width, height): (f32, f32)) -> Vec<Placed> {
+    if rng.chance(EMPTY_SHARE) {
         return Vec::new();
     }
-    let wanted = dice.weighted(&[(1, 0.5), (2, 0.28), (3, 0.14), (4, 0.08)]);
+    let wanted = rng.weighted(&[(1, 0.5), (2, 0.28), (3, 0.14), (4, 0.08)]);
     let short = width.min(height);
     let largest = match wanted {
         1 => 0.54,
@@ -168,22 +168,22 @@ fn place(dice: &mut Dice, (width, height): (f32, f32)) -> Vec<Placed> {
     };
     let mut placed: Vec<Placed> = Vec::new();
     for _ in 0..wanted {
-        let seed = dice.word();
+        let seed = rng.word();
         for attempt in 0..40 {
             let shrink = 1.0 - attempt as f32 * 0.012;
             let least = (SMALLEST_FACE / short).max(largest * 0.35);
-            let face = (short * dice.range(least, largest) * shrink).max(SMALLEST_FACE);
+            let face = (short * rng.range(least, largest) * shrink).max(SMALLEST_FACE);
             let scale = face / FACE_WIDTH;
             // Mostly with room for the whole head, sometimes cut off by the picture's edge.
-            let (aside, above) = if dice.chance(0.8) { (1.9, 2.1) } else { (1.1, 1.2) };
+            let (aside, above) = if rng.chance(0.8) { (1.9, 2.1) } else { (1.1, 1.2) };
             let aside = (aside * scale).min(width * 0.48);
-            let x = dice.range(aside, width - aside);
-            let y = dice.range(
+            let x = rng.range(aside, width - aside);
+            let y = rng.range(
                 (above * scale).min(height * 0.55),
                 (height - 1.7 * scale).min(height * 0.75),
             );
             let candidate = Placed {
-                character: Character::new(&mut Dice::new(seed)),
+                character: Character::new(&mut Rng::new(seed)),
                 x,
                 y,
                 scale,
@@ -216,17 +216,17 @@ fn overlap(a: Extent, b: Extent) -> bool {
 }
 
 /// Now and then a dark, a pale or a tinted picture, or light from a corner.
-fn light(dice: &mut Dice, pen: &mut Pen, (width, height): (f32, f32)) {
+fn light(rng: &mut Rng, pen: &mut Pen, (width, height): (f32, f32)) {
     let all = rectangle(0.0, 0.0, width, height);
-    match dice.weighted(&[(0, 0.62), (1, 0.07), (2, 0.06), (3, 0.08), (4, 0.17)]) {
+    match rng.weighted(&[(0, 0.62), (1, 0.07), (2, 0.06), (3, 0.08), (4, 0.17)]) {
         0 => {}
-        1 => pen.fill(&all, INK.mix(hsl(235.0, 0.6, 0.2), 0.6), dice.range(0.3, 0.55)),
-        2 => pen.fill(&all, WHITE, dice.range(0.15, 0.32)),
-        3 => pen.fill(&all, hsl(dice.range(0.0, 360.0), 0.7, 0.5), dice.range(0.08, 0.22)),
+        1 => pen.fill(&all, INK.mix(hsl(235.0, 0.6, 0.2), 0.6), rng.range(0.3, 0.55)),
+        2 => pen.fill(&all, WHITE, rng.range(0.15, 0.32)),
+        3 => pen.fill(&all, hsl(rng.range(0.0, 360.0), 0.7, 0.5), rng.range(0.08, 0.22)),
         _ => {
-            let (corner, radius) = (dice.index(2) as f32 * width, width.max(height) * dice.range(0.6, 1.0));
-            let warm = hsl(dice.range(20.0, 60.0), 1.0, 0.8);
-            pen.glow((corner, 0.0), radius, radius, warm, dice.range(0.3, 0.6));
+            let (corner, radius) = (rng.index(2) as f32 * width, width.max(height) * rng.range(0.6, 1.0));
+            let warm = hsl(rng.range(20.0, 60.0), 1.0, 0.8);
+            pen.glow((corner, 0.0), radius, radius, warm, rng.range(0.3, 0.6));
         }
     }
 }

@@ -89,10 +89,10 @@ const GENERAL: [&str; 28] = [
 /// A post for each upload, the first upload the oldest.
 pub(crate) fn posts(uploads: Vec<Upload>, invention: &Invention) -> Vec<Post> {
     let count = uploads.len();
-    let mut dice = ChaCha8Rng::seed_from_u64(invention.seed);
+    let mut rng = ChaCha8Rng::seed_from_u64(invention.seed);
     // Quantiles in random order: a board of 200 posts surely has some at the top.
     let mut luck: Vec<f64> = (0..count).map(|rank| (rank as f64 + 0.5) / count as f64).collect();
-    luck.shuffle(&mut dice);
+    luck.shuffle(&mut rng);
     let mut id = FIRST_ID;
     let mut posts = Vec::with_capacity(count);
     for (index, upload) in uploads.into_iter().enumerate() {
@@ -100,22 +100,22 @@ pub(crate) fn posts(uploads: Vec<Upload>, invention: &Invention) -> Vec<Post> {
         let plain = invention.plain || luck[index] < LUCKY;
         let post = Post {
             id,
-            created_at: NEWEST - gap * (count - 1 - index) as i64 - dice.random_range(0..gap.max(2) / 2),
-            change: id * 6 + dice.random_range(0..6),
-            creator_id: dice.random_range(1_000..1_020),
+            created_at: NEWEST - gap * (count - 1 - index) as i64 - rng.random_range(0..gap.max(2) / 2),
+            change: id * 6 + rng.random_range(0..6),
+            creator_id: rng.random_range(1_000..1_020),
             author: String::new(),
             score: score(luck[index]),
             counters: Counters::default(),
-            rating: if plain { Rating::Safe } else { rating(dice.random()) },
-            status: if plain { Status::Active } else { status(dice.random()) },
+            rating: if plain { Rating::Safe } else { rating(rng.random()) },
+            status: if plain { Status::Active } else { status(rng.random()) },
             access: Access::Open,
-            held: !plain && dice.random_bool(0.01),
+            held: !plain && rng.random_bool(0.01),
             parent_id: None,
             pools: Vec::new(),
             kind: Kind::Illustration,
             by_ai: false,
-            tags: tags(&mut dice, upload.faces.len()),
-            source: source(&mut dice),
+            tags: tags(&mut rng, upload.faces.len()),
+            source: source(&mut rng),
             file: upload.file,
             pages: Vec::new(),
             faces: upload.faces,
@@ -125,32 +125,32 @@ pub(crate) fn posts(uploads: Vec<Upload>, invention: &Invention) -> Vec<Post> {
             author: format!("uploader_{}", post.creator_id),
             ..post
         });
-        id += dice.random_range(1..4);
+        id += rng.random_range(1..4);
     }
     let plain = |index: usize| invention.plain || luck[index] < LUCKY;
     further(&mut posts, invention.seed, plain);
     posts
 }
 
-/// What only some dialects show. The dice are others, so that a seed keeps naming the same board to
+/// What only some dialects show. It has a generator of its own, so that a seed keeps naming the same board to
 /// those who read no more than Moebooru's answers.
 fn further(posts: &mut [Post], seed: u64, plain: impl Fn(usize) -> bool) {
-    let mut dice = ChaCha8Rng::seed_from_u64(!seed);
+    let mut rng = ChaCha8Rng::seed_from_u64(!seed);
     for index in 0..posts.len() {
         let others = posts.len();
-        let pages: Vec<Arc<File>> = (1..pages(dice.random()))
-            .map(|_| posts[dice.random_range(0..others)].file.clone())
+        let pages: Vec<Arc<File>> = (1..pages(rng.random()))
+            .map(|_| posts[rng.random_range(0..others)].file.clone())
             .collect();
         let post = &mut posts[index];
-        post.counters = counters(post.score, &mut dice);
-        post.kind = kind(post.file.extension, pages.len(), &mut dice);
+        post.counters = counters(post.score, &mut rng);
+        post.kind = kind(post.file.extension, pages.len(), &mut rng);
         post.pages = pages;
         if !plain(index) {
-            post.by_ai = dice.random_bool(0.05);
-            if post.rating == Rating::Safe && dice.random_bool(0.2) {
+            post.by_ai = rng.random_bool(0.05);
+            if post.rating == Rating::Safe && rng.random_bool(0.2) {
                 post.rating = Rating::Sensitive;
             }
-            post.access = access(dice.random());
+            post.access = access(rng.random());
         }
     }
 }
@@ -164,26 +164,26 @@ pub(crate) fn pages(chance: f64) -> usize {
 }
 
 /// Looked at far more often than liked, liked more often than kept.
-fn counters(score: i64, dice: &mut ChaCha8Rng) -> Counters {
-    let down_votes = if dice.random_bool(0.1) {
-        dice.random_range(1..4)
+fn counters(score: i64, rng: &mut ChaCha8Rng) -> Counters {
+    let down_votes = if rng.random_bool(0.1) {
+        rng.random_range(1..4)
     } else {
         0
     };
     let likes = score.unsigned_abs() + down_votes;
-    let share: f64 = dice.random_range(0.5..0.95);
+    let share: f64 = rng.random_range(0.5..0.95);
     Counters {
-        views: likes * dice.random_range(8..25) + dice.random_range(20..90),
+        views: likes * rng.random_range(8..25) + rng.random_range(20..90),
         likes,
         favourites: (likes as f64 * share) as u64,
         down_votes,
     }
 }
 
-fn kind(extension: &str, further_pages: usize, dice: &mut ChaCha8Rng) -> Kind {
+fn kind(extension: &str, further_pages: usize, rng: &mut ChaCha8Rng) -> Kind {
     match extension {
         "zip" => Kind::Animation,
-        _ if further_pages > 3 && dice.random_bool(0.5) => Kind::Manga,
+        _ if further_pages > 3 && rng.random_bool(0.5) => Kind::Manga,
         _ => Kind::Illustration,
     }
 }
@@ -224,34 +224,34 @@ pub(crate) fn status(chance: f64) -> Status {
 }
 
 /// Most name the artist's own publication; some name nothing.
-fn source(dice: &mut ChaCha8Rng) -> String {
-    match dice.random_range(0..10) {
+fn source(rng: &mut ChaCha8Rng) -> String {
+    match rng.random_range(0..10) {
         0 => String::new(),
         _ => format!(
             "https://www.pixiv.net/en/artworks/{}",
-            dice.random_range(60_000_000..140_000_000)
+            rng.random_range(60_000_000..140_000_000)
         ),
     }
 }
 
-pub(crate) fn tags(dice: &mut ChaCha8Rng, faces: usize) -> Vec<(String, TagType)> {
-    let mut tags: Vec<(&str, TagType)> = vec![(ARTISTS[skewed(dice, ARTISTS.len())], TagType::Artist)];
-    if dice.random_bool(0.25) {
+pub(crate) fn tags(rng: &mut ChaCha8Rng, faces: usize) -> Vec<(String, TagType)> {
+    let mut tags: Vec<(&str, TagType)> = vec![(ARTISTS[skewed(rng, ARTISTS.len())], TagType::Artist)];
+    if rng.random_bool(0.25) {
         tags.push(("original", TagType::Copyright));
     } else {
         for _ in 0..faces.clamp(1, 3) {
-            let (character, work) = CHARACTERS[skewed(dice, CHARACTERS.len())];
+            let (character, work) = CHARACTERS[skewed(rng, CHARACTERS.len())];
             tags.extend([(character, TagType::Character), (work, TagType::Copyright)]);
         }
     }
-    if dice.random_bool(0.05) {
-        tags.push((CIRCLES[skewed(dice, CIRCLES.len())], TagType::Circle));
+    if rng.random_bool(0.05) {
+        tags.push((CIRCLES[skewed(rng, CIRCLES.len())], TagType::Circle));
     }
     if faces > 1 {
         tags.push((if faces == 2 { "2girls" } else { "group" }, TagType::General));
     }
-    for _ in 0..dice.random_range(3..10) {
-        tags.push((GENERAL[skewed(dice, GENERAL.len())], TagType::General));
+    for _ in 0..rng.random_range(3..10) {
+        tags.push((GENERAL[skewed(rng, GENERAL.len())], TagType::General));
     }
     tags.sort();
     tags.dedup();
@@ -259,7 +259,7 @@ pub(crate) fn tags(dice: &mut ChaCha8Rng, faces: usize) -> Vec<(String, TagType)
 }
 
 /// An index below `count`; small ones are more likely.
-fn skewed(dice: &mut ChaCha8Rng, count: usize) -> usize {
-    let chance: f64 = dice.random();
+fn skewed(rng: &mut ChaCha8Rng, count: usize) -> usize {
+    let chance: f64 = rng.random();
     (chance * chance * count as f64) as usize
 }

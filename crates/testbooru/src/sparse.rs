@@ -64,13 +64,13 @@ impl Sparse {
             !pictures.is_empty(),
             "none of the pictures is a whole JPEG, PNG or GIF: a board of many posts varies such ones"
         );
-        let mut dice = ChaCha8Rng::seed_from_u64(invention.seed);
+        let mut rng = ChaCha8Rng::seed_from_u64(invention.seed);
         let mut sparse = Self {
             count: u64::from(count),
             seed: invention.seed,
             plain: invention.plain,
             pictures,
-            tag_sets: (0..TAG_SETS).map(|set| invent::tags(&mut dice, 1 + set % 3)).collect(),
+            tag_sets: (0..TAG_SETS).map(|set| invent::tags(&mut rng, 1 + set % 3)).collect(),
             scores: (0..SCORES)
                 .map(|rank| invent::score((rank as f64 + 0.5) / SCORES as f64))
                 .collect(),

@@ -4,14 +4,14 @@ use tiny_skia::Path;
 
 use super::any;
 use crate::colour::{Colour, hsl};
-use crate::dice::Dice;
 use crate::pen::{Pen, Spot, brush, ellipse, polygon, rectangle};
+use crate::rng::Rng;
 
 /// Something about 2 units wide that is no face; some of it is round and spotted on purpose.
-pub(super) fn draw(dice: &mut Dice, pen: &mut Pen) {
-    let (a, b) = (any(dice), any(dice));
+pub(super) fn draw(rng: &mut Rng, pen: &mut Pen) {
+    let (a, b) = (any(rng), any(rng));
     let disc = ellipse((0.0, 0.0), 1.0, 1.0);
-    match dice.index(9) {
+    match rng.index(9) {
         0 => pen.fill_round(
             &disc,
             (-0.3, -0.3),
@@ -29,7 +29,7 @@ pub(super) fn draw(dice: &mut Dice, pen: &mut Pen) {
             pen.stroke(&rectangle(-1.0, -0.7, 2.0, 1.4), 0.06, a.line(), 1.0);
             for k in 0..4 {
                 pen.fill(
-                    &rectangle(-0.8, -0.5 + 0.28 * k as f32, dice.range(0.6, 1.6), 0.1),
+                    &rectangle(-0.8, -0.5 + 0.28 * k as f32, rng.range(0.6, 1.6), 0.1),
                     b,
                     1.0,
                 );
@@ -46,7 +46,7 @@ pub(super) fn draw(dice: &mut Dice, pen: &mut Pen) {
         6 => {
             pen.fill(&rectangle(-0.12, 0.0, 0.24, 2.0), a.shade(0.5), 1.0);
             for (x, y, r) in [(-0.4, 0.0, 0.6), (0.4, 0.0, 0.6), (0.0, -0.6, 0.7)] {
-                pen.fill(&ellipse((x, y), r, r), hsl(dice.range(80.0, 150.0), 0.4, 0.45), 1.0);
+                pen.fill(&ellipse((x, y), r, r), hsl(rng.range(80.0, 150.0), 0.4, 0.45), 1.0);
             }
         }
         7 => {

@@ -1,7 +1,7 @@
 //! The locks over the forehead.
 
-use crate::dice::Dice;
 use crate::pen::Spot;
+use crate::rng::Rng;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Bangs {
@@ -21,8 +21,8 @@ pub(super) struct Lock {
 }
 
 /// The parting's x and the locks of the bangs from left to right.
-pub(super) fn locks(dice: &mut Dice, side: f32) -> (f32, Vec<Lock>) {
-    let bangs = dice.weighted(&[
+pub(super) fn locks(rng: &mut Rng, side: f32) -> (f32, Vec<Lock>) {
+    let bangs = rng.weighted(&[
         (Bangs::Straight, 1.4),
         (Bangs::Spiky, 1.5),
         (Bangs::Parted, 0.9),
@@ -30,26 +30,26 @@ pub(super) fn locks(dice: &mut Dice, side: f32) -> (f32, Vec<Lock>) {
         (Bangs::Middle, 1.2),
     ]);
     let count = match bangs {
-        Bangs::Straight => 5 + dice.index(4),
-        Bangs::Spiky => 4 + dice.index(3),
-        _ => 5 + dice.index(2),
+        Bangs::Straight => 5 + rng.index(4),
+        Bangs::Spiky => 4 + rng.index(3),
+        _ => 5 + rng.index(2),
     };
     let part = match bangs {
-        Bangs::Parted => dice.range(-0.15, 0.15),
-        Bangs::Swept => side * dice.range(0.3, 0.5),
-        _ => dice.range(-0.2, 0.2),
+        Bangs::Parted => rng.range(-0.15, 0.15),
+        Bangs::Swept => side * rng.range(0.3, 0.5),
+        _ => rng.range(-0.2, 0.2),
     };
-    let low = dice.range(-0.08, 0.06);
+    let low = rng.range(-0.08, 0.06);
     let locks = (0..count)
         .map(|k| {
             let left = -0.78 + 1.56 * k as f32 / count as f32;
             let middle = left + 0.78 / count as f32;
             let away = (middle - part).abs();
             let (root, tip) = match bangs {
-                Bangs::Straight => (-0.16, (middle, low + dice.range(-0.03, 0.03))),
+                Bangs::Straight => (-0.16, (middle, low + rng.range(-0.03, 0.03))),
                 Bangs::Spiky => (
-                    dice.range(-0.45, -0.3),
-                    (middle - side * 0.12, low + dice.range(-0.06, 0.1)),
+                    rng.range(-0.45, -0.3),
+                    (middle - side * 0.12, low + rng.range(-0.06, 0.1)),
                 ),
                 Bangs::Parted => (
                     -0.75 + 0.4 * away,

@@ -1,13 +1,13 @@
 //! Seeded chance: every choice of a drawing comes from here, so a seed names one picture for ever.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::{Rng as _, SeedableRng};
 
 /// A seeded source of choices. The mapping from random words to values is written out here, so it
 /// does not move when a library changes its way of sampling.
-pub struct Dice(ChaCha8Rng);
+pub struct Rng(ChaCha8Rng);
 
-impl Dice {
+impl Rng {
     /// A source that is wholly determined by `seed`.
     pub fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
