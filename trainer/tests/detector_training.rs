@@ -169,7 +169,14 @@ fn a_run_that_begins_with_a_file_has_its_weights_and_goes_on_from_them() {
     assert_eq!(same.metadata["anchors"], first.metadata["anchors"]);
 
     train("further", &["--from", &from, "--steps", "1"]).unwrap();
-    train("further", &["--steps", "2", "--resume"]).unwrap();
+    let table = data.path().join("boxes.csv");
+    let table = table.to_str().unwrap();
+    for other in [["--seed", "2"], ["--from", table]] {
+        let asked = [&["--steps", "2", "--resume"], &other[..]].concat();
+        let refused = train("further", &asked).unwrap_err().to_string();
+        assert!(refused.contains(&format!("another {}", other[0])), "{refused}");
+    }
+    train("further", &["--from", &from, "--steps", "2", "--resume"]).unwrap();
     let (model, state) = load(&Path::new(&path("further")).join(LAST)).unwrap();
     assert!(state.started_from.is_some() && state.step == 2);
     assert_eq!(
@@ -179,8 +186,7 @@ fn a_run_that_begins_with_a_file_has_its_weights_and_goes_on_from_them() {
     );
     assert_ne!(exported("further").constants, first.constants);
 
-    let table = data.path().join("boxes.csv");
-    let error = train("none", &["--from", table.to_str().unwrap(), "--steps", "1"]).unwrap_err();
+    let error = train("none", &["--from", table, "--steps", "1"]).unwrap_err();
     assert!(
         format!("{error:#}").contains("no file of `trainer detector export`"),
         "{error:#}"

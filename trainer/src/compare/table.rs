@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Entry;
+use crate::engine::network::Network;
 use crate::eval::record::Score;
 
 /// Letters of the first column.
@@ -41,12 +42,8 @@ pub fn rows(entries: &[Entry], scores: &[Option<&Score>]) -> Vec<Row> {
             entry.trained.file.heads.to_string()
         }),
         plain("M parameters of G / D", entries, |entry| {
-            let config = &entry.trained.file.config;
-            let millions = |count: i64| count as f64 / 1e6;
-            let (g, d) = (
-                crate::gan::architecture::generator(config).parameter_count(),
-                crate::gan::architecture::discriminator(config).parameter_count(),
-            );
+            let millions = |network: &Network| network.plan.parameter_count() as f64 / 1e6;
+            let (g, d) = (&entry.trained.generator, &entry.trained.gan.discriminator);
             format!("{:.2} / {:.2}", millions(g), millions(d))
         }),
     ];

@@ -24,6 +24,7 @@ mod pattern;
 pub mod preview;
 pub mod raster;
 pub mod report;
+mod schedule;
 pub mod start;
 pub mod train;
 pub mod view;

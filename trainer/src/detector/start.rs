@@ -24,8 +24,8 @@ pub struct Start {
 
 /// Reads a file that `trainer detector export` wrote.
 pub fn from_file(path: &Path) -> Result<Start> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let read = || -> Result<Start> {
+    let bytes = read(path)?;
+    let parsed = || -> Result<Start> {
         let contents = Contents::parse(&bytes)?;
         let text = contents
             .metadata
@@ -34,15 +34,28 @@ pub fn from_file(path: &Path) -> Result<Start> {
         Ok(Start {
             network: network(&contents)?,
             anchors: anchors::from_text(text)?,
-            digest: hex::encode(Sha256::digest(&bytes)),
+            digest: digest_of(&bytes),
         })
     };
-    read().with_context(|| {
+    parsed().with_context(|| {
         format!(
             "{} is no file of `trainer detector export`, and no other can be trained on",
             path.display()
         )
     })
+}
+
+/// SHA-256 of such a file, by which a checkpoint names it.
+pub fn digest(path: &Path) -> Result<String> {
+    Ok(digest_of(&read(path)?))
+}
+
+fn digest_of(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn network(contents: &Contents) -> Result<Network> {

@@ -20,6 +20,7 @@ use super::feed::{Batch, Feed, Order};
 use super::loss::{Loss, loss};
 use super::metrics;
 use super::model::Model;
+use super::schedule;
 use super::start;
 use super::yolov3::{self, Precision};
 use crate::engine::metrics::{Accumulator, MetricsLog};
@@ -27,12 +28,6 @@ use crate::engine::progress::Progress;
 use crate::engine::training::{self, Clock, Stop, Training};
 use crate::threads;
 
-/// Steps of linear warm-up.
-const WARM_UP: u64 = 150;
-/// Highest learning rate of a run from nothing …
-const RATE: f64 = 1.5e-3;
-/// … and of one that begins with a file's weights.
-const FURTHER_RATE: f64 = 3e-4;
 /// Steps between two lines of the log.
 const LOG_EVERY: u64 = 20;
 /// Pictures made to fit the anchors.
@@ -101,6 +96,9 @@ pub fn train(settings: &Train) -> Result<()> {
     // Two that write one checkpoint would leave neither run whole.
     let _lock = Lock::take(&settings.out, "trainer detector train")?;
     let resumed = last.exists().then(|| checkpoint::load(&last)).transpose()?;
+    if let Some((_, state)) = &resumed {
+        refuse_another_run(settings, state)?;
+    }
     let before = resumed.as_ref().map(|(_, state)| state.computed_by.as_str());
     if let Some(threads) = threads::resumed(settings.threads, before) {
         threads::set(threads);
@@ -142,6 +140,28 @@ pub fn train(settings: &Train) -> Result<()> {
         };
         training::train(&mut run, checkpoint_every, &stop)
     })
+}
+
+/// Refuses to go on with a run as if it had begun with other settings.
+fn refuse_another_run(settings: &Train, state: &State) -> Result<()> {
+    let digest = settings.from.as_deref().map(start::digest).transpose()?;
+    let refused = [
+        ("seed", settings.seed != state.seed, state.seed.to_string()),
+        ("side", settings.side != state.side, state.side.to_string()),
+        (
+            "from",
+            digest.is_some() && digest != state.started_from,
+            state.started_from.clone().unwrap_or_else(|| "no file".into()),
+        ),
+    ];
+    match refused.into_iter().find(|(_, differs, _)| *differs) {
+        Some((flag, _, begun)) => Err(Usage(format!(
+            "{} began with another --{flag} ({begun}): resume with that one, or give another --out",
+            settings.out.display()
+        ))
+        .into()),
+        None => Ok(()),
+    }
 }
 
 fn describe(material: &Material) {
@@ -265,10 +285,8 @@ impl Run<'_> {
     fn next_batch(&mut self) -> Result<Batch> {
         while self.feed.open() < self.feed.capacity() {
             let step = self.state.step + self.feed.open() as u64;
-            let side = match self.state.started_from {
-                Some(_) => any_side(step, self.settings.side),
-                None => side_at(step, self.settings.steps, self.settings.side),
-            };
+            let further = self.state.started_from.is_some();
+            let side = schedule::side(step, self.settings.steps, self.settings.side, further);
             self.feed.order(Order { step, side });
         }
         self.feed.take().context("the thread that makes the images has died")
@@ -277,9 +295,8 @@ impl Run<'_> {
     /// One step. Returns its learning rate.
     fn learn(&mut self, batch: &Batch) -> Result<f64> {
         let further = self.state.started_from.is_some();
-        let highest = self.settings.rate.unwrap_or(if further { FURTHER_RATE } else { RATE });
-        let warm_up = WARM_UP.min(self.settings.steps / 10);
-        let learning_rate = learning_rate(highest, self.state.step, warm_up, self.progress());
+        let highest = self.settings.rate.unwrap_or(schedule::highest(further));
+        let learning_rate = schedule::learning_rate(highest, self.state.step, self.settings.steps);
         // A file's weights have their batch norms folded in: the statistics of a batch would undo them.
         let outputs = yolov3::forward(&self.model.network, &batch.images(), !further, self.settings.precision);
         let losses: Loss = loss(
@@ -358,35 +375,4 @@ impl Run<'_> {
         self.clock.leave_out(began);
         Ok(())
     }
-}
-
-/// Learning rate: a linear warm-up over `warm_up` steps, then half a cosine down to a hundredth of
-/// `peak` as `progress` goes from 0 to 1.
-fn learning_rate(peak: f64, step: u64, warm_up: u64, progress: f64) -> f64 {
-    let warmed = ((step + 1) as f64 / warm_up.max(1) as f64).min(1.0);
-    let cosine = 0.5 + 0.5 * (std::f64::consts::PI * progress.clamp(0.0, 1.0)).cos();
-    peak * warmed * (0.01 + 0.99 * cosine)
-}
-
-/// The side of a step's pictures: small ones first, which cost a fifth, the full side for the last
-/// eighth; among neighbours drawn by the step, so that the network sees several scales. It follows
-/// from the step alone: a resumed run orders what an undisturbed one would.
-fn side_at(step: u64, steps: u64, side: u32) -> u32 {
-    let shares: &[f64] = match step as f64 / steps as f64 {
-        p if p < 0.35 => &[0.4, 0.5, 0.45],
-        p if p < 0.65 => &[0.5, 0.65, 0.55, 0.4],
-        p if p < 0.875 => &[0.65, 0.8, 0.5, 1.0, 0.55],
-        _ => &[1.0],
-    };
-    share_of(side, shares, step)
-}
-
-/// The same for a network that can find faces already: all sides in turn, to the end.
-fn any_side(step: u64, side: u32) -> u32 {
-    share_of(side, &[0.4, 0.65, 0.5, 1.0, 0.45, 0.8], step)
-}
-
-fn share_of(side: u32, shares: &[f64], step: u64) -> u32 {
-    let share = shares[(step % shares.len() as u64) as usize];
-    ((f64::from(side) * share / 32.0).round() as u32 * 32).max(96)
 }

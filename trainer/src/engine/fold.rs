@@ -55,15 +55,12 @@ pub fn folded(network: &Network) -> Network {
 
 /// Parameters and buffers by the names of their slots, weights as their layers use them, on the CPU.
 fn tensors(network: &Network) -> BTreeMap<String, Tensor> {
-    let slots = network.plan.parameters.iter().chain(&network.plan.buffers);
-    let tensor = |slot: &Slot| {
-        let (row, name) = slot.name.split_once('.').expect("a row and a name");
-        let row = row.parse().expect("rows are numbers");
+    let tensor = |(slot, row, name): (&Slot, usize, &str)| {
         let tensor = match slot.shape.len() > 1 {
             true => network.weight(row, name),
             false => network.tensor(row, name),
         };
         (slot.name.clone(), tensor.detach().to_device(tch::Device::Cpu))
     };
-    slots.map(tensor).collect()
+    network.plan.slots().map(tensor).collect()
 }

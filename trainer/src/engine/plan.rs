@@ -253,6 +253,14 @@ impl Plan {
         self
     }
 
+    /// Every parameter and buffer with its row and its name there, as "weight".
+    pub fn slots(&self) -> impl Iterator<Item = (&Slot, usize, &str)> {
+        self.parameters.iter().chain(&self.buffers).map(|slot| {
+            let (row, name) = slot.name.split_once('.').expect("a row and a name");
+            (slot, row.parse().expect("rows are numbers"), name)
+        })
+    }
+
     /// What comes out of the last row.
     pub fn output(&self) -> Shape {
         self.shapes.last().copied().unwrap_or(self.input)

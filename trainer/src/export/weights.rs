@@ -8,6 +8,7 @@ use tch::Tensor;
 
 use crate::engine::checkpoint;
 use crate::engine::network::Network;
+use crate::engine::plan::Slot;
 use crate::gan::config::NOISE;
 use crate::gan::trained::Trained;
 
@@ -73,12 +74,7 @@ pub fn bytes(trained: &Trained, facts: &[(String, String)]) -> Result<Vec<u8>> {
 
 /// Parameters and buffers by "network.layer.name".
 fn of(name: &str, network: &Network) -> Vec<(String, Tensor)> {
-    let slots = network.plan.parameters.iter().chain(&network.plan.buffers);
-    let named = slots.filter_map(|slot| Some((slot, slot.name.split_once('.')?)));
-    named
-        .map(|(slot, (row, what))| {
-            let row = row.parse().expect("rows are numbers");
-            (format!("{name}.{}", slot.name), network.tensor(row, what).detach())
-        })
-        .collect()
+    let named =
+        |(slot, row, what): (&Slot, usize, &str)| (format!("{name}.{}", slot.name), network.tensor(row, what).detach());
+    network.plan.slots().map(named).collect()
 }

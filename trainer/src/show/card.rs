@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::gallery::{Layout, gallery};
 use super::progress::grids;
+use crate::engine::network::Network;
 use crate::eval::record::{self, Score};
 use crate::eval::report;
 use crate::gan::folder::{RunFile, RunFolder};
@@ -116,7 +117,7 @@ fn made_of(card: &mut String, trained: &Trained) -> Result<()> {
         .file_name()
         .unwrap_or_default()
         .to_string_lossy();
-    let millions = |count: i64| count as f64 / 1e6;
+    let millions = |network: &Network| network.plan.parameter_count() as f64 / 1e6;
     let preset = serde_json::to_value(config.preset)?;
     writeln!(card, "## What it is\n\n| | |\n|---|---|")?;
     let images = state.step * config.batch as u64;
@@ -130,8 +131,8 @@ fn made_of(card: &mut String, trained: &Trained) -> Result<()> {
             "values",
             format!(
                 "generator {:.2} M, discriminator {:.2} M",
-                millions(crate::gan::architecture::generator(config).parameter_count()),
-                millions(crate::gan::architecture::discriminator(config).parameter_count())
+                millions(&trained.generator),
+                millions(&trained.gan.discriminator)
             ),
         ),
         (
