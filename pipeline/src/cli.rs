@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{crawl, crop, curate, detect, export, failures, import, manifest, purge, run, sheet, status};
+use crate::{crawl, crop, curate, detect, export, failures, import, manifest, purge, run, serve, sheet, status};
 
 /// From image boards to frozen datasets of anime heads
 #[derive(Debug, Parser)]
@@ -46,6 +46,8 @@ pub enum Command {
     Keep(curate::hand::Args),
     /// Draws contact sheets: accepted heads, refused heads by reason, pictures with boxes
     Sheet(sheet::Args),
+    /// Opens the curation desk, a page in the browser
+    Serve(serve::Args),
     /// Freezes, shows, compares, verifies and hands on versions of the dataset
     #[command(
         subcommand,

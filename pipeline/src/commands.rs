@@ -12,7 +12,7 @@ use crate::reporter::Reporter;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::summary::Summary;
-use crate::{crawl, curate, detect, failures, manifest, purge, run, status};
+use crate::{crawl, curate, detect, failures, manifest, purge, run, serve, status};
 
 /// Does what was asked.
 ///
@@ -24,7 +24,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
     settings.crawl.token_file = Some(data.join("tokens.json"));
     let stop = Stop::on_signals()?;
     let reporter = journal_of(&cli.command, &data);
-    let code = dispatch(cli.command, settings, data, stop, &reporter).await;
+    let code = dispatch(cli.command, &cli.config, settings, data, stop, &reporter).await;
     if let Err(error) = &code {
         reporter.error(error);
     }
@@ -46,6 +46,7 @@ fn journal_of(command: &Command, data: &Path) -> Reporter {
 
 async fn dispatch(
     command: Command,
+    config: &Path,
     settings: Settings,
     data: PathBuf,
     stop: Stop,
@@ -60,6 +61,11 @@ async fn dispatch(
         Command::Detect(args) if args.compare.is_some() => compare_detectors(args, settings, data, stop).await?,
         Command::Detect(args) => detect_files(args, settings, stop).await?,
         Command::Status(args) => return show_status(&args, AppContext::to_read(settings, data, stop).await?).await,
+        Command::Serve(args) => {
+            let context = AppContext::to_read(settings, data, stop).await?;
+            serve::run(&args, context, config.into()).await?;
+            return Ok(0);
+        }
         Command::Sheet(args) => {
             let selection = args.select.resolve()?;
             AppContext::to_read(settings, data, stop)

@@ -170,7 +170,7 @@ impl AppContext {
 
     /// A selection of stored posts, without what is never wanted, its filters of popularity made exact, with
     /// other names of its tags.
-    async fn settled(&self, selection: &Selection) -> anyhow::Result<Selection> {
+    pub async fn settled(&self, selection: &Selection) -> anyhow::Result<Selection> {
         let selection = self.settings.crawl.complete(selection.clone())?;
         let mut settled = popularity::settle(&self.catalog, &selection, &self.settings.sites).await?;
         aliases::load(&self.catalog, &mut settled).await?;

@@ -27,6 +27,7 @@ pub mod reporter;
 pub mod run;
 pub mod secrets;
 pub mod selection;
+pub mod serve;
 pub mod settings;
 pub mod sheet;
 pub mod status;

@@ -20,7 +20,7 @@ use crate::digests::Digests;
 /// Of every measured head of the current detector and crop rule, and of every imported one.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    stored: Arc<Pictures>,
+    pub(super) stored: Arc<Pictures>,
     /// Stored pictures, by their number.
     pub pictures: Vec<Picture>,
     /// Every face of these detectors.
@@ -101,7 +101,7 @@ impl Facts {
     }
 
     /// SHA-256 (hex) of that picture.
-    pub(super) fn image(&self, key: FaceKey) -> String {
+    pub fn image(&self, key: FaceKey) -> String {
         self.stored.name(key.picture)
     }
 }

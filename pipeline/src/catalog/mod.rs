@@ -17,6 +17,7 @@ pub mod explain;
 pub mod facts;
 pub mod failures;
 pub mod files;
+pub mod gallery;
 pub mod heads;
 pub mod holes;
 pub mod images;

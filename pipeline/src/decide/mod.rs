@@ -78,6 +78,16 @@ pub fn decide_alone(facts: &Facts, policy: &Policy<'_>) -> Vec<Verdict> {
         .collect()
 }
 
+/// What each filter of single heads says of one head: its reason, and what was measured where it refuses.
+pub fn explain(facts: &Facts, at: usize, policy: &Policy<'_>) -> Vec<(&'static str, Option<String>)> {
+    let (key, head) = &facts.heads.rows[at];
+    let subject = Subject::of(facts, *key, head, policy.rule);
+    let filters = FILTERS.iter();
+    filters
+        .map(|(reason, refuses)| (*reason, refuses(&subject, policy.settings)))
+        .collect()
+}
+
 fn by_hand(decision: &Decision) -> Verdict {
     let because = |word: &str| match decision.because.as_str() {
         "" => format!("{word} by hand"),

@@ -26,6 +26,7 @@ mod common;
 mod compare;
 mod crop;
 mod curate;
+mod desk;
 mod duplicates;
 mod export;
 mod fixture;

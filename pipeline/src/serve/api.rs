@@ -1,0 +1,225 @@
+//! What the page asks for.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use dataset::Key;
+use dataset::failure::Usage;
+use dataset::keys::check_hash;
+use serde_json::{Value, json};
+use vision::picture::{Format, decode};
+
+use super::filters::{Filters, MEASURES, canonical};
+use super::gallery::{NO_FACE, chosen};
+use super::{Desk, Refusal, error};
+use crate::catalog::images::object_of;
+use crate::catalog::pictures::hash_of;
+use crate::catalog::{gallery, samples, summary};
+use crate::decide;
+
+/// Files are named by their hash: they never change.
+const FOREVER: &str = "private, max-age=31536000, immutable";
+
+/// Counts, words and versions: what the page's controls offer.
+pub(super) async fn state(State(desk): State<Arc<Desk>>) -> Result<Json<Value>, Refusal> {
+    let snapshot = desk.snapshot();
+    let sources: Vec<String> = summary::counts(&desk.context.catalog)
+        .await?
+        .posts
+        .into_keys()
+        .collect();
+    Ok(Json(json!({
+        "snapshot": snapshot.number,
+        "fresh": desk.fresh().len(),
+        "heads": snapshot.facts.heads.rows.len(),
+        "verdicts": snapshot.counts(),
+        "reasons": decide::REASONS,
+        "measures": MEASURES.map(|(name, about, _)| json!({ "name": name, "about": about })),
+        "sources": sources,
+        "versions": dataset::manifest::list(&desk.context.manifests())?,
+    })))
+}
+
+/// A page of the heads that the address's filters let through.
+pub(super) async fn heads(
+    State(desk): State<Arc<Desk>>,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Result<Json<Value>, Refusal> {
+    let (filters, name) = (Filters::read(&pairs)?, canonical(&pairs));
+    let snapshot = desk.snapshot();
+    let list = match snapshot.known(&name) {
+        Some(list) => list,
+        None => {
+            let chosen = chosen(&desk.context, &filters, &snapshot.facts).await?;
+            let (snapshot, filters) = (Arc::clone(&snapshot), filters.clone());
+            let listed = tokio::task::spawn_blocking(move || snapshot.list(&name, &filters, &chosen));
+            listed.await??
+        }
+    };
+    let fresh = desk.fresh();
+    let shown = list.iter().skip(filters.from).take(filters.count);
+    Ok(Json(json!({
+        "snapshot": snapshot.number,
+        "total": list.len(),
+        "from": filters.from,
+        "heads": shown.map(|at| snapshot.tile(*at, &fresh)).collect::<Vec<Value>>(),
+    })))
+}
+
+/// All that is known of one head.
+pub(super) async fn head(State(desk): State<Arc<Desk>>, Path(hash): Path<String>) -> Result<Json<Value>, Refusal> {
+    let snapshot = desk.snapshot();
+    check_hash(&hash).map_err(|error| Usage(error.to_string()))?;
+    let wanted = hash_of(&hash);
+    let found = {
+        let snapshot = Arc::clone(&snapshot);
+        tokio::task::spawn_blocking(move || {
+            let at = *snapshot.places(&wanted).first()?;
+            let group = snapshot.group(&snapshot.facts.heads.rows[at as usize].1.group);
+            Some((at, group))
+        })
+        .await?
+    };
+    let (at, group) = found.ok_or_else(|| Usage(format!("there is no head {hash} under the current settings")))?;
+    let (key, row) = &snapshot.facts.heads.rows[at as usize];
+    let (catalog, image) = (&desk.context.catalog, snapshot.facts.image(*key));
+    let detail = gallery::detail(catalog, &snapshot.digests, &hash).await?;
+    let filters: Vec<Value> = decide::explain(&snapshot.facts, at as usize, &snapshot.policy())
+        .into_iter()
+        .map(|(reason, why)| match reason {
+            // The second pass is not asked again: what it said is recorded.
+            NO_FACE => {
+                json!({ "reason": reason, "refused": detail.as_ref().filter(|_| snapshot.verdict(*key) == NO_FACE) })
+            }
+            _ => json!({ "reason": reason, "refused": why }),
+        })
+        .collect();
+    let faces: Vec<Value> = samples::faces(catalog, &snapshot.digests, &image)
+        .await?
+        .into_iter()
+        .map(
+            |face| json!({ "box": [face.x0, face.y0, face.x1, face.y1], "score": face.score, "verdict": face.verdict }),
+        )
+        .collect();
+    let face = snapshot.facts.face(row);
+    let picture = snapshot.facts.picture(*key);
+    let fresh = desk.fresh();
+    Ok(Json(json!({
+        "head": snapshot.tile(at, &fresh),
+        "detail": detail,
+        "because": row.decision.as_ref().map(|decision| decision.because.clone()),
+        "measures": snapshot.measures(at),
+        "filters": filters,
+        "picture": {
+            "image": image,
+            "kept": object_of(catalog, &image).await?.is_some(),
+            "width": picture.width,
+            "height": picture.height,
+            "face": (!key.given).then_some([face.x0, face.y0, face.x1, face.y1]),
+            "faces": faces,
+        },
+        "posts": gallery::posts(catalog, &image).await?,
+        "group": hex::encode(row.group),
+        "copies": group.iter().filter(|other| **other != at).map(|other| snapshot.tile(*other, &fresh)).collect::<Vec<_>>(),
+    })))
+}
+
+/// The bounds of `[curate]`, and what moving those that the address names would do.
+pub(super) async fn bounds(
+    State(desk): State<Arc<Desk>>,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Result<Json<Value>, Refusal> {
+    let filters = Filters::read(&pairs)?;
+    let snapshot = desk.snapshot();
+    let told = tokio::task::spawn_blocking(move || {
+        let effect = snapshot.effect(&filters.bound);
+        let controls = match filters.bound.is_empty() {
+            true => super::bounds::controls(&snapshot, &snapshot.settings),
+            false => Vec::new(),
+        };
+        json!({ "bounds": controls, "in": effect.incoming.len(), "out": effect.outgoing.len() })
+    });
+    Ok(Json(told.await?))
+}
+
+/// The versions of the dataset.
+pub(super) async fn versions(State(desk): State<Arc<Desk>>) -> Result<Json<Value>, Refusal> {
+    let folder = desk.context.manifests();
+    let versions: Vec<Value> = dataset::manifest::list(&folder)?
+        .into_iter()
+        .map(|name| match crate::manifest::open(&folder, &name) {
+            Ok(opened) => {
+                json!({ "name": name, "heads": opened.rows, "id": opened.id, "filters": opened.body.filters })
+            }
+            Err(error) => json!({ "name": name, "error": error.to_string() }),
+        })
+        .collect();
+    Ok(Json(json!({ "versions": versions })))
+}
+
+/// A stored head.
+pub(super) async fn head_file(State(desk): State<Arc<Desk>>, Path(hash): Path<String>) -> Result<Response, Refusal> {
+    let key = Key::head(&hash).map_err(|error| Usage(error.to_string()))?;
+    let Some(bytes) = read(&desk, key).await? else {
+        return Ok(error(StatusCode::NOT_FOUND, "this head's file is not there"));
+    };
+    Ok(file("image/png", bytes))
+}
+
+/// A stored picture; as PNG where browsers do not know its format.
+pub(super) async fn picture_file(State(desk): State<Arc<Desk>>, Path(hash): Path<String>) -> Result<Response, Refusal> {
+    check_hash(&hash).map_err(|error| Usage(error.to_string()))?;
+    let key = object_of(&desk.context.catalog, &hash).await?.map(|(key, _)| key);
+    let bytes = match key {
+        Some(key) => read(&desk, key).await?,
+        None => None,
+    };
+    let Some(bytes) = bytes else {
+        return Ok(error(
+            StatusCode::NOT_FOUND,
+            "this picture's file is not there: it was dropped, or never stored",
+        ));
+    };
+    let known = Format::sniff(&bytes).and_then(|format| match format.word() {
+        "jpeg" => Some("image/jpeg"),
+        "png" => Some("image/png"),
+        "webp" => Some("image/webp"),
+        "gif" => Some("image/gif"),
+        "avif" => Some("image/avif"),
+        _ => None,
+    });
+    match known {
+        Some(kind) => Ok(file(kind, bytes)),
+        None => {
+            let limits = desk.context.settings.crop.limits();
+            let drawn = tokio::task::spawn_blocking(move || png(&bytes, &limits)).await??;
+            Ok(file("image/png", drawn))
+        }
+    }
+}
+
+fn png(bytes: &[u8], limits: &vision::picture::Limits) -> anyhow::Result<Vec<u8>> {
+    let mut drawn = std::io::Cursor::new(Vec::new());
+    decode(bytes, limits)?
+        .write_to(&mut drawn, image::ImageFormat::Png)
+        .context("cannot write a PNG")?;
+    Ok(drawn.into_inner())
+}
+
+/// An object's bytes; none where it is missing.
+async fn read(desk: &Desk, key: Key) -> anyhow::Result<Option<Vec<u8>>> {
+    let store = desk.context.store.clone();
+    match tokio::task::spawn_blocking(move || store.read_blocking(&key)).await? {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(dataset::StoreError::Missing(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn file(kind: &'static str, bytes: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, FOREVER)], bytes).into_response()
+}
