@@ -316,15 +316,13 @@ async function open(hash) {
     made.addEventListener('click', guarded(action));
     return made;
   };
-  const decided = (choice) => async () => {
-    const here = page.heads.find((other) => other.head === hash) ?? head;
-    await decide([here], choice);
-    await open(hash);
-  };
-  const by = head.decision ? ` (${head.decision === 'keep' ? 'kept' : 'rejected'} by hand)` : '';
+  const why = head.decision
+    ? `, ${head.decision === 'keep' ? 'kept' : 'rejected'} by hand${viewed.because ? ` (${viewed.because})` : ''}`
+    : viewed.detail && (head.verdict === 'duplicate' ? ` of ${viewed.detail.slice(0, 10)}` : `, ${viewed.detail}`);
   const top = element('div', { className: 'top' },
-    element('h2', { textContent: `${hash.slice(0, 10)}: ${head.verdict}${by}${viewed.detail && !head.decision ? `, ${viewed.detail.slice(0, 80)}` : ''}` }),
-    button('Keep', decided('keep')), button('Reject', decided('reject')), button('Forget', decided('none')), button('Close', () => $('view').close()));
+    element('h2', { textContent: `${hash.slice(0, 10)}: ${head.verdict}${why ?? ''}` }),
+    button('Keep', () => settle('keep')), button('Reject', () => settle('reject')), button('Forget', () => settle('none')),
+    Object.assign(button('Close', () => $('view').close()), { autofocus: true }));
   const left = element('div', {}, drawn(picture), ...viewed.posts.map(post));
   const filters = viewed.filters.map(({ reason, refused }) => [reason, element('span', { className: refused ? 'no' : '', textContent: refused ?? 'passes' })]);
   const right = element('div', {},
@@ -336,13 +334,27 @@ async function open(hash) {
     const copies = viewed.copies.map((copy) => {
       const choose = button(`${copy.head.slice(0, 10)} ${copy.verdict}`, () => open(copy.head));
       choose.prepend(element('img', { src: `/heads/${copy.head}`, alt: '', loading: 'lazy' }));
-      choose.className = 'tile';
+      choose.className = state(copy.verdict) === 'refused' ? 'tile bad' : 'tile';
       return element('li', {}, choose);
     });
     children.push(element('h3', { textContent: `Near-duplicates (${copies.length}): Keep on one makes it the one that stays` }), element('ul', { className: 'copies' }, ...copies));
   }
   $('view').replaceChildren(...children);
   if (!$('view').open) $('view').showModal();
+}
+
+// Decides about the head in view.
+async function settle(choice) {
+  const { head } = viewed;
+  await decide([page.heads.find((other) => other.head === head.head) ?? head], choice);
+  await open(head.head);
+}
+
+async function leaf(by) {
+  const to = focus + by;
+  if (to < 0 || to >= page.heads.length) return;
+  move(to, false);
+  await open(page.heads[to].head);
 }
 
 function drawn(picture) {
@@ -496,10 +508,20 @@ const KEYS = {
   '?': () => $('keys').showModal(),
 };
 
+const IN_VIEW = {
+  ArrowRight: () => leaf(1),
+  ArrowLeft: () => leaf(-1),
+  k: () => settle('keep'),
+  r: () => settle('reject'),
+  f: () => settle('none'),
+};
+
 addEventListener('keydown', (event) => {
-  const typing = event.target.matches('input, select, button, summary, a') && !event.target.closest('#tiles');
-  const action = KEYS[event.key];
-  if (!action || typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
+  const viewing = $('view').open;
+  const elsewhere = document.querySelector('dialog[open]')
+    || (event.target.matches('input, select, button, summary, a') && !event.target.closest('#tiles'));
+  const action = (viewing ? IN_VIEW : KEYS)[event.key];
+  if (!action || (elsewhere && !viewing) || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
   run(() => action(event));
 });

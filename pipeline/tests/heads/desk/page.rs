@@ -77,6 +77,12 @@ async fn heads_are_decided_by_keyboard_and_mouse(width: u32, height: u32, name: 
     browser
         .until("!document.querySelector('#view h2').textContent.includes('by hand')")
         .await;
+    browser.press(&["\u{e014}"]).await; // the right arrow
+    browser
+        .until(
+            "document.querySelector('#view h2').textContent.startsWith(document.querySelectorAll('.tile .id')[2].textContent)",
+        )
+        .await;
     browser.run("document.getElementById('view').close()").await;
 
     // A filter stands in the address, and the way back is the browser's.
