@@ -9,7 +9,6 @@ use url::Url;
 use vision::picture::Format;
 
 use crate::crawl::error_body;
-use crate::secrets;
 
 /// No site numbers its posts so high; a higher number is garbage that would spoil a cursor.
 const LARGEST_ID: i64 = 1_000_000_000_000_000;
@@ -214,7 +213,7 @@ pub fn refusal(answer: &Value) -> String {
         Value::Bool(_) | Value::Number(_) => "a bare value",
     };
     match error_body::words_of_json(answer) {
-        Some(words) => format!("the site refused: {}", secrets::redact_said(&words)),
+        Some(words) => format!("the site refused: {words}"),
         None => format!("the site refused without a reason: its answer is {seen}"),
     }
 }
