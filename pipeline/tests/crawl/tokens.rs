@@ -83,6 +83,16 @@ async fn a_refresh_token_that_is_refused_ends_the_run_with_the_way_out() {
 }
 
 #[tokio::test]
+async fn an_app_that_refuses_the_login_asks_for_another_refresh_token_and_not_for_a_first_one() {
+    let site = of(3, 9, 3600).await;
+    let path = Target::Path("/v1/search/illust".into());
+    site.server.fault(path, Fault::Status(401), u32::MAX);
+    let error = format!("{:#}", site.run(tagged("suzu")).await.expect_err("is refused"));
+    let advice = "the login was refused: see whether HEADS_REFRESH_TOKEN_BOARD is right";
+    assert!(error.contains(advice), "{error}");
+}
+
+#[tokio::test]
 async fn a_fresh_token_that_is_refused_is_not_fetched_again_and_again() {
     let site = of(3, 0, 3600).await;
     let error = format!("{:#}", site.run(tagged("suzu")).await.expect_err("is refused"));
