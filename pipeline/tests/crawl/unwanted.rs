@@ -6,10 +6,11 @@ use pipeline::catalog::cursors;
 use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{Args, RunCrawl};
 use pipeline::selection::{AiMade, SelectionArgs};
-use testbooru::{NewPost, Rating, Setup, TagType};
+use testbooru::{Board, NewPost, Rating, Server, Setup, TagType};
 
 use crate::common::site::{DANBOORU, GELBOORU, MOEBOORU, Site, png};
 use crate::filters::{filtered, plan, stored};
+use crate::place::Place;
 
 const BOARDS: [&dyn Dialect; 3] = [MOEBOORU, DANBOORU, GELBOORU];
 
@@ -160,6 +161,21 @@ async fn what_is_blacklisted_is_listed_and_counted_and_fetched_once_it_may_be() 
         let after = cursors::all(&site.catalog).await.expect("reads");
         assert_eq!((before.len(), after.len()), (1, 1), "the listing is the same one");
     }
+}
+
+#[test]
+fn a_run_that_selects_nothing_names_the_blacklist_and_the_ai_flag_among_what_refused() {
+    let board = Board::empty();
+    for (number, tags) in [(0, ["gore"]), (1, ["gore"]), (2, ["ai-generated"])] {
+        board.add(tagged(number, &tags));
+    }
+    let server = Server::start(board, Setup::default()).expect("listens");
+    let place = Place::new(&server.root_url(), "blacklist = [\"gore\"]", "");
+    let text = place.expect(0, &["crawl", "board", "--ai-made", "exclude"]);
+    assert!(
+        text.contains("none of them is selected: refused are 1 by --ai-made, 2 by blacklist `gore`"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
