@@ -179,16 +179,18 @@ async fn a_file_that_was_given_up_is_tried_again_where_it_is_asked_for_by_name()
 
 #[tokio::test]
 async fn where_the_api_is_refused_the_pages_for_people_are_read() {
-    let site = of(MOEBOORU, 3).await;
-    site.server
-        .fault(Target::Path("/post.json".into()), Fault::Status(403), u32::MAX);
-    let ids = site.ids();
-    let summary = site.named(&[&ids[1].to_string()], Args::default()).await;
-    assert_eq!(
-        (summary.done, site.stored().await),
-        (1, vec![(ids[1], 0)]),
-        "{summary:?}"
-    );
+    for status in [403, 404, 406, 410] {
+        let site = of(MOEBOORU, 3).await;
+        site.server
+            .fault(Target::Path("/post.json".into()), Fault::Status(status), u32::MAX);
+        let ids = site.ids();
+        let summary = site.named(&[&ids[1].to_string()], Args::default()).await;
+        assert_eq!(
+            (summary.done, site.stored().await),
+            (1, vec![(ids[1], 0)]),
+            "{status}: {summary:?}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -267,7 +269,8 @@ async fn works_and_artists_of_pixiv_are_found_by_number_by_web_and_app() {
 
 #[tokio::test]
 async fn a_work_whose_answer_is_an_error_is_asked_for_again() {
-    let site = of(PIXIV, 3).await;
+    let mut site = of(PIXIV, 3).await;
+    site.settings.attempts = 1;
     let ids = site.ids();
     let path = Target::Path(format!("/ajax/illust/{}", ids[1]));
     site.server.fault(path, Fault::BrokenJson, 1);

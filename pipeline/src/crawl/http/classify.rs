@@ -110,6 +110,11 @@ pub fn may_pass(reason: &str) -> bool {
     matches!(reason, "http-403" | "http-other")
 }
 
+/// Whether a refusal says that there is no such thing, or no longer.
+pub fn is_gone(reason: &str) -> bool {
+    matches!(reason, "http-404" | "http-410" | "http-451")
+}
+
 /// The reason of a refusal where the site's database gave up on a search. The same search again would
 /// only burden it.
 pub const TOO_SLOW: &str = "search-too-slow";

@@ -19,6 +19,7 @@ mod token;
 mod token_file;
 mod traffic;
 
+use dataset::failure::Interrupted;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, SERVER};
 use tokio::sync::OwnedSemaphorePermit;
@@ -26,7 +27,7 @@ use url::Url;
 
 pub use crate::catalog::files::Known;
 pub use access::{OAuth, SiteAccess};
-pub use classify::{TOO_SLOW, may_pass};
+pub use classify::{TOO_SLOW, is_gone, may_pass};
 pub use client::Client;
 pub use contact::placeholder;
 pub use hosts::{Hosts, is_loopback, same_host};
@@ -144,6 +145,14 @@ impl HttpError {
             Self::Blocked(why) => Self::Blocked(hide(why)),
             Self::Later { host, why } => Self::Later { host, why: hide(why) },
             Self::Catalog(_) | Self::Stopped => self,
+        }
+    }
+
+    /// As an error of the run, which was at `what`; where that was asked to end, [`Interrupted`].
+    pub fn of_run(self, what: impl FnOnce() -> String) -> anyhow::Error {
+        match self {
+            Self::Stopped => Interrupted.into(),
+            error => anyhow::Error::new(error).context(what()),
         }
     }
 

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use dataset::failure::Interrupted;
 use dataset::store::MEGABYTE;
 use reqwest::{Certificate, redirect};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
@@ -127,8 +126,7 @@ impl Network {
         match client.verdict(&site.root).await {
             // The listing meets the same `Later`, and says so.
             Ok(_) | Err(HttpError::Later { .. }) => {}
-            Err(HttpError::Stopped) => return Err(Interrupted.into()),
-            Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot crawl {}", site.name))),
+            Err(error) => return Err(error.of_run(|| format!("cannot crawl {}", site.name))),
         }
         Ok(client)
     }

@@ -3,15 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Context;
-use dataset::failure::Interrupted;
-
 use crate::catalog::holes::{self, Hole, Kind};
 use crate::catalog::posts::{Post, Rating, Status};
 use crate::catalog::selection::{refusal, refusal_of_row};
 use crate::catalog::{known, now, posts};
 use crate::crawl::crawl_run::CrawlRun;
-use crate::crawl::http::{Answer, HttpError, HttpRequest};
+use crate::crawl::http::{Answer, HttpError, HttpRequest, is_gone};
 use crate::crawl::list::aliases;
 use crate::crawl::list::holes::{Why, in_vain};
 use crate::crawl::list::pages::MOST_BYTES;
@@ -68,7 +65,7 @@ impl Details<'_> {
     /// names of tags that they lack.
     ///
     /// # Errors
-    /// Where the site or the catalog fails; [`Interrupted`].
+    /// Where the site or the catalog fails; [`Interrupted`](dataset::failure::Interrupted).
     pub async fn take(&self, page: Page) -> anyhow::Result<Taken> {
         let mut taken = Taken {
             skipped: page.skipped,
@@ -170,7 +167,7 @@ impl Details<'_> {
     /// are gone are recorded as such. `seen` are the last that it met.
     ///
     /// # Errors
-    /// Where the site or the catalog fails; [`Interrupted`].
+    /// Where the site or the catalog fails; `Interrupted`.
     pub async fn look_for_unseen(&self, seen: &[Post]) -> anyhow::Result<()> {
         if !self.run.request.site.dialect.hides_deleted(&self.search()) {
             return Ok(());
@@ -281,10 +278,7 @@ impl Details<'_> {
             Ok(post) => Ok(Said::Post(Box::new(post))),
             // The row says all but the kinds of its tags, which the next listing asks for again.
             Err(HttpError::Refused { .. } | HttpError::Failed { .. }) if self.html => Ok(as_status(post.status)),
-            Err(HttpError::Refused {
-                reason: "http-404" | "http-410" | "http-451",
-                ..
-            }) => Ok(as_status(Status::Deleted)),
+            Err(HttpError::Refused { reason, .. }) if is_gone(reason) => Ok(as_status(Status::Deleted)),
             Err(HttpError::Refused { reason, detail } | HttpError::Failed { reason, detail }) => {
                 Ok(Said::Nothing(Why {
                     reason,
@@ -292,13 +286,12 @@ impl Details<'_> {
                     empty: false,
                 }))
             }
-            Err(HttpError::Stopped) => Err(Interrupted.into()),
-            Err(error) => Err(error).with_context(|| {
+            Err(error) => Err(error.of_run(|| {
                 format!(
                     "cannot list {} at {url}; the same command goes on from here",
                     self.run.request.name
                 )
-            }),
+            })),
         }
     }
 }

@@ -7,13 +7,12 @@ mod works;
 
 use std::collections::BTreeSet;
 
-use dataset::failure::Interrupted;
 use url::Url;
 
 use crate::catalog::files::Window;
 use crate::catalog::posts::{Post, Status};
 use crate::catalog::{known, now, posts};
-use crate::crawl::http::{Answer, HttpError, HttpRequest};
+use crate::crawl::http::{Answer, HttpError, HttpRequest, is_gone};
 use crate::crawl::list::Listing;
 use crate::crawl::list::left_out::LeftOut;
 use crate::crawl::list::listed::Listed;
@@ -38,7 +37,7 @@ impl Listing<'_> {
     /// Lists all of it.
     ///
     /// # Errors
-    /// Where the site or the catalog fails; [`Interrupted`].
+    /// Where the site or the catalog fails; [`Interrupted`](dataset::failure::Interrupted).
     pub async fn target(self, target: &Target) -> anyhow::Result<Listed> {
         let mut found = Found {
             listed: Listed::default(),
@@ -65,7 +64,7 @@ impl Listing<'_> {
                     PostName::Number(number) => Some(*number),
                     PostName::Md5(_) => None,
                 });
-                self.works(&numbers.collect::<Vec<_>>(), i64::MAX, found).await
+                self.works(&numbers.collect::<Vec<_>>(), None, found).await
             }
             Target::Posts(names) => self.posts(names, found).await,
             Target::Pool(number) => self.term(target, &format!("pool:{number}"), found).await,
@@ -74,10 +73,16 @@ impl Listing<'_> {
         }
     }
 
-    /// What an address that must be there answers; `None` where the site has no such thing.
-    async fn expect(&self, target: &Target, url: &Url, found: &mut Found) -> anyhow::Result<Option<Answer>> {
-        match self.get(url).await? {
-            Ok(answer) => Ok(Some(answer)),
+    /// What is read of an address that must be there; `None` where the site has no such thing.
+    async fn expect<T>(
+        &self,
+        target: &Target,
+        url: &Url,
+        found: &mut Found,
+        read: impl Fn(&Answer) -> Result<T, String>,
+    ) -> anyhow::Result<Option<T>> {
+        match self.run.client.read(&HttpRequest::api(url, MOST_BYTES), read).await {
+            Ok(read) => Ok(Some(read)),
             Err(HttpError::Refused { reason, .. }) if is_gone(reason) => {
                 self.progress.note(&format!("{target}: the site has no such thing"));
                 found.listed.missing += 1;
@@ -137,25 +142,16 @@ impl Listing<'_> {
         write.commit().await
     }
 
-    /// What the site answers, or how it refuses; what ends the run is an error.
-    async fn get(&self, url: &Url) -> anyhow::Result<Result<Answer, HttpError>> {
-        match self.run.client.get(&HttpRequest::api(url, MOST_BYTES)).await {
-            Ok(answer) => Ok(Ok(answer)),
-            Err(HttpError::Stopped) => Err(Interrupted.into()),
-            Err(error @ (HttpError::Refused { .. } | HttpError::Failed { .. })) => Ok(Err(error)),
-            Err(error) => Err(self.refused(error)),
-        }
-    }
-
     fn refused(&self, error: HttpError) -> anyhow::Error {
         let (name, site) = (&self.run.request.name, &self.run.request.site);
         let hint = match &error {
-            HttpError::Refused { detail, .. } => advice::of(detail, name, site, self.run.client.has_login()),
+            HttpError::Refused { detail, .. } | HttpError::Failed { detail, .. } => {
+                advice::of(detail, name, site, self.run.client.has_login())
+            }
             _ => None,
         };
         let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-        let what = format!("cannot list {name} at {}{hint}", self.run.request.root);
-        anyhow::Error::new(error).context(what)
+        error.of_run(|| format!("cannot list {name} at {}{hint}", self.run.request.root))
     }
 }
 
@@ -165,10 +161,6 @@ fn window(number: i64) -> Window {
         from: number,
         ..Window::below(number + 1)
     }
-}
-
-fn is_gone(reason: &str) -> bool {
-    matches!(reason, "http-404" | "http-410" | "http-451")
 }
 
 /// How many requests a target takes, and how many pictures it has, where that is known before.

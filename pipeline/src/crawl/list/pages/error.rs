@@ -1,7 +1,5 @@
 //! Pages that do not come, and what that is told.
 
-use dataset::failure::Interrupted;
-
 use super::{EMPTY, Pages, advice};
 use crate::crawl::cost::plural;
 use crate::crawl::http::{BAD_ANSWER, HttpError};
@@ -74,13 +72,11 @@ impl Pages<'_> {
     }
 
     pub(super) fn cannot(&self, error: HttpError) -> anyhow::Error {
-        if error == HttpError::Stopped {
-            return Interrupted.into();
-        }
-        let what = format!(
-            "cannot list {} at {}; the same command goes on from here",
-            self.run.request.name, self.run.request.root
-        );
-        anyhow::Error::new(error).context(what)
+        error.of_run(|| {
+            format!(
+                "cannot list {} at {}; the same command goes on from here",
+                self.run.request.name, self.run.request.root
+            )
+        })
     }
 }
