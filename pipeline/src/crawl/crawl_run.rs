@@ -6,6 +6,7 @@ use dataset::failure::Interrupted;
 use crate::catalog::Catalog;
 use crate::catalog::denied::Denied;
 use crate::catalog::files::{self, Window};
+use crate::catalog::posts::{Post, Status};
 use crate::crawl::fetch::committed::{Committed, CommittedPages, channel};
 use crate::crawl::fetch::download::Download;
 use crate::crawl::fetch::record::Fetched;
@@ -52,6 +53,17 @@ impl<'run> CrawlRun<'run> {
     /// `[crawl]`.
     pub fn settings(&self) -> &'run CrawlSettings {
         self.network.settings()
+    }
+
+    /// A post of which no more than its number is known.
+    pub fn unread(&self, number: i64) -> Post {
+        Post {
+            source: self.request.name.clone(),
+            post: number.to_string(),
+            number,
+            status: Status::Held,
+            ..Post::default()
+        }
     }
 
     /// Runs that try a picture before it is left alone; who names a post wants it tried again.

@@ -1,5 +1,7 @@
 //! Posts, pools and artists asked for by name.
 
+use std::collections::BTreeSet;
+
 use pipeline::catalog::cursors;
 use pipeline::catalog::posts::Status;
 use pipeline::crawl::source::Dialect;
@@ -9,6 +11,7 @@ use testbooru::{Board, Fault, Kind, NewPost, Rating, Server, Setup, TagType, Tar
 
 use crate::common::site::{DANBOORU, GELBOORU, MOEBOORU, PIXIV, Site, png};
 use crate::place::Place;
+use crate::scripted::failed;
 
 const BOARDS: [&dyn Dialect; 3] = [MOEBOORU, DANBOORU, GELBOORU];
 
@@ -148,6 +151,16 @@ async fn a_post_that_is_not_there_fails_and_one_that_went_is_known_as_deleted() 
             (missing, missing)
         );
         assert_eq!(site.posts().await[&ids[0]].status, Status::Deleted, "{dialect:?}");
+        let failures = failed(&site).await;
+        assert!(
+            failures
+                .iter()
+                .all(|failure| failure.reason.as_deref() == Some("not-found"))
+        );
+        let named: BTreeSet<String> = failures.into_iter().filter_map(|failure| failure.post).collect();
+        let gone = (dialect == GELBOORU).then_some(ids[0]);
+        let expected = gone.into_iter().chain([999_999_999]).map(|id| format!("post {id}"));
+        assert_eq!(named, expected.collect(), "{dialect:?}");
     }
 }
 
@@ -277,8 +290,21 @@ async fn a_work_whose_answer_is_an_error_is_asked_for_again() {
     let artist = format!("artist:{}", artist_number("ann"));
     let first = site.named(&[&artist], Args::default()).await;
     assert_eq!((first.done, first.failed), (2, 1), "{first:?}");
+    let [failure] = &failed(&site).await[..] else {
+        panic!("one is a failure");
+    };
+    let place = format!("post {}", ids[1]);
+    assert_eq!(
+        (
+            failure.post.as_ref(),
+            failure.reason.as_deref(),
+            failure.outcome.as_str()
+        ),
+        (Some(&place), Some("bad-answer"), "failed")
+    );
     let second = site.named(&[&artist], Args::default()).await;
     assert_eq!((second.done, second.failed), (1, 0), "{second:?}");
+    assert_eq!(failed(&site).await, []);
 }
 
 #[test]

@@ -217,13 +217,7 @@ impl Details<'_> {
     pub async fn again(&self, hole: &Hole) -> anyhow::Result<Option<Hole>> {
         let number = hole.start;
         let known = known::by_number(self.run.catalog, &self.run.request.name, &[number]).await?;
-        let listed = known.into_iter().next().unwrap_or_else(|| Post {
-            source: self.run.request.name.clone(),
-            post: number.to_string(),
-            number,
-            status: Status::Held,
-            ..Post::default()
-        });
+        let listed = known.into_iter().next().unwrap_or_else(|| self.run.unread(number));
         let post = match self.ask(&listed).await? {
             Said::Post(post) => *post,
             Said::Nothing(why) => return Ok(Some(self.leave(hole, &why).await?)),

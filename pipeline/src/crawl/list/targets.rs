@@ -10,10 +10,12 @@ use std::collections::BTreeSet;
 use url::Url;
 
 use crate::catalog::files::Window;
+use crate::catalog::holes::{self, Hole, Kind};
 use crate::catalog::posts::{Post, Status};
 use crate::catalog::{known, now, posts};
 use crate::crawl::http::{Answer, HttpError, HttpRequest, is_gone};
 use crate::crawl::list::Listing;
+use crate::crawl::list::holes::{Why, in_vain};
 use crate::crawl::list::left_out::LeftOut;
 use crate::crawl::list::listed::Listed;
 use crate::crawl::list::pages::{MOST_BYTES, advice};
@@ -21,6 +23,12 @@ use crate::crawl::settings::ListingForm;
 use crate::crawl::source::Search;
 use crate::crawl::target::{PostName, Target};
 use crate::selection::Selection;
+
+/// What stands for a listing's text where a post failed that was named.
+const NAMED: &str = "named posts";
+
+/// The reason of a named post that the site does not have.
+const NOT_FOUND: &str = "not-found";
 
 /// What was found so far.
 struct Found {
@@ -31,6 +39,17 @@ struct Found {
     html: bool,
     /// Of named posts everything is said: the site is asked for them whatever is selected.
     all: Selection,
+    /// Posts that are not there, or could not be read.
+    failed: Vec<(i64, Why)>,
+}
+
+impl Found {
+    /// Counts a post that is not there, or could not be read.
+    fn fail(&mut self, number: i64, reason: &'static str, detail: String) {
+        self.listed.missing += 1;
+        let empty = false;
+        self.failed.push((number, Why { reason, detail, empty }));
+    }
 }
 
 impl Listing<'_> {
@@ -45,8 +64,11 @@ impl Listing<'_> {
             left_out: LeftOut::default(),
             html: self.run.request.site.listing == ListingForm::Html,
             all: Selection::default(),
+            failed: Vec::new(),
         };
-        if let Err(error) = self.list_target(target, &mut found).await {
+        let result = self.list_target(target, &mut found).await;
+        self.record_failed(&found).await?;
+        if let Err(error) = result {
             found.listed.later = Some(HttpError::later(error)?);
         }
         for words in found.left_out.words(target, &self.run.request.selection) {
@@ -111,6 +133,24 @@ impl Listing<'_> {
         Ok(())
     }
 
+    /// Records which named posts failed, and that those which came do so no longer.
+    async fn record_failed(&self, found: &Found) -> anyhow::Result<()> {
+        let source = &self.run.request.name;
+        let earlier = holes::all(self.run.catalog, source, NAMED).await?;
+        let mut write = self.run.catalog.write().await?;
+        for hole in earlier.iter().filter(|hole| found.numbers.contains(&hole.start)) {
+            holes::remove(&mut write, source, NAMED, hole).await?;
+        }
+        for (number, why) in &found.failed {
+            let hole = earlier.iter().find(|hole| hole.start == *number).cloned();
+            let hole = hole.unwrap_or_else(|| Hole::of_post(Kind::Post, *number));
+            let hole = in_vain(&self.run, hole, why);
+            holes::record(&mut write, source, NAMED, &hole).await?;
+            self.progress.failed(&hole);
+        }
+        write.commit().await
+    }
+
     fn seen(&self, posts: Vec<Post>, found: &mut Found) {
         for post in posts.into_iter().filter(|post| found.numbers.insert(post.number)) {
             self.committed.tell(window(post.number));
@@ -124,10 +164,11 @@ impl Listing<'_> {
     /// A post that the site does not have: a known one is recorded as deleted.
     async fn missing(&self, name: &PostName, found: &mut Found) -> anyhow::Result<()> {
         self.progress.note(&format!("the site has no post {name}"));
-        found.listed.missing += 1;
         let PostName::Number(number) = name else {
+            found.listed.missing += 1;
             return Ok(());
         };
+        found.fail(*number, NOT_FOUND, "the site has no such post".into());
         let known = known::by_number(self.run.catalog, &self.run.request.name, &[*number]).await?;
         let Some(known) = known.into_iter().next().filter(|known| known.status == Status::Active) else {
             return Ok(());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Found;
-use crate::catalog::posts::{Post, Status};
+use crate::catalog::posts::Status;
 use crate::catalog::selection::refusal;
 use crate::catalog::{known, now};
 use crate::crawl::http::{Answer, HttpError, HttpRequest, is_gone};
@@ -88,12 +88,7 @@ impl Listing<'_> {
             let old: BTreeSet<i64> = known.iter().map(|known| known.number).collect();
             self.seen(known, found);
             for number in chunk.iter().filter(|number| !old.contains(number)) {
-                let stub = Post {
-                    source: source.clone(),
-                    post: number.to_string(),
-                    number: *number,
-                    ..Post::default()
-                };
+                let stub = self.run.unread(*number);
                 let Some(url) = dialect.detail_url(&search, &stub) else {
                     continue;
                 };
@@ -103,11 +98,11 @@ impl Listing<'_> {
                     Err(HttpError::Refused { reason, .. }) if is_gone(reason) => {
                         self.missing(&PostName::Number(*number), found).await?;
                     }
-                    Err(error @ (HttpError::Refused { .. } | HttpError::Failed { .. })) => {
+                    Err(HttpError::Refused { reason, detail } | HttpError::Failed { reason, detail }) => {
                         self.progress.note(&format!(
-                            "post {number} could not be read, the next run asks again: {error}"
+                            "post {number} could not be read, the next run asks again: {reason}: {detail}"
                         ));
-                        found.listed.missing += 1;
+                        found.fail(*number, reason, detail);
                     }
                     Err(error) => return Err(self.refused(error)),
                 }
