@@ -1,7 +1,7 @@
 //! The two halves of a crawl, side by side: the listing, and the fetching of what it has committed.
 
-use dataset::Store;
 use dataset::failure::Interrupted;
+use dataset::{Key, Store};
 
 use crate::catalog::Catalog;
 use crate::catalog::denied::Denied;
@@ -72,6 +72,27 @@ impl<'run> CrawlRun<'run> {
             None => self.settings().file_attempts.into(),
             Some(_) => u32::MAX.into(),
         }
+    }
+
+    /// Has the selected posts wait again whose pictures are gone from the store, all or those of these numbers;
+    /// says how many pictures. A run that only lists leaves them.
+    ///
+    /// # Errors
+    /// Where the catalog fails.
+    pub async fn want_lost(&self, numbers: Option<&[i64]>) -> anyhow::Result<u64> {
+        let request = self.request;
+        if request.list_only {
+            return Ok(0);
+        }
+        let place = self.store.clone();
+        let is_there = move |key: &Key, bytes| place.holds(key, Some(bytes));
+        let lost = files::lost(self.catalog, &request.name, &request.selection, numbers, is_there).await?;
+        if !lost.is_empty() {
+            let mut write = self.catalog.write().await?;
+            files::want_again(&mut write, &request.name, &lost).await?;
+            write.commit().await?;
+        }
+        Ok(lost.len() as u64)
     }
 
     /// Lists, and fetches what is selected of each page once it is committed. Where what is selected, or

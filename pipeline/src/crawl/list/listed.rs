@@ -36,6 +36,8 @@ pub struct Listed {
     pub touched: BTreeSet<(Kind, i64)>,
     /// What is missing of the listing.
     pub holes: Vec<Hole>,
+    /// Pictures of selected ones that are gone from the store, and are fetched again.
+    pub lost: u64,
     /// Selected ones whose picture was stored before.
     pub stored: u64,
     /// Selected ones that were skipped or refused before.

@@ -129,8 +129,7 @@ impl Listing<'_> {
         posts::record_all(&mut write, taken.iter().filter(|post| !self.run.denied.refuses(post))).await?;
         self.run.client.save_traffic(&mut write).await?;
         write.commit().await?;
-        self.seen(taken, found);
-        Ok(())
+        self.seen(taken, found).await
     }
 
     /// Records which named posts failed, and that those which came do so no longer.
@@ -151,14 +150,21 @@ impl Listing<'_> {
         write.commit().await
     }
 
-    fn seen(&self, posts: Vec<Post>, found: &mut Found) {
-        for post in posts.into_iter().filter(|post| found.numbers.insert(post.number)) {
+    /// Counts posts, each once, and lets them be fetched.
+    async fn seen(&self, mut posts: Vec<Post>, found: &mut Found) -> anyhow::Result<()> {
+        posts.retain(|post| found.numbers.insert(post.number));
+        let numbers: Vec<i64> = posts.iter().map(|post| post.number).collect();
+        if !numbers.is_empty() {
+            found.listed.lost += self.run.want_lost(Some(&numbers)).await?;
+        }
+        for post in posts {
             self.committed.tell(window(post.number));
             if let Some(reason) = found.listed.count(self.run.denied, &self.run.request.selection, &post) {
                 found.left_out.add(reason, post);
             }
         }
         self.progress.listed(found.listed.rows, found.listed.matching);
+        Ok(())
     }
 
     /// A post that the site does not have: a known one is recorded as deleted.

@@ -86,7 +86,7 @@ impl Listing<'_> {
                 known.status == Status::Active && recent.is_some_and(|recent| known.created_at < recent)
             });
             let old: BTreeSet<i64> = known.iter().map(|known| known.number).collect();
-            self.seen(known, found);
+            self.seen(known, found).await?;
             for number in chunk.iter().filter(|number| !old.contains(number)) {
                 let stub = self.run.unread(*number);
                 let Some(url) = dialect.detail_url(&search, &stub) else {
