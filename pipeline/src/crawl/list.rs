@@ -24,7 +24,7 @@ use crate::catalog::posts::Post;
 use crate::catalog::{self, now, posts};
 use crate::crawl::crawl_run::CrawlRun;
 use crate::crawl::fetch::committed::Committed;
-use crate::crawl::http::HttpError;
+use crate::crawl::http::{BAD_ANSWER, HttpError};
 use crate::crawl::progress::Progress;
 
 /// The listing of one request.
@@ -132,6 +132,7 @@ impl Listing<'_> {
             Err(error) => return self.stuck(under_way, error, listed).await.map(|()| 0),
         };
         let (next, reached) = (below.page.next, below.page.reached);
+        let unread = self.unread(&below.page.unread, under_way.missing);
         let recent = self.recent(cursor);
         let details = self.details(cursor.begun_at, recent, under_way.pages.html(), under_way.missing);
         let taken = match details.take(below.page).await {
@@ -151,7 +152,10 @@ impl Listing<'_> {
         if finished && cursor.finished_at > 0 {
             details.look_for_unseen(&taken.changed).await?;
         }
-        let mut mark = Mark::default();
+        let mut mark = Mark {
+            holes: unread,
+            ..Mark::default()
+        };
         if next.is_none() && !below.sure {
             let hole = self.unsure_end(&cursor);
             mark.holes.extend(Some(hole).filter(|hole| hole.start < hole.below));
@@ -169,6 +173,22 @@ impl Listing<'_> {
         let waiting = self.commit(&taken, &mark, listed).await?;
         under_way.last = taken.numbers;
         Ok(waiting)
+    }
+
+    /// Holes for posts of which a row names the number alone, where their own answer may say more; those that
+    /// are `missing` have theirs.
+    pub(super) fn unread(&self, rows: &[(i64, &'static str)], missing: &BTreeSet<i64>) -> Vec<Hole> {
+        let (search, dialect) = (self.run.request.search(), self.run.request.site.dialect);
+        let has_answer = |number| dialect.detail_url(&search, &self.run.unread(number)).is_some();
+        let rows = rows.iter().filter(|(number, _)| !missing.contains(number));
+        let rows = rows.filter(|(number, _)| !dialect.is_by_number() && has_answer(*number));
+        rows.map(|(number, lacks)| Hole {
+            place: format!("post {number}"),
+            reason: BAD_ANSWER.into(),
+            detail: format!("its row has {lacks}"),
+            ..Hole::of_post(Kind::Post, *number)
+        })
+        .collect()
     }
 
     /// How the posts of a page are completed.

@@ -124,7 +124,7 @@ impl Dialect for Zerochan {
             return Err(fields::refusal(&answer));
         };
         let mut page = Page::default();
-        page.read(rows, |row: Row| row.post(search, fetched_at));
+        page.read(rows, |row: &Row| row.id, |row| row.post(search, fetched_at));
         page.reached = page.latest();
         // A short page need not be the last: an empty one is.
         page.next = (page.rows() > 0).then(|| FIRST - page_at(span));

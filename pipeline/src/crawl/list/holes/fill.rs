@@ -139,6 +139,7 @@ impl Listing<'_> {
         let missing = BTreeSet::new();
         let recent = self.run.settings().recent(walking.hole.begun_at);
         let details = self.details(walking.hole.begun_at, recent, html, &missing);
+        let unread = self.unread(&page.unread, &missing);
         let taken = details.take(page).await?;
         let highest = taken.numbers.last().copied();
         // Before the first post comes, nothing is known to be wrong with the listing.
@@ -170,6 +171,7 @@ impl Listing<'_> {
         if !walking.walk.is_done() {
             mark.holes.push(walking.hole.clone());
         }
+        mark.holes.extend(unread);
         self.commit(&taken, &mark, listed).await?;
         Ok(self.room().await? == Some(0))
     }

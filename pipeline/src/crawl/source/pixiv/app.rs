@@ -261,7 +261,7 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> 
         return Err(fields::refusal(&answer));
     };
     let mut page = Page::default();
-    page.read(rows, |work: Work| work.post(search, fetched_at));
+    page.read(rows, |work: &Work| work.id, |work| work.post(search, fetched_at));
     page.reached = page.latest();
     go_on(&mut page, span, None);
     let ends = answer.get("next_url").is_none_or(Value::is_null);

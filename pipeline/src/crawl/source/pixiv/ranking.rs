@@ -135,7 +135,11 @@ pub fn parse(search: &Search<'_>, mode: &str, bytes: &[u8], span: Span, fetched_
     }
     // The counters are those of the ranking's day: a later look at the work is not undone by them.
     let counted_at = ((day + 1) * DAY - JAPAN).min(fetched_at);
-    page.read(rows, |ranked: Ranked| ranked.post(search, for_adults(mode), counted_at));
+    page.read(
+        rows,
+        |_: &Ranked| None,
+        |ranked| ranked.post(search, for_adults(mode), counted_at),
+    );
     let next = answer.get("next").and_then(fields::count);
     page.next = match next.filter(|next| *next > number && *next < PAGES_OF_DAY) {
         Some(next) => Some(position(day, next)),

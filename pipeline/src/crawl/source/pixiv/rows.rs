@@ -67,12 +67,17 @@ pub struct Work {
 }
 
 impl Work {
+    /// Its number.
+    pub fn number(&self) -> Option<i64> {
+        self.illust_id.or(self.id)
+    }
+
     /// The work as a post.
     ///
     /// # Errors
     /// What it lacks.
     pub fn post(self, search: &Search<'_>, fetched_at: i64) -> Result<Post, &'static str> {
-        let id = self.illust_id.or(self.id).ok_or(NO_ID)?;
+        let id = self.number().ok_or(NO_ID)?;
         let files = self.urls.as_ref().map(files).unwrap_or_default();
         // Its own answer names no file, or a stand-in, where the visitor may not see the work.
         let withheld = self.urls.is_some() && files.original.is_none();

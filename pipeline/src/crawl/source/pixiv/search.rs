@@ -144,7 +144,7 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> 
     let mut page = Page::default();
     // Advertisements stand between the works.
     let works = rows.into_iter().filter(|row| row.get("isAdContainer").is_none());
-    page.read(works, |work: Work| work.post(search, fetched_at));
+    page.read(works, Work::number, |work| work.post(search, fetched_at));
     page.reached = page.latest();
     // An answer names no rows for want of works, or by a slip.
     let asked = span.below.map_or(1, |below| day_and_page(below).1);
