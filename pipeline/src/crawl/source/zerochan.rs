@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::terms::{about, all_tags, refuse_meta_tags, refuse_unknown, renamed};
+use super::terms::{about, all_tags, or_more, refuse_meta_tags, refuse_unknown, renamed, split_tags};
 use super::{Dialect, FileUrls, NO_ID, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::{Post, Status, tag_text};
 use crate::crawl::address::{AddressQuery, Parts};
@@ -99,12 +99,10 @@ impl Dialect for Zerochan {
     fn query(&self, search: &Search<'_>) -> Query {
         let selection = search.selection;
         let (asked, mut residue) = searched_tags(search);
-        let least = [("width", selection.min_width), ("height", selection.min_height)];
-        residue.extend(
-            least
-                .iter()
-                .filter_map(|(name, least)| Some(format!("{name} of {} or more", (*least)?))),
-        );
+        residue.extend(or_more(&[
+            ("width", selection.min_width),
+            ("height", selection.min_height),
+        ]));
         Query {
             words: match asked.is_empty() {
                 true => "all entries s=id".into(),
@@ -232,18 +230,17 @@ fn page_at(span: Span) -> i64 {
 /// The tags that are asked for, by the names that the site is known to have for them, and in words what is
 /// left to the check of each row.
 fn searched_tags(search: &Search<'_>) -> (Vec<String>, Vec<String>) {
-    let limit = search.site.tag_limit.unwrap_or(u32::MAX) as usize;
-    let (refused, wanted): (Vec<_>, Vec<_>) = all_tags(search.selection)
+    let (refused, wanted): (Vec<String>, Vec<String>) = all_tags(search.selection)
         .into_iter()
         .partition(|tag| tag.starts_with('-'));
-    let left = wanted.iter().skip(limit).chain(&refused);
-    let residue = left.map(|tag| format!("tag {tag}")).collect();
+    let (wanted, others) = split_tags(search, wanted, u32::MAX);
+    let residue = others.iter().chain(&refused).map(|tag| format!("tag {tag}")).collect();
     let known = |tag: &String| {
         let aliases = search.selection.aliases.of(tag);
         let here = aliases.into_iter().find(|alias| alias.source == search.name);
         here.map_or_else(|| tag.clone(), |alias| alias.tag)
     };
-    (wanted.iter().take(limit).map(known).collect(), residue)
+    (wanted.iter().map(known).collect(), residue)
 }
 
 /// A page of the list.
