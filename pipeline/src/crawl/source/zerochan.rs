@@ -16,6 +16,7 @@ use crate::catalog::posts::{Post, Status, tag_text};
 use crate::crawl::address::{AddressQuery, Parts};
 use crate::crawl::fields::{self, to_count, to_id, to_text, under};
 use crate::crawl::settings::{Likes, SiteSettings};
+use crate::selection::one_word;
 
 /// More are not given at once.
 const LARGEST_PAGE: u32 = 250;
@@ -147,7 +148,7 @@ impl Dialect for Zerochan {
 
     fn parse_alias(&self, search: &Search<'_>, answered: &Url, _bytes: &[u8], tag: &str) -> Renamed {
         match Parts::of(answered, search.root).path()[..] {
-            [name] => renamed(&one_word(&name.replace('+', " ")), tag),
+            [name] => renamed(&tag_of(name), tag),
             _ => Renamed::Unknown,
         }
     }
@@ -190,7 +191,7 @@ impl Dialect for Zerochan {
                 id.parse().ok().map(AddressQuery::post)
             }
             [tags] => Some(AddressQuery {
-                tags: tags.split(',').map(|tag| one_word(&tag.replace('+', " "))).collect(),
+                tags: tags.split(',').map(tag_of).collect(),
                 ..AddressQuery::default()
             }),
             _ => None,
@@ -261,10 +262,9 @@ fn tag_url(search: &Search<'_>, tags: &[String], pairs: &[(&str, &str)]) -> Url 
     url
 }
 
-/// A tag as the catalog has it.
-fn one_word(name: &str) -> String {
-    let words: Vec<&str> = name.split_whitespace().collect();
-    words.join("_").to_lowercase()
+/// The tag of an address's path, where plus signs are spaces.
+fn tag_of(path: &str) -> String {
+    one_word(&path.replace('+', " ")).to_lowercase()
 }
 
 /// An entry, as a list gives it and as its own answer does, which alone names its files.

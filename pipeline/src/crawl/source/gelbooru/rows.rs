@@ -6,6 +6,7 @@ use crate::catalog::posts::{Post, Rating, Status, tag_text};
 use crate::crawl::fields::{self, to_count, to_date, to_id, to_tags, to_text, under};
 use crate::crawl::source::entities::unescaped;
 use crate::crawl::source::{NO_DATE, NO_ID, Page, Search};
+use crate::selection::one_word;
 
 /// A post as the API gives it.
 #[derive(Debug, Default, Deserialize)]
@@ -135,8 +136,6 @@ pub fn post(search: &Search<'_>, row: Row, older: bool, fetched_at: i64) -> Resu
 fn tags(escaped: &str) -> String {
     let tags = escaped.split_whitespace().map(unescaped);
     // A reference may stand for a space.
-    let tags: Vec<String> = tags
-        .map(|tag| tag.split_whitespace().collect::<Vec<_>>().join("_"))
-        .collect();
+    let tags: Vec<String> = tags.map(|tag| one_word(&tag)).collect();
     tag_text(tags.iter().map(String::as_str).filter(|tag| !tag.is_empty()))
 }

@@ -10,6 +10,7 @@ use crate::catalog::posts::{Post, Rating, Status, tag_text};
 use crate::crawl::fields::{self, to_count, to_id, to_moment, to_text, under};
 use crate::crawl::settings::Likes;
 use crate::crawl::source::{FileUrls, NO_DATE, NO_ID, Search};
+use crate::selection::one_word;
 
 /// How the names of pictures begin that are shown in the place of works which the visitor may not see:
 /// limit_r18, limit_mypixiv, limit_unknown and others. A work's own file begins with its number.
@@ -285,11 +286,6 @@ pub fn artists(name: Option<&str>, id: Option<&str>) -> String {
         .filter(|word| !word.is_empty())
         .collect();
     tag_text(words.iter().map(String::as_str))
-}
-
-/// A name as a tag: spaces of any kind part the words of a tag list.
-fn one_word(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join("_")
 }
 
 #[cfg(test)]

@@ -154,8 +154,8 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> 
     page.read(works, Work::number, |work| work.post(search, fetched_at));
     page.reached = page.latest();
     // An answer names no rows for want of works, or by a slip.
-    let asked = span.below.map_or(1, |below| day_and_page(below).1);
-    page.count = total.map(|total| total.saturating_sub((asked - 1) * i64::from(SEARCH_PAGE)));
+    let (_, number) = asked(search, span);
+    page.count = total.map(|total| total.saturating_sub((number - 1) * i64::from(SEARCH_PAGE)));
     go_on(&mut page, span, total);
     Ok(page)
 }
