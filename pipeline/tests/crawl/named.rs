@@ -11,9 +11,7 @@ use testbooru::{Board, Fault, Kind, NewPost, Rating, Server, Setup, TagType, Tar
 
 use crate::common::site::{DANBOORU, GELBOORU, MOEBOORU, PIXIV, Site, png};
 use crate::place::Place;
-use crate::scripted::failed;
-
-const BOARDS: [&dyn Dialect; 3] = [MOEBOORU, DANBOORU, GELBOORU];
+use crate::scripted::{BOARDS, failed};
 
 fn post(number: u32) -> NewPost {
     NewPost {

@@ -3,16 +3,14 @@
 use std::collections::BTreeSet;
 
 use pipeline::catalog::cursors;
-use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{Args, RunCrawl};
 use pipeline::selection::{AiMade, SelectionArgs};
 use testbooru::{Board, NewPost, Rating, Server, Setup, TagType};
 
-use crate::common::site::{DANBOORU, GELBOORU, MOEBOORU, Site, png};
+use crate::common::site::{MOEBOORU, Site, png};
 use crate::filters::{filtered, plan, stored};
 use crate::place::Place;
-
-const BOARDS: [&dyn Dialect; 3] = [MOEBOORU, DANBOORU, GELBOORU];
+use crate::scripted::BOARDS;
 
 /// 2023-01-01: pixiv's artists are asked whether a machine made it.
 const ASKED: i64 = 1_672_531_200;

@@ -20,7 +20,7 @@ pub struct Fetched {
     pub stored: u64,
     /// In the store already, under another post.
     pub shared: u64,
-    /// AddressQuery about again, and still what is stored.
+    /// Asked for again, and still what is stored.
     pub unchanged: u64,
     /// Bytes received and stored.
     pub bytes: u64,

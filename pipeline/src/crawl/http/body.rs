@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
-use super::classify::{FailedAttempt, Pause, innermost};
+use super::classify::{CHALLENGE_BYTES, FailedAttempt, Pause, innermost};
 use super::{Client, HttpRequest, Kind};
 use crate::crawl::settings::duration;
 
@@ -70,15 +70,12 @@ pub async fn read(mut response: Response, limits: Limits, bytes: &mut Vec<u8>) -
     Ok(())
 }
 
-/// So much of an error page tells whether it is a browser challenge.
-const ERROR_BYTES: u64 = 64_000;
-
 impl Client {
     /// Reads the page that came with an error.
     pub(super) async fn read_error(&self, response: Response, bytes: &mut Vec<u8>) {
         let limits = Limits {
             part_will_do: true,
-            ..self.limits(&HttpRequest::api(&response.url().clone(), ERROR_BYTES))
+            ..self.limits(&HttpRequest::api(&response.url().clone(), CHALLENGE_BYTES))
         };
         // Half of a page may tell as well.
         let _ = read(response, limits, bytes).await;

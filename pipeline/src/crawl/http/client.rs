@@ -15,6 +15,7 @@ use super::classify::{self, FailedAttempt, Pause, classify_response};
 use super::hosts::{self, Hosts};
 use super::login::Login;
 use super::network::{Host, Network, user_agent};
+use super::retry::tried_times;
 use super::robots;
 use super::token::{self, Tokens};
 use super::{Answer, HttpError, HttpRequest, Kind, SiteAccess};
@@ -182,12 +183,7 @@ impl Client {
             let last = ask.once || tried >= settings.attempts;
             self.pause(pause, tried, &host, last).await?;
             if last {
-                let times = if tried == 1 {
-                    "once".into()
-                } else {
-                    format!("{tried} times")
-                };
-                let detail = format!("{url}: {detail} (tried {times})");
+                let detail = format!("{url}: {detail} ({})", tried_times(tried));
                 // What is known to fail says nothing new of the host.
                 if of_host && !ask.once {
                     self.failed(&host, ask.kind, reason);

@@ -15,6 +15,7 @@ use super::body;
 use super::classify::{self, FailedAttempt, Pause, classify_response};
 use super::client::Client;
 use super::hosts;
+use super::retry::tried_times;
 use super::token_file;
 use super::{HttpError, HttpRequest, OAuth};
 use crate::crawl::fields;
@@ -182,10 +183,15 @@ impl Client {
                 Err(FailedAttempt::Again { reason, detail, pause }) => (reason, detail, pause),
             };
             tried += 1;
-            let last = tried >= self.network.settings().attempts;
+            let last = tried >= self.attempts();
             self.pause(pause, tried, &host, last).await?;
             if last {
-                let detail = format!("{}: {} (tried {tried} times)", tokens.url, detail.replace(refresh, "…"));
+                let detail = format!(
+                    "{}: {} ({})",
+                    tokens.url,
+                    detail.replace(refresh, "…"),
+                    tried_times(tried)
+                );
                 return Err(HttpError::Failed { reason, detail });
             }
         }

@@ -155,7 +155,7 @@ impl Details<'_> {
             };
         }
         match known {
-            // SeenTags by this listing before it was interrupted.
+            // Seen by this listing before it was interrupted.
             Some(known) if known.fetched_at >= self.begun_at => Wanted::Known(known),
             Some(known) if known.created_at < self.recent && known.status == Status::Active => Wanted::Known(known),
             Some(_) => Wanted::Detail,
