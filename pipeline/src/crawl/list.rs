@@ -238,7 +238,7 @@ impl Listing<'_> {
         for hole in &mark.holes {
             catalog::holes::record(&mut write, source, query, hole).await?;
         }
-        self.run.client.save_traffic(&mut write).await?;
+        self.run.network.traffic().save(&mut write).await?;
         write.commit().await
     }
 

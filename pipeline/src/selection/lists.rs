@@ -124,7 +124,7 @@ pub fn read_names(flag: &str, names: &[String]) -> Result<Vec<String>, Usage> {
         }
         for item in items {
             let words: Vec<&str> = item.split_whitespace().collect();
-            let tag = one_word(item).to_lowercase();
+            let tag = one_word(&item).to_lowercase();
             let inner = words.len() > 2 && words[1..words.len() - 1].iter().any(|word| is_one_of(&OR, word));
             if inner {
                 return Err(Usage(format!(

@@ -56,7 +56,7 @@ pub async fn record(run: &CrawlRun<'_>, arrivals: &[FetchOutcome]) -> anyhow::Re
     let pictures = arrivals.iter().filter_map(|arrival| arrival.image.as_ref());
     let new = images::record_all(&mut write, pictures).await?;
     files::record_all(&mut write, arrivals.iter().map(|arrival| &arrival.file)).await?;
-    run.client.save_traffic(&mut write).await?;
+    run.network.traffic().save(&mut write).await?;
     write.commit().await?;
     Ok(new)
 }

@@ -8,6 +8,7 @@ use futures::FutureExt;
 use reqwest::Response;
 use reqwest::header::LOCATION;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::Instant;
 use url::Url;
 
 use super::body;
@@ -19,7 +20,6 @@ use super::retry::tried_times;
 use super::robots;
 use super::token::{self, Tokens};
 use super::{Answer, HttpError, HttpRequest, Kind, SiteAccess};
-use crate::catalog::Write;
 use crate::crawl::settings::duration;
 use crate::secrets;
 
@@ -161,7 +161,7 @@ impl Client {
             }
             let (reason, detail, pause) = match self.try_once(url, ask, &host, delay).await? {
                 Ok(got) => {
-                    host.answered(ask.kind);
+                    host.health().answered(ask.kind);
                     return Ok(got);
                 }
                 Err(FailedAttempt::Last(error)) => {
@@ -170,7 +170,7 @@ impl Client {
                         (HttpError::Refused { reason, .. }, Kind::File) if classify::may_pass(reason) => {
                             self.failed(&host, ask.kind, reason);
                         }
-                        _ => host.answered(ask.kind),
+                        _ => host.health().answered(ask.kind),
                     }
                     return Err(error);
                 }
@@ -196,7 +196,8 @@ impl Client {
     fn failed(&self, host: &Host, kind: Kind, reason: &str) {
         let settings = self.network.settings();
         let pause = duration(settings.cool_down).unwrap_or_default();
-        host.failed(kind, settings.give_up_after, reason, pause);
+        host.health()
+            .failed(kind, settings.give_up_after, reason, Instant::now(), pause);
     }
 
     /// Waits for the host's turn, and asks once.
@@ -287,7 +288,10 @@ impl Client {
         if challenged {
             return Err(classify::challenge(status));
         }
-        Ok(Received::Answer(answer.holding(memory)))
+        Ok(Received::Answer(Answer {
+            _memory: memory,
+            ..answer
+        }))
     }
 
     /// Room for a file. What was asked for and has room is received, also where the run is to end.
@@ -314,14 +318,6 @@ impl Client {
             _ = ended.wait_for(|ended| *ended) => Err(HttpError::Stopped),
             done = future => Ok(done),
         }
-    }
-
-    /// Puts what was asked for into the catalog's counts, with whatever else is written.
-    ///
-    /// # Errors
-    /// Where the catalog refuses.
-    pub async fn save_traffic(&self, write: &mut Write) -> anyhow::Result<()> {
-        self.network.traffic().save(write).await
     }
 }
 

@@ -218,13 +218,6 @@ impl Answer {
     pub fn is_web_page(&self) -> bool {
         is_web_page(&self.bytes)
     }
-
-    fn holding(self, memory: Option<OwnedSemaphorePermit>) -> Self {
-        Self {
-            _memory: memory,
-            ..self
-        }
-    }
 }
 
 fn is_web_page(bytes: &[u8]) -> bool {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::Context;
 use dataset::store::MEGABYTE;
@@ -19,7 +18,7 @@ use super::rate_limiter::RateLimiter;
 use super::robots::Rules;
 use super::token::Tokens;
 use super::traffic::Traffic;
-use super::{HttpError, Kind, SiteAccess};
+use super::{HttpError, SiteAccess};
 use crate::catalog::Catalog;
 use crate::catalog::robots::{self, Robots};
 use crate::crawl::settings::{CrawlSettings, duration};
@@ -72,23 +71,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// Leaves the host in peace for the rest of the run.
-    pub fn leave(&self, why: String) {
-        self.health().leave(why);
-    }
-
-    /// The host answered a request of this kind as it should.
-    pub fn answered(&self, kind: Kind) {
-        self.health().answered(kind);
-    }
-
-    /// A request with all its tries failed through the host; after `most` of its kind in a row the host
-    /// is left for `pause`.
-    pub fn failed(&self, kind: Kind, most: u32, reason: &str, pause: Duration) {
-        self.health().failed(kind, most, reason, Instant::now(), pause);
-    }
-
-    fn health(&self) -> MutexGuard<'_, Health> {
+    /// How it has answered, and whether it may be asked.
+    pub fn health(&self) -> MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

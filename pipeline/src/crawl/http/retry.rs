@@ -61,7 +61,7 @@ impl Client {
             Pause::None => {}
             Pause::Request if last => {}
             Pause::Request => self.unless_stopped(tokio::time::sleep(usual)).await?,
-            Pause::Host(Some(named)) if named > longest => host.leave(format!(
+            Pause::Host(Some(named)) if named > longest => host.health().leave(format!(
                 "asks to wait {} s, longer than [crawl] max_wait: run the same command again after that",
                 named.as_secs()
             )),

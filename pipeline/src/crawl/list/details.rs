@@ -206,7 +206,7 @@ impl Details<'_> {
         let mut write = self.run.catalog.write().await?;
         let wanted = changed.iter().filter(|post| !self.run.denied.refuses(post));
         posts::record_all(&mut write, wanted).await?;
-        self.run.client.save_traffic(&mut write).await?;
+        self.run.network.traffic().save(&mut write).await?;
         write.commit().await
     }
 
@@ -229,7 +229,7 @@ impl Details<'_> {
         if !unknown && !self.run.denied.refuses(&post) {
             posts::record_all(&mut write, std::iter::once(&post)).await?;
         }
-        self.run.client.save_traffic(&mut write).await?;
+        self.run.network.traffic().save(&mut write).await?;
         write.commit().await?;
         Ok(None)
     }

@@ -127,7 +127,7 @@ impl Listing<'_> {
         }
         let mut write = self.run.catalog.write().await?;
         posts::record_all(&mut write, taken.iter().filter(|post| !self.run.denied.refuses(post))).await?;
-        self.run.client.save_traffic(&mut write).await?;
+        self.run.network.traffic().save(&mut write).await?;
         write.commit().await?;
         self.seen(taken, found).await
     }
