@@ -35,7 +35,7 @@ pub struct CrawlRun<'run> {
     pub request: &'run CrawlRequest,
     /// What is not to be recorded.
     pub denied: &'run Denied,
-    /// Whom to tell.
+    /// Where messages and events go.
     pub reporter: &'run Reporter,
 }
 

@@ -1,5 +1,5 @@
 //! Reading a site's list of posts, page by page, each committed with the cursor: a listing that was
-//! interrupted goes on where it stood, a finished one looks at what is new and at a window of recent
+//! interrupted goes on where it stood, a finished one reads what is new and a window of recent
 //! posts, whose likes still grow. One that cannot get past a page leaves a hole there ([`holes`]).
 
 pub mod aliases;
@@ -33,7 +33,7 @@ pub struct Listing<'run> {
     pub run: CrawlRun<'run>,
     /// What is shown meanwhile.
     pub progress: &'run Progress<'run>,
-    /// Tells whoever fetches what is committed.
+    /// Where committed pages are sent, to be fetched.
     pub committed: Committed,
 }
 
@@ -74,7 +74,7 @@ impl Listing<'_> {
             let resumed = cursor.begun_at != 0;
             if !resumed {
                 cursor = Cursor {
-                    // Later than the one before, even within a second: what it saw is told by the time.
+                    // Later than the one before, even within a second: what it saw is known by the time.
                     begun_at: now().max(cursor.finished_at + 1),
                     top: 0,
                     oldest: i64::MAX,
@@ -150,7 +150,7 @@ impl Listing<'_> {
         cursor.top = cursor.top.max(taken.numbers.last().copied().unwrap_or(0));
         let finished = next.is_none() || self.is_behind(&cursor, reached, &taken.numbers);
         if finished && cursor.finished_at > 0 {
-            details.look_for_unseen(&taken.changed).await?;
+            details.ask_for_unseen(&taken.changed).await?;
         }
         let mut mark = Mark {
             holes: unread,
@@ -219,7 +219,7 @@ impl Listing<'_> {
         self.write(&taken.changed, mark).await?;
         let (stored, unavailable) = files::count_settled(self.run.catalog, &self.run.request.selection, window).await?;
         (listed.stored, listed.unavailable) = (listed.stored + stored, listed.unavailable + unavailable);
-        self.committed.tell(window);
+        self.committed.send(window);
         self.count(taken, listed);
         Ok(self.waiting(window).await?.saturating_sub(before))
     }

@@ -83,7 +83,7 @@ pub async fn run(
     let mut done = run.list_and_fetch().await?;
     done.listed.lost += lost;
     network.save().await?;
-    unselected::tell(reporter, &request, &done.listed);
+    unselected::report(reporter, &request, &done.listed);
     Ok(summary::of_crawl(&done.listed, &done.fetched, done.waiting))
 }
 

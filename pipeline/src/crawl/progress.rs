@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_rate_and_rest_by_host() {
+    fn a_line_has_rate_and_rest_by_host() {
         let reporter = Reporter::default();
         let mut pictures = Pictures::new(&reporter, "board");
         pictures.wait(40);

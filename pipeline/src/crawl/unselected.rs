@@ -90,7 +90,7 @@ fn edits(a: &[char], b: &[char]) -> usize {
 }
 
 /// Says why, where posts were listed and none of them is selected.
-pub fn tell(reporter: &Reporter, request: &CrawlRequest, listed: &Listed) {
+pub fn report(reporter: &Reporter, request: &CrawlRequest, listed: &Listed) {
     if listed.rows == 0 || listed.matching > 0 {
         return;
     }

@@ -330,7 +330,7 @@ fn made(name: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn pictures_in_formats_of_today_are_stored_and_what_moves_is_told() {
+async fn pictures_in_formats_of_today_are_stored_and_what_moves_is_skipped() {
     let whole = [
         "files/420.avif",
         "files/lossy.jxl",

@@ -246,7 +246,7 @@ async fn empty_pages_now_and_then_leave_no_hole() {
             let site = site(dialect).await;
             site.done(listing(&board)).await;
             if !counts {
-                // Nobody says that there are more: a later run looks again.
+                // No count says that there are more: a later run asks again.
                 site.done(listing(&board)).await;
             }
             assert_eq!(numbers(&site).await, (1..=60).collect(), "{dialect:?}, {slips} slips");

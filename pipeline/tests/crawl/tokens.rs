@@ -1,4 +1,4 @@
-//! pixiv's app with a refresh token, whose access tokens end in the midst of a crawl.
+//! pixiv's app with a refresh token, whose access tokens end during a crawl.
 
 use pipeline::crawl::ListingForm;
 use testbooru::{Board, Counters, Fault, NewPost, OAuth, RetryAfter, Server, Setup, TagType, Target};
@@ -47,7 +47,7 @@ fn counted(site: &Site) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_in_the_midst_is_renewed_once_and_nothing_is_lost() {
+async fn a_token_that_ends_during_a_crawl_is_renewed_once_and_nothing_is_lost() {
     let site = of(130, 2, 3600).await;
     assert_eq!(site.done(tagged("suzu")).await.done, 130);
     let (tokens, asked) = counted(&site);

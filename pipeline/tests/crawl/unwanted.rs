@@ -39,7 +39,7 @@ const CASES: [(AiMade, &[i64]); 3] = [
 ];
 
 #[tokio::test]
-async fn what_a_machine_made_is_told_by_tags_on_boards() {
+async fn what_a_machine_made_is_known_by_tags_on_boards() {
     for dialect in BOARDS {
         let posts = [
             tagged(0, &["sky"]),
@@ -67,7 +67,7 @@ async fn what_a_machine_made_is_told_by_tags_on_boards() {
 }
 
 #[tokio::test]
-async fn what_a_machine_made_is_told_by_a_flag_on_pixiv_and_asked_for_where_it_can_be() {
+async fn what_a_machine_made_is_known_by_a_flag_on_pixiv_and_asked_for_where_it_can_be() {
     let posts = (0..4).map(|number| NewPost {
         by_ai: number == 1 || number == 2,
         ..tagged(number, &["sky"])

@@ -1,4 +1,4 @@
-//! What a run's fetching of pictures comes to, and how it is recorded and told.
+//! What a run's fetching of pictures comes to, and how it is recorded and reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,11 +24,11 @@ pub struct Fetched {
     pub unchanged: u64,
     /// Bytes received and stored.
     pub bytes: u64,
-    /// Never to be had, by reason.
+    /// Refused for good, by reason.
     pub refused: BTreeMap<&'static str, u64>,
     /// To be tried again, by reason.
     pub failed: BTreeMap<&'static str, u64>,
-    /// Posts that were not asked for, because their host is left in peace, by why.
+    /// Posts that were not asked for, because their host is not asked until a later run, by why.
     pub later: BTreeMap<String, u64>,
 }
 
@@ -81,8 +81,8 @@ pub fn key(image: &Image) -> anyhow::Result<Key> {
     Ok(Key::image(&image.image, image.format.extension())?)
 }
 
-/// Tells of a failure, in the log and to machines.
-pub fn tell(reporter: &Reporter, arrival: &FetchOutcome) {
+/// Reports a failure, in the log and as an event.
+pub fn report(reporter: &Reporter, arrival: &FetchOutcome) {
     let file = &arrival.file;
     let (outcome, reason, detail) = match &file.outcome {
         Outcome::Stored(_) => return,

@@ -1,5 +1,4 @@
-//! Reading a body: to its end, to the cap, or as long as the host's patience with us and ours with
-//! the host lasts.
+//! Reading a body: to its end, to the cap, or until it is too slow.
 
 use std::time::Duration;
 
@@ -32,8 +31,8 @@ impl Limits {
     /// Until when the next bytes must come, where `bytes` have come since `start`.
     fn deadline(&self, start: Instant, bytes: usize) -> Instant {
         let by_rate = Duration::try_from_secs_f64(bytes as f64 / self.least_rate).unwrap_or(LONGEST);
-        let patience = self.grace.saturating_add(by_rate);
-        start + patience.min(self.whole.unwrap_or(LONGEST)).min(LONGEST)
+        let allowed = self.grace.saturating_add(by_rate);
+        start + allowed.min(self.whole.unwrap_or(LONGEST)).min(LONGEST)
     }
 }
 
@@ -77,7 +76,7 @@ impl Client {
             part_will_do: true,
             ..self.limits(&HttpRequest::api(&response.url().clone(), CHALLENGE_BYTES))
         };
-        // Half of a page may tell as well.
+        // Half of a page may be enough.
         let _ = read(response, limits, bytes).await;
     }
 

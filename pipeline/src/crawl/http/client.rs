@@ -86,7 +86,7 @@ impl Client {
         }
     }
 
-    /// Begins nothing more: who waits for a turn is told to stop, who receives bytes gets them all.
+    /// Begins nothing more: what waits for its turn gets [`HttpError::Stopped`], what receives bytes gets them all.
     pub fn end(&self) {
         self.ended.send_replace(true);
     }
@@ -174,7 +174,7 @@ impl Client {
                     }
                     return Err(error);
                 }
-                // No fault of the host, and not asked in vain more than once.
+                // No fault of the host, and a fresh token is asked with next.
                 Err(FailedAttempt::Again { reason, .. }) if reason == token::EXPIRED => continue,
                 Err(FailedAttempt::Again { reason, detail, pause }) => (reason, detail, pause),
             };

@@ -1,4 +1,4 @@
-//! Everything that goes over the network, and the manners it goes with: pace, retries, back-off,
+//! Everything that goes over the network, and what limits it: rates, retries, back-off,
 //! robots.txt, budgets, and the limits on what is read. No other part tries anything again.
 
 mod access;
@@ -113,7 +113,7 @@ pub enum HttpError {
     /// The site does not want to be asked like this: nothing more is asked of it.
     #[error("{0}")]
     Blocked(String),
-    /// The host is left in peace until a later run. It was not asked for this.
+    /// The host is not asked until a later run, nor was it for this.
     #[error("{host} {why}")]
     Later {
         /// The host.
@@ -156,7 +156,7 @@ impl HttpError {
         }
     }
 
-    /// Why a host is left in peace until a later run.
+    /// Why a host is not asked until a later run.
     ///
     /// # Errors
     /// Any other error, as it was.

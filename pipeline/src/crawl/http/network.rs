@@ -154,7 +154,7 @@ impl Network {
         Arc::clone(hosts.entry(key.to_string()).or_default())
     }
 
-    /// Why a host is left in peace until a later run; `None` where it may be asked.
+    /// Why a host is not asked until a later run; `None` where it may be asked.
     ///
     /// # Errors
     /// Where the catalog fails.

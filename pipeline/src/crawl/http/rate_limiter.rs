@@ -37,7 +37,7 @@ impl RateLimiter {
             if due <= Instant::now() {
                 break due;
             }
-            // A pause that begins meanwhile holds for this caller too: it looks again.
+            // A pause that begins meanwhile holds for this caller too: it reads the time again.
             tokio::time::sleep_until(due).await;
         };
         *free = next(due, Instant::now(), interval);
@@ -49,7 +49,7 @@ impl RateLimiter {
         self.turn(interval).await;
     }
 
-    /// Leaves the host in peace for a time.
+    /// Holds back all requests to the host for a time.
     pub fn hold(&self, pause: Duration) {
         let mut held = self.held();
         *held = (*held).max(Instant::now() + pause);

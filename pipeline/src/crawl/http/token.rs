@@ -1,5 +1,5 @@
 //! Access tokens that a refresh token buys, which are good for an hour or so. They are held in memory
-//! alone, are renewed in the midst of a crawl, and once however many requests wait for one.
+//! alone, are renewed during a crawl, and once however many requests wait for one.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_the_token_is_told_from_other_refusals() {
+    fn a_refusal_of_the_token_is_distinguished_from_other_refusals() {
         let invalid = br#"{"error":{"message":"Error occurred at the OAuth process. Please check your Access Token to fix this. Error Message: invalid_grant"}}"#;
         assert!(is_of_token(StatusCode::BAD_REQUEST, invalid));
         assert!(!is_of_token(

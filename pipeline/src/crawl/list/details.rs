@@ -28,7 +28,7 @@ pub struct Details<'run> {
     pub missing: &'run BTreeSet<i64>,
     /// When the listing began, epoch seconds.
     pub begun_at: i64,
-    /// Posts uploaded from this second on are looked at again.
+    /// Posts uploaded from this second on are asked for again.
     pub recent: i64,
     /// Whether posts are read from the site's pages for people.
     pub html: bool,
@@ -141,15 +141,15 @@ impl Details<'_> {
             return Wanted::Row;
         }
         if search.site.dialect.detail_url(&search, post).is_none() {
-            // A ranking has the counters of its day: a later look at the work stays.
+            // A ranking has the counters of its day: what a later answer said of the work stays.
             return match known {
                 Some(known) if known.fetched_at > post.fetched_at => Wanted::Known(known),
                 _ => Wanted::Row,
             };
         }
         if self.html {
-            let told = known.is_some_and(|known| known.kinds_known && known.tags == post.tags);
-            return match told || refusal(&self.run.request.listing, post).is_some() {
+            let is_known = known.is_some_and(|known| known.kinds_known && known.tags == post.tags);
+            return match is_known || refusal(&self.run.request.listing, post).is_some() {
                 true => Wanted::Row,
                 false => Wanted::Detail,
             };
@@ -168,7 +168,7 @@ impl Details<'_> {
     ///
     /// # Errors
     /// Where the site or the catalog fails; `Interrupted`.
-    pub async fn look_for_unseen(&self, seen: &[Post]) -> anyhow::Result<()> {
+    pub async fn ask_for_unseen(&self, seen: &[Post]) -> anyhow::Result<()> {
         if !self.run.request.site.dialect.hides_deleted(&self.search()) {
             return Ok(());
         }
@@ -197,7 +197,7 @@ impl Details<'_> {
         }
     }
 
-    /// Now, but not before the listing began: that tells what it has seen.
+    /// Now, but not before the listing began: by that time it is known what it has seen.
     fn now(&self) -> i64 {
         now().max(self.begun_at)
     }
@@ -234,7 +234,7 @@ impl Details<'_> {
         Ok(None)
     }
 
-    /// Records that a post was asked for in vain.
+    /// Records that a post was asked for and did not come.
     async fn leave(&self, hole: &Hole, why: &Why) -> anyhow::Result<Hole> {
         let begun_at = if hole.begun_at == 0 {
             self.begun_at

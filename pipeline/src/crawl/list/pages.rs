@@ -1,5 +1,5 @@
 //! Asking a site for one page of its list after the other, with what each dialect's sites need for
-//! that: another look where a page is empty too soon, narrower searches where the site's database
+//! that: a second request where a page is empty too soon, narrower searches where the site's database
 //! gives up, and the site's pages where its API is refused.
 
 pub(super) mod advice;
@@ -115,7 +115,7 @@ impl<'run> Pages<'run> {
             let doubt = match page.is_empty() {
                 true if ended_here => Doubt::None,
                 true => self.owed(&page, self.span(position)).await?,
-                // Some of its rows came: what it lacks, a second look shows or nothing does.
+                // Some of its rows came: what it lacks comes with a second request, or not at all.
                 false if page.doubtful && tried == 1 => Doubt::Owed(1),
                 false => Doubt::None,
             };
@@ -243,7 +243,7 @@ impl<'run> Pages<'run> {
             page.next = page.next.map(|next| next - 1);
         }
         let page = self.in_place(page, position)?;
-        // Rows that nobody can read tell no position. A full page of them may be followed by others.
+        // Rows that cannot be read have no position. A full page of them may be followed by others.
         let nothing = page.posts.is_empty() && page.unreadable() > 0 && page.next.is_none();
         let full = page.unreadable() >= u64::from(self.site.dialect.page_size(&self.search()));
         if nothing && (full || position == i64::MAX) {

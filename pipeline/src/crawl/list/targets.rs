@@ -121,7 +121,7 @@ impl Listing<'_> {
         let numbers: Vec<i64> = once.into_iter().collect();
         let known = known::by_number(self.run.catalog, &self.run.request.name, &numbers).await?;
         for post in &mut taken {
-            // Boards that tell no upload time tell one too late of a post by itself.
+            // Boards without upload times show too late a one of a post by itself.
             let earlier = known.iter().find(|known| known.number == post.number);
             post.created_at = earlier.map_or(post.created_at, |earlier| earlier.created_at.min(post.created_at));
         }
@@ -158,7 +158,7 @@ impl Listing<'_> {
             found.listed.lost += self.run.want_lost(Some(&numbers)).await?;
         }
         for post in posts {
-            self.committed.tell(window(post.number));
+            self.committed.send(window(post.number));
             if let Some(reason) = found.listed.count(self.run.denied, &self.run.request.selection, &post) {
                 found.left_out.add(reason, post);
             }

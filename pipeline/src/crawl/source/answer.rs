@@ -95,7 +95,7 @@ impl Page {
     }
 
     /// A page of a board, whose positions are post numbers; `size` rows make it a full one. The number of an
-    /// odd row counts where no other row tells one: the listing must get past it.
+    /// odd row counts where no other row has one: the listing must get past it.
     pub(super) fn of_board<Row: DeserializeOwned>(
         rows: Vec<Value>,
         size: u32,
@@ -168,7 +168,7 @@ pub enum Renamed {
     To(String),
     /// It has no other name.
     No,
-    /// This address tells the name.
+    /// This address has the name.
     Ask(Url),
     /// Nothing that can be read.
     Unknown,

@@ -3,7 +3,7 @@
 //!
 //! Two generations answer. The newer one gives `{"@attributes": {count}, "post": […]}`, in which `post` is
 //! missing where nothing is found and a lone object where one post is; the older one gives the bare list,
-//! without upload times, and nothing at all where nothing is found. Kinds of tags are told by neither.
+//! without upload times, and nothing at all where nothing is found. Neither has the kinds of tags.
 
 mod rows;
 
@@ -54,7 +54,7 @@ impl Dialect for Gelbooru {
     fn check(&self, search: &Search<'_>) -> Result<(), Usage> {
         refuse_all_but_score(
             search,
-            "it counts no views and tells no favourites; --min-likes selects by its score",
+            "it counts neither views nor favourites; --min-likes selects by its score",
         )?;
         refuse_ratings(search, &RATINGS)?;
         refuse_meta_tags(search, &META_TAGS)
@@ -114,7 +114,7 @@ impl Dialect for Gelbooru {
         vec![index(search, "tag", &[("json", "1"), ("name", tag)])]
     }
 
-    /// `{"tag": [{"name"}]}`, or the rows alone. A board whose answer to a whole name is another one tells its
+    /// `{"tag": [{"name"}]}`, or the rows alone. A board that answers a whole name with another one shows its
     /// alias so.
     fn parse_alias(&self, _search: &Search<'_>, _answered: &Url, bytes: &[u8], tag: &str) -> Renamed {
         let Ok(answer) = fields::json(bytes) else {

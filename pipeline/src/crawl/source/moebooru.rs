@@ -211,7 +211,7 @@ fn list_url(search: &Search<'_>, tags: &str) -> Url {
         return at(search, "post", &pairs);
     }
     let mut url = at(search, "post.json", &pairs);
-    // This version of the answer tells the kinds of the tags; old sites ignore that and answer a list.
+    // This version of the answer has the kinds of the tags; old sites ignore that and answer a list.
     url.query_pairs_mut()
         .append_pair("api_version", "2")
         .append_pair("include_tags", "1");

@@ -1,7 +1,7 @@
 //! Zerochan (zerochan.net), whose API is meant for datasets: `GET /TAG,TAG?json&l&p&s` lists entries by page,
 //! and `GET /ID?json` has one with the addresses of its files (www.zerochan.net/api).
 //!
-//! Its rows tell neither likes, views, ratings nor dates. Entries are numbered in the order of their uploads
+//! Its rows have neither likes, views, ratings nor dates. Entries are numbered in the order of their uploads
 //! and listed so, the newest first; new ones push the others to later pages, which at worst lists some twice.
 //! A position in a listing is a number of pages that were read, counted down.
 
@@ -28,7 +28,8 @@ const SHORTEST_INTERVAL: f64 = 1.0;
 const FIRST: i64 = 1_000_000;
 
 /// Why likes and views cannot be asked for.
-const NO_LIKES: &str = "it tells no likes, favourites or views; --top lists by favourites, in the site's own order";
+const NO_LIKES: &str =
+    "its rows have no likes, favourites or views; --top lists by favourites, in the site's own order";
 
 /// The dialect.
 pub struct Zerochan;
@@ -77,9 +78,13 @@ impl Dialect for Zerochan {
         let ratings = [("--rating", !selection.ratings.is_empty())];
         let types = [("--types", !selection.types.is_empty())];
         refuse_unknown(search, &likes, NO_LIKES)?;
-        refuse_unknown(search, &dates, "it tells no dates of uploads")?;
-        refuse_unknown(search, &ratings, "it tells no ratings, as it allows nothing explicit")?;
-        refuse_unknown(search, &types, "its lists tell no types of files")?;
+        refuse_unknown(search, &dates, "its rows have no dates of uploads")?;
+        refuse_unknown(
+            search,
+            &ratings,
+            "its rows have no ratings, as it allows nothing explicit",
+        )?;
+        refuse_unknown(search, &types, "its rows have no types of files")?;
         refuse_meta_tags(search, &[])?;
         match all_tags(selection)
             .iter()

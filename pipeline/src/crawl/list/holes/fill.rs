@@ -60,7 +60,7 @@ impl Listing<'_> {
         let details = self.details(hole.begun_at, self.run.settings().recent(now()), false, &missing);
         match details.again(hole).await? {
             Some(left) => self.count_hole(&left, listed),
-            None => self.committed.tell(window_of(hole)),
+            None => self.committed.send(window_of(hole)),
         }
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Listing<'_> {
 
     /// Leaves what is not walked through for a later run.
     async fn give_in(&self, walking: &mut Walking, why: &Why, listed: &mut Listed) -> anyhow::Result<()> {
-        // A host that wants to be left in peace says nothing of the hole, which waits as it is.
+        // A host that is not to be asked any more says nothing of the hole, which waits as it is.
         if !walking.recorded || why.reason == HOST_LEFT {
             return Ok(());
         }

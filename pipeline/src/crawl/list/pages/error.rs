@@ -1,4 +1,4 @@
-//! Pages that do not come, and what that is told.
+//! Pages that do not come, and what is said of them.
 
 use super::{EMPTY, Pages, advice};
 use crate::crawl::cost::plural;
@@ -18,7 +18,7 @@ pub struct PageError {
 
 impl PageError {
     /// Whether there is sense in asking round the page, where it is the `first` of all. A web page there is
-    /// no answer of this dialect, or wants a person to look at it.
+    /// no answer of this dialect, or needs a person.
     pub fn is_passable(&self, first: bool) -> bool {
         self.of_page && !(first && advice::is_web_page(&self.why.detail))
     }

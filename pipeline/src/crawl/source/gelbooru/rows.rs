@@ -51,15 +51,15 @@ pub struct Row {
 /// Stands for an upload of which a row says nothing.
 const UNTOLD: i64 = i64::MAX;
 
-/// Where no upload time is told, the last change stands for it, which may be years later. A post is no
+/// Where a row has no upload time, the last change stands for it, which may be years later. A post is no
 /// younger than those above it: so the earliest change from it upwards is nearer. Of those above, two must
 /// say so: one wrong value dates no other post. What has no value of its own takes that of its neighbours.
 pub fn bound_uploads(page: &mut Page, latest: i64) {
     let posts = &mut page.posts;
     posts.sort_by_key(|post| std::cmp::Reverse(post.number));
     // A change to come is none; nor is one of which the row says nothing.
-    let told = |post: &Post| Some(post.created_at).filter(|at| *at != UNTOLD && *at <= latest);
-    let changes: Vec<Option<i64>> = posts.iter().map(told).collect();
+    let known = |post: &Post| Some(post.created_at).filter(|at| *at != UNTOLD && *at <= latest);
+    let changes: Vec<Option<i64>> = posts.iter().map(known).collect();
     // The earliest change above, and the one after it.
     let (mut first, mut second) = (UNTOLD, UNTOLD);
     for (post, change) in posts.iter_mut().zip(changes) {
@@ -84,7 +84,7 @@ pub fn bound_uploads(page: &mut Page, latest: i64) {
     (posts.len()..all).for_each(|_| page.skip(NO_DATE));
 }
 
-/// The post of a row; `older`: of the generation that tells no upload times.
+/// The post of a row; `older`: of the generation that has no upload times.
 pub fn post(search: &Search<'_>, row: Row, older: bool, fetched_at: i64) -> Result<Post, &'static str> {
     let id = row.id.ok_or(NO_ID)?;
     // Only what names a file can have the date of its neighbours.

@@ -11,7 +11,7 @@ use crate::catalog::posts::Post;
 use crate::crawl::source::{Page, Search};
 use crate::selection::one_word;
 
-/// How scripts tell the browser of a post, of the kinds of tags, and of both at once.
+/// How scripts give the browser a post, the kinds of tags, and both at once.
 const CALL: &str = "Post.register";
 
 /// Class names of tags in the side bar of a post's page begin so.

@@ -24,7 +24,7 @@ pub const PAGE: u32 = 30;
 /// Pages of a day that can be asked for: offsets end at 5000.
 const LAST_PAGE: i64 = 5000 / PAGE as i64;
 
-/// Where people look at a work.
+/// The page of a work, for people.
 const WORKS: &str = "https://www.pixiv.net/artworks";
 
 /// Where pixiv gives tokens, where `oauth` of the site's table names no other place.

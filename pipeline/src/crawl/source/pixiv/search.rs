@@ -69,7 +69,7 @@ pub fn query(search: &Search<'_>) -> Query {
         ]));
         residue.extend(tags.iter().map(|tag| format!("tag {tag}")));
     }
-    // A search tells works for adults from all others, a ranking nothing.
+    // A search can be for works for adults alone; a ranking takes no rating.
     let ratings = search.ranking.is_some() || selection.ratings != [Rating::Explicit];
     residue.extend(self::residue(selection, ratings));
     let words: Vec<String> = match search.ranking {
