@@ -1,6 +1,6 @@
-//! What the listing sends to the fetching of pictures beside it: which pages are committed. So the first picture is asked for after one page, not after all of them; and since a page
-//! is sent only once its posts and the cursor are committed, a run that is killed at any moment leaves
-//! neither a hole nor an orphan.
+//! What the listing sends to the fetching of pictures beside it: which pages are committed. So the first
+//! picture is asked for after one page, not after all of them; and since a page is sent only once its posts
+//! and the cursor are committed, a run that is killed at any moment leaves neither a hole nor an orphan.
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 

@@ -215,10 +215,7 @@ impl Client {
         let own = self.hosts.is_root(url);
         let interval = if own { self.interval } else { self.image_interval };
         let interval = interval.max(delay) + self.jitter.mul_f64(fastrand::f64());
-        match ask.kind {
-            Kind::File => self.unless_stopped(host.rate_limiter.turn_of_file(interval)).await?,
-            Kind::Api | Kind::Robots => self.unless_stopped(host.rate_limiter.turn(interval)).await?,
-        }
+        self.unless_stopped(host.rate_limiter.turn(interval, ask.kind)).await?;
         let mut bytes = Vec::new();
         let got = self.receive(url, ask, &mut bytes).await;
         self.network.traffic().add(&hosts::key(url), bytes.len() as u64);

@@ -17,7 +17,7 @@ use super::client::Client;
 use super::hosts;
 use super::retry::tried_times;
 use super::token_file;
-use super::{HttpError, HttpRequest, OAuth};
+use super::{HttpError, HttpRequest, Kind, OAuth};
 use crate::crawl::fields;
 use crate::secrets;
 
@@ -173,7 +173,8 @@ impl Client {
             if let Some(why) = self.network.left(&key, &host).await? {
                 return Err(HttpError::Later { host: key, why });
             }
-            self.unless_stopped(host.rate_limiter.turn(self.image_interval)).await?;
+            self.unless_stopped(host.rate_limiter.turn(self.image_interval, Kind::Api))
+                .await?;
             let mut bytes = Vec::new();
             let asked = self.ask_token(tokens, refresh, &mut bytes).await;
             self.network.traffic().add(&key, bytes.len() as u64);
