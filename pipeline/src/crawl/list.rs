@@ -219,7 +219,7 @@ impl Listing<'_> {
         self.write(&taken.changed, mark).await?;
         let (stored, unavailable) = files::count_settled(self.run.catalog, &self.run.request.selection, window).await?;
         (listed.stored, listed.unavailable) = (listed.stored + stored, listed.unavailable + unavailable);
-        self.committed.send(window);
+        self.committed.send(window.from..window.below);
         self.count(taken, listed);
         Ok(self.waiting(window).await?.saturating_sub(before))
     }

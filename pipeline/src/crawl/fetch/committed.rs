@@ -2,6 +2,8 @@
 //! picture is asked for after one page, not after all of them; and since a page is sent only once its posts
 //! and the cursor are committed, a run that is killed at any moment leaves neither a hole nor an orphan.
 
+use std::ops::Range;
+
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::catalog::files::Window;
@@ -32,7 +34,11 @@ pub fn channel() -> (Committed, CommittedPages) {
 
 impl Committed {
     /// Posts of these numbers are committed.
-    pub fn send(&self, window: Window) {
+    pub fn send(&self, numbers: Range<i64>) {
+        let window = Window {
+            from: numbers.start,
+            ..Window::below(numbers.end)
+        };
         // Where the fetching has ended, there is no receiver, and none is needed.
         let _ = self.0.send(window);
     }
@@ -89,10 +95,7 @@ mod tests {
     #[tokio::test]
     async fn pages_come_first_and_then_all_that_waits() {
         let (committed, mut pages) = channel();
-        committed.send(Window {
-            from: 40,
-            ..Window::below(60)
-        });
+        committed.send(40..60);
         drop(committed);
         assert_eq!(bounds(pages.window().await), Some((40, 60)));
         pages.read_to(Some(50));

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-use crate::catalog::files::Window;
 use crate::catalog::holes::{self, Hole, Kind};
 use crate::catalog::posts::{Post, Status};
 use crate::catalog::{known, now, posts};
@@ -158,7 +157,7 @@ impl Listing<'_> {
             found.listed.lost += self.run.want_lost(Some(&numbers)).await?;
         }
         for post in posts {
-            self.committed.send(window(post.number));
+            self.committed.send(post.number..post.number + 1);
             if let Some(reason) = found.listed.count(self.run.denied, &self.run.request.selection, &post) {
                 found.left_out.add(reason, post);
             }
@@ -199,14 +198,6 @@ impl Listing<'_> {
         };
         let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         error.of_run(|| format!("cannot list {name} at {}{hint}", self.run.request.root))
-    }
-}
-
-/// The one post of a number.
-fn window(number: i64) -> Window {
-    Window {
-        from: number,
-        ..Window::below(number + 1)
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::walk::{Left, Walk, Why};
 use super::{HOST_LEFT, ended, in_vain, trouble};
 use crate::catalog::cursors::Cursor;
-use crate::catalog::files::Window;
 use crate::catalog::holes::{self, Hole, Kind};
 use crate::catalog::now;
 use crate::crawl::list::listed::Listed;
@@ -60,7 +59,7 @@ impl Listing<'_> {
         let details = self.details(hole.begun_at, self.run.settings().recent(now()), false, &missing);
         match details.again(hole).await? {
             Some(left) => self.count_hole(&left, listed),
-            None => self.committed.send(window_of(hole)),
+            None => self.committed.send(hole.start..hole.below),
         }
         Ok(())
     }
@@ -204,12 +203,5 @@ impl Listing<'_> {
             hole
         });
         smaller.collect()
-    }
-}
-
-fn window_of(hole: &Hole) -> Window {
-    Window {
-        from: hole.start,
-        ..Window::below(hole.below)
     }
 }
