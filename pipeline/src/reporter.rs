@@ -93,7 +93,8 @@ pub enum Event<'a> {
         site: &'a str,
         /// Posts listed.
         listed: u64,
-        /// How many each filter refused; each post counts for the first that did.
+        /// How many each filter refused; each post counts for the first that did, or for each entry of the
+        /// blacklist that it matches.
         #[serde(serialize_with = "as_object")]
         refused: &'a [(String, u64)],
         /// Tags asked for, with tags of the listed posts that are written alike.

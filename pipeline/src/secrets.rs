@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
 
 use pattern::Pattern;
+pub use shape::is_credential;
 
 /// What stands in the place of a secret.
 const MASK: &str = "***";
@@ -68,7 +69,7 @@ pub fn keep_url(url: &str) {
     }
     let query = rest.split_once('?').map_or("", |(_, query)| query);
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        if shape::is_credential(name) && !value.is_empty() {
+        if is_credential(name) && !value.is_empty() {
             keep(value);
         }
     }

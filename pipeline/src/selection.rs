@@ -15,6 +15,7 @@ use crate::period;
 pub use aliases::{Alias, Aliases};
 pub use args::{AI_TAGS, ANY, AiMade, SelectionArgs};
 pub use blacklist::Blocked;
+pub use lists::one_word;
 
 /// The filters, resolved; all that are given must hold, and only posts that still stand count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

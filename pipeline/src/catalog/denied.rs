@@ -10,6 +10,7 @@ use dataset::failure::Usage;
 use super::images::Image;
 use super::posts::Post;
 use super::{Catalog, Write, now};
+use crate::selection::one_word;
 
 /// The reason of files that were refused because of this list.
 pub const DENIED: &str = "denied";
@@ -124,8 +125,7 @@ impl fmt::Display for Entry {
 
 /// An artist's name as tags have it: lower-case, `_` between words.
 pub fn artist_name(name: &str) -> String {
-    let words: Vec<&str> = name.split_whitespace().collect();
-    words.join("_").to_lowercase()
+    one_word(name).to_lowercase()
 }
 
 /// The names of a post's artists, as [`artist_name`] writes them.

@@ -281,11 +281,6 @@ pub fn refusal_of_row(selection: &Selection, row: &Post) -> Option<&'static str>
             AiMade::Only if row.ai_made.is_none() => AiMade::Any,
             wanted => wanted,
         },
-        blacklist: if tagged {
-            selection.blacklist.clone()
-        } else {
-            Vec::new()
-        },
         ..selection.without_popularity()
     };
     refusal(&told, row)

@@ -10,6 +10,7 @@ use url::Url;
 use crate::crawl::settings::SiteSettings;
 use crate::crawl::source::Dialect;
 use crate::crawl::target::{PostName, Target};
+use crate::secrets;
 
 pub use sites::{key, rank, site_of};
 
@@ -107,17 +108,6 @@ pub fn is_address(word: &str) -> bool {
     word.contains('/')
 }
 
-/// Parameters that say who asks: an address with them is shown and kept without.
-const PRIVATE: [&str; 7] = [
-    "api_key",
-    "user_id",
-    "login",
-    "password_hash",
-    "token",
-    "access_token",
-    "refresh_token",
-];
-
 /// Reads a pasted address; one without a scheme is taken for https. What would log somebody in is left out.
 ///
 /// # Errors
@@ -141,7 +131,7 @@ pub fn parse(word: &str) -> Result<Url, Usage> {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     let pairs = url.query_pairs().into_owned();
-    let (private, open): (Vec<_>, Vec<_>) = pairs.partition(|(key, _)| PRIVATE.contains(&key.as_str()));
+    let (private, open): (Vec<_>, Vec<_>) = pairs.partition(|(key, _)| secrets::is_credential(key));
     if !private.is_empty() {
         url.query_pairs_mut().clear().extend_pairs(open);
     }

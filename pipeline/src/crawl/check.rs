@@ -163,12 +163,12 @@ fn describe(request: &CrawlRequest, post: &Post) -> String {
         Some(Err(why)) => format!("not to be fetched ({why})"),
     };
     let date = match post.created_at {
-        0 => "date not told".to_string(),
+        0 => "date unknown".to_string(),
         second => period::show(second),
     };
     let size = match (post.width, post.height) {
         (Some(width), Some(height)) => format!("{width} x {height}"),
-        _ => "size not told".to_string(),
+        _ => "size unknown".to_string(),
     };
     format!(
         "{} of {}, {}, likes {}, views {}, favourites {}, score {}, {size}, {}, kinds of tags {}, file {file}",
@@ -179,7 +179,7 @@ fn describe(request: &CrawlRequest, post: &Post) -> String {
         number(post.views),
         number(post.favourites),
         number(post.score),
-        post.extension.as_deref().unwrap_or("type not told"),
-        if post.kinds_known { "told" } else { "not told" },
+        post.extension.as_deref().unwrap_or("type unknown"),
+        if post.kinds_known { "known" } else { "unknown" },
     )
 }

@@ -66,7 +66,7 @@ async fn of_refresh(
         posts: Some(window),
         saved: 0,
         why: format!(
-            "a refresh: {window} posts of the {} days before the last listing are looked at again; one request more for \
+            "a refresh: {window} posts of the {} days before the last listing are listed again; one request more for \
              each {page} new posts, of which nobody knows before asking",
             settings.overlap_days
         ),
@@ -96,7 +96,7 @@ pub async fn of_first(catalog: &Catalog, client: &Client, request: &CrawlRequest
 #[derive(Clone, Copy, Debug, Default)]
 struct FirstPage {
     rows: u64,
-    /// Those that are refused whatever else their works' own answers tell.
+    /// Those that are refused whatever else their works' own answers say.
     refused: u64,
 }
 
@@ -145,7 +145,7 @@ async fn count(
                 Some(count) => return Ok((Some(count), in_words(count), FirstPage::of(request, &answer.bytes))),
                 None => no_count(&answer.bytes),
             },
-            Err(error) => shrugged(error)?,
+            Err(error) => words_of_error(error)?,
         },
     };
     // Elsewhere posts are numbered over all kinds of them, most of which no search has.
@@ -194,7 +194,7 @@ fn no_count(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// Any other: the site is not to be asked further, or the run ends.
-fn shrugged(error: HttpError) -> anyhow::Result<String> {
+fn words_of_error(error: HttpError) -> anyhow::Result<String> {
     match error {
         HttpError::Refused { .. } | HttpError::Failed { .. } => Ok(error.to_string()),
         HttpError::Stopped => Err(Interrupted.into()),
@@ -212,7 +212,7 @@ async fn first_page(client: &Client, request: &CrawlRequest) -> anyhow::Result<O
     {
         Ok(answer) => answer,
         Err(error) => {
-            shrugged(error)?;
+            words_of_error(error)?;
             return Ok(None);
         }
     };

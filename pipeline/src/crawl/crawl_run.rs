@@ -1,11 +1,12 @@
 //! The two halves of a crawl, side by side: the listing, and the fetching of what it has committed.
 
-use dataset::Store;
 use dataset::failure::Interrupted;
+use dataset::{Key, Store};
 
 use crate::catalog::Catalog;
 use crate::catalog::denied::Denied;
 use crate::catalog::files::{self, Window};
+use crate::catalog::posts::{Post, Status};
 use crate::crawl::fetch::committed::{Committed, CommittedPages, channel};
 use crate::crawl::fetch::download::Download;
 use crate::crawl::fetch::record::Fetched;
@@ -34,7 +35,7 @@ pub struct CrawlRun<'run> {
     pub request: &'run CrawlRequest,
     /// What is not to be recorded.
     pub denied: &'run Denied,
-    /// Whom to tell.
+    /// Where messages and events go.
     pub reporter: &'run Reporter,
 }
 
@@ -54,12 +55,44 @@ impl<'run> CrawlRun<'run> {
         self.network.settings()
     }
 
+    /// A post of which no more than its number is known.
+    pub fn unread(&self, number: i64) -> Post {
+        Post {
+            source: self.request.name.clone(),
+            post: number.to_string(),
+            number,
+            status: Status::Held,
+            ..Post::default()
+        }
+    }
+
     /// Runs that try a picture before it is left alone; who names a post wants it tried again.
     pub fn file_attempts(&self) -> i64 {
         match self.request.target {
             None => self.settings().file_attempts.into(),
             Some(_) => u32::MAX.into(),
         }
+    }
+
+    /// Has the selected posts wait again whose pictures are gone from the store, all or those of these numbers;
+    /// says how many pictures. A run that only lists leaves them.
+    ///
+    /// # Errors
+    /// Where the catalog fails.
+    pub async fn want_lost(&self, numbers: Option<&[i64]>) -> anyhow::Result<u64> {
+        let request = self.request;
+        if request.list_only {
+            return Ok(0);
+        }
+        let place = self.store.clone();
+        let is_there = move |key: &Key, bytes| place.holds(key, Some(bytes));
+        let lost = files::lost(self.catalog, &request.name, &request.selection, numbers, is_there).await?;
+        if !lost.is_empty() {
+            let mut write = self.catalog.write().await?;
+            files::want_again(&mut write, &request.name, &lost).await?;
+            write.commit().await?;
+        }
+        Ok(lost.len() as u64)
     }
 
     /// Lists, and fetches what is selected of each page once it is committed. Where what is selected, or

@@ -3,6 +3,8 @@
 use scraper::{Html, Selector};
 use serde_json::Value;
 
+use crate::secrets;
+
 /// A stranger's text goes to a terminal and a log: one short line of it.
 const LONGEST: usize = 200;
 
@@ -69,10 +71,12 @@ fn of_markup(text: &str) -> Option<String> {
     titles.find_map(|title| line(&title))
 }
 
-/// One short line without control characters.
+/// One short line without control characters, secrets and names of users.
 fn line(text: &str) -> Option<String> {
     let letters = text.chars().filter(|letter| !letter.is_control() || *letter == '\n');
-    let letters: String = letters.take(LONGEST).collect();
+    // Before it is cut short: half of a secret would not be found.
+    let redacted = secrets::redact_said(&letters.collect::<String>());
+    let letters: String = redacted.chars().take(LONGEST).collect();
     let words: Vec<&str> = letters.split_whitespace().collect();
     Some(words.join(" ")).filter(|words| !words.is_empty())
 }

@@ -9,7 +9,7 @@ use url::Url;
 use vision::picture::Format;
 
 use crate::crawl::error_body;
-use crate::secrets;
+use crate::selection::one_word;
 
 /// No site numbers its posts so high; a higher number is garbage that would spoil a cursor.
 const LARGEST_ID: i64 = 1_000_000_000_000_000;
@@ -157,8 +157,7 @@ fn tags(value: &Value) -> Option<String> {
 /// A tag of a list: a text whose spaces are part of it, or an object that names it.
 fn one_tag(value: &Value) -> Option<String> {
     let name = value.get("name").or_else(|| value.get("tag")).unwrap_or(value);
-    let words = text(name)?;
-    Some(words.split_whitespace().collect::<Vec<_>>().join("_")).filter(|tag| !tag.is_empty())
+    Some(one_word(&text(name)?)).filter(|tag| !tag.is_empty())
 }
 
 /// For serde's `deserialize_with`: [`flag`], where silence means no.
@@ -214,7 +213,7 @@ pub fn refusal(answer: &Value) -> String {
         Value::Bool(_) | Value::Number(_) => "a bare value",
     };
     match error_body::words_of_json(answer) {
-        Some(words) => format!("the site refused: {}", secrets::redact_said(&words)),
+        Some(words) => format!("the site refused: {words}"),
         None => format!("the site refused without a reason: its answer is {seen}"),
     }
 }

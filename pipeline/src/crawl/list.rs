@@ -1,5 +1,5 @@
 //! Reading a site's list of posts, page by page, each committed with the cursor: a listing that was
-//! interrupted goes on where it stood, a finished one looks at what is new and at a window of recent
+//! interrupted goes on where it stood, a finished one reads what is new and a window of recent
 //! posts, whose likes still grow. One that cannot get past a page leaves a hole there ([`holes`]).
 
 pub mod aliases;
@@ -24,7 +24,7 @@ use crate::catalog::posts::Post;
 use crate::catalog::{self, now, posts};
 use crate::crawl::crawl_run::CrawlRun;
 use crate::crawl::fetch::committed::Committed;
-use crate::crawl::http::HttpError;
+use crate::crawl::http::{BAD_ANSWER, HttpError};
 use crate::crawl::progress::Progress;
 
 /// The listing of one request.
@@ -33,7 +33,7 @@ pub struct Listing<'run> {
     pub run: CrawlRun<'run>,
     /// What is shown meanwhile.
     pub progress: &'run Progress<'run>,
-    /// Tells whoever fetches what is committed.
+    /// Where committed pages are sent, to be fetched.
     pub committed: Committed,
 }
 
@@ -74,7 +74,7 @@ impl Listing<'_> {
             let resumed = cursor.begun_at != 0;
             if !resumed {
                 cursor = Cursor {
-                    // Later than the one before, even within a second: what it saw is told by the time.
+                    // Later than the one before, even within a second: what it saw is known by the time.
                     begun_at: now().max(cursor.finished_at + 1),
                     top: 0,
                     oldest: i64::MAX,
@@ -132,6 +132,7 @@ impl Listing<'_> {
             Err(error) => return self.stuck(under_way, error, listed).await.map(|()| 0),
         };
         let (next, reached) = (below.page.next, below.page.reached);
+        let unread = self.unread(&below.page.unread, under_way.missing);
         let recent = self.recent(cursor);
         let details = self.details(cursor.begun_at, recent, under_way.pages.html(), under_way.missing);
         let taken = match details.take(below.page).await {
@@ -149,9 +150,12 @@ impl Listing<'_> {
         cursor.top = cursor.top.max(taken.numbers.last().copied().unwrap_or(0));
         let finished = next.is_none() || self.is_behind(&cursor, reached, &taken.numbers);
         if finished && cursor.finished_at > 0 {
-            details.look_for_unseen(&taken.changed).await?;
+            details.ask_for_unseen(&taken.changed).await?;
         }
-        let mut mark = Mark::default();
+        let mut mark = Mark {
+            holes: unread,
+            ..Mark::default()
+        };
         if next.is_none() && !below.sure {
             let hole = self.unsure_end(&cursor);
             mark.holes.extend(Some(hole).filter(|hole| hole.start < hole.below));
@@ -169,6 +173,22 @@ impl Listing<'_> {
         let waiting = self.commit(&taken, &mark, listed).await?;
         under_way.last = taken.numbers;
         Ok(waiting)
+    }
+
+    /// Holes for posts of which a row names the number alone, where their own answer may say more; those that
+    /// are `missing` have theirs.
+    pub(super) fn unread(&self, rows: &[(i64, &'static str)], missing: &BTreeSet<i64>) -> Vec<Hole> {
+        let (search, dialect) = (self.run.request.search(), self.run.request.site.dialect);
+        let has_answer = |number| dialect.detail_url(&search, &self.run.unread(number)).is_some();
+        let rows = rows.iter().filter(|(number, _)| !missing.contains(number));
+        let rows = rows.filter(|(number, _)| !dialect.is_by_number() && has_answer(*number));
+        rows.map(|(number, lacks)| Hole {
+            place: format!("post {number}"),
+            reason: BAD_ANSWER.into(),
+            detail: format!("its row has {lacks}"),
+            ..Hole::of_post(Kind::Post, *number)
+        })
+        .collect()
     }
 
     /// How the posts of a page are completed.
@@ -199,7 +219,7 @@ impl Listing<'_> {
         self.write(&taken.changed, mark).await?;
         let (stored, unavailable) = files::count_settled(self.run.catalog, &self.run.request.selection, window).await?;
         (listed.stored, listed.unavailable) = (listed.stored + stored, listed.unavailable + unavailable);
-        self.committed.tell(window);
+        self.committed.send(window.from..window.below);
         self.count(taken, listed);
         Ok(self.waiting(window).await?.saturating_sub(before))
     }
@@ -218,7 +238,7 @@ impl Listing<'_> {
         for hole in &mark.holes {
             catalog::holes::record(&mut write, source, query, hole).await?;
         }
-        self.run.client.save_traffic(&mut write).await?;
+        self.run.network.traffic().save(&mut write).await?;
         write.commit().await
     }
 

@@ -28,7 +28,7 @@ mod target;
 mod top_percent;
 mod unselected;
 
-use dataset::{Key, Store};
+use dataset::Store;
 
 pub use http::Network;
 pub use request::{Args, CrawlRequest, Form};
@@ -66,10 +66,6 @@ pub async fn run(
         files::want_pages(&mut write, &request.name, request.site.max_pages.into()).await?;
         write.commit().await?;
     }
-    let lost = match request.list_only {
-        true => 0,
-        false => want_lost(catalog, store, &request).await?,
-    };
     let run = CrawlRun {
         catalog,
         store,
@@ -79,27 +75,16 @@ pub async fn run(
         denied: &denied,
         reporter,
     };
-    let done = run.list_and_fetch().await?;
+    // Of a target only the listing knows which posts are meant.
+    let lost = match request.target {
+        None => run.want_lost(None).await?,
+        Some(_) => 0,
+    };
+    let mut done = run.list_and_fetch().await?;
+    done.listed.lost += lost;
     network.save().await?;
-    unselected::tell(reporter, &request, &done.listed);
-    let mut summary = summary::of_crawl(&done.listed, &done.fetched, done.waiting);
-    if lost > 0 {
-        summary.line("pictures gone from the store, asked for again", lost);
-    }
-    Ok(summary)
-}
-
-/// Has the selected posts wait again whose pictures are gone from the store; says how many pictures.
-async fn want_lost(catalog: &Catalog, store: &Store, request: &CrawlRequest) -> anyhow::Result<u64> {
-    let place = store.clone();
-    let is_there = move |key: &Key, bytes| place.holds(key, Some(bytes));
-    let lost = files::lost(catalog, &request.name, &request.selection, is_there).await?;
-    if !lost.is_empty() {
-        let mut write = catalog.write().await?;
-        files::want_again(&mut write, &request.name, &lost).await?;
-        write.commit().await?;
-    }
-    Ok(lost.len() as u64)
+    unselected::report(reporter, &request, &done.listed);
+    Ok(summary::of_crawl(&done.listed, &done.fetched, done.waiting))
 }
 
 /// Says what [`run`] would do and cost; asks the site for a count at most.

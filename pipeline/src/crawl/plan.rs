@@ -105,7 +105,7 @@ fn in_words(request: &CrawlRequest, settings: &CrawlSettings) -> Plan {
         "window",
         match &request.target {
             None => format!(
-                "posts of the {} days before the last finished listing are looked at again",
+                "posts of the {} days before the last finished listing are listed again",
                 settings.overlap_days
             ),
             Some(_) => "all that is named is asked for in each run".to_string(),

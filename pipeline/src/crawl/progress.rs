@@ -11,6 +11,7 @@ use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::catalog::holes::Hole;
 use crate::crawl::fetch::record::Fetched;
+use crate::crawl::http::HttpError;
 use crate::reporter::{Event, Reporter};
 use crate::selection::Alias;
 
@@ -63,6 +64,11 @@ impl<'run> Progress<'run> {
     /// Says what the listing found out about its site.
     pub fn note(&self, words: &str) {
         self.reporter.say(&format!("{}: {words}", self.site));
+    }
+
+    /// Says that the site's pages for people are read in place of its API, which gave this error.
+    pub fn reads_pages(&self, error: &HttpError) {
+        self.note(&format!("the API is refused ({error}); the site's pages are read"));
     }
 
     /// Says by which name the site knows a tag.
@@ -249,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_rate_and_rest_by_host() {
+    fn a_line_has_rate_and_rest_by_host() {
         let reporter = Reporter::default();
         let mut pictures = Pictures::new(&reporter, "board");
         pictures.wait(40);

@@ -71,7 +71,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     pub ranking: Option<String>,
     /// The N most liked of the posts that the filters select, in the site's own order; of sites that have
-    /// such an order and tell no likes (zerochan)
+    /// such an order and show no likes (zerochan)
     #[arg(long, value_name = "N", conflicts_with_all = ["names", "ranking"], value_parser = clap::value_parser!(u64).range(1..))]
     pub top: Option<u64>,
     /// Only lists, and fetches no picture

@@ -13,7 +13,7 @@ pub use self::site::{Likes, ListingForm, SiteSettings, parse_root};
 use crate::period::DAY;
 use crate::selection::{AI_TAGS, Blocked, Selection};
 
-/// `[crawl]`: manners and limits that hold for every site.
+/// `[crawl]`: rates and limits that hold for every site.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CrawlSettings {
@@ -28,9 +28,9 @@ pub struct CrawlSettings {
     pub file_attempts: u32,
     /// Runs that ask for a part of a listing that could not be read before it is given up.
     pub hole_attempts: u32,
-    /// Seconds until such a part is asked for again; doubles with each run that asks in vain.
+    /// Seconds until such a part is asked for again; doubles with each run in which it fails.
     pub hole_backoff: f64,
-    /// A finished listing looks again at posts uploaded in so many days before it: their likes grow.
+    /// A finished listing lists again the posts uploaded in so many days before it: their likes grow.
     pub overlap_days: u32,
     /// Seconds to wait for a connection.
     pub connect_timeout: f64,
@@ -38,15 +38,15 @@ pub struct CrawlSettings {
     pub read_timeout: f64,
     /// Seconds for a whole answer of an API.
     pub page_timeout: f64,
-    /// Bytes a second that a body must bring on average, after `read_timeout` seconds of patience.
+    /// Bytes a second that a body must bring on average, after the first `read_timeout` seconds.
     pub min_rate: f64,
-    /// Seconds that a busy host (429, 503, 421) is left in peace where it names no time of its own;
+    /// Back-off, in seconds, for a busy host (429, 503, 421) that sends no Retry-After;
     /// doubles with each try.
     pub backoff: f64,
-    /// A host that asks for a longer wait than this, seconds, is left in peace for the rest of the run.
+    /// A host that asks for a longer wait than this, seconds, is not asked for the rest of the run.
     pub max_wait: f64,
     /// After so many requests in a row that a host fails to answer, each with all its tries, it is
-    /// left in peace for `cool_down`.
+    /// not asked for `cool_down`.
     pub give_up_after: u32,
     /// Seconds until such a host is asked one more time; doubles where that fails too, up to 32 times.
     pub cool_down: f64,
@@ -110,7 +110,7 @@ impl Default for CrawlSettings {
 }
 
 impl CrawlSettings {
-    /// The upload second from which on posts are looked at again after a listing that began at
+    /// The upload second from which on posts are listed again after a listing that began at
     /// `listed_at`: their likes still grow.
     pub fn recent(&self, listed_at: i64) -> i64 {
         listed_at - i64::from(self.overlap_days) * DAY

@@ -66,6 +66,9 @@ pub fn of_crawl(listed: &Listed, fetched: &Fetched, waiting: u64) -> Summary {
     holes(&mut summary, &listed.holes);
     summary.line("waiting", waiting);
     summary.line("bytes stored", fetched.bytes);
+    if listed.lost > 0 {
+        summary.line("pictures gone from the store, asked for again", listed.lost);
+    }
     summary
 }
 

@@ -90,15 +90,15 @@ fn edits(a: &[char], b: &[char]) -> usize {
 }
 
 /// Says why, where posts were listed and none of them is selected.
-pub fn tell(reporter: &Reporter, request: &CrawlRequest, listed: &Listed) {
+pub fn report(reporter: &Reporter, request: &CrawlRequest, listed: &Listed) {
     if listed.rows == 0 || listed.matching > 0 {
         return;
     }
-    let refused: Vec<(String, u64)> = listed
-        .refused
-        .iter()
-        .map(|(reason, count)| (option(reason).to_string(), *count))
-        .collect();
+    let by_filter = listed.refused.iter();
+    let by_filter = by_filter.map(|(reason, count)| (option(reason).to_string(), *count));
+    let by_entry = listed.blacklisted.iter();
+    let by_entry = by_entry.map(|(entry, count)| (format!("blacklist `{entry}`"), *count));
+    let refused: Vec<(String, u64)> = by_filter.chain(by_entry).collect();
     let by: Vec<String> = refused
         .iter()
         .map(|(option, count)| format!("{count} by {option}"))
@@ -139,6 +139,7 @@ fn option(reason: &str) -> &str {
         "score" => "--min-score",
         "type" => "--types",
         "rating" => "--rating",
+        "ai-made" => "--ai-made",
         "tags" => "--tags",
         "character" => "--character",
         "copyright" => "--copyright",

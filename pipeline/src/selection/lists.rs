@@ -99,6 +99,11 @@ fn is_plain(tag: &str) -> bool {
     !tag.is_empty() && !tag.contains('*') && !tag.starts_with(['~', '-'])
 }
 
+/// A name as a tag: `_` for spaces, which part the words of a list of tags.
+pub fn one_word(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join("_")
+}
+
 /// Sorted, each once.
 pub fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
     list.sort_unstable();
@@ -119,7 +124,7 @@ pub fn read_names(flag: &str, names: &[String]) -> Result<Vec<String>, Usage> {
         }
         for item in items {
             let words: Vec<&str> = item.split_whitespace().collect();
-            let tag = words.join("_").to_lowercase();
+            let tag = one_word(&item).to_lowercase();
             let inner = words.len() > 2 && words[1..words.len() - 1].iter().any(|word| is_one_of(&OR, word));
             if inner {
                 return Err(Usage(format!(

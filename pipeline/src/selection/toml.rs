@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 
-use super::lists::escaped;
+use super::lists::{escaped, one_word};
 
 /// For serde's `deserialize_with`: a date.
 pub fn to_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
@@ -21,7 +21,7 @@ pub fn to_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stri
 
 /// For serde's `deserialize_with`: tags as on the command line, or a list of tags.
 pub fn to_tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let one = |tag: String| escaped(&tag.split_whitespace().collect::<Vec<_>>().join("_"));
+    let one = |tag: String| escaped(&one_word(&tag));
     let (words, list) = deserializer.deserialize_any(Words("a text of tags, or a list of tags"))?;
     let tags = words.into_iter().map(|tag| if list { one(tag) } else { tag });
     Ok(Some(tags.collect::<Vec<_>>().join(" ")))

@@ -83,7 +83,7 @@ async fn a_tag_that_the_site_knows_by_another_name_selects_its_posts() {
 }
 
 #[tokio::test]
-async fn a_moebooru_that_does_not_resolve_related_tags_tells_by_number() {
+async fn a_moebooru_that_does_not_resolve_related_tags_is_asked_by_number() {
     let site = Site::of(MOEBOORU, (0..3).map(post), setup()).await;
     site.server
         .fault(Target::Path("/tag/related.json".into()), Fault::Status(404), u32::MAX);

@@ -80,7 +80,7 @@ async fn one_wrong_id_does_not_make_the_listing_pass_by_others() {
 }
 
 #[tokio::test]
-async fn an_error_under_200_is_asked_again_and_told_in_the_sites_words() {
+async fn an_error_under_200_is_asked_again_and_shown_in_the_sites_words() {
     for (dialect, body) in [
         (MOEBOORU, r#"{"success":false,"reason":"Not today"}"#),
         (DANBOORU, r#"{"success":false,"error":"X","message":"Not today"}"#),

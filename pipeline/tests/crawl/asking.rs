@@ -210,7 +210,7 @@ async fn works_that_their_row_refuses_are_not_asked_for_one_by_one() {
     let saved = rows["requests saved: works that their row refuses"];
     assert_eq!(saved + summary.done, rows["posts listed"], "{summary:?}");
     assert!(saved >= 5, "{summary:?}");
-    // A second look asks for none of them either; a wider selection does.
+    // A second run asks for none of them either; a wider selection does.
     site.done(strict()).await;
     assert!(site.asked_for("/ajax/illust/").len() <= 2);
     let wide = Args {

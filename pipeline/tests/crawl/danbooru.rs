@@ -258,7 +258,7 @@ async fn a_safe_view_of_the_same_posts_stores_no_picture_twice() {
 }
 
 #[tokio::test]
-async fn refusals_are_told_in_the_sites_own_words_and_not_repeated() {
+async fn refusals_are_shown_in_the_sites_own_words_and_not_repeated() {
     let mut site = of([post(1)], Setup::default()).await;
     site.site.tag_limit = Some(6);
     let select = SelectionArgs {

@@ -279,6 +279,28 @@ async fn a_picture_that_is_gone_from_the_store_is_fetched_again() {
 }
 
 #[tokio::test]
+async fn of_what_is_gone_from_the_store_a_crawl_by_number_fetches_the_named_posts_alone() {
+    for dialect in [MOEBOORU, PIXIV] {
+        let site = Site::of(dialect, (1..6).map(post), Setup::default()).await;
+        site.done(search()).await;
+        for path in stored(&site) {
+            std::fs::remove_file(path).expect("removes");
+        }
+        let id = site.ids()[2].to_string();
+        let summary = site.named(&[&id], Args::default()).await;
+        assert_eq!(
+            lines(&summary)["pictures gone from the store, asked for again"],
+            1,
+            "{dialect:?}: {summary:?}"
+        );
+        assert_eq!(stored(&site).len(), 1, "{dialect:?}");
+        let mut outcomes = files(&site, "outcome").await;
+        outcomes.sort_unstable();
+        assert_eq!(outcomes, ["stored"; 5], "the others are left as they are known");
+    }
+}
+
+#[tokio::test]
 async fn only_what_is_lost_of_a_work_is_fetched_again_and_what_another_source_has_lost_too() {
     let site = works([album()]).await;
     site.done(search()).await;
@@ -308,7 +330,7 @@ fn made(name: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn pictures_in_formats_of_today_are_stored_and_what_moves_is_told() {
+async fn pictures_in_formats_of_today_are_stored_and_what_moves_is_skipped() {
     let whole = [
         "files/420.avif",
         "files/lossy.jxl",

@@ -40,7 +40,7 @@ async fn posts_are_listed_by_number_and_their_pictures_checked_against_the_md5()
 }
 
 #[tokio::test]
-async fn an_older_board_tells_no_upload_times_and_answers_nothing_at_the_end() {
+async fn an_older_board_has_no_upload_times_and_answers_nothing_at_the_end() {
     let setup = Setup {
         old_dapi: true,
         ..Setup::default()

@@ -246,7 +246,7 @@ async fn empty_pages_now_and_then_leave_no_hole() {
             let site = site(dialect).await;
             site.done(listing(&board)).await;
             if !counts {
-                // Nobody says that there are more: a later run looks again.
+                // No count says that there are more: a later run asks again.
                 site.done(listing(&board)).await;
             }
             assert_eq!(numbers(&site).await, (1..=60).collect(), "{dialect:?}, {slips} slips");
@@ -358,6 +358,44 @@ async fn works_whose_own_answers_are_errors_are_failures_that_are_tried_again() 
     site.done(of_pixiv(&board)).await;
     assert_eq!(numbers(&site).await.len(), 72);
     assert!(failed(&site).await.is_empty());
+}
+
+#[tokio::test]
+async fn works_whose_rows_name_a_number_alone_are_asked_for_by_themselves() {
+    let ill = Arc::new(AtomicBool::new(true));
+    let state = ill.clone();
+    let board = Scripted::start(move |url: &Url| {
+        let id = url.path().strip_prefix("/ajax/illust/").and_then(|id| id.parse().ok());
+        match id {
+            Some(69) if state.load(Ordering::Relaxed) => (500, String::new()),
+            Some(id) => (200, work(id).to_string()),
+            None => {
+                let mut found = search(url, 1..=72);
+                let rows = found["body"]["illustManga"]["data"].as_array_mut().expect("a list");
+                for row in rows.iter_mut().filter(|row| row["id"] == "69" || row["id"] == "70") {
+                    *row = json!({ "id": row["id"], "error": true });
+                }
+                (200, found.to_string())
+            }
+        }
+    })
+    .await;
+    let mut site = site(PIXIV).await;
+    site.site.page = 60;
+    site.settings.attempts = 2;
+    let summary = site.done(of_pixiv(&board)).await;
+    assert!(says(&summary, "rows skipped: no upload date"), "{summary:?}");
+    assert_eq!(numbers(&site).await, (1..=72).filter(|id| *id != 69).collect());
+    let named: Vec<String> = failed(&site)
+        .await
+        .into_iter()
+        .filter_map(|failure| failure.post)
+        .collect();
+    assert_eq!((summary.failed, named), (1, vec!["post 69".to_string()]), "{summary:?}");
+    ill.store(false, Ordering::Relaxed);
+    site.done(of_pixiv(&board)).await;
+    assert_eq!(numbers(&site).await, (1..=72).collect());
+    assert_eq!(failed(&site).await, []);
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ fn listing() -> Args {
 }
 
 #[tokio::test]
-async fn the_pages_tell_the_same_posts_as_the_api() {
+async fn the_pages_have_the_same_posts_as_the_api() {
     let [api, pages] = [ListingForm::Json, ListingForm::Html];
     let (api, pages) = (with_form(api).await, with_form(pages).await);
     api.done(listing()).await;

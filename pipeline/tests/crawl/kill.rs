@@ -162,9 +162,9 @@ fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Waits until the board has been asked so often, and then a little: that falls between requests,
 /// into a write to the store, or into a commit.
 async fn let_run(server: &Server, requests: usize, then: Duration) {
-    let patience = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while server.requests().len() < requests {
-        assert!(Instant::now() < patience, "the program asks for nothing");
+        assert!(Instant::now() < deadline, "the program asks for nothing");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     tokio::time::sleep(then).await;

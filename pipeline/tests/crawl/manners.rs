@@ -1,4 +1,4 @@
-//! The manners of the program, as a site, its user and cron see them.
+//! How the program behaves, as a site, its user and cron see them.
 
 use std::path::Path;
 
@@ -168,7 +168,7 @@ fn crawls_of_one_run_share_what_is_known_of_a_host() {
         text.contains("failed 1 requests in a row") && text.contains("nothing to freeze"),
         "{text}"
     );
-    // The host fails the first crawl's pictures, and is left in peace by the second crawl: a page, and two
+    // The host fails the first crawl's pictures, and is not asked for files by the second crawl: a page, and two
     // looks that nothing is below it, are the first one's.
     let (pages, pictures) = (asked(&server, "/post.json"), asked(&server, "/image/"));
     assert!(pages <= 3 && pictures <= 2, "{pages} pages, {pictures} pictures");

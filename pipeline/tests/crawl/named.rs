@@ -1,5 +1,7 @@
 //! Posts, pools and artists asked for by name.
 
+use std::collections::BTreeSet;
+
 use pipeline::catalog::cursors;
 use pipeline::catalog::posts::Status;
 use pipeline::crawl::source::Dialect;
@@ -9,8 +11,7 @@ use testbooru::{Board, Fault, Kind, NewPost, Rating, Server, Setup, TagType, Tar
 
 use crate::common::site::{DANBOORU, GELBOORU, MOEBOORU, PIXIV, Site, png};
 use crate::place::Place;
-
-const BOARDS: [&dyn Dialect; 3] = [MOEBOORU, DANBOORU, GELBOORU];
+use crate::scripted::{BOARDS, failed};
 
 fn post(number: u32) -> NewPost {
     NewPost {
@@ -148,6 +149,16 @@ async fn a_post_that_is_not_there_fails_and_one_that_went_is_known_as_deleted() 
             (missing, missing)
         );
         assert_eq!(site.posts().await[&ids[0]].status, Status::Deleted, "{dialect:?}");
+        let failures = failed(&site).await;
+        assert!(
+            failures
+                .iter()
+                .all(|failure| failure.reason.as_deref() == Some("not-found"))
+        );
+        let named: BTreeSet<String> = failures.into_iter().filter_map(|failure| failure.post).collect();
+        let gone = (dialect == GELBOORU).then_some(ids[0]);
+        let expected = gone.into_iter().chain([999_999_999]).map(|id| format!("post {id}"));
+        assert_eq!(named, expected.collect(), "{dialect:?}");
     }
 }
 
@@ -179,16 +190,18 @@ async fn a_file_that_was_given_up_is_tried_again_where_it_is_asked_for_by_name()
 
 #[tokio::test]
 async fn where_the_api_is_refused_the_pages_for_people_are_read() {
-    let site = of(MOEBOORU, 3).await;
-    site.server
-        .fault(Target::Path("/post.json".into()), Fault::Status(403), u32::MAX);
-    let ids = site.ids();
-    let summary = site.named(&[&ids[1].to_string()], Args::default()).await;
-    assert_eq!(
-        (summary.done, site.stored().await),
-        (1, vec![(ids[1], 0)]),
-        "{summary:?}"
-    );
+    for status in [403, 404, 406, 410] {
+        let site = of(MOEBOORU, 3).await;
+        site.server
+            .fault(Target::Path("/post.json".into()), Fault::Status(status), u32::MAX);
+        let ids = site.ids();
+        let summary = site.named(&[&ids[1].to_string()], Args::default()).await;
+        assert_eq!(
+            (summary.done, site.stored().await),
+            (1, vec![(ids[1], 0)]),
+            "{status}: {summary:?}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -267,15 +280,29 @@ async fn works_and_artists_of_pixiv_are_found_by_number_by_web_and_app() {
 
 #[tokio::test]
 async fn a_work_whose_answer_is_an_error_is_asked_for_again() {
-    let site = of(PIXIV, 3).await;
+    let mut site = of(PIXIV, 3).await;
+    site.settings.attempts = 1;
     let ids = site.ids();
     let path = Target::Path(format!("/ajax/illust/{}", ids[1]));
     site.server.fault(path, Fault::BrokenJson, 1);
     let artist = format!("artist:{}", artist_number("ann"));
     let first = site.named(&[&artist], Args::default()).await;
     assert_eq!((first.done, first.failed), (2, 1), "{first:?}");
+    let [failure] = &failed(&site).await[..] else {
+        panic!("one is a failure");
+    };
+    let place = format!("post {}", ids[1]);
+    assert_eq!(
+        (
+            failure.post.as_ref(),
+            failure.reason.as_deref(),
+            failure.outcome.as_str()
+        ),
+        (Some(&place), Some("bad-answer"), "failed")
+    );
     let second = site.named(&[&artist], Args::default()).await;
     assert_eq!((second.done, second.failed), (1, 0), "{second:?}");
+    assert_eq!(failed(&site).await, []);
 }
 
 #[test]

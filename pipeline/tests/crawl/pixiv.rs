@@ -299,7 +299,7 @@ async fn a_word_a_score_and_a_questionable_rating_are_refused_before_any_request
 }
 
 #[tokio::test]
-async fn an_error_in_json_is_told_in_the_sites_words() {
+async fn an_error_in_json_is_shown_in_the_sites_words() {
     let site = of([post(1)]).await;
     site.server.fault(search_path(), Fault::Status(400), 1);
     let error = format!("{:#}", site.run(search()).await.expect_err("ends"));

@@ -60,7 +60,7 @@ async fn a_rankings_period_is_that_of_the_uploads() {
 }
 
 #[tokio::test]
-async fn an_older_ranking_does_not_undo_a_later_look_at_a_work() {
+async fn an_older_ranking_does_not_undo_what_a_later_answer_said() {
     let site = of([post(1)]).await;
     let id = site.ids()[0];
     site.done(search()).await;

@@ -144,6 +144,11 @@ fn refuses_as_200(head: &str) -> (String, Vec<u8>) {
     robots(head).unwrap_or(("200 OK\r\ncontent-type: application/json".into(), body.into_bytes()))
 }
 
+fn says_plainly(head: &str) -> (String, Vec<u8>) {
+    let body = format!("{USER} may not ask this with {KEY}").into_bytes();
+    robots(head).unwrap_or(("200 OK\r\ncontent-type: text/plain".into(), body))
+}
+
 fn no_json(head: &str) -> (String, Vec<u8>) {
     let body = format!("<html><body>{head}</body></html>").into_bytes();
     robots(head).unwrap_or((format!("200 OK\r\ncontent-type: text/html; of={KEY}"), body))
@@ -273,9 +278,17 @@ fn nothing_of_a_login_is_shown_whatever_a_site_does_with_it() {
 
 #[test]
 fn the_name_of_a_login_is_hidden_where_the_site_repeats_it() {
-    let (root, _) = site(errors);
-    for (dialect, place) in places(&root).into_iter().take(3) {
-        shows_no_secret(&place, &[KEY, USER], dialect);
+    let answers: [(&str, Answer); 4] = [
+        ("errors", errors),
+        ("fails", fails),
+        ("refuses as 200", refuses_as_200),
+        ("says plainly", says_plainly),
+    ];
+    for (what, answer) in answers {
+        let (root, _) = site(answer);
+        for (dialect, place) in places(&root).into_iter().take(3) {
+            shows_no_secret(&place, &[KEY, USER], &format!("{dialect}, {what}"));
+        }
     }
 }
 

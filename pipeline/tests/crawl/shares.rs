@@ -51,7 +51,7 @@ async fn a_share_is_refused_with_its_cost_until_all_its_posts_are_listed() {
     assert!(crawl.asked()[0].starts_with("/post.xml?"));
 
     crawl.done(listed(SelectionArgs::default())).await;
-    assert_eq!(crawl.asked().len(), 5, "as it was told");
+    assert_eq!(crawl.asked().len(), 5, "as it was announced");
     assert_eq!(stored(&crawl, "board").await, BTreeSet::new(), "only listed");
     crawl.done(filtered(top(20.0))).await;
     assert_eq!(stored(&crawl, "board").await, BTreeSet::from([8, 9, 12]));

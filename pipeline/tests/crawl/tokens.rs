@@ -1,4 +1,4 @@
-//! pixiv's app with a refresh token, whose access tokens end in the midst of a crawl.
+//! pixiv's app with a refresh token, whose access tokens end during a crawl.
 
 use pipeline::crawl::ListingForm;
 use testbooru::{Board, Counters, Fault, NewPost, OAuth, RetryAfter, Server, Setup, TagType, Target};
@@ -47,7 +47,7 @@ fn counted(site: &Site) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_in_the_midst_is_renewed_once_and_nothing_is_lost() {
+async fn a_token_that_ends_during_a_crawl_is_renewed_once_and_nothing_is_lost() {
     let site = of(130, 2, 3600).await;
     assert_eq!(site.done(tagged("suzu")).await.done, 130);
     let (tokens, asked) = counted(&site);
@@ -80,6 +80,16 @@ async fn a_refresh_token_that_is_refused_ends_the_run_with_the_way_out() {
     }
     assert!(!error.contains("0ld-s3cret"), "{error}");
     assert_eq!(counted(&site), (1, 0));
+}
+
+#[tokio::test]
+async fn an_app_that_refuses_the_login_asks_for_another_refresh_token_and_not_for_a_first_one() {
+    let site = of(3, 9, 3600).await;
+    let path = Target::Path("/v1/search/illust".into());
+    site.server.fault(path, Fault::Status(401), u32::MAX);
+    let error = format!("{:#}", site.run(tagged("suzu")).await.expect_err("is refused"));
+    let advice = "the login was refused: see whether HEADS_REFRESH_TOKEN_BOARD is right";
+    assert!(error.contains(advice), "{error}");
 }
 
 #[tokio::test]

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 
 use pipeline::catalog::cursors;
-use pipeline::crawl::source::Dialect;
 use pipeline::crawl::{Args, RunCrawl};
 use pipeline::selection::{AiMade, SelectionArgs};
-use testbooru::{NewPost, Rating, Setup, TagType};
+use testbooru::{Board, NewPost, Rating, Server, Setup, TagType};
 
-use crate::common::site::{DANBOORU, GELBOORU, MOEBOORU, Site, png};
+use crate::common::site::{MOEBOORU, Site, png};
 use crate::filters::{filtered, plan, stored};
-
-const BOARDS: [&dyn Dialect; 3] = [MOEBOORU, DANBOORU, GELBOORU];
+use crate::place::Place;
+use crate::scripted::BOARDS;
 
 /// 2023-01-01: pixiv's artists are asked whether a machine made it.
 const ASKED: i64 = 1_672_531_200;
@@ -40,7 +39,7 @@ const CASES: [(AiMade, &[i64]); 3] = [
 ];
 
 #[tokio::test]
-async fn what_a_machine_made_is_told_by_tags_on_boards() {
+async fn what_a_machine_made_is_known_by_tags_on_boards() {
     for dialect in BOARDS {
         let posts = [
             tagged(0, &["sky"]),
@@ -68,7 +67,7 @@ async fn what_a_machine_made_is_told_by_tags_on_boards() {
 }
 
 #[tokio::test]
-async fn what_a_machine_made_is_told_by_a_flag_on_pixiv_and_asked_for_where_it_can_be() {
+async fn what_a_machine_made_is_known_by_a_flag_on_pixiv_and_asked_for_where_it_can_be() {
     let posts = (0..4).map(|number| NewPost {
         by_ai: number == 1 || number == 2,
         ..tagged(number, &["sky"])
@@ -160,6 +159,21 @@ async fn what_is_blacklisted_is_listed_and_counted_and_fetched_once_it_may_be() 
         let after = cursors::all(&site.catalog).await.expect("reads");
         assert_eq!((before.len(), after.len()), (1, 1), "the listing is the same one");
     }
+}
+
+#[test]
+fn a_run_that_selects_nothing_names_the_blacklist_and_the_ai_flag_among_what_refused() {
+    let board = Board::empty();
+    for (number, tags) in [(0, ["gore"]), (1, ["gore"]), (2, ["ai-generated"])] {
+        board.add(tagged(number, &tags));
+    }
+    let server = Server::start(board, Setup::default()).expect("listens");
+    let place = Place::new(&server.root_url(), "blacklist = [\"gore\"]", "");
+    let text = place.expect(0, &["crawl", "board", "--ai-made", "exclude"]);
+    assert!(
+        text.contains("none of them is selected: refused are 1 by --ai-made, 2 by blacklist `gore`"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Crawls of Zerochan over HTTP: tags and their other names, pages, the files of entries, the most liked, and
-//! what its rows do not tell.
+//! what its rows do not have.
 
 use pipeline::crawl::Args;
 use pipeline::selection::SelectionArgs;
@@ -155,7 +155,7 @@ async fn entries_are_fetched_by_number_and_address() {
 }
 
 #[tokio::test]
-async fn what_it_does_not_tell_is_refused_and_so_is_a_crawl_without_an_account() {
+async fn what_its_rows_do_not_have_is_refused_and_so_is_a_crawl_without_an_account() {
     let mut site = site(1).await;
     for (select, reason) in [
         (

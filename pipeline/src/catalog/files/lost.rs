@@ -10,8 +10,8 @@ use crate::catalog::scan::scan;
 use crate::catalog::{Catalog, Write};
 use crate::selection::Selection;
 
-/// The pictures of a source's selected posts that should be in the store, and by `is_there` (object,
-/// length) are not.
+/// The pictures of a source's selected posts, or of those among them that have these numbers, that should be
+/// in the store, and by `is_there` (object, length) are not.
 ///
 /// # Errors
 /// Where the database refuses.
@@ -19,14 +19,19 @@ pub async fn lost(
     catalog: &Catalog,
     source: &str,
     selection: &Selection,
+    numbers: Option<&[i64]>,
     is_there: impl Fn(&Key, i64) -> bool + Send + 'static,
 ) -> anyhow::Result<Vec<String>> {
     let mut binds = Binds::default();
     let (source, posts) = (binds.text(source), binds.posts(selection));
+    let among = numbers.map_or(String::new(), |numbers| {
+        let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
+        format!(" AND p.number IN ({})", numbers.join(", "))
+    });
     let sql = format!(
         "SELECT i.image, i.format, i.bytes FROM files AS f JOIN posts AS p ON p.source = f.source AND p.post = f.post \
          JOIN images AS i ON i.image = f.image WHERE f.source = {source} AND f.outcome = 'stored' \
-         AND i.dropped_at IS NULL AND {posts}"
+         AND i.dropped_at IS NULL AND {posts}{among}"
     );
     let scanned = scan(catalog, sql, binds, Vec::new(), move |lost, cells| {
         let image = cells.text(0)?;

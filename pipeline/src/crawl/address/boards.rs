@@ -3,6 +3,7 @@
 use super::{AddressQuery, Parts, number};
 use crate::crawl::fields;
 use crate::crawl::target::{PostName, Target};
+use crate::selection::one_word;
 
 /// The forms for people.
 pub const MOEBOORU: &str = "/post/show/123, /pool/show/123, /post?tags=…, and the pictures' own addresses";
@@ -32,7 +33,7 @@ pub fn danbooru(parts: &Parts) -> Option<AddressQuery> {
         }
         ["artists", id] if named(id).is_some() => named(id).map(|id| AddressQuery::of(Target::Artist(id))),
         ["artists", "show_or_new"] => parts.text("name").map(|name| AddressQuery {
-            tags: vec![name.replace(' ', "_")],
+            tags: vec![one_word(name)],
             ..AddressQuery::default()
         }),
         ["posts" | "posts.json" | "posts.xml"] | ["post"] | ["post", "index"] => search(parts, "sensitive"),

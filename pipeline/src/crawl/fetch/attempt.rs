@@ -9,7 +9,7 @@ use crate::crawl::http::{HttpError, NO_TRAINING, may_pass};
 pub enum Attempt {
     /// It has an outcome.
     Done(Box<FetchOutcome>),
-    /// Its host is left in peace until a later run.
+    /// Its host is not asked until a later run.
     Later(String),
     /// The run was to end before.
     Stopped,

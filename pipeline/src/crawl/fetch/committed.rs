@@ -1,7 +1,8 @@
-//! What the fetching of pictures is told by the listing that goes on beside it: which pages are
-//! committed. So the first picture is asked for after one page, not after all of them; and since a page
-//! is told of only once its posts and the cursor are committed, a run that is killed at any moment leaves
-//! neither a hole nor an orphan.
+//! What the listing sends to the fetching of pictures beside it: which pages are committed. So the first
+//! picture is asked for after one page, not after all of them; and since a page is sent only once its posts
+//! and the cursor are committed, a run that is killed at any moment leaves neither a hole nor an orphan.
+
+use std::ops::Range;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
@@ -10,7 +11,7 @@ use crate::catalog::files::Window;
 /// The listing's end.
 pub struct Committed(UnboundedSender<Window>);
 
-/// The fetching's end: first the pages as they are told of, then, once the listing has ended, all that
+/// The fetching's end: first the pages as they are sent, then, once the listing has ended, all that
 /// waits.
 pub struct CommittedPages {
     pages: UnboundedReceiver<Window>,
@@ -20,7 +21,7 @@ pub struct CommittedPages {
     window: Option<Window>,
 }
 
-/// Both ends. A page is told of in two numbers, so that the longest listing can be far ahead.
+/// Both ends. A page is sent as two numbers, so that the longest listing can be far ahead.
 pub fn channel() -> (Committed, CommittedPages) {
     let (sender, pages) = mpsc::unbounded_channel();
     let pages_end = CommittedPages {
@@ -33,8 +34,12 @@ pub fn channel() -> (Committed, CommittedPages) {
 
 impl Committed {
     /// Posts of these numbers are committed.
-    pub fn tell(&self, window: Window) {
-        // Where nobody fetches any more, nobody need be told.
+    pub fn send(&self, numbers: Range<i64>) {
+        let window = Window {
+            from: numbers.start,
+            ..Window::below(numbers.end)
+        };
+        // Where the fetching has ended, there is no receiver, and none is needed.
         let _ = self.0.send(window);
     }
 }
@@ -45,12 +50,12 @@ impl CommittedPages {
         channel().1
     }
 
-    /// The same without the rest: what is told of is all that is read.
+    /// The same without the rest: what is sent is all that is read.
     pub fn without_rest(self) -> Self {
         Self { rest: true, ..self }
     }
 
-    /// Where to look next; waits for the listing. `None` where all has been looked at.
+    /// What to read next; waits for the listing. `None` where all was read.
     pub async fn window(&mut self) -> Option<Window> {
         if self.window.is_none() {
             self.window = match self.pages.recv().await {
@@ -90,10 +95,7 @@ mod tests {
     #[tokio::test]
     async fn pages_come_first_and_then_all_that_waits() {
         let (committed, mut pages) = channel();
-        committed.tell(Window {
-            from: 40,
-            ..Window::below(60)
-        });
+        committed.send(40..60);
         drop(committed);
         assert_eq!(bounds(pages.window().await), Some((40, 60)));
         pages.read_to(Some(50));

@@ -27,7 +27,7 @@ const BATCH: usize = 100;
 /// A finished picture waits at most so long for its row: what a crash makes us fetch again.
 const BATCH_AGE: Duration = Duration::from_secs(1);
 
-/// So many posts in a row whose host is left in peace: the others are of the same hosts.
+/// So many posts in a row whose host is not asked any more: the others are of the same hosts.
 const MOST_LATER: u32 = 1000;
 
 /// Posts read from the catalog at once.
@@ -128,7 +128,7 @@ impl<'run> Download<'run> {
     }
 
     /// Reads a portion of what waits, from the highest post number of the listing's window down; says
-    /// whether there is more to look at.
+    /// whether there is more to read.
     async fn read(&self, reading: &mut Reading, pictures: &Pictures<'_>) -> anyhow::Result<bool> {
         let Some(window) = reading.pages.window().await else {
             return Ok(false);
@@ -247,7 +247,7 @@ impl<'run> Download<'run> {
             // The first of several equal pictures is the new one.
             let new = arrival.image.as_ref().is_some_and(|image| new.remove(&image.image));
             fetched.count(arrival, new);
-            record::tell(self.run.reporter, arrival);
+            record::report(self.run.reporter, arrival);
         }
         self.forget(&batch.arrivals);
         pictures.recorded(fetched);

@@ -1,4 +1,4 @@
-//! What a run's fetching of pictures comes to, and how it is recorded and told.
+//! What a run's fetching of pictures comes to, and how it is recorded and reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,15 +20,15 @@ pub struct Fetched {
     pub stored: u64,
     /// In the store already, under another post.
     pub shared: u64,
-    /// AddressQuery about again, and still what is stored.
+    /// Asked for again, and still what is stored.
     pub unchanged: u64,
     /// Bytes received and stored.
     pub bytes: u64,
-    /// Never to be had, by reason.
+    /// Refused for good, by reason.
     pub refused: BTreeMap<&'static str, u64>,
     /// To be tried again, by reason.
     pub failed: BTreeMap<&'static str, u64>,
-    /// Posts that were not asked for, because their host is left in peace, by why.
+    /// Posts that were not asked for, because their host is not asked until a later run, by why.
     pub later: BTreeMap<String, u64>,
 }
 
@@ -56,7 +56,7 @@ pub async fn record(run: &CrawlRun<'_>, arrivals: &[FetchOutcome]) -> anyhow::Re
     let pictures = arrivals.iter().filter_map(|arrival| arrival.image.as_ref());
     let new = images::record_all(&mut write, pictures).await?;
     files::record_all(&mut write, arrivals.iter().map(|arrival| &arrival.file)).await?;
-    run.client.save_traffic(&mut write).await?;
+    run.network.traffic().save(&mut write).await?;
     write.commit().await?;
     Ok(new)
 }
@@ -81,8 +81,8 @@ pub fn key(image: &Image) -> anyhow::Result<Key> {
     Ok(Key::image(&image.image, image.format.extension())?)
 }
 
-/// Tells of a failure, in the log and to machines.
-pub fn tell(reporter: &Reporter, arrival: &FetchOutcome) {
+/// Reports a failure, in the log and as an event.
+pub fn report(reporter: &Reporter, arrival: &FetchOutcome) {
     let file = &arrival.file;
     let (outcome, reason, detail) = match &file.outcome {
         Outcome::Stored(_) => return,

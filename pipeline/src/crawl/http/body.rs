@@ -1,12 +1,11 @@
-//! Reading a body: to its end, to the cap, or as long as the host's patience with us and ours with
-//! the host lasts.
+//! Reading a body: to its end, to the cap, or until it is too slow.
 
 use std::time::Duration;
 
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
-use super::classify::{FailedAttempt, Pause, innermost};
+use super::classify::{CHALLENGE_BYTES, FailedAttempt, Pause, innermost};
 use super::{Client, HttpRequest, Kind};
 use crate::crawl::settings::duration;
 
@@ -32,8 +31,8 @@ impl Limits {
     /// Until when the next bytes must come, where `bytes` have come since `start`.
     fn deadline(&self, start: Instant, bytes: usize) -> Instant {
         let by_rate = Duration::try_from_secs_f64(bytes as f64 / self.least_rate).unwrap_or(LONGEST);
-        let patience = self.grace.saturating_add(by_rate);
-        start + patience.min(self.whole.unwrap_or(LONGEST)).min(LONGEST)
+        let allowed = self.grace.saturating_add(by_rate);
+        start + allowed.min(self.whole.unwrap_or(LONGEST)).min(LONGEST)
     }
 }
 
@@ -70,17 +69,14 @@ pub async fn read(mut response: Response, limits: Limits, bytes: &mut Vec<u8>) -
     Ok(())
 }
 
-/// So much of an error page tells whether it is a browser challenge.
-const ERROR_BYTES: u64 = 64_000;
-
 impl Client {
     /// Reads the page that came with an error.
     pub(super) async fn read_error(&self, response: Response, bytes: &mut Vec<u8>) {
         let limits = Limits {
             part_will_do: true,
-            ..self.limits(&HttpRequest::api(&response.url().clone(), ERROR_BYTES))
+            ..self.limits(&HttpRequest::api(&response.url().clone(), CHALLENGE_BYTES))
         };
-        // Half of a page may tell as well.
+        // Half of a page may be enough.
         let _ = read(response, limits, bytes).await;
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::HttpError;
 use crate::crawl::error_body;
 
-/// So much of a page tells whether it is a browser challenge.
+/// Bytes of a page in which a browser challenge is recognised.
 pub const CHALLENGE_BYTES: u64 = 64_000;
 
 /// A hundred years, in seconds: no host means a longer wait, whatever number it writes.
@@ -26,12 +26,12 @@ pub enum FailedAttempt {
         reason: &'static str,
         /// What was seen.
         detail: String,
-        /// What is left in peace meanwhile.
+        /// What waits meanwhile.
         pause: Pause,
     },
 }
 
-/// What is left in peace after a failed try.
+/// What waits after a failed attempt.
 pub enum Pause {
     /// Nothing: only this file was bad.
     None,
@@ -110,6 +110,11 @@ pub fn may_pass(reason: &str) -> bool {
     matches!(reason, "http-403" | "http-other")
 }
 
+/// Whether a refusal says that there is no such thing, or no longer.
+pub fn is_gone(reason: &str) -> bool {
+    matches!(reason, "http-404" | "http-410" | "http-451")
+}
+
 /// The reason of a refusal where the site's database gave up on a search. The same search again would
 /// only burden it.
 pub const TOO_SLOW: &str = "search-too-slow";
@@ -119,20 +124,20 @@ pub fn with_words(miss: FailedAttempt, body: &[u8]) -> FailedAttempt {
     let answer = serde_json::from_slice::<Value>(body).unwrap_or_default();
     let error = answer.get("error").and_then(Value::as_str).unwrap_or_default();
     let words = error_body::words(body);
-    let told = |detail: String| match &words {
+    let with = |detail: String| match &words {
         Some(words) => format!("{detail}; the site refused: {words}"),
         None => detail,
     };
     match miss {
         FailedAttempt::Again { detail, .. } if error.contains("QueryCanceled") => {
-            FailedAttempt::refused(TOO_SLOW, told(detail))
+            FailedAttempt::refused(TOO_SLOW, with(detail))
         }
         FailedAttempt::Again { reason, detail, pause } => FailedAttempt::Again {
             reason,
-            detail: told(detail),
+            detail: with(detail),
             pause,
         },
-        FailedAttempt::Last(HttpError::Refused { reason, detail }) => FailedAttempt::refused(reason, told(detail)),
+        FailedAttempt::Last(HttpError::Refused { reason, detail }) => FailedAttempt::refused(reason, with(detail)),
         last => last,
     }
 }
@@ -147,7 +152,7 @@ pub fn has_challenge_header(headers: &HeaderMap) -> bool {
     headers.get("cf-mitigated").is_some_and(|value| value == "challenge")
 }
 
-/// What only pages have that want to be sure that a person looks at them.
+/// What only pages have that check for a person before they show anything.
 const CHALLENGES: [&str; 4] = [
     "<title>just a moment",
     "checking your browser",
@@ -158,7 +163,7 @@ const CHALLENGES: [&str; 4] = [
 /// What also pages of a site have whose protection looks on; under an error's status it refused.
 const PROTECTIONS: [&str; 3] = ["challenge-platform", "ddos-guard", "attention required! | cloudflare"];
 
-/// Whether a web page is a browser challenge; only its beginning is looked at.
+/// Whether a web page is a browser challenge; only its beginning is read.
 pub fn is_challenge_page(status: StatusCode, page: &[u8]) -> bool {
     let start = &page[..page.len().min(CHALLENGE_BYTES as usize)];
     let start = String::from_utf8_lossy(start).to_lowercase();
@@ -229,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_is_told_from_a_page_of_the_site() {
+    fn a_challenge_is_distinguished_from_a_page_of_the_site() {
         let title = b"<html><title>Just a Moment...</title>";
         let looked_on = b"<html><title>Posts</title><script src=/cdn-cgi/challenge-platform/x.js></script>";
         assert!(is_challenge_page(StatusCode::OK, title) && is_challenge_page(StatusCode::FORBIDDEN, title));

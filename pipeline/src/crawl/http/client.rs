@@ -8,6 +8,7 @@ use futures::FutureExt;
 use reqwest::Response;
 use reqwest::header::LOCATION;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::Instant;
 use url::Url;
 
 use super::body;
@@ -15,10 +16,10 @@ use super::classify::{self, FailedAttempt, Pause, classify_response};
 use super::hosts::{self, Hosts};
 use super::login::Login;
 use super::network::{Host, Network, user_agent};
+use super::retry::tried_times;
 use super::robots;
 use super::token::{self, Tokens};
 use super::{Answer, HttpError, HttpRequest, Kind, SiteAccess};
-use crate::catalog::Write;
 use crate::crawl::settings::duration;
 use crate::secrets;
 
@@ -85,7 +86,7 @@ impl Client {
         }
     }
 
-    /// Begins nothing more: who waits for a turn is told to stop, who receives bytes gets them all.
+    /// Begins nothing more: what waits for its turn gets [`HttpError::Stopped`], what receives bytes gets them all.
     pub fn end(&self) {
         self.ended.send_replace(true);
     }
@@ -160,7 +161,7 @@ impl Client {
             }
             let (reason, detail, pause) = match self.try_once(url, ask, &host, delay).await? {
                 Ok(got) => {
-                    host.answered(ask.kind);
+                    host.health().answered(ask.kind);
                     return Ok(got);
                 }
                 Err(FailedAttempt::Last(error)) => {
@@ -169,11 +170,11 @@ impl Client {
                         (HttpError::Refused { reason, .. }, Kind::File) if classify::may_pass(reason) => {
                             self.failed(&host, ask.kind, reason);
                         }
-                        _ => host.answered(ask.kind),
+                        _ => host.health().answered(ask.kind),
                     }
                     return Err(error);
                 }
-                // No fault of the host, and not asked in vain more than once.
+                // No fault of the host, and a fresh token is asked with next.
                 Err(FailedAttempt::Again { reason, .. }) if reason == token::EXPIRED => continue,
                 Err(FailedAttempt::Again { reason, detail, pause }) => (reason, detail, pause),
             };
@@ -182,12 +183,7 @@ impl Client {
             let last = ask.once || tried >= settings.attempts;
             self.pause(pause, tried, &host, last).await?;
             if last {
-                let times = if tried == 1 {
-                    "once".into()
-                } else {
-                    format!("{tried} times")
-                };
-                let detail = format!("{url}: {detail} (tried {times})");
+                let detail = format!("{url}: {detail} ({})", tried_times(tried));
                 // What is known to fail says nothing new of the host.
                 if of_host && !ask.once {
                     self.failed(&host, ask.kind, reason);
@@ -200,7 +196,8 @@ impl Client {
     fn failed(&self, host: &Host, kind: Kind, reason: &str) {
         let settings = self.network.settings();
         let pause = duration(settings.cool_down).unwrap_or_default();
-        host.failed(kind, settings.give_up_after, reason, pause);
+        host.health()
+            .failed(kind, settings.give_up_after, reason, Instant::now(), pause);
     }
 
     /// Waits for the host's turn, and asks once.
@@ -218,10 +215,7 @@ impl Client {
         let own = self.hosts.is_root(url);
         let interval = if own { self.interval } else { self.image_interval };
         let interval = interval.max(delay) + self.jitter.mul_f64(fastrand::f64());
-        match ask.kind {
-            Kind::File => self.unless_stopped(host.rate_limiter.turn_of_file(interval)).await?,
-            Kind::Api | Kind::Robots => self.unless_stopped(host.rate_limiter.turn(interval)).await?,
-        }
+        self.unless_stopped(host.rate_limiter.turn(interval, ask.kind)).await?;
         let mut bytes = Vec::new();
         let got = self.receive(url, ask, &mut bytes).await;
         self.network.traffic().add(&hosts::key(url), bytes.len() as u64);
@@ -291,7 +285,10 @@ impl Client {
         if challenged {
             return Err(classify::challenge(status));
         }
-        Ok(Received::Answer(answer.holding(memory)))
+        Ok(Received::Answer(Answer {
+            _memory: memory,
+            ..answer
+        }))
     }
 
     /// Room for a file. What was asked for and has room is received, also where the run is to end.
@@ -318,14 +315,6 @@ impl Client {
             _ = ended.wait_for(|ended| *ended) => Err(HttpError::Stopped),
             done = future => Ok(done),
         }
-    }
-
-    /// Puts what was asked for into the catalog's counts, with whatever else is written.
-    ///
-    /// # Errors
-    /// Where the catalog refuses.
-    pub async fn save_traffic(&self, write: &mut Write) -> anyhow::Result<()> {
-        self.network.traffic().save(write).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! The circuit breaker: a host that fails again and again is left in peace, then asked once, and left for
+//! The circuit breaker: a host that fails again and again is not asked for a time, then asked once, and left for
 //! longer where that fails too.
 
 use std::time::Duration;
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(health.left(later), None);
         health.answered(Kind::File);
         fail(&mut health, Kind::File, later);
-        assert_eq!(health.left(later), None, "all is forgiven");
+        assert_eq!(health.left(later), None, "its failures are forgotten");
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Login {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.basic.is_none() && self.cookie.is_none() && self.token.is_none()
+        self.basic.is_none() && self.cookie.is_none() && self.token.is_none() && self.refresh.is_none()
     }
 
     /// The address with the login, for sites that take it there only. It is not to be shown.

@@ -1,4 +1,4 @@
-//! Everything that goes over the network, and the manners it goes with: pace, retries, back-off,
+//! Everything that goes over the network, and what limits it: rates, retries, back-off,
 //! robots.txt, budgets, and the limits on what is read. No other part tries anything again.
 
 mod access;
@@ -19,6 +19,7 @@ mod token;
 mod token_file;
 mod traffic;
 
+use dataset::failure::Interrupted;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, SERVER};
 use tokio::sync::OwnedSemaphorePermit;
@@ -26,7 +27,7 @@ use url::Url;
 
 pub use crate::catalog::files::Known;
 pub use access::{OAuth, SiteAccess};
-pub use classify::{TOO_SLOW, may_pass};
+pub use classify::{TOO_SLOW, is_gone, may_pass};
 pub use client::Client;
 pub use contact::placeholder;
 pub use hosts::{Hosts, is_loopback, same_host};
@@ -112,7 +113,7 @@ pub enum HttpError {
     /// The site does not want to be asked like this: nothing more is asked of it.
     #[error("{0}")]
     Blocked(String),
-    /// The host is left in peace until a later run. It was not asked for this.
+    /// The host is not asked until a later run, nor was it for this.
     #[error("{host} {why}")]
     Later {
         /// The host.
@@ -147,7 +148,15 @@ impl HttpError {
         }
     }
 
-    /// Why a host is left in peace until a later run.
+    /// As an error of the run, which was at `what`; where that was asked to end, [`Interrupted`].
+    pub fn of_run(self, what: impl FnOnce() -> String) -> anyhow::Error {
+        match self {
+            Self::Stopped => Interrupted.into(),
+            error => anyhow::Error::new(error).context(what()),
+        }
+    }
+
+    /// Why a host is not asked until a later run.
     ///
     /// # Errors
     /// Any other error, as it was.
@@ -208,13 +217,6 @@ impl Answer {
     /// Whether this is a web page: what a browser challenge, an error page or a login form is.
     pub fn is_web_page(&self) -> bool {
         is_web_page(&self.bytes)
-    }
-
-    fn holding(self, memory: Option<OwnedSemaphorePermit>) -> Self {
-        Self {
-            _memory: memory,
-            ..self
-        }
     }
 }
 

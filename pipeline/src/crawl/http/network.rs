@@ -3,10 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::Context;
-use dataset::failure::Interrupted;
 use dataset::store::MEGABYTE;
 use reqwest::{Certificate, redirect};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
@@ -20,7 +18,7 @@ use super::rate_limiter::RateLimiter;
 use super::robots::Rules;
 use super::token::Tokens;
 use super::traffic::Traffic;
-use super::{HttpError, Kind, SiteAccess};
+use super::{HttpError, SiteAccess};
 use crate::catalog::Catalog;
 use crate::catalog::robots::{self, Robots};
 use crate::crawl::settings::{CrawlSettings, duration};
@@ -73,23 +71,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// Leaves the host in peace for the rest of the run.
-    pub fn leave(&self, why: String) {
-        self.health().leave(why);
-    }
-
-    /// The host answered a request of this kind as it should.
-    pub fn answered(&self, kind: Kind) {
-        self.health().answered(kind);
-    }
-
-    /// A request with all its tries failed through the host; after `most` of its kind in a row the host
-    /// is left for `pause`.
-    pub fn failed(&self, kind: Kind, most: u32, reason: &str, pause: Duration) {
-        self.health().failed(kind, most, reason, Instant::now(), pause);
-    }
-
-    fn health(&self) -> MutexGuard<'_, Health> {
+    /// How it has answered, and whether it may be asked.
+    pub fn health(&self) -> MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -127,8 +110,7 @@ impl Network {
         match client.verdict(&site.root).await {
             // The listing meets the same `Later`, and says so.
             Ok(_) | Err(HttpError::Later { .. }) => {}
-            Err(HttpError::Stopped) => return Err(Interrupted.into()),
-            Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot crawl {}", site.name))),
+            Err(error) => return Err(error.of_run(|| format!("cannot crawl {}", site.name))),
         }
         Ok(client)
     }
@@ -172,7 +154,7 @@ impl Network {
         Arc::clone(hosts.entry(key.to_string()).or_default())
     }
 
-    /// Why a host is left in peace until a later run; `None` where it may be asked.
+    /// Why a host is not asked until a later run; `None` where it may be asked.
     ///
     /// # Errors
     /// Where the catalog fails.

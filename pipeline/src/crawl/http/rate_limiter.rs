@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Kind;
+
 /// When a host may be asked next.
 pub struct RateLimiter {
     /// Files queue here first, so that a request of the API, of which there is one at a time, waits for
@@ -29,27 +31,26 @@ impl Default for RateLimiter {
 }
 
 impl RateLimiter {
-    /// Waits until this caller may send a request; nobody else may within `interval` after it.
-    pub async fn turn(&self, interval: Duration) {
+    /// Waits until this caller may send a request, for a file or of the API; nobody else may within `interval`
+    /// after it.
+    pub async fn turn(&self, interval: Duration, kind: Kind) {
+        let _first = match kind {
+            Kind::File => Some(self.files.lock().await),
+            Kind::Api | Kind::Robots => None,
+        };
         let mut free = self.free.lock().await;
         let due = loop {
             let due = (*free).max(*self.held());
             if due <= Instant::now() {
                 break due;
             }
-            // A pause that begins meanwhile holds for this caller too: it looks again.
+            // A pause that begins meanwhile holds for this caller too: it reads the time again.
             tokio::time::sleep_until(due).await;
         };
         *free = next(due, Instant::now(), interval);
     }
 
-    /// As [`Self::turn`], for a file.
-    pub async fn turn_of_file(&self, interval: Duration) {
-        let _first = self.files.lock().await;
-        self.turn(interval).await;
-    }
-
-    /// Leaves the host in peace for a time.
+    /// Holds back all requests to the host for a time.
     pub fn hold(&self, pause: Duration) {
         let mut held = self.held();
         *held = (*held).max(Instant::now() + pause);
@@ -96,10 +97,8 @@ mod tests {
         let order = Mutex::new(Vec::new());
         let (limiter, order) = (&limiter, &order);
         let turn = |name: &'static str| async move {
-            match name {
-                "list" => limiter.turn(INTERVAL).await,
-                _ => limiter.turn_of_file(INTERVAL).await,
-            }
+            let kind = if name == "list" { Kind::Api } else { Kind::File };
+            limiter.turn(INTERVAL, kind).await;
             order.lock().expect("is whole").push(name);
         };
         futures::future::join_all(["first", "second", "third", "list"].map(turn)).await;
@@ -110,11 +109,11 @@ mod tests {
     async fn a_pause_holds_for_all_callers() {
         let limiter = RateLimiter::default();
         let start = Instant::now();
-        limiter.turn(INTERVAL).await;
+        limiter.turn(INTERVAL, Kind::Api).await;
         limiter.hold(INTERVAL * 2);
-        limiter.turn(INTERVAL).await;
+        limiter.turn(INTERVAL, Kind::Api).await;
         assert!(start.elapsed() >= INTERVAL * 2, "{:?}", start.elapsed());
-        limiter.turn(INTERVAL).await;
+        limiter.turn(INTERVAL, Kind::Api).await;
         assert!(start.elapsed() >= INTERVAL * 3 - INTERVAL / 50, "{:?}", start.elapsed());
     }
 }

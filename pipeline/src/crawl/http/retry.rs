@@ -22,12 +22,8 @@ impl Client {
         ask: &HttpRequest<'_>,
         read: impl Fn(&Answer) -> Result<T, String>,
     ) -> Result<T, HttpError> {
-        let failing = self.unread.load(Ordering::Relaxed) >= self.network.settings().attempts;
-        let most = if ask.once || failing {
-            1
-        } else {
-            self.network.settings().attempts
-        };
+        let failing = self.unread.load(Ordering::Relaxed) >= self.attempts();
+        let most = if ask.once || failing { 1 } else { self.attempts() };
         let mut tried = 0;
         loop {
             let answer = self.get(ask).await?;
@@ -41,14 +37,9 @@ impl Client {
             tried += 1;
             if tried >= most {
                 self.unread.fetch_add(1, Ordering::Relaxed);
-                let times = if tried == 1 {
-                    "once".into()
-                } else {
-                    format!("{tried} times")
-                };
                 return Err(HttpError::Failed {
                     reason: BAD_ANSWER,
-                    detail: format!("{}: {why} (tried {times})", ask.url),
+                    detail: format!("{}: {why} ({})", ask.url, tried_times(tried)),
                 });
             }
             self.wait(tried).await?;
@@ -70,7 +61,7 @@ impl Client {
             Pause::None => {}
             Pause::Request if last => {}
             Pause::Request => self.unless_stopped(tokio::time::sleep(usual)).await?,
-            Pause::Host(Some(named)) if named > longest => host.leave(format!(
+            Pause::Host(Some(named)) if named > longest => host.health().leave(format!(
                 "asks to wait {} s, longer than [crawl] max_wait: run the same command again after that",
                 named.as_secs()
             )),
@@ -95,5 +86,13 @@ impl Client {
     /// Whether the site is asked with a login.
     pub fn has_login(&self) -> bool {
         self.login.as_ref().is_some_and(|login| !login.is_empty())
+    }
+}
+
+/// How often a request was tried, in words.
+pub(super) fn tried_times(tried: u32) -> String {
+    match tried {
+        1 => "tried once".into(),
+        _ => format!("tried {tried} times"),
     }
 }

@@ -71,7 +71,7 @@ impl Rules {
     }
 }
 
-/// Whether an answer tells what a host's rules are: a failure of the host does not.
+/// Whether an answer says what a host's rules are: a failure of the host does not.
 pub fn is_verdict(answer: &Robots) -> bool {
     (200..500).contains(&answer.status)
 }

@@ -1,5 +1,5 @@
 //! Access tokens that a refresh token buys, which are good for an hour or so. They are held in memory
-//! alone, are renewed in the midst of a crawl, and once however many requests wait for one.
+//! alone, are renewed during a crawl, and once however many requests wait for one.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -15,8 +15,9 @@ use super::body;
 use super::classify::{self, FailedAttempt, Pause, classify_response};
 use super::client::Client;
 use super::hosts;
+use super::retry::tried_times;
 use super::token_file;
-use super::{HttpError, HttpRequest, OAuth};
+use super::{HttpError, HttpRequest, Kind, OAuth};
 use crate::crawl::fields;
 use crate::secrets;
 
@@ -172,7 +173,8 @@ impl Client {
             if let Some(why) = self.network.left(&key, &host).await? {
                 return Err(HttpError::Later { host: key, why });
             }
-            self.unless_stopped(host.rate_limiter.turn(self.image_interval)).await?;
+            self.unless_stopped(host.rate_limiter.turn(self.image_interval, Kind::Api))
+                .await?;
             let mut bytes = Vec::new();
             let asked = self.ask_token(tokens, refresh, &mut bytes).await;
             self.network.traffic().add(&key, bytes.len() as u64);
@@ -182,10 +184,15 @@ impl Client {
                 Err(FailedAttempt::Again { reason, detail, pause }) => (reason, detail, pause),
             };
             tried += 1;
-            let last = tried >= self.network.settings().attempts;
+            let last = tried >= self.attempts();
             self.pause(pause, tried, &host, last).await?;
             if last {
-                let detail = format!("{}: {} (tried {tried} times)", tokens.url, detail.replace(refresh, "…"));
+                let detail = format!(
+                    "{}: {} ({})",
+                    tokens.url,
+                    detail.replace(refresh, "…"),
+                    tried_times(tried)
+                );
                 return Err(HttpError::Failed { reason, detail });
             }
         }
@@ -303,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_the_token_is_told_from_other_refusals() {
+    fn a_refusal_of_the_token_is_distinguished_from_other_refusals() {
         let invalid = br#"{"error":{"message":"Error occurred at the OAuth process. Please check your Access Token to fix this. Error Message: invalid_grant"}}"#;
         assert!(is_of_token(StatusCode::BAD_REQUEST, invalid));
         assert!(!is_of_token(

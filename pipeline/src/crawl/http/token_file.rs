@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use dataset::files::sync_parent;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -52,7 +53,8 @@ pub fn store(path: &Path, variable: &str, set: &str, token: &str) -> io::Result<
     file.set_permissions(fs::Permissions::from_mode(MODE))?;
     file.write_all(&serde_json::to_vec(&all)?)?;
     file.sync_all()?;
-    fs::rename(new, path)
+    fs::rename(new, path)?;
+    sync_parent(path)
 }
 
 /// All that is kept; nothing of a file that others can read.

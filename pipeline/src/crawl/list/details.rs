@@ -3,15 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Context;
-use dataset::failure::Interrupted;
-
 use crate::catalog::holes::{self, Hole, Kind};
 use crate::catalog::posts::{Post, Rating, Status};
 use crate::catalog::selection::{refusal, refusal_of_row};
 use crate::catalog::{known, now, posts};
 use crate::crawl::crawl_run::CrawlRun;
-use crate::crawl::http::{Answer, HttpError, HttpRequest};
+use crate::crawl::http::{Answer, HttpError, HttpRequest, is_gone};
 use crate::crawl::list::aliases;
 use crate::crawl::list::holes::{Why, in_vain};
 use crate::crawl::list::pages::MOST_BYTES;
@@ -31,7 +28,7 @@ pub struct Details<'run> {
     pub missing: &'run BTreeSet<i64>,
     /// When the listing began, epoch seconds.
     pub begun_at: i64,
-    /// Posts uploaded from this second on are looked at again.
+    /// Posts uploaded from this second on are asked for again.
     pub recent: i64,
     /// Whether posts are read from the site's pages for people.
     pub html: bool,
@@ -68,7 +65,7 @@ impl Details<'_> {
     /// names of tags that they lack.
     ///
     /// # Errors
-    /// Where the site or the catalog fails; [`Interrupted`].
+    /// Where the site or the catalog fails; [`Interrupted`](dataset::failure::Interrupted).
     pub async fn take(&self, page: Page) -> anyhow::Result<Taken> {
         let mut taken = Taken {
             skipped: page.skipped,
@@ -144,21 +141,21 @@ impl Details<'_> {
             return Wanted::Row;
         }
         if search.site.dialect.detail_url(&search, post).is_none() {
-            // A ranking has the counters of its day: a later look at the work stays.
+            // A ranking has the counters of its day: what a later answer said of the work stays.
             return match known {
                 Some(known) if known.fetched_at > post.fetched_at => Wanted::Known(known),
                 _ => Wanted::Row,
             };
         }
         if self.html {
-            let told = known.is_some_and(|known| known.kinds_known && known.tags == post.tags);
-            return match told || refusal(&self.run.request.listing, post).is_some() {
+            let is_known = known.is_some_and(|known| known.kinds_known && known.tags == post.tags);
+            return match is_known || refusal(&self.run.request.listing, post).is_some() {
                 true => Wanted::Row,
                 false => Wanted::Detail,
             };
         }
         match known {
-            // SeenTags by this listing before it was interrupted.
+            // Seen by this listing before it was interrupted.
             Some(known) if known.fetched_at >= self.begun_at => Wanted::Known(known),
             Some(known) if known.created_at < self.recent && known.status == Status::Active => Wanted::Known(known),
             Some(_) => Wanted::Detail,
@@ -170,8 +167,8 @@ impl Details<'_> {
     /// are gone are recorded as such. `seen` are the last that it met.
     ///
     /// # Errors
-    /// Where the site or the catalog fails; [`Interrupted`].
-    pub async fn look_for_unseen(&self, seen: &[Post]) -> anyhow::Result<()> {
+    /// Where the site or the catalog fails; `Interrupted`.
+    pub async fn ask_for_unseen(&self, seen: &[Post]) -> anyhow::Result<()> {
         if !self.run.request.site.dialect.hides_deleted(&self.search()) {
             return Ok(());
         }
@@ -200,7 +197,7 @@ impl Details<'_> {
         }
     }
 
-    /// Now, but not before the listing began: that tells what it has seen.
+    /// Now, but not before the listing began: by that time it is known what it has seen.
     fn now(&self) -> i64 {
         now().max(self.begun_at)
     }
@@ -209,7 +206,7 @@ impl Details<'_> {
         let mut write = self.run.catalog.write().await?;
         let wanted = changed.iter().filter(|post| !self.run.denied.refuses(post));
         posts::record_all(&mut write, wanted).await?;
-        self.run.client.save_traffic(&mut write).await?;
+        self.run.network.traffic().save(&mut write).await?;
         write.commit().await
     }
 
@@ -220,13 +217,7 @@ impl Details<'_> {
     pub async fn again(&self, hole: &Hole) -> anyhow::Result<Option<Hole>> {
         let number = hole.start;
         let known = known::by_number(self.run.catalog, &self.run.request.name, &[number]).await?;
-        let listed = known.into_iter().next().unwrap_or_else(|| Post {
-            source: self.run.request.name.clone(),
-            post: number.to_string(),
-            number,
-            status: Status::Held,
-            ..Post::default()
-        });
+        let listed = known.into_iter().next().unwrap_or_else(|| self.run.unread(number));
         let post = match self.ask(&listed).await? {
             Said::Post(post) => *post,
             Said::Nothing(why) => return Ok(Some(self.leave(hole, &why).await?)),
@@ -238,12 +229,12 @@ impl Details<'_> {
         if !unknown && !self.run.denied.refuses(&post) {
             posts::record_all(&mut write, std::iter::once(&post)).await?;
         }
-        self.run.client.save_traffic(&mut write).await?;
+        self.run.network.traffic().save(&mut write).await?;
         write.commit().await?;
         Ok(None)
     }
 
-    /// Records that a post was asked for in vain.
+    /// Records that a post was asked for and did not come.
     async fn leave(&self, hole: &Hole, why: &Why) -> anyhow::Result<Hole> {
         let begun_at = if hole.begun_at == 0 {
             self.begun_at
@@ -281,10 +272,7 @@ impl Details<'_> {
             Ok(post) => Ok(Said::Post(Box::new(post))),
             // The row says all but the kinds of its tags, which the next listing asks for again.
             Err(HttpError::Refused { .. } | HttpError::Failed { .. }) if self.html => Ok(as_status(post.status)),
-            Err(HttpError::Refused {
-                reason: "http-404" | "http-410" | "http-451",
-                ..
-            }) => Ok(as_status(Status::Deleted)),
+            Err(HttpError::Refused { reason, .. }) if is_gone(reason) => Ok(as_status(Status::Deleted)),
             Err(HttpError::Refused { reason, detail } | HttpError::Failed { reason, detail }) => {
                 Ok(Said::Nothing(Why {
                     reason,
@@ -292,13 +280,12 @@ impl Details<'_> {
                     empty: false,
                 }))
             }
-            Err(HttpError::Stopped) => Err(Interrupted.into()),
-            Err(error) => Err(error).with_context(|| {
+            Err(error) => Err(error.of_run(|| {
                 format!(
                     "cannot list {} at {url}; the same command goes on from here",
                     self.run.request.name
                 )
-            }),
+            })),
         }
     }
 }

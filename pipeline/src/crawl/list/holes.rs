@@ -23,7 +23,7 @@ const HOST_LEFT: &str = "host-left";
 /// The reason of a hole below which nothing was found, and nobody says that nothing is there.
 const UNSURE_END: &str = "unsure-end";
 
-/// A hole that was asked for in vain once more.
+/// A hole that was asked for once more and did not come.
 pub fn in_vain(run: &CrawlRun<'_>, hole: Hole, why: &Why) -> Hole {
     let (request, settings) = (run.request, run.settings());
     let pause = match request.loopback {
@@ -147,7 +147,7 @@ impl Listing<'_> {
         Ok(known.unwrap_or(i64::MAX).min(cursor.newest + 1).max(floor))
     }
 
-    /// Lists round the page that should be the first, and is not to be had.
+    /// Lists round the page that should be the first, and does not come.
     async fn round_the_first(
         &self,
         under_way: &mut UnderWay<'_>,

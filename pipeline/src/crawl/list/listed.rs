@@ -32,10 +32,12 @@ pub struct Listed {
     pub passed: u64,
     /// What is odd about the site's list, and hides no post.
     pub notes: Vec<String>,
-    /// The holes that this run asked for in vain.
+    /// The holes that this run asked for and that did not come.
     pub touched: BTreeSet<(Kind, i64)>,
     /// What is missing of the listing.
     pub holes: Vec<Hole>,
+    /// Pictures of selected ones that are gone from the store, and are fetched again.
+    pub lost: u64,
     /// Selected ones whose picture was stored before.
     pub stored: u64,
     /// Selected ones that were skipped or refused before.
@@ -44,7 +46,7 @@ pub struct Listed {
     pub spared: u64,
     /// Tags of those not selected, while none is.
     pub seen: SeenTags,
-    /// Why the host was left in peace before the end; a later run goes on.
+    /// Why the host was not asked any more before the end; a later run goes on.
     pub later: Option<String>,
 }
 

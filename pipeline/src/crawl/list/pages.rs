@@ -1,5 +1,5 @@
 //! Asking a site for one page of its list after the other, with what each dialect's sites need for
-//! that: another look where a page is empty too soon, narrower searches where the site's database
+//! that: a second request where a page is empty too soon, narrower searches where the site's database
 //! gives up, and the site's pages where its API is refused.
 
 pub(super) mod advice;
@@ -7,8 +7,6 @@ mod error;
 mod window;
 
 use std::collections::BTreeSet;
-
-use dataset::failure::Interrupted;
 
 use crate::catalog::now;
 use crate::crawl::crawl_run::CrawlRun;
@@ -65,7 +63,7 @@ impl Found {
 enum Refused {
     /// The site's database gave up on so wide a search.
     TooSlow,
-    /// The API is not for everybody.
+    /// The API is not for everybody, and the site's pages can be read.
     Api(HttpError),
 }
 
@@ -100,7 +98,8 @@ impl<'run> Pages<'run> {
     /// costs no request more.
     ///
     /// # Errors
-    /// [`PageError`] where the page does not come; [`Interrupted`]; any [`HttpError`] that is not of the page.
+    /// [`PageError`] where the page does not come; any [`HttpError`] that is not of the page;
+    /// [`Interrupted`](dataset::failure::Interrupted).
     pub async fn below(&mut self, position: i64, bottom: i64) -> anyhow::Result<Below> {
         let mut page = self.descending(position).await?;
         // Where there was nothing at all, `bottom` is the first position.
@@ -116,7 +115,7 @@ impl<'run> Pages<'run> {
             let doubt = match page.is_empty() {
                 true if ended_here => Doubt::None,
                 true => self.owed(&page, self.span(position)).await?,
-                // Some of its rows came: what it lacks, a second look shows or nothing does.
+                // Some of its rows came: what it lacks comes with a second request, or not at all.
                 false if page.doubtful && tried == 1 => Doubt::Owed(1),
                 false => Doubt::None,
             };
@@ -156,20 +155,15 @@ impl<'run> Pages<'run> {
             },
             _ => self.site.clone(),
         };
-        let mut answer = self.ask_once(&site, span, true).await?;
-        if let Err(Refused::Api(error)) = &answer
-            && self.may_read_pages()
-        {
-            self.read_pages(error);
-            answer = self.ask_once(&site, span, true).await?;
-        }
-        let page = match answer {
-            Ok(page) => self.in_place(page, span.below.unwrap_or(i64::MAX))?,
-            Err(Refused::TooSlow) => {
-                let detail = "the site gives up on this search";
-                return Err(self.page_error(TOO_SLOW, detail, true).into());
+        let page = loop {
+            match self.ask_once(&site, span, true).await? {
+                Ok(page) => break self.in_place(page, span.below.unwrap_or(i64::MAX))?,
+                Err(Refused::TooSlow) => {
+                    let detail = "the site gives up on this search";
+                    return Err(self.page_error(TOO_SLOW, detail, true).into());
+                }
+                Err(Refused::Api(error)) => self.read_pages(&error),
             }
-            Err(Refused::Api(error)) => return Err(self.refused(error).into()),
         };
         match page.is_empty() {
             true => match self.owed(&page, span).await? {
@@ -201,7 +195,6 @@ impl<'run> Pages<'run> {
                 None => Doubt::Unknown,
             }),
             Err(HttpError::Refused { .. } | HttpError::Failed { .. }) => Ok(Doubt::Unknown),
-            Err(HttpError::Stopped) => Err(Interrupted.into()),
             Err(error) => Err(self.cannot(error)),
         }
     }
@@ -237,8 +230,7 @@ impl<'run> Pages<'run> {
             match self.ask_once(&self.site, span, false).await? {
                 Ok(page) => break (span, page),
                 Err(Refused::TooSlow) => self.narrow(span).await?,
-                Err(Refused::Api(error)) if self.may_read_pages() => self.read_pages(&error),
-                Err(Refused::Api(error)) => return Err(self.refused(error).into()),
+                Err(Refused::Api(error)) => self.read_pages(&error),
             }
         };
         let from = span.from.filter(|from| *from > 1);
@@ -251,7 +243,7 @@ impl<'run> Pages<'run> {
             page.next = page.next.map(|next| next - 1);
         }
         let page = self.in_place(page, position)?;
-        // Rows that nobody can read tell no position. A full page of them may be followed by others.
+        // Rows that cannot be read have no position. A full page of them may be followed by others.
         let nothing = page.posts.is_empty() && page.unreadable() > 0 && page.next.is_none();
         let full = page.unreadable() >= u64::from(self.site.dialect.page_size(&self.search()));
         if nothing && (full || position == i64::MAX) {
@@ -285,38 +277,23 @@ impl<'run> Pages<'run> {
     }
 
     fn read_pages(&mut self, error: &HttpError) {
-        self.progress
-            .note(&format!("the API is refused ({error}); the site's pages are read"));
+        self.progress.reads_pages(error);
         self.html = true;
-    }
-
-    /// A web page where the API was due may be read as such only where the API is plainly refused: a
-    /// browser challenge never is.
-    fn may_read_pages(&self) -> bool {
-        let site = &self.site;
-        site.dialect.has_readable_pages() && site.listing == ListingForm::Auto && !self.html
     }
 
     async fn ask_once(&self, site: &SiteSettings, span: Span, once: bool) -> anyhow::Result<Result<Page, Refused>> {
         let search = Search { site, ..self.search() };
         let url = site.dialect.page_url(&search, span);
-        let read = |answer: &Answer| match answer.is_web_page() && !self.html {
-            true => Err(advice::web_page(&answer.bytes)),
-            false => site.dialect.parse(&search, &answer.bytes, span, now()),
-        };
         let asked = HttpRequest {
             once,
             ..HttpRequest::api(&url, MOST_BYTES)
         };
-        match self.run.client.read(&asked, read).await {
+        match self.run.client.read(&asked, |answer| read(&search, span, answer)).await {
             Ok(page) => Ok(Ok(page)),
-            Err(HttpError::Stopped) => Err(Interrupted.into()),
             Err(HttpError::Refused { reason: TOO_SLOW, .. }) if site.dialect.is_by_number() => {
                 Ok(Err(Refused::TooSlow))
             }
-            Err(HttpError::Refused { reason, detail }) if closes_api(reason, &detail) => {
-                Ok(Err(Refused::Api(HttpError::Refused { reason, detail })))
-            }
+            Err(error) if opens_pages(&search, &error) => Ok(Err(Refused::Api(error))),
             Err(error @ (HttpError::Refused { .. } | HttpError::Failed { .. })) => Err(self.refused(error).into()),
             Err(error) => Err(self.cannot(error)),
         }
@@ -340,7 +317,20 @@ enum Doubt {
     Unknown,
 }
 
-/// Whether a refusal is of the API as such: forbidden, not there, gone, or not acceptable.
-fn closes_api(reason: &str, detail: &str) -> bool {
-    matches!(reason, "http-403" | "http-404" | "http-410") || detail.starts_with("406")
+/// Reads a page of posts; a web page is one only where the site's pages are asked for.
+pub fn read(search: &Search<'_>, span: Span, answer: &Answer) -> Result<Page, String> {
+    match answer.is_web_page() && !search.html {
+        true => Err(advice::web_page(&answer.bytes)),
+        false => search.site.dialect.parse(search, &answer.bytes, span, now()),
+    }
+}
+
+/// Whether an error refuses the API as such (forbidden, not there, gone, or not acceptable), and the site's
+/// pages for people can be read in its place. A browser challenge never lets them be.
+pub fn opens_pages(search: &Search<'_>, error: &HttpError) -> bool {
+    let HttpError::Refused { reason, detail } = error else {
+        return false;
+    };
+    let closed = matches!(*reason, "http-403" | "http-404" | "http-410") || detail.starts_with("406");
+    closed && search.site.dialect.has_readable_pages() && search.site.listing == ListingForm::Auto && !search.html
 }

@@ -17,6 +17,8 @@ pub struct Page {
     pub posts: Vec<Post>,
     /// Rows that could not, by what they lack.
     pub skipped: BTreeMap<&'static str, u64>,
+    /// Numbers of those that name one, with what they lack.
+    pub unread: Vec<(i64, &'static str)>,
     /// The position below which the listing goes on; `None` where this page names none.
     pub next: Option<i64>,
     /// No post of this page or of a later one was uploaded after this second.
@@ -59,16 +61,25 @@ impl Page {
         self.rows() == 0 && self.next.is_none()
     }
 
-    /// Takes each of a page's rows by itself, as [`Self::of_board`] does, where positions are no post numbers.
+    /// Reads rows, each by itself, so that an odd one is missing alone; of that its number is kept.
     pub(super) fn read<Row: DeserializeOwned>(
         &mut self,
         rows: impl IntoIterator<Item = Value>,
+        number: impl Fn(&Row) -> Option<i64>,
         post: impl Fn(Row) -> Result<Post, &'static str>,
     ) {
         for row in rows {
-            match row_of(row).and_then(&post) {
+            let mut id = None;
+            let read = row_of(row).and_then(|row: Row| {
+                id = number(&row);
+                post(row)
+            });
+            match read {
                 Ok(post) => self.posts.push(post),
-                Err(reason) => self.skip(reason),
+                Err(reason) => {
+                    self.skip(reason);
+                    self.unread.extend(id.map(|id| (id, reason)));
+                }
             }
         }
     }
@@ -83,9 +94,8 @@ impl Page {
         self.posts.iter().map(|post| post.created_at).max()
     }
 
-    /// A page of a board, whose positions are post numbers; `size` rows make it a full one. Each row is read
-    /// by itself, so that an odd one is missing alone; its number counts all the same: the listing must get
-    /// past it.
+    /// A page of a board, whose positions are post numbers; `size` rows make it a full one. The number of an
+    /// odd row counts where no other row has one: the listing must get past it.
     pub(super) fn of_board<Row: DeserializeOwned>(
         rows: Vec<Value>,
         size: u32,
@@ -94,23 +104,12 @@ impl Page {
     ) -> Self {
         let full = rows.len() >= size as usize;
         let mut page = Self::default();
-        let mut numbers = Vec::new();
-        for row in rows {
-            let read = row_of(row).and_then(|row: Row| {
-                numbers.extend(number(&row));
-                post(row)
-            });
-            match read {
-                Ok(post) => page.posts.push(post),
-                Err(reason) => page.skip(reason),
-            }
-        }
+        page.read(rows, number, post);
         if full {
             page.without_far_ids();
         }
-        // What an odd row says of itself counts where no other says anything: the listing must get past it.
         let read = page.posts.iter().map(|post| post.number).min();
-        page.next = read.or(numbers.into_iter().min());
+        page.next = read.or(page.unread.iter().map(|(number, _)| *number).min());
         page.reached = page.latest();
         page
     }
@@ -169,7 +168,7 @@ pub enum Renamed {
     To(String),
     /// It has no other name.
     No,
-    /// This address tells the name.
+    /// This address has the name.
     Ask(Url),
     /// Nothing that can be read.
     Unknown,

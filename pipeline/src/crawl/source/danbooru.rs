@@ -11,7 +11,8 @@ use url::Url;
 
 use super::search::TOP;
 use super::terms::{
-    WIDER_DATES, all_tags, at, date_term, number_at, refuse_meta_tags, refuse_unknown, renamed, words_of,
+    WIDER_DATES, all_tags, at, at_least, date_term, number_at, or_more, refuse_meta_tags, refuse_unknown, renamed,
+    split_tags, words_of,
 };
 use super::{Artist, Count, Dialect, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::Rating;
@@ -112,27 +113,21 @@ impl Dialect for Danbooru {
 
     fn query(&self, search: &Search<'_>) -> Query {
         let selection = search.selection;
-        let limit = search.site.tag_limit.unwrap_or(MOST_TAGS) as usize;
         let mut counted = all_tags(selection);
         let (mut free, mut unsearched) = (Vec::new(), Vec::new());
         match (self.likes_of(search), selection.min_likes) {
             (Likes::UpScore, Some(likes)) if search.site.search_upvotes => counted.push(format!("upvotes:>={likes}")),
-            (Likes::UpScore, Some(likes)) => unsearched.push(format!("likes of {likes} or more")),
+            (Likes::UpScore, Some(likes)) => unsearched.extend(or_more(&[("likes", Some(likes))])),
             (Likes::FavCount, Some(likes)) => free.push(format!("favcount:>={likes}")),
             (_, Some(likes)) => free.push(format!("score:>={likes}")),
             (_, None) => {}
         }
-        let bounds = [
+        free.extend(at_least(&[
             ("score", selection.min_score),
             ("favcount", selection.min_favourites),
             ("width", selection.min_width),
             ("height", selection.min_height),
-        ];
-        free.extend(
-            bounds
-                .iter()
-                .filter_map(|(word, least)| Some(format!("{word}:>={}", (*least)?))),
-        );
+        ]));
         let letters: Option<Vec<&str>> = selection.ratings.iter().map(|rating| letter(*rating)).collect();
         if letters.is_none() {
             unsearched.push(format!("ratings {}", words_of(&selection.ratings)));
@@ -143,9 +138,9 @@ impl Dialect for Danbooru {
         if !selection.types.is_empty() {
             free.push(format!("filetype:{}", selection.types.join(",")));
         }
-        let mut residue: Vec<String> = counted.iter().skip(limit).map(|tag| residue_of(tag)).collect();
+        let (mut words, others) = split_tags(search, counted, MOST_TAGS);
+        let mut residue: Vec<String> = others.iter().map(|tag| residue_of(tag)).collect();
         residue.append(&mut unsearched);
-        let mut words: Vec<String> = counted.into_iter().take(limit).collect();
         words.extend(free);
         if let Some(dates) = date_term(selection) {
             words.push(dates);

@@ -179,7 +179,7 @@ pub trait Dialect: Sync {
         1
     }
 
-    /// Whether rows of the listing can lack what another request tells of the post, or be older than
+    /// Whether rows of the listing can lack what another answer has of the post, or be older than
     /// what is known.
     fn rows_are_partial(&self, _search: &Search<'_>) -> bool {
         false

@@ -3,7 +3,7 @@
 //!
 //! Two generations answer. The newer one gives `{"@attributes": {count}, "post": […]}`, in which `post` is
 //! missing where nothing is found and a lone object where one post is; the older one gives the bare list,
-//! without upload times, and nothing at all where nothing is found. Kinds of tags are told by neither.
+//! without upload times, and nothing at all where nothing is found. Neither has the kinds of tags.
 
 mod rows;
 
@@ -12,7 +12,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::terms::{
-    all_tags, at, count_of_xml, refuse_all_but_score, refuse_meta_tags, refuse_ratings, renamed, words_of,
+    all_tags, at, at_least, count_of_xml, refuse_all_but_score, refuse_meta_tags, refuse_ratings, renamed, split_tags,
+    words_of,
 };
 use super::{Count, Dialect, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status};
@@ -53,7 +54,7 @@ impl Dialect for Gelbooru {
     fn check(&self, search: &Search<'_>) -> Result<(), Usage> {
         refuse_all_but_score(
             search,
-            "it counts no views and tells no favourites; --min-likes selects by its score",
+            "it counts neither views nor favourites; --min-likes selects by its score",
         )?;
         refuse_ratings(search, &RATINGS)?;
         refuse_meta_tags(search, &META_TAGS)
@@ -61,10 +62,8 @@ impl Dialect for Gelbooru {
 
     fn query(&self, search: &Search<'_>) -> Query {
         let selection = search.selection;
-        let limit = search.site.tag_limit.unwrap_or(u32::MAX) as usize;
-        let tags = all_tags(selection);
-        let mut residue: Vec<String> = tags.iter().skip(limit).map(|tag| format!("tag {tag}")).collect();
-        let mut words: Vec<String> = tags.into_iter().take(limit).collect();
+        let (mut words, others) = split_tags(search, all_tags(selection), u32::MAX);
+        let mut residue: Vec<String> = others.iter().map(|tag| format!("tag {tag}")).collect();
         // The boards differ in their word for the first rating: so it is never named, the others are left out.
         if !selection.ratings.is_empty() && !selection.ratings.contains(&Rating::Unknown) {
             let others = RATINGS[1..].iter().filter(|rating| !selection.ratings.contains(rating));
@@ -75,16 +74,11 @@ impl Dialect for Gelbooru {
             residue.push(format!("ratings {}", words_of(&selection.ratings)));
         }
         // Likes are the score here.
-        let bounds = [
+        words.extend(at_least(&[
             ("score", selection.min_likes.max(selection.min_score)),
             ("width", selection.min_width),
             ("height", selection.min_height),
-        ];
-        words.extend(
-            bounds
-                .iter()
-                .filter_map(|(word, least)| Some(format!("{word}:>={}", (*least)?))),
-        );
+        ]));
         if !selection.types.is_empty() {
             residue.push(format!("types {}", selection.types.join(", ")));
         }
@@ -120,7 +114,7 @@ impl Dialect for Gelbooru {
         vec![index(search, "tag", &[("json", "1"), ("name", tag)])]
     }
 
-    /// `{"tag": [{"name"}]}`, or the rows alone. A board whose answer to a whole name is another one tells its
+    /// `{"tag": [{"name"}]}`, or the rows alone. A board that answers a whole name with another one shows its
     /// alias so.
     fn parse_alias(&self, _search: &Search<'_>, _answered: &Url, bytes: &[u8], tag: &str) -> Renamed {
         let Ok(answer) = fields::json(bytes) else {

@@ -8,8 +8,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::terms::{
-    WIDER_DATES, all_tags, at, count_of_xml, date_term, refuse_all_but_score, refuse_meta_tags, refuse_ratings,
-    renamed, words_of,
+    WIDER_DATES, all_tags, at, at_least, count_of_xml, date_term, refuse_all_but_score, refuse_meta_tags,
+    refuse_ratings, renamed, split_tags, words_of,
 };
 use super::{Count, Dialect, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::{Post, Rating};
@@ -62,10 +62,8 @@ impl Dialect for Moebooru {
 
     fn query(&self, search: &Search<'_>) -> Query {
         let selection = search.selection;
-        let limit = search.site.tag_limit.unwrap_or(MOST_TAGS) as usize;
-        let tags = all_tags(selection);
-        let mut residue: Vec<String> = tags.iter().skip(limit).map(|tag| format!("tag {tag}")).collect();
-        let mut words: Vec<String> = tags.into_iter().take(limit).collect();
+        let (mut words, others) = split_tags(search, all_tags(selection), MOST_TAGS);
+        let mut residue: Vec<String> = others.iter().map(|tag| format!("tag {tag}")).collect();
         let letter = |rating: Rating| &rating.as_str()[..1];
         // The search takes one rating, or all but one.
         match &selection.ratings[..] {
@@ -81,16 +79,11 @@ impl Dialect for Moebooru {
             }
         }
         // Likes are the score here, and of two terms the later would overwrite the earlier.
-        let bounds = [
+        words.extend(at_least(&[
             ("score", selection.min_likes.max(selection.min_score)),
             ("width", selection.min_width),
             ("height", selection.min_height),
-        ];
-        words.extend(
-            bounds
-                .iter()
-                .filter_map(|(word, least)| Some(format!("{word}:>={}", (*least)?))),
-        );
+        ]));
         match &selection.types[..] {
             [] => {}
             [one] => words.push(format!("ext:{one}")),
@@ -218,7 +211,7 @@ fn list_url(search: &Search<'_>, tags: &str) -> Url {
         return at(search, "post", &pairs);
     }
     let mut url = at(search, "post.json", &pairs);
-    // This version of the answer tells the kinds of the tags; old sites ignore that and answer a list.
+    // This version of the answer has the kinds of the tags; old sites ignore that and answer a list.
     url.query_pairs_mut()
         .append_pair("api_version", "2")
         .append_pair("include_tags", "1");

@@ -78,6 +78,26 @@ pub fn all_tags(selection: &Selection) -> Vec<String> {
     tags
 }
 
+/// So many of these tags as the site's search takes, which are `most` where its table does not say; and the
+/// others, which are left to the check of each row.
+pub fn split_tags(search: &Search<'_>, mut tags: Vec<String>, most: u32) -> (Vec<String>, Vec<String>) {
+    let limit = search.site.tag_limit.unwrap_or(most) as usize;
+    let others = tags.split_off(limit.min(tags.len()));
+    (tags, others)
+}
+
+/// Lower bounds as a board's search takes them.
+pub fn at_least(bounds: &[(&str, Option<i64>)]) -> Vec<String> {
+    let term = |(word, least): &(&str, Option<i64>)| Some(format!("{word}:>={}", (*least)?));
+    bounds.iter().filter_map(term).collect()
+}
+
+/// Lower bounds in words.
+pub fn or_more(bounds: &[(&str, Option<i64>)]) -> Vec<String> {
+    let words = |(name, least): &(&str, Option<i64>)| Some(format!("{name} of {} or more", (*least)?));
+    bounds.iter().filter_map(words).collect()
+}
+
 /// A dialect's search as text that names nothing but plain tags.
 ///
 /// # Errors

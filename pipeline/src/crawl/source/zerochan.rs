@@ -1,7 +1,7 @@
 //! Zerochan (zerochan.net), whose API is meant for datasets: `GET /TAG,TAG?json&l&p&s` lists entries by page,
 //! and `GET /ID?json` has one with the addresses of its files (www.zerochan.net/api).
 //!
-//! Its rows tell neither likes, views, ratings nor dates. Entries are numbered in the order of their uploads
+//! Its rows have neither likes, views, ratings nor dates. Entries are numbered in the order of their uploads
 //! and listed so, the newest first; new ones push the others to later pages, which at worst lists some twice.
 //! A position in a listing is a number of pages that were read, counted down.
 
@@ -10,12 +10,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::terms::{about, all_tags, refuse_meta_tags, refuse_unknown, renamed};
+use super::terms::{about, all_tags, or_more, refuse_meta_tags, refuse_unknown, renamed, split_tags};
 use super::{Dialect, FileUrls, NO_ID, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::{Post, Status, tag_text};
 use crate::crawl::address::{AddressQuery, Parts};
 use crate::crawl::fields::{self, to_count, to_id, to_text, under};
 use crate::crawl::settings::{Likes, SiteSettings};
+use crate::selection::one_word;
 
 /// More are not given at once.
 const LARGEST_PAGE: u32 = 250;
@@ -27,7 +28,8 @@ const SHORTEST_INTERVAL: f64 = 1.0;
 const FIRST: i64 = 1_000_000;
 
 /// Why likes and views cannot be asked for.
-const NO_LIKES: &str = "it tells no likes, favourites or views; --top lists by favourites, in the site's own order";
+const NO_LIKES: &str =
+    "its rows have no likes, favourites or views; --top lists by favourites, in the site's own order";
 
 /// The dialect.
 pub struct Zerochan;
@@ -76,9 +78,13 @@ impl Dialect for Zerochan {
         let ratings = [("--rating", !selection.ratings.is_empty())];
         let types = [("--types", !selection.types.is_empty())];
         refuse_unknown(search, &likes, NO_LIKES)?;
-        refuse_unknown(search, &dates, "it tells no dates of uploads")?;
-        refuse_unknown(search, &ratings, "it tells no ratings, as it allows nothing explicit")?;
-        refuse_unknown(search, &types, "its lists tell no types of files")?;
+        refuse_unknown(search, &dates, "its rows have no dates of uploads")?;
+        refuse_unknown(
+            search,
+            &ratings,
+            "its rows have no ratings, as it allows nothing explicit",
+        )?;
+        refuse_unknown(search, &types, "its rows have no types of files")?;
         refuse_meta_tags(search, &[])?;
         match all_tags(selection)
             .iter()
@@ -99,12 +105,10 @@ impl Dialect for Zerochan {
     fn query(&self, search: &Search<'_>) -> Query {
         let selection = search.selection;
         let (asked, mut residue) = searched_tags(search);
-        let least = [("width", selection.min_width), ("height", selection.min_height)];
-        residue.extend(
-            least
-                .iter()
-                .filter_map(|(name, least)| Some(format!("{name} of {} or more", (*least)?))),
-        );
+        residue.extend(or_more(&[
+            ("width", selection.min_width),
+            ("height", selection.min_height),
+        ]));
         Query {
             words: match asked.is_empty() {
                 true => "all entries s=id".into(),
@@ -124,7 +128,7 @@ impl Dialect for Zerochan {
             return Err(fields::refusal(&answer));
         };
         let mut page = Page::default();
-        page.read(rows, |row: Row| row.post(search, fetched_at));
+        page.read(rows, |row: &Row| row.id, |row| row.post(search, fetched_at));
         page.reached = page.latest();
         // A short page need not be the last: an empty one is.
         page.next = (page.rows() > 0).then(|| FIRST - page_at(span));
@@ -149,7 +153,7 @@ impl Dialect for Zerochan {
 
     fn parse_alias(&self, search: &Search<'_>, answered: &Url, _bytes: &[u8], tag: &str) -> Renamed {
         match Parts::of(answered, search.root).path()[..] {
-            [name] => renamed(&one_word(&name.replace('+', " ")), tag),
+            [name] => renamed(&tag_of(name), tag),
             _ => Renamed::Unknown,
         }
     }
@@ -192,7 +196,7 @@ impl Dialect for Zerochan {
                 id.parse().ok().map(AddressQuery::post)
             }
             [tags] => Some(AddressQuery {
-                tags: tags.split(',').map(|tag| one_word(&tag.replace('+', " "))).collect(),
+                tags: tags.split(',').map(tag_of).collect(),
                 ..AddressQuery::default()
             }),
             _ => None,
@@ -232,18 +236,17 @@ fn page_at(span: Span) -> i64 {
 /// The tags that are asked for, by the names that the site is known to have for them, and in words what is
 /// left to the check of each row.
 fn searched_tags(search: &Search<'_>) -> (Vec<String>, Vec<String>) {
-    let limit = search.site.tag_limit.unwrap_or(u32::MAX) as usize;
-    let (refused, wanted): (Vec<_>, Vec<_>) = all_tags(search.selection)
+    let (refused, wanted): (Vec<String>, Vec<String>) = all_tags(search.selection)
         .into_iter()
         .partition(|tag| tag.starts_with('-'));
-    let left = wanted.iter().skip(limit).chain(&refused);
-    let residue = left.map(|tag| format!("tag {tag}")).collect();
+    let (wanted, others) = split_tags(search, wanted, u32::MAX);
+    let residue = others.iter().chain(&refused).map(|tag| format!("tag {tag}")).collect();
     let known = |tag: &String| {
         let aliases = search.selection.aliases.of(tag);
         let here = aliases.into_iter().find(|alias| alias.source == search.name);
         here.map_or_else(|| tag.clone(), |alias| alias.tag)
     };
-    (wanted.iter().take(limit).map(known).collect(), residue)
+    (wanted.iter().map(known).collect(), residue)
 }
 
 /// A page of the list.
@@ -264,10 +267,9 @@ fn tag_url(search: &Search<'_>, tags: &[String], pairs: &[(&str, &str)]) -> Url 
     url
 }
 
-/// A tag as the catalog has it.
-fn one_word(name: &str) -> String {
-    let words: Vec<&str> = name.split_whitespace().collect();
-    words.join("_").to_lowercase()
+/// The tag of an address's path, where plus signs are spaces.
+fn tag_of(path: &str) -> String {
+    one_word(&path.replace('+', " ")).to_lowercase()
 }
 
 /// An entry, as a list gives it and as its own answer does, which alone names its files.

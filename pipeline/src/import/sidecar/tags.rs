@@ -2,6 +2,7 @@
 
 use super::{About, Unread};
 use crate::catalog::posts::Rating;
+use crate::selection::one_word;
 
 /// A tag of more words, or of more bytes, is a sentence: what the picture shows in plain words, and no tags.
 /// Titles of series have up to some fifteen.
@@ -67,8 +68,7 @@ pub(super) fn tag(text: &str) -> Option<String> {
         .chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .collect();
-    let words: Vec<&str> = plain.split_whitespace().collect();
-    Some(words.join("_")).filter(|tag| !tag.is_empty())
+    Some(one_word(&plain)).filter(|tag| !tag.is_empty())
 }
 
 /// A rating by its whole word, as any site writes it; letters mean something else on each.

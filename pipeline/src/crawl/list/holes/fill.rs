@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::walk::{Left, Walk, Why};
 use super::{HOST_LEFT, ended, in_vain, trouble};
 use crate::catalog::cursors::Cursor;
-use crate::catalog::files::Window;
 use crate::catalog::holes::{self, Hole, Kind};
 use crate::catalog::now;
 use crate::crawl::list::listed::Listed;
@@ -60,7 +59,7 @@ impl Listing<'_> {
         let details = self.details(hole.begun_at, self.run.settings().recent(now()), false, &missing);
         match details.again(hole).await? {
             Some(left) => self.count_hole(&left, listed),
-            None => self.committed.tell(window_of(hole)),
+            None => self.committed.send(hole.start..hole.below),
         }
         Ok(())
     }
@@ -139,6 +138,7 @@ impl Listing<'_> {
         let missing = BTreeSet::new();
         let recent = self.run.settings().recent(walking.hole.begun_at);
         let details = self.details(walking.hole.begun_at, recent, html, &missing);
+        let unread = self.unread(&page.unread, &missing);
         let taken = details.take(page).await?;
         let highest = taken.numbers.last().copied();
         // Before the first post comes, nothing is known to be wrong with the listing.
@@ -170,13 +170,14 @@ impl Listing<'_> {
         if !walking.walk.is_done() {
             mark.holes.push(walking.hole.clone());
         }
+        mark.holes.extend(unread);
         self.commit(&taken, &mark, listed).await?;
         Ok(self.room().await? == Some(0))
     }
 
     /// Leaves what is not walked through for a later run.
     async fn give_in(&self, walking: &mut Walking, why: &Why, listed: &mut Listed) -> anyhow::Result<()> {
-        // A host that wants to be left in peace says nothing of the hole, which waits as it is.
+        // A host that is not to be asked any more says nothing of the hole, which waits as it is.
         if !walking.recorded || why.reason == HOST_LEFT {
             return Ok(());
         }
@@ -202,12 +203,5 @@ impl Listing<'_> {
             hole
         });
         smaller.collect()
-    }
-}
-
-fn window_of(hole: &Hole) -> Window {
-    Window {
-        from: hole.start,
-        ..Window::below(hole.below)
     }
 }

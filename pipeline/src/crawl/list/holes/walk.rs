@@ -60,7 +60,7 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// A walk through `start..below`; `narrow`: the whole was tried before, in vain.
+    /// A walk through `start..below`; `narrow`: the whole was tried before and failed.
     pub fn new(search: &Search<'_>, start: i64, below: i64, narrow: bool) -> Self {
         let dialect = search.site.dialect;
         Self {

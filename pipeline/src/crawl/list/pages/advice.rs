@@ -22,8 +22,8 @@ const LOGIN: [&str; 12] = [
 /// Words that ask for fewer tags.
 const TAGS: [&str; 3] = ["tags at a time", "too many tags", "tag limit"];
 
-/// Words that ask for patience.
-const PATIENCE: [&str; 5] = ["throttl", "too many requests", "rate limit", "abuse", "slow down"];
+/// Words that ask for longer intervals.
+const THROTTLED: [&str; 5] = ["throttl", "too many requests", "rate limit", "abuse", "slow down"];
 
 /// The way out of a refusal, where its words show one; `name` is the site's, `has_login` whether it is
 /// asked with one.
@@ -43,7 +43,7 @@ pub fn of(detail: &str, name: &str, site: &SiteSettings, has_login: bool) -> Opt
         () if has(&TAGS) => Some(format!(
             "set tag_limit of [sites.{name}] to what it allows: further tags are then checked on each row"
         )),
-        () if has(&PATIENCE) => Some(format!("wait, and let interval of [sites.{name}] be longer")),
+        () if has(&THROTTLED) => Some(format!("wait, and let interval of [sites.{name}] be longer")),
         () => None,
     }
 }
@@ -63,7 +63,7 @@ pub fn web_page(bytes: &[u8]) -> String {
         .unwrap_or_default();
     format!(
         "{WEB_PAGE}{title}: a browser challenge, or no site of this dialect. It is not worked round; \
-         look at it in a browser, wait, or name another root (--root)"
+         open it in a browser, wait, or name another root (--root)"
     )
 }
 

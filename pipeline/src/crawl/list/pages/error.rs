@@ -1,6 +1,4 @@
-//! Pages that do not come, and what that is told.
-
-use dataset::failure::Interrupted;
+//! Pages that do not come, and what is said of them.
 
 use super::{EMPTY, Pages, advice};
 use crate::crawl::cost::plural;
@@ -20,7 +18,7 @@ pub struct PageError {
 
 impl PageError {
     /// Whether there is sense in asking round the page, where it is the `first` of all. A web page there is
-    /// no answer of this dialect, or wants a person to look at it.
+    /// no answer of this dialect, or needs a person.
     pub fn is_passable(&self, first: bool) -> bool {
         self.of_page && !(first && advice::is_web_page(&self.why.detail))
     }
@@ -74,13 +72,11 @@ impl Pages<'_> {
     }
 
     pub(super) fn cannot(&self, error: HttpError) -> anyhow::Error {
-        if error == HttpError::Stopped {
-            return Interrupted.into();
-        }
-        let what = format!(
-            "cannot list {} at {}; the same command goes on from here",
-            self.run.request.name, self.run.request.root
-        );
-        anyhow::Error::new(error).context(what)
+        error.of_run(|| {
+            format!(
+                "cannot list {} at {}; the same command goes on from here",
+                self.run.request.name, self.run.request.root
+            )
+        })
     }
 }

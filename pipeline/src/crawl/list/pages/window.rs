@@ -1,12 +1,11 @@
 //! Narrower searches, for a site whose database gives up on wide ones.
 
 use anyhow::Context;
-use dataset::failure::Interrupted;
 use url::Url;
 
 use super::{MOST_BYTES, Pages};
 use crate::catalog::now;
-use crate::crawl::http::{Answer, HttpError, HttpRequest, TOO_SLOW};
+use crate::crawl::http::{Answer, HttpRequest, TOO_SLOW};
 use crate::crawl::source::{Search, Span};
 
 /// Each narrower window of post numbers is this part of the one that was too wide.
@@ -74,10 +73,8 @@ impl Pages<'_> {
         let read = |answer: &Answer| (search.site.dialect).parse(&search, &answer.bytes, Span::default(), now());
         match self.run.client.read(&HttpRequest::api(url, MOST_BYTES), read).await {
             Ok(page) => Ok(page.posts.iter().map(|post| post.number).max()),
-            Err(HttpError::Stopped) => Err(Interrupted.into()),
             Err(error) => {
-                let what = format!("{} does not say which post is its newest", self.run.request.root);
-                Err(anyhow::Error::new(error).context(what))
+                Err(error.of_run(|| format!("{} does not say which post is its newest", self.run.request.root)))
             }
         }
     }

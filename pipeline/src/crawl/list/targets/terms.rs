@@ -3,11 +3,10 @@
 use anyhow::{Context, bail};
 
 use super::Found;
-use crate::catalog::now;
 use crate::catalog::posts::Post;
-use crate::crawl::http::HttpError;
+use crate::crawl::http::{Answer, HttpRequest};
 use crate::crawl::list::Listing;
-use crate::crawl::settings::ListingForm;
+use crate::crawl::list::pages::{self, MOST_BYTES};
 use crate::crawl::source::{Page, Search, Span};
 use crate::crawl::target::{PostName, Target};
 
@@ -75,43 +74,22 @@ impl Listing<'_> {
         }
     }
 
-    pub(super) async fn page_of_term(&self, term: &str, below: Option<i64>, found: &mut Found) -> anyhow::Result<Page> {
+    async fn page_of_term(&self, term: &str, below: Option<i64>, found: &mut Found) -> anyhow::Result<Page> {
         loop {
-            let dialect = self.run.request.site.dialect;
             let search = Search {
                 selection: &found.all,
                 html: found.html,
                 ..self.run.request.search()
             };
-            let url = dialect.term_url(&search, term, below);
+            let url = search.site.dialect.term_url(&search, term, below);
             let url = url.with_context(|| format!("{} cannot be searched for {term}", self.run.request.name))?;
-            let answer = match self.get(&url).await? {
-                Ok(answer) => answer,
-                Err(HttpError::Refused { reason, detail }) if self.may_read_pages(reason, found) => {
-                    self.progress
-                        .note(&format!("the API is refused ({detail}); the site's pages are read"));
-                    found.html = true;
-                    continue;
-                }
+            let read = |answer: &Answer| pages::read(&search, Span::default(), answer);
+            match self.run.client.read(&HttpRequest::api(&url, MOST_BYTES), read).await {
+                Ok(page) => return Ok(page),
+                Err(error) if pages::opens_pages(&search, &error) => self.progress.reads_pages(&error),
                 Err(error) => return Err(self.refused(error)),
-            };
-            if !found.html && answer.is_web_page() {
-                bail!(
-                    "{} answers with a web page where JSON was due: a browser challenge, or no site of this dialect. It \
-                     is not worked round; look at it in a browser, or wait",
-                    self.run.request.root
-                );
             }
-            return dialect
-                .parse(&search, &answer.bytes, Span::default(), now())
-                .map_err(anyhow::Error::msg)
-                .with_context(|| format!("cannot list {} at {url}", self.run.request.name));
+            found.html = true;
         }
-    }
-
-    pub(super) fn may_read_pages(&self, reason: &str, found: &Found) -> bool {
-        let site = &self.run.request.site;
-        let closed = matches!(reason, "http-403" | "http-404" | "http-410");
-        closed && site.dialect.has_readable_pages() && site.listing == ListingForm::Auto && !found.html
     }
 }

@@ -1,16 +1,19 @@
 //! Works that are asked for one by one, those of an artist, and the most liked.
 
-use anyhow::Context;
+use std::collections::BTreeSet;
 
-use super::{Found, is_gone};
-use crate::catalog::posts::{Post, Status};
+use super::Found;
+use crate::catalog::posts::Status;
 use crate::catalog::selection::refusal;
 use crate::catalog::{known, now};
-use crate::crawl::http::HttpError;
-use crate::crawl::list::Listing;
-use crate::crawl::list::aliases;
+use crate::crawl::http::{Answer, HttpError, HttpRequest, is_gone};
+use crate::crawl::list::pages::{self, MOST_BYTES};
+use crate::crawl::list::{Listing, aliases};
 use crate::crawl::source::{Artist, Span};
 use crate::crawl::target::{PostName, Target};
+
+/// Numbers that one query of the catalog names.
+const KNOWN_AT_ONCE: usize = 500;
 
 impl Listing<'_> {
     /// The works of an artist, as their site names them.
@@ -18,17 +21,15 @@ impl Listing<'_> {
         let (search, dialect) = (self.run.request.search(), self.run.request.site.dialect);
         let mut offset = 0;
         while let Some(url) = dialect.artist_url(&search, artist, offset) {
-            let Some(answer) = self.expect(target, &url, found).await? else {
-                return Ok(());
-            };
-            let works = dialect.parse_artist(&search, &answer.bytes, now());
-            let works = works
-                .map_err(anyhow::Error::msg)
-                .with_context(|| format!("cannot read {url}"))?;
-            match works {
-                Artist::Term(term) => return self.term(target, &term, found).await,
-                Artist::Works(numbers) => return self.works(&numbers, self.run.settings().recent(now()), found).await,
-                Artist::Page(page, more) => {
+            let read = |answer: &Answer| dialect.parse_artist(&search, &answer.bytes, now());
+            match self.expect(target, &url, found, read).await? {
+                None => return Ok(()),
+                Some(Artist::Term(term)) => return self.term(target, &term, found).await,
+                Some(Artist::Works(numbers)) => {
+                    let recent = Some(self.run.settings().recent(now()));
+                    return self.works(&numbers, recent, found).await;
+                }
+                Some(Artist::Page(page, more)) => {
                     let rows = page.rows() as i64;
                     found.listed.skip(&page.skipped);
                     self.record_named(page.posts, found).await?;
@@ -50,13 +51,10 @@ impl Listing<'_> {
             let Some(url) = dialect.top_url(&search, number) else {
                 return Ok(());
             };
-            let Some(answer) = self.expect(target, &url, found).await? else {
+            let read = |answer: &Answer| pages::read(&search, Span::default(), answer);
+            let Some(mut page) = self.expect(target, &url, found, read).await? else {
                 return Ok(());
             };
-            let page = dialect.parse(&search, &answer.bytes, Span::default(), now());
-            let mut page = page
-                .map_err(anyhow::Error::msg)
-                .with_context(|| format!("cannot read {url}"))?;
             found.listed.skip(&page.skipped);
             aliases::learn(&self.run, self.progress, &page.posts).await?;
             let mut left = most - found.listed.matching;
@@ -74,47 +72,41 @@ impl Listing<'_> {
         Ok(())
     }
 
-    /// Works of pixiv, each by itself; those uploaded before second `recent` that are known are not asked
-    /// for again.
-    pub(super) async fn works(&self, numbers: &[i64], recent: i64, found: &mut Found) -> anyhow::Result<()> {
+    /// Works of pixiv, each by itself. Known ones uploaded before second `recent`, where that is given, are not
+    /// asked for again.
+    pub(super) async fn works(&self, numbers: &[i64], recent: Option<i64>, found: &mut Found) -> anyhow::Result<()> {
         let (search, dialect) = (self.run.request.search(), self.run.request.site.dialect);
-        let skips = recent != i64::MAX;
-        for number in numbers {
-            let known = known::by_number(self.run.catalog, &self.run.request.name, &[*number]).await?;
-            let known = known.into_iter().next();
-            if let Some(known) =
-                known.filter(|known| skips && known.status == Status::Active && known.created_at < recent)
-            {
-                self.seen(vec![known], found);
-                continue;
-            }
-            let stub = Post {
-                source: self.run.request.name.clone(),
-                post: number.to_string(),
-                number: *number,
-                ..Post::default()
+        let source = &self.run.request.name;
+        for chunk in numbers.chunks(KNOWN_AT_ONCE) {
+            let mut known = match recent {
+                Some(_) => known::by_number(self.run.catalog, source, chunk).await?,
+                None => Vec::new(),
             };
-            let Some(url) = dialect.detail_url(&search, &stub) else {
-                continue;
-            };
-            let failed = match self.get(&url).await? {
-                Ok(answer) => match dialect.parse_detail(&search, &answer.bytes, &stub, now()) {
-                    Ok(post) => {
-                        self.record_named(vec![post], found).await?;
-                        continue;
-                    }
-                    Err(why) => why,
-                },
-                Err(HttpError::Refused { reason, .. }) if is_gone(reason) => {
-                    self.missing(&PostName::Number(*number), found).await?;
+            known.retain(|known| {
+                known.status == Status::Active && recent.is_some_and(|recent| known.created_at < recent)
+            });
+            let old: BTreeSet<i64> = known.iter().map(|known| known.number).collect();
+            self.seen(known, found).await?;
+            for number in chunk.iter().filter(|number| !old.contains(number)) {
+                let stub = self.run.unread(*number);
+                let Some(url) = dialect.detail_url(&search, &stub) else {
                     continue;
+                };
+                let read = |answer: &Answer| dialect.parse_detail(&search, &answer.bytes, &stub, now());
+                match self.run.client.read(&HttpRequest::api(&url, MOST_BYTES), read).await {
+                    Ok(post) => self.record_named(vec![post], found).await?,
+                    Err(HttpError::Refused { reason, .. }) if is_gone(reason) => {
+                        self.missing(&PostName::Number(*number), found).await?;
+                    }
+                    Err(HttpError::Refused { reason, detail } | HttpError::Failed { reason, detail }) => {
+                        self.progress.note(&format!(
+                            "post {number} could not be read, the next run asks again: {reason}: {detail}"
+                        ));
+                        found.fail(*number, reason, detail);
+                    }
+                    Err(error) => return Err(self.refused(error)),
                 }
-                Err(error) => error.to_string(),
-            };
-            self.progress.note(&format!(
-                "post {number} could not be read, the next run asks again: {failed}"
-            ));
-            found.listed.missing += 1;
+            }
         }
         Ok(())
     }

@@ -163,7 +163,7 @@ fn only_a_post_that_stands_is_active() {
 }
 
 #[test]
-fn a_refusal_is_told_in_the_sites_words() {
+fn a_refusal_is_shown_in_the_sites_words() {
     let error = read(r#"{"success": false, "error": "PostQuery::TagLimitError", "message": "only 2 tags"}"#);
     assert_eq!(error.expect_err("is refused"), "the site refused: only 2 tags");
     assert!(read("[[[").is_err());

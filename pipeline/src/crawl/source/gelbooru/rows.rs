@@ -6,6 +6,7 @@ use crate::catalog::posts::{Post, Rating, Status, tag_text};
 use crate::crawl::fields::{self, to_count, to_date, to_id, to_tags, to_text, under};
 use crate::crawl::source::entities::unescaped;
 use crate::crawl::source::{NO_DATE, NO_ID, Page, Search};
+use crate::selection::one_word;
 
 /// A post as the API gives it.
 #[derive(Debug, Default, Deserialize)]
@@ -50,15 +51,15 @@ pub struct Row {
 /// Stands for an upload of which a row says nothing.
 const UNTOLD: i64 = i64::MAX;
 
-/// Where no upload time is told, the last change stands for it, which may be years later. A post is no
+/// Where a row has no upload time, the last change stands for it, which may be years later. A post is no
 /// younger than those above it: so the earliest change from it upwards is nearer. Of those above, two must
 /// say so: one wrong value dates no other post. What has no value of its own takes that of its neighbours.
 pub fn bound_uploads(page: &mut Page, latest: i64) {
     let posts = &mut page.posts;
     posts.sort_by_key(|post| std::cmp::Reverse(post.number));
     // A change to come is none; nor is one of which the row says nothing.
-    let told = |post: &Post| Some(post.created_at).filter(|at| *at != UNTOLD && *at <= latest);
-    let changes: Vec<Option<i64>> = posts.iter().map(told).collect();
+    let known = |post: &Post| Some(post.created_at).filter(|at| *at != UNTOLD && *at <= latest);
+    let changes: Vec<Option<i64>> = posts.iter().map(known).collect();
     // The earliest change above, and the one after it.
     let (mut first, mut second) = (UNTOLD, UNTOLD);
     for (post, change) in posts.iter_mut().zip(changes) {
@@ -83,7 +84,7 @@ pub fn bound_uploads(page: &mut Page, latest: i64) {
     (posts.len()..all).for_each(|_| page.skip(NO_DATE));
 }
 
-/// The post of a row; `older`: of the generation that tells no upload times.
+/// The post of a row; `older`: of the generation that has no upload times.
 pub fn post(search: &Search<'_>, row: Row, older: bool, fetched_at: i64) -> Result<Post, &'static str> {
     let id = row.id.ok_or(NO_ID)?;
     // Only what names a file can have the date of its neighbours.
@@ -135,8 +136,6 @@ pub fn post(search: &Search<'_>, row: Row, older: bool, fetched_at: i64) -> Resu
 fn tags(escaped: &str) -> String {
     let tags = escaped.split_whitespace().map(unescaped);
     // A reference may stand for a space.
-    let tags: Vec<String> = tags
-        .map(|tag| tag.split_whitespace().collect::<Vec<_>>().join("_"))
-        .collect();
+    let tags: Vec<String> = tags.map(|tag| one_word(&tag)).collect();
     tag_text(tags.iter().map(String::as_str).filter(|tag| !tag.is_empty()))
 }

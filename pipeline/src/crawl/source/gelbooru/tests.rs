@@ -63,7 +63,7 @@ fn one_post_is_an_object_and_none_is_no_field_or_no_text() {
 }
 
 #[test]
-fn an_empty_page_tells_how_many_posts_it_owes() {
+fn an_empty_page_says_how_many_posts_it_owes() {
     let page = read(r#"{"@attributes": {"count": 12}}"#).expect("is a page");
     assert_eq!((page.is_empty(), page.count), (true, Some(12)));
 }

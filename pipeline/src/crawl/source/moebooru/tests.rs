@@ -121,7 +121,7 @@ fn what_the_site_does_not_count_is_refused() {
 }
 
 #[test]
-fn the_kinds_of_tags_are_told_beside_the_posts() {
+fn the_kinds_of_tags_come_beside_the_posts() {
     let page = read(
         r#"{"posts": [{"id": 2, "created_at": 2, "tags": "Ann blue ann_(series) bob"},
                       {"id": 1, "created_at": 2, "tags": "blue unknown"}],
@@ -180,7 +180,7 @@ fn only_a_post_that_everybody_sees_is_active() {
 }
 
 #[test]
-fn a_refusal_in_json_is_told_with_its_reason() {
+fn a_refusal_in_json_is_shown_with_its_reason() {
     let error = try_read(r#"{"success": false, "reason": "too many tags"}"#);
     assert!(error.expect_err("is refused").contains("too many tags"));
     assert!(try_read("<html>").is_err());

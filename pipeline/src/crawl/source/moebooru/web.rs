@@ -9,8 +9,9 @@ use serde_json::{Deserializer, Value};
 use super::rows::{Kinds, page};
 use crate::catalog::posts::Post;
 use crate::crawl::source::{Page, Search};
+use crate::selection::one_word;
 
-/// How scripts tell the browser of a post, of the kinds of tags, and of both at once.
+/// How scripts give the browser a post, the kinds of tags, and both at once.
 const CALL: &str = "Post.register";
 
 /// Class names of tags in the side bar of a post's page begin so.
@@ -111,7 +112,7 @@ fn kind(item: ElementRef<'_>, links: &Selector) -> Option<(String, String)> {
     // Older pages name the tag by its link only, with spaces for underscores.
     let name = named.or_else(|| {
         let words: String = item.select(links).last()?.text().collect();
-        Some(words.split_whitespace().collect::<Vec<_>>().join("_"))
+        Some(one_word(&words))
     })?;
     Some((name.to_lowercase(), kind.to_string()))
 }

@@ -7,14 +7,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::days::{after, day_and_page, day_of, go_on};
+use super::days::{after, asked, day_and_page, day_of, go_on};
 use super::rows::{artists, is_stand_in, rating, tags};
-use super::search::without_artists;
+use super::search;
 use crate::catalog::posts::{Post, Status};
 use crate::crawl::fields::{self, extension_of_url, to_count, to_id, to_moment, to_text, under};
 use crate::crawl::http::{OAuth, is_loopback};
 use crate::crawl::settings::parse_root;
-use crate::crawl::source::terms::words_of;
+use crate::crawl::source::terms::or_more;
 use crate::crawl::source::{Artist, FileUrls, NO_DATE, NO_ID, Page, Query, Search, Span};
 use crate::period::{self, DAY};
 
@@ -24,7 +24,7 @@ pub const PAGE: u32 = 30;
 /// Pages of a day that can be asked for: offsets end at 5000.
 const LAST_PAGE: i64 = 5000 / PAGE as i64;
 
-/// Where people look at a work.
+/// The page of a work, for people.
 const WORKS: &str = "https://www.pixiv.net/artworks";
 
 /// Where pixiv gives tokens, where `oauth` of the site's table names no other place.
@@ -68,30 +68,15 @@ pub fn wrong_oauth(setting: &str) -> Option<String> {
 /// The search in words.
 pub fn query(search: &Search<'_>) -> Query {
     let selection = search.selection;
-    let mut residue: Vec<String> = Vec::new();
-    let least = [
+    let mut residue = or_more(&[
         ("likes", selection.min_likes),
         ("views", selection.min_views),
         ("favourites", selection.min_favourites),
         ("width", selection.min_width),
         ("height", selection.min_height),
-    ];
-    residue.extend(
-        least
-            .iter()
-            .filter_map(|(name, least)| Some(format!("{name} of {} or more", (*least)?))),
-    );
-    if !selection.ratings.is_empty() {
-        residue.push(format!("ratings {}", words_of(&selection.ratings)));
-    }
-    residue.extend(selection.artists.iter().map(|artist| format!("artist {artist}")));
-    if !selection.types.is_empty() {
-        residue.push(format!("types {}", selection.types.join(", ")));
-    }
-    if selection.since.is_some() || selection.before.is_some() {
-        residue.push("dates to the second (the site counts days of Japan)".into());
-    }
-    let words: Vec<String> = parameters(search, None, selection.before.map(|before| day_of(before - 1)))
+    ]);
+    residue.extend(search::residue(selection, true));
+    let words: Vec<String> = parameters(search, None, asked(search, Span::default()).0)
         .into_iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
@@ -105,7 +90,7 @@ pub fn query(search: &Search<'_>) -> Query {
 fn parameters(search: &Search<'_>, from: Option<i64>, day: Option<i64>) -> Vec<(&'static str, String)> {
     let shown = |day: i64| period::show(day * DAY);
     let mut parameters = vec![
-        ("word", without_artists(search).join(" ")),
+        ("word", search::without_artists(search).join(" ")),
         ("search_target", "exact_match_for_tags".into()),
         ("sort", "date_desc".into()),
     ];
@@ -117,10 +102,7 @@ fn parameters(search: &Search<'_>, from: Option<i64>, day: Option<i64>) -> Vec<(
 
 /// Where a page of the search is.
 pub fn page_url(search: &Search<'_>, span: Span) -> Url {
-    let (day, page) = match span.below.map(day_and_page) {
-        Some((day, page)) => (Some(day), page),
-        None => (search.selection.before.map(|before| day_of(before - 1)), 1),
-    };
+    let (day, page) = asked(search, span);
     let mut url = under(search.root, "v1/search/illust");
     let offset = (page - 1) * i64::from(PAGE);
     url.query_pairs_mut()
@@ -261,7 +243,7 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> 
         return Err(fields::refusal(&answer));
     };
     let mut page = Page::default();
-    page.read(rows, |work: Work| work.post(search, fetched_at));
+    page.read(rows, |work: &Work| work.id, |work| work.post(search, fetched_at));
     page.reached = page.latest();
     go_on(&mut page, span, None);
     let ends = answer.get("next_url").is_none_or(Value::is_null);

@@ -1,7 +1,7 @@
 //! Positions in pixiv's listings: a day of the site's clock, which is Japan's, and a page within it.
 
 use super::SEARCH_PAGE;
-use crate::crawl::source::{Page, Span};
+use crate::crawl::source::{Page, Search, Span};
 use crate::period::{self, DAY};
 
 /// Seconds by which the site's clock is ahead of UTC.
@@ -24,6 +24,14 @@ pub fn position(day: i64, page: i64) -> i64 {
 pub fn day_and_page(position: i64) -> (i64, i64) {
     let page = PAGES_OF_DAY - 1 - position.rem_euclid(PAGES_OF_DAY);
     (position.div_euclid(PAGES_OF_DAY), page)
+}
+
+/// The day up to which a page of a search is asked for, and its number; the selection's last day at first.
+pub fn asked(search: &Search<'_>, span: Span) -> (Option<i64>, i64) {
+    match span.below.map(day_and_page) {
+        Some((day, page)) => (Some(day), page),
+        None => (search.selection.before.map(|before| day_of(before - 1)), 1),
+    }
 }
 
 /// The position after a page; a day that has more pages than a position can name is left.

@@ -1,4 +1,4 @@
-//! pixiv's rankings: `/ranking.php`, a list a day of the works that were looked at most before it.
+//! pixiv's rankings: `/ranking.php`, a list a day of the works with the most views before it.
 
 use dataset::failure::Usage;
 use serde_json::Value;
@@ -133,9 +133,13 @@ pub fn parse(search: &Search<'_>, mode: &str, bytes: &[u8], span: Span, fetched_
         page.next = Some(position(first, 1));
         return Ok(page);
     }
-    // The counters are those of the ranking's day: a later look at the work is not undone by them.
+    // The counters are those of the ranking's day: what a later answer said of the work stays.
     let counted_at = ((day + 1) * DAY - JAPAN).min(fetched_at);
-    page.read(rows, |ranked: Ranked| ranked.post(search, for_adults(mode), counted_at));
+    page.read(
+        rows,
+        |_: &Ranked| None,
+        |ranked| ranked.post(search, for_adults(mode), counted_at),
+    );
     let next = answer.get("next").and_then(fields::count);
     page.next = match next.filter(|next| *next > number && *next < PAGES_OF_DAY) {
         Some(next) => Some(position(day, next)),

@@ -10,6 +10,7 @@ use crate::catalog::posts::{Post, Rating, Status, tag_text};
 use crate::crawl::fields::{self, to_count, to_id, to_moment, to_text, under};
 use crate::crawl::settings::Likes;
 use crate::crawl::source::{FileUrls, NO_DATE, NO_ID, Search};
+use crate::selection::one_word;
 
 /// How the names of pictures begin that are shown in the place of works which the visitor may not see:
 /// limit_r18, limit_mypixiv, limit_unknown and others. A work's own file begins with its number.
@@ -67,12 +68,17 @@ pub struct Work {
 }
 
 impl Work {
+    /// Its number.
+    pub fn number(&self) -> Option<i64> {
+        self.illust_id.or(self.id)
+    }
+
     /// The work as a post.
     ///
     /// # Errors
     /// What it lacks.
     pub fn post(self, search: &Search<'_>, fetched_at: i64) -> Result<Post, &'static str> {
-        let id = self.illust_id.or(self.id).ok_or(NO_ID)?;
+        let id = self.number().ok_or(NO_ID)?;
         let files = self.urls.as_ref().map(files).unwrap_or_default();
         // Its own answer names no file, or a stand-in, where the visitor may not see the work.
         let withheld = self.urls.is_some() && files.original.is_none();
@@ -280,11 +286,6 @@ pub fn artists(name: Option<&str>, id: Option<&str>) -> String {
         .filter(|word| !word.is_empty())
         .collect();
     tag_text(words.iter().map(String::as_str))
-}
-
-/// A name as a tag: spaces of any kind part the words of a tag list.
-fn one_word(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join("_")
 }
 
 #[cfg(test)]

@@ -4,14 +4,15 @@ use dataset::failure::Usage;
 use serde_json::Value;
 use url::Url;
 
-use super::days::{day_and_page, day_of, go_on};
+use super::days::{asked, day_and_page, day_of, go_on};
 use super::rows::{self, Work};
 use super::{Pixiv, SEARCH_PAGE, body};
 use crate::catalog::posts::Rating;
 use crate::crawl::fields::{self, under};
-use crate::crawl::source::terms::{all_tags, words_of};
+use crate::crawl::source::terms::{all_tags, or_more, words_of};
 use crate::crawl::source::{Artist, Dialect, FileUrls, Page, Query, Search, Span};
 use crate::period::{self, DAY};
+use crate::selection::Selection;
 
 /// The words of a search: tags of all kinds, but artists, who are no tags there.
 pub fn without_artists(search: &Search<'_>) -> Vec<String> {
@@ -36,23 +37,10 @@ pub fn check(search: &Search<'_>) -> Result<(), Usage> {
     Ok(())
 }
 
-/// The search in words.
-pub fn query(search: &Search<'_>) -> Query {
-    let selection = search.selection;
-    let tags = without_artists(search);
+/// What a search leaves to the check of each row, besides lower bounds and tags; `ratings` where those are.
+pub fn residue(selection: &Selection, ratings: bool) -> Vec<String> {
     let mut residue: Vec<String> = Vec::new();
-    let mut add =
-        |name: &str, least: Option<i64>| residue.extend(least.map(|least| format!("{name} of {least} or more")));
-    add("likes", selection.min_likes);
-    add("views", selection.min_views);
-    add("favourites", selection.min_favourites);
-    if search.ranking.is_some() {
-        add("width", selection.min_width);
-        add("height", selection.min_height);
-        residue.extend(tags.iter().map(|tag| format!("tag {tag}")));
-    }
-    // A search tells works for adults from all others, a ranking nothing.
-    if !selection.ratings.is_empty() && (search.ranking.is_some() || selection.ratings != [Rating::Explicit]) {
+    if ratings && !selection.ratings.is_empty() {
         residue.push(format!("ratings {}", words_of(&selection.ratings)));
     }
     residue.extend(selection.artists.iter().map(|artist| format!("artist {artist}")));
@@ -62,6 +50,28 @@ pub fn query(search: &Search<'_>) -> Query {
     if selection.since.is_some() || selection.before.is_some() {
         residue.push("dates to the second (the site counts days of Japan)".into());
     }
+    residue
+}
+
+/// The search, or the ranking, in words.
+pub fn query(search: &Search<'_>) -> Query {
+    let selection = search.selection;
+    let tags = without_artists(search);
+    let mut residue = or_more(&[
+        ("likes", selection.min_likes),
+        ("views", selection.min_views),
+        ("favourites", selection.min_favourites),
+    ]);
+    if search.ranking.is_some() {
+        residue.extend(or_more(&[
+            ("width", selection.min_width),
+            ("height", selection.min_height),
+        ]));
+        residue.extend(tags.iter().map(|tag| format!("tag {tag}")));
+    }
+    // A search can be for works for adults alone; a ranking takes no rating.
+    let ratings = search.ranking.is_some() || selection.ratings != [Rating::Explicit];
+    residue.extend(self::residue(selection, ratings));
     let words: Vec<String> = match search.ranking {
         Some(mode) => vec![format!("ranking {mode}")],
         None => [format!("word={}", tags.join(" "))]
@@ -108,10 +118,7 @@ fn filters(search: &Search<'_>, from: Option<i64>) -> Vec<(&'static str, String)
 
 /// Where a page of the search is.
 pub fn page_url(search: &Search<'_>, span: Span) -> Url {
-    let (day, page) = match span.below.map(day_and_page) {
-        Some((day, page)) => (Some(day), page),
-        None => (search.selection.before.map(|before| day_of(before - 1)), 1),
-    };
+    let (day, page) = asked(search, span);
     let word = without_artists(search).join(" ");
     let mut url = under(search.root, "ajax/search/artworks");
     if let Ok(mut path) = url.path_segments_mut() {
@@ -144,11 +151,11 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> 
     let mut page = Page::default();
     // Advertisements stand between the works.
     let works = rows.into_iter().filter(|row| row.get("isAdContainer").is_none());
-    page.read(works, |work: Work| work.post(search, fetched_at));
+    page.read(works, Work::number, |work| work.post(search, fetched_at));
     page.reached = page.latest();
     // An answer names no rows for want of works, or by a slip.
-    let asked = span.below.map_or(1, |below| day_and_page(below).1);
-    page.count = total.map(|total| total.saturating_sub((asked - 1) * i64::from(SEARCH_PAGE)));
+    let (_, number) = asked(search, span);
+    page.count = total.map(|total| total.saturating_sub((number - 1) * i64::from(SEARCH_PAGE)));
     go_on(&mut page, span, total);
     Ok(page)
 }

@@ -145,7 +145,7 @@ fn a_search_is_written_as_the_site_reads_it() {
 }
 
 #[test]
-fn an_error_is_told_in_the_sites_words_whatever_its_body() {
+fn an_error_is_shown_in_the_sites_words_whatever_its_body() {
     for (text, expected) in [
         (
             r#"{"error":true,"message":"An unknown error occurred","body":[]}"#,

@@ -27,7 +27,7 @@ fn selection(tags: &[&str]) -> Selection {
 }
 
 #[test]
-fn rows_have_what_the_site_tells_and_nothing_else() {
+fn rows_have_what_the_site_has_and_nothing_else() {
     let page = with(&Zerochan, |search| {
         Zerochan.parse(search, LIST.as_bytes(), Span::default(), 7)
     });
@@ -118,7 +118,7 @@ fn pages_are_counted_and_tags_stand_in_the_path() {
 }
 
 #[test]
-fn what_the_site_does_not_tell_is_refused_with_the_reason() {
+fn what_the_site_does_not_have_is_refused_with_the_reason() {
     let none = Selection::default;
     let cases = [
         (
@@ -206,7 +206,7 @@ fn what_the_site_does_not_tell_is_refused_with_the_reason() {
         ..selection(&["sky"])
     };
     let query = with_selection(&Zerochan, &sizes, |search| {
-        Zerochan.check(search).expect("is told");
+        Zerochan.check(search).expect("is allowed");
         search.query()
     });
     assert_eq!(query.words, "sky s=id");

@@ -103,7 +103,7 @@ async fn a_crawl_delay_and_a_large_robots_txt_are_heard() {
 }
 
 #[tokio::test]
-async fn a_file_that_must_not_train_is_refused_unread_and_other_tags_are_told() {
+async fn a_file_that_must_not_train_is_refused_unread_and_other_tags_are_kept() {
     let (server, file) = board(&picture(4));
     let place = Place::at(&server.root_url()).await;
     let client = place.client().await;

@@ -55,7 +55,7 @@ fn a_page_is_asked_for_on_the_sites_own_host_wherever_the_answer_leads() {
 }
 
 #[test]
-fn a_refusal_is_told_in_the_sites_words() {
+fn a_refusal_is_shown_in_the_sites_words() {
     let text = r#"{"error": {"user_message": "", "message": "Error occurred at the OAuth process.", "reason": ""}}"#;
     let error = with(&selection(), |search| {
         parse(search, text.as_bytes(), Span::default(), 7)
