@@ -12,17 +12,15 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
+use dataset::Store;
 use dataset::manifest::Opened;
 use pipeline::catalog::Catalog;
 use pipeline::digests::Digests;
 use pipeline::manifest::{self, ManifestSettings, Origin};
 use pipeline::selection::Selection;
+use pipeline::settings::Settings;
 use sqlx::{AssertSqlSafe, Executor};
 use vision::crop::CropRule;
-
-const CROP: &str = "c0ffee";
-const POLICY: &str = "decade";
-const DETECTOR: &str = "dec0de";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -41,7 +39,10 @@ async fn main() -> anyhow::Result<()> {
     let catalog = Catalog::open(&url).await?;
     let began = Instant::now();
     match what.as_str() {
-        "fill" => fill(&catalog, count).await?,
+        "fill" => {
+            Store::create(&folder.join("store"))?;
+            fill(&catalog, count, &digests()?).await?;
+        }
         "create" => create(&catalog, &manifests, "v1", 0).await?,
         "again" => create(&catalog, &manifests, "v2", 500).await?,
         "verify" => {
@@ -60,12 +61,18 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Those of the settings that ship: `bench/desk` serves the same catalog by them.
+fn digests() -> anyhow::Result<Digests> {
+    let settings = Settings::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../stages.toml"))?;
+    Ok(Digests {
+        detector: settings.crop.load_detector(1)?.digest().into(),
+        crop: settings.crop.crop_digest(),
+        policy: settings.curate.digest()?,
+    })
+}
+
 async fn create(catalog: &Catalog, manifests: &Path, name: &str, least: i64) -> anyhow::Result<()> {
-    let digests = Digests {
-        detector: DETECTOR.into(),
-        crop: CROP.into(),
-        policy: POLICY.into(),
-    };
+    let digests = digests()?;
     let selection = Selection {
         min_likes: (least > 0).then_some(least),
         ..Selection::default()
@@ -84,7 +91,8 @@ async fn create(catalog: &Catalog, manifests: &Path, name: &str, least: i64) -> 
 
 /// Rows as crawl, crop and curate leave them: each tenth head refused, each hundredth a duplicate, tags
 /// and addresses of the usual length.
-async fn fill(catalog: &Catalog, count: i64) -> anyhow::Result<()> {
+async fn fill(catalog: &Catalog, count: i64, digests: &Digests) -> anyhow::Result<()> {
+    let Digests { detector, crop, policy } = digests;
     let hash = |salt: &str| {
         format!(
             "printf('%08x%08x%08x%08x%08x%08x%08x%08x', (n*2654435761+{salt})%4294967296, (n*2246822519)%4294967296, \
@@ -116,20 +124,21 @@ async fn fill(catalog: &Catalog, count: i64) -> anyhow::Result<()> {
              'konachan' END, CAST(n AS TEXT), 0, {image}, 'stored', 1, 1700000000 FROM n"
         ),
         format!(
-            "INSERT INTO detections (image, detector, outcome, faces, attempts, recorded_at) SELECT {image}, '{DETECTOR}', 'found', 1, 1, \
+            "INSERT INTO detections (image, detector, outcome, faces, attempts, recorded_at) SELECT {image}, '{detector}', 'found', 1, 1, \
              1700000000 FROM n"
         ),
         format!(
-            "INSERT INTO faces (image, detector, ordinal, x0, y0, x1, y1, score) SELECT {image}, '{DETECTOR}', 0, 100.5, 200.25, 300.5+n%50, \
+            "INSERT INTO faces (image, detector, ordinal, x0, y0, x1, y1, score) SELECT {image}, '{detector}', 0, 100.5, 200.25, 300.5+n%50, \
              420.25+n%40, 0.5+(n%1000)/2000.0 FROM n"
         ),
         format!(
-            "INSERT INTO heads (image, detector, ordinal, crop, head, pixels, side, native_side, inside, sharpness, recorded_at) SELECT \
-             {image}, '{DETECTOR}', 0, '{CROP}', {head}, {pixels}, 400, 400, 1.0, 0.5, 1700000000 FROM n"
+            "INSERT INTO heads (image, detector, ordinal, crop, head, pixels, side, native_side, inside, sharpness, measures, colour, \
+             contrast, crossings, detail, recorded_at) SELECT {image}, '{detector}', 0, '{crop}', {head}, {pixels}, 400, 400, 1.0, \
+             0.4+(n%500)/1000.0, 1, 20.0, 40.0, 0.1, 100.0, 1700000000 FROM n"
         ),
         format!(
-            "INSERT INTO verdicts (image, detector, ordinal, crop, policy, accepted, reason) SELECT {image}, '{DETECTOR}', 0, '{CROP}', \
-             '{POLICY}', CASE WHEN n%10=9 OR n%100=1 THEN 0 ELSE 1 END, CASE WHEN n%10=9 THEN 'score' WHEN n%100=1 THEN 'duplicate' END FROM n"
+            "INSERT INTO verdicts (image, detector, ordinal, crop, policy, accepted, reason) SELECT {image}, '{detector}', 0, '{crop}', \
+             '{policy}', CASE WHEN n%10=9 OR n%100=1 THEN 0 ELSE 1 END, CASE WHEN n%10=9 THEN 'score' WHEN n%100=1 THEN 'duplicate' END FROM n"
         ),
     ];
     let mut connection = catalog.pool().acquire().await?;
