@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use image::{Rgb, RgbImage};
-use pipeline::crop::CropSettings;
 use pipeline::curate::CurateSettings;
+use pipeline::settings::CropSettings;
 use vision::BBox;
 use vision::crop::CropRule;
 use vision::letterbox::resize;

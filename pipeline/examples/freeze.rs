@@ -1,6 +1,6 @@
 //! What freezing a version of a million heads costs, beside what the machine needs for its parts alone.
 //!
-//! `fill` writes a catalog of HEADS judged heads (1,000,000 by default) in a folder. In a process of their
+//! `fill` writes a catalog of HEADS heads with verdicts (1,000,000 by default) in a folder. In a process of their
 //! own each, so that its peak memory is told, `create` does what `pipeline manifest create` does, `again`
 //! the same of a part, `verify` reads and checks all rows, and `diff` compares the two. Prints seconds, the
 //! manifest's id where one is made, and peak memory.

@@ -2,7 +2,7 @@
 //!
 //! Writes a catalog of COUNT heads (1,000,000 by default) whose thumbnails lie in clusters as those of real
 //! heads do: each is a mixture of two of the pictures of a folder, and one in fifty is a copy of another with
-//! a little noise. Then times the search in memory; the grouping and the judging of all of them; and a refresh
+//! a little noise. Then times the search in memory; the grouping and the verdicts on all of them; and a refresh
 //! that adds a thousand. Prints seconds and peak memory. With `verdicts` as the last argument the groups are
 //! written too, and the verdicts alone are timed.
 //!
@@ -19,7 +19,7 @@ use pipeline::catalog::files::{self, File, Outcome};
 use pipeline::catalog::images::{self, Image};
 use pipeline::catalog::posts::{self, Post, Rating};
 use pipeline::catalog::{Catalog, Write};
-use pipeline::crop::CropSettings;
+use pipeline::settings::CropSettings;
 
 use pipeline::curate::{self, CurateSettings, duplicates};
 
@@ -218,7 +218,7 @@ fn stored(image: &str) -> Image {
     }
 }
 
-/// Groups and judges what waits.
+/// Groups what waits, and records the verdicts.
 async fn run(catalog: &Catalog, store: &Store, reach: u32, what: &str) -> anyhow::Result<()> {
     let stop = Stop::never();
     time(&format!("{what}_group"), duplicates::group(catalog, reach, &stop)).await?;
@@ -226,7 +226,7 @@ async fn run(catalog: &Catalog, store: &Store, reach: u32, what: &str) -> anyhow
     let (began, cpu) = (Instant::now(), cpu_seconds());
     let summary = curate::run(catalog, store, &crop, &settings, &stop).await?;
     println!(
-        "{what}_judge_seconds {:.3} of the processor {:.3}",
+        "{what}_curate_seconds {:.3} of the processor {:.3}",
         began.elapsed().as_secs_f64(),
         cpu_seconds() - cpu
     );

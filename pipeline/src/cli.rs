@@ -34,9 +34,9 @@ pub enum Command {
     Check(crawl::check::Args),
     /// Takes a folder of heads or pictures into the catalog
     Import(import::Args),
-    /// Finds the faces in stored pictures, cuts out their heads and judges them
+    /// Finds the faces in stored pictures, cuts out their heads and records the verdicts
     Crop(crop::Args),
-    /// Judges again the heads that have no verdict under the current settings
+    /// Records the verdicts anew under the current settings
     Curate(curate::Args),
     /// Refuses heads by hand, whatever the filters say, for good
     #[command(after_help = "Example: pipeline reject 3fa91c 77b0e2 --because \"a cat\"")]

@@ -53,7 +53,7 @@ async fn dispatch(
     reporter: &Reporter,
 ) -> anyhow::Result<u8> {
     let share = settings.run.max_failed_share;
-    let told = |stage: &str, summary: Summary| {
+    let ended = |stage: &str, summary: Summary| {
         reporter.funnel(stage, &summary);
         summary
     };
@@ -100,16 +100,16 @@ async fn dispatch(
         Command::Import(args) => {
             let request = args.resolve()?;
             let context = AppContext::to_write(settings, data, "import", stop).await?;
-            told("import", context.import(&request).await?)
+            ended("import", context.import(&request).await?)
         }
         Command::Crop(args) => {
             let request = args.resolve()?;
             let context = AppContext::to_write(settings, data, "crop", stop).await?;
-            told("crop", context.crop(&request).await?)
+            ended("crop", context.crop(&request).await?)
         }
         Command::Curate(_) => {
             let context = AppContext::to_write(settings, data, "curate", stop).await?;
-            told("curate", context.curate().await?)
+            ended("curate", context.curate().await?)
         }
         Command::Reject(args) => decide(Choice::Reject, &args, settings, data, stop).await?,
         Command::Keep(args) => decide(Choice::Keep, &args, settings, data, stop).await?,

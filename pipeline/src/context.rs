@@ -123,7 +123,7 @@ impl AppContext {
         crawl::run(&self.catalog, &self.store, &self.network, request, reporter).await
     }
 
-    /// Crawls one site after the other, and tells of each as it ends; a limit holds for all together.
+    /// Crawls one site after the other, and reports each as it ends; a limit holds for all together.
     ///
     /// # Errors
     /// As [`crawl::run`]; what the crawls before recorded stays.
@@ -142,7 +142,7 @@ impl AppContext {
         Ok(all)
     }
 
-    /// Takes in a folder, and judges its heads.
+    /// Takes in a folder, and records the verdicts on its heads.
     ///
     /// # Errors
     /// As [`import::run`] and [`curate::run`].
@@ -153,7 +153,7 @@ impl AppContext {
         Ok(summary)
     }
 
-    /// Cuts heads, and judges them.
+    /// Cuts heads, and records the verdicts on them.
     ///
     /// # Errors
     /// As [`crop::run`] and [`curate::run`].
@@ -177,7 +177,7 @@ impl AppContext {
         Ok(settled)
     }
 
-    /// Judges heads.
+    /// Records the verdicts on heads.
     ///
     /// # Errors
     /// As [`curate::run`].
@@ -186,7 +186,7 @@ impl AppContext {
         curate::run(&self.catalog, &self.store, crop, settings, &self.stop).await
     }
 
-    /// Records a decision by hand, and judges the heads anew.
+    /// Records a decision by hand, and the verdicts on the heads anew.
     ///
     /// # Errors
     /// As [`curate::hand::decide`] and [`curate::run`].

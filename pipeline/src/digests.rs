@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::catalog::{Catalog, detections};
-use crate::crop::CropSettings;
 use crate::decide::CurateSettings;
+use crate::settings::CropSettings;
 
 /// The three digests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_told_by_their_paths() {
+    fn settings_are_named_by_their_paths() {
         let texts = described(&CropSettings::default(), &CurateSettings::default()).expect("no file is asked for");
         assert_eq!(texts["crop.margin"], "2");
         assert_eq!(texts["crop.centre_y"], "0.58");

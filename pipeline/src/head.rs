@@ -1,10 +1,9 @@
 //! A cut head: its file in the store and what is measured on it.
 
 use dataset::manifest::pixel_hash;
-use dataset::{Key, Store};
+use dataset::{Key, Store, StoreError};
 use image::RgbImage;
-use sha2::{Digest, Sha256};
-use vision::picture::png;
+use vision::picture::{Limits, decode, png};
 
 pub use vision::measures::{self, Measures};
 pub use vision::sharpness::{SHARPNESS_SIDE, sharpness};
@@ -50,7 +49,7 @@ pub fn encode(head: &RgbImage) -> anyhow::Result<CutHead> {
     let png = png(head)?;
     Ok(CutHead {
         head: StoredHead {
-            head: hex::encode(Sha256::digest(&png)),
+            head: dataset::sha256(&png),
             pixels: pixel_hash(head),
             side: i64::from(head.width()),
             sharpness: sharpness(head),
@@ -58,6 +57,23 @@ pub fn encode(head: &RgbImage) -> anyhow::Result<CutHead> {
         },
         png,
     })
+}
+
+/// A stored picture; `None`, reported on standard error, where it is missing or damaged.
+///
+/// # Errors
+/// Where the store vanished.
+pub fn load(store: &Store, key: &Key, limits: &Limits) -> anyhow::Result<Option<RgbImage>> {
+    let bytes = match store.read_blocking(key) {
+        Ok(bytes) => bytes,
+        Err(error @ StoreError::Missing(_)) => {
+            eprintln!("left out: {error}");
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let decoded = decode(&bytes, limits);
+    Ok(decoded.inspect_err(|error| eprintln!("left out: {key}: {error}")).ok())
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub fn note_small(percent: Percent, years: &[Year]) {
     }
 }
 
-/// The refusal of a share where no listing says what it is a share of; `cost` tells what making one
+/// The refusal of a share where no listing says what it is a share of; `cost` says what making one
 /// costs, at another `root` than the site's own where one is given.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar over `total` items that tells rate and remaining time. `indicatif` draws on standard error,
+/// A bar over `total` items with rate and remaining time. `indicatif` draws on standard error,
 /// and only where that is a terminal.
 pub fn bar(total: u64, label: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:10} {wide_bar} {human_pos}/{human_len} {per_sec} eta {eta}");

@@ -1,4 +1,4 @@
-//! Files that are not what their post says, kept aside for people to look at: each under the SHA-256
+//! Files that are not what their post says, kept aside for people to inspect: each under the SHA-256
 //! of its bytes, with its reason beside it. No name comes from the network.
 
 use std::io::ErrorKind;
@@ -11,13 +11,12 @@ use dataset::Store;
 use dataset::files::{sorted_entries, write_durably};
 use dataset::store::MEGABYTE;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::catalog::denied::Denied;
 use crate::catalog::files::Outcome;
 use crate::secrets;
 
-/// Outcomes whose bytes are worth a look.
+/// Outcomes whose bytes are worth keeping.
 const REASONS: [&str; 3] = ["md5-mismatch", "unknown-format", "undecodable"];
 
 /// A folder that takes so many bytes and no more. Cheap to clone.
@@ -69,7 +68,7 @@ impl Quarantine {
         })
     }
 
-    /// Keeps the bytes of a file, where its outcome makes them worth a look and there is room.
+    /// Keeps the bytes of a file, where its outcome is one of these and there is room.
     ///
     /// # Errors
     /// Where they cannot be written.
@@ -78,7 +77,7 @@ impl Quarantine {
             return Ok(());
         };
         let length = bytes.len() as u64;
-        let hash = hex::encode(Sha256::digest(bytes));
+        let hash = dataset::sha256(bytes);
         if self.denied.has_sha256(&hash) {
             return Ok(());
         }
@@ -196,7 +195,7 @@ mod tests {
         forget(&store, gone).expect("forgets");
         assert_eq!(files(), 2);
         std::fs::write(folder.path().join("quarantine/ab.bin"), b"whose?").expect("writes");
-        let gone = hex::encode(Sha256::digest([0; 600_000]));
+        let gone = dataset::sha256([0; 600_000]);
         forget(&store, |_, hash| hash == gone).expect("forgets by the bytes too");
         assert_eq!(files(), 0, "and what has no note");
     }

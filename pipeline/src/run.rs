@@ -19,7 +19,7 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Crawls, crops, judges and freezes. What each stage did is printed as it ends.
+/// Crawls, crops, curates and freezes. What each stage did is printed as it ends.
 ///
 /// # Errors
 /// Of the first stage that stops; what the stages before it recorded stays.

@@ -49,7 +49,7 @@ pub struct Selection {
     pub top_percent: Option<Percent>,
     /// What `top_percent` comes to, by source and time. While none is known, it selects no post.
     pub thresholds: Vec<Threshold>,
-    /// Character tags a post must have, sorted; where its site does not tell kinds, any tags.
+    /// Character tags a post must have, sorted; where its site does not give kinds, any tags.
     pub characters: Vec<String>,
     /// Copyright tags (series, studios) a post must have, as `characters`.
     pub copyrights: Vec<String>,

@@ -1,64 +1,47 @@
 //! stages.toml as the pipeline reads it: once, with every problem reported together.
 
+mod crop;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dataset::eval_settings::EvalSettings;
+use dataset::settings;
 use dataset::settings::{SHIPPED_DETECTOR, SettingsFile, read, shipped_detector};
 use dataset::train_settings::{SampleSettings, TrainSettings};
-use serde::Deserialize;
 
 use crate::catalog::Catalog;
 use crate::crawl::{CrawlSettings, RunCrawl, SiteSettings};
-use crate::crop::CropSettings;
 use crate::decide::CurateSettings;
 use crate::manifest::ManifestSettings;
 use crate::selection::SelectionArgs;
 
+pub use crop::CropSettings;
+
 /// Environment variable that overrides `[store] catalog`: a URL with a password belongs there.
 pub const CATALOG_VARIABLE: &str = "HEADS_CATALOG_URL";
 
-/// `[store]`: where the catalog is, what is kept, and what room is left.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StoreSettings {
-    /// Database URL; empty: catalog.sqlite in the data folder.
-    pub catalog: String,
-    /// Whether pictures stay in the store once their heads are cut.
-    pub keep_originals: bool,
-    /// Megabytes (10^6 bytes) of the store's disk that are kept free; 0: none.
-    pub min_free_megabytes: u64,
-}
-
-impl Default for StoreSettings {
-    fn default() -> Self {
-        Self {
-            catalog: String::new(),
-            keep_originals: true,
-            min_free_megabytes: 1000,
-        }
+settings! {
+    /// `[store]`: where the catalog is, what is kept, and what room is left.
+    pub struct StoreSettings {
+        /// Database URL; empty: catalog.sqlite in the data folder.
+        catalog: String = String::new();
+        /// Whether pictures stay in the store once their heads are cut.
+        keep_originals: bool = true;
+        /// Megabytes (10^6 bytes) of the store's disk that are kept free; 0: none.
+        min_free_megabytes: u64 = 1000;
     }
 }
 
-/// `[run]`: what `pipeline run` does.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RunSettings {
-    /// Share of failed items, 0 to 1, above which a run ends with exit code 3.
-    pub max_failed_share: f64,
-    /// The crawls of a refresh, in order.
-    pub crawl: Vec<RunCrawl>,
-    /// What crop and manifest select.
-    pub select: SelectionArgs,
-}
-
-impl Default for RunSettings {
-    fn default() -> Self {
-        Self {
-            max_failed_share: 0.05,
-            crawl: Vec::new(),
-            select: SelectionArgs::default(),
-        }
+settings! {
+    /// `[run]`: what `pipeline run` does.
+    pub struct RunSettings {
+        /// Share of failed items, 0 to 1, above which a run ends with exit code 3.
+        max_failed_share: f64 = 0.05, 0.0..=1.0 => "a share from 0 to 1 is expected";
+        /// The crawls of a refresh, in order.
+        crawl: Vec<RunCrawl> = Vec::new();
+        /// What crop and manifest select.
+        select: SelectionArgs = SelectionArgs::default();
     }
 }
 
@@ -134,9 +117,7 @@ impl Settings {
     }
 
     fn check_run(&self, file: &mut SettingsFile<'_>) {
-        if !(0.0..=1.0).contains(&self.run.max_failed_share) {
-            file.refuse("run", "max_failed_share", "a share from 0 to 1 is expected");
-        }
+        self.run.check_ranges("run", file);
         for crawl in self
             .run
             .crawl
@@ -264,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_in_a_crawl_is_told_with_its_line() {
+    fn a_mistake_in_a_crawl_is_reported_with_its_line() {
         let text = "[run]\n[[run.crawl]]\nsite = \"a\"\nlimit = 5\nmin_likes = 7\n";
         let mut file = SettingsFile::parse(Path::new("stages.toml"), text);
         let run: RunSettings = file.table("run");

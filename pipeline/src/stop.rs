@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM as a flag that stages look at between two items.
+//! Ctrl-C and SIGTERM as a flag that stages check between two items.
 
 use tokio::sync::watch;
 

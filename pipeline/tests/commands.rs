@@ -288,7 +288,7 @@ fn a_store_that_vanished_stops_the_run_instead_of_being_made_anew() {
 }
 
 #[test]
-fn a_second_run_at_once_is_told_who_holds_the_lock() {
+fn a_second_run_at_once_is_refused_with_who_holds_the_lock() {
     let place = Place::new("http://127.0.0.1:9", "");
     let _held = dataset::lock::Lock::take(&place.path("data"), "a test").expect("is free");
     for command in [
@@ -304,7 +304,7 @@ fn a_second_run_at_once_is_told_who_holds_the_lock() {
 }
 
 #[test]
-fn a_manifest_that_is_not_there_and_one_that_was_changed_are_told_apart() {
+fn a_manifest_that_is_missing_and_one_that_was_changed_have_different_errors() {
     let server = board(4);
     let place = Place::new(&server.root_url(), "");
     place.expect(0, &["crawl", "konachan"]);

@@ -71,3 +71,26 @@ pub fn sorted_entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     paths.sort_unstable();
     Ok(paths)
 }
+
+/// The files of a folder and of those in it, in the order of their paths. Links to folders are not followed, so the
+/// walk ends; hidden files and folders are a system's own.
+///
+/// # Errors
+/// Where a folder cannot be listed.
+pub fn files_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in sorted_entries(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let name = path.file_name().unwrap_or_default();
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let about = path.symlink_metadata();
+        let about = about.with_context(|| format!("cannot look at {}", path.display()))?;
+        if about.is_dir() {
+            files.extend(files_below(&path)?);
+        } else if path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}

@@ -1,11 +1,36 @@
 //! Typed names of stored objects.
 
 use std::fmt;
+use std::io::Read;
+
+use sha2::{Digest, Sha256};
+
+/// SHA-256 (hex) of bytes: what names them.
+pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
 
 /// A text that should be a SHA-256 and is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no SHA-256 (64 lower-case hexadecimal digits)")]
 pub struct NotAHash(pub String);
+
+/// SHA-256 (hex) and length of what a file, or another reader, still has.
+///
+/// # Errors
+/// Whatever the system says.
+pub fn sha256_of(mut from: impl Read) -> std::io::Result<(String, u64)> {
+    let (mut hash, mut buffer, mut bytes) = (Sha256::new(), vec![0; 1 << 16], 0);
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok((hex::encode(hash.finalize()), bytes)),
+            length => {
+                hash.update(&buffer[..length]);
+                bytes += length as u64;
+            }
+        }
+    }
+}
 
 /// The name of an object in the store: its kind, then its content's hash, so that the same bytes
 /// always have the same name and a name never escapes the store's folder.

@@ -15,6 +15,6 @@ pub mod store;
 pub mod train_choices;
 pub mod train_settings;
 
-pub use keys::Key;
+pub use keys::{Key, sha256};
 pub use manifest::{Manifest, ManifestRow, Split};
 pub use store::{Store, StoreError};

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_run_is_told_who_holds_the_lock() {
+    fn a_second_run_is_refused_with_who_holds_the_lock() {
         let folder = tempfile::tempdir().expect("a folder");
         let first = Lock::take(folder.path(), "pipeline crawl konachan").expect("is free");
         let error = Lock::take(folder.path(), "crop").expect_err("is held");

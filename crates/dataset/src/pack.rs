@@ -43,7 +43,7 @@ impl Pack {
 
     /// How the names of a manifest's packs begin, whatever their side.
     pub fn name_start(manifest_id: &str, tombstones: &Tombstones) -> String {
-        // Short enough to be read: a manifest has few lists of tombstones that could look alike.
+        // Short enough to be read: a manifest has few lists of tombstones that could be mistaken.
         format!("{}-{}-", &manifest_id[..16], &tombstones.digest()[..8])
     }
 
@@ -111,7 +111,7 @@ impl Pack {
 }
 
 /// Reads `count` heads in parallel through `head`, resizes them to `side` and writes them as a
-/// pack: under another name first, so that a pack that is there is whole. `tick` is told how many
+/// pack: under another name first, so that a pack that is there is whole. `tick` is called with how many
 /// are done.
 ///
 /// # Errors

@@ -28,6 +28,40 @@ pub fn shipped_detector() -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
+/// Declares a table of stages.toml: of each setting its documentation, type and default, and, where values are to
+/// lie in a range, the range with what is said of others. Gives the type, its `Default`, and `check_ranges`.
+#[macro_export]
+macro_rules! settings {
+    (
+        $(#[$about:meta])*
+        pub struct $table:ident {
+            $( $(#[$field_about:meta])* $field:ident: $type:ty = $default:expr $(, $range:expr => $why:expr)?; )+
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $table {
+            $( $(#[$field_about])* pub $field: $type, )+
+        }
+
+        impl Default for $table {
+            fn default() -> Self {
+                Self { $( $field: $default, )+ }
+            }
+        }
+
+        impl $table {
+            /// Reports the values out of range; `table` is as it stands in the brackets.
+            pub fn check_ranges(&self, table: &str, file: &mut $crate::settings::SettingsFile<'_>) {
+                $( $( if !($range).contains(&self.$field) {
+                    file.refuse(table, stringify!($field), $why);
+                } )? )+
+            }
+        }
+    };
+}
+
 /// All that is wrong with a settings file.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} has {} problem(s):\n  {}", problems.len(), problems.join("\n  "))]

@@ -5,6 +5,7 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, Executor, FromRow};
 
+use super::Write;
 use super::selection::{Value, conditions};
 use crate::selection::Selection;
 
@@ -15,6 +16,20 @@ pub(super) const LITERAL_ROWS: usize = 500;
 /// A hash, or another word of our own, as it stands in a statement's text.
 pub(super) fn literal(word: &str) -> String {
     format!("'{}'", word.replace('\'', "''"))
+}
+
+/// Inserts those rows that are not there, each as literals: `('a', 1)`. The table is named with its columns.
+pub(super) async fn insert_new(
+    write: &mut Write,
+    table: &str,
+    rows: impl Iterator<Item = String>,
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<String> = rows.collect();
+    for some in rows.chunks(LITERAL_ROWS) {
+        let sql = format!("INSERT INTO {table} VALUES {} ON CONFLICT DO NOTHING", some.join(", "));
+        write.connection().execute(AssertSqlSafe(sql)).await?;
+    }
+    Ok(())
 }
 
 /// Declares a struct that a row of a query is read into, by the names of its fields; the one after `;` takes its own
@@ -81,11 +96,14 @@ impl Binds {
         conditions.sql
     }
 
-    /// Adds a selection's values and gives a subquery of one column: its posts' stored pictures.
-    pub(super) fn images(&mut self, selection: &Selection) -> String {
+    /// Adds a selection's values and gives the condition that one of its posts shows the stored picture that a
+    /// column names. It is asked of each picture by itself: a list of all of them would be made anew for each page
+    /// of a long reading. The post is found by its file, never the other way round, since SQLite would take an
+    /// index of the posts where the selection has a bound of one.
+    pub(super) fn shows(&mut self, image: &str, selection: &Selection) -> String {
         format!(
-            "SELECT f.image FROM files AS f JOIN posts AS p ON p.source = f.source AND p.post = f.post \
-             WHERE f.outcome = 'stored' AND f.image IS NOT NULL AND {}",
+            "EXISTS (SELECT 1 FROM files AS f WHERE f.image = {image} AND f.outcome = 'stored' AND EXISTS \
+             (SELECT 1 FROM posts AS p WHERE p.source = f.source AND p.post = f.post AND {}))",
             self.posts(selection)
         )
     }

@@ -115,14 +115,15 @@ impl Decisions {
     }
 }
 
+const ALL: &str = "SELECT head, image, x0, y0, x1, y1, decision, because, recorded_at FROM decisions \
+                   ORDER BY recorded_at DESC, head, image";
+
 /// Every decision, the latest first.
 ///
 /// # Errors
 /// Where the database refuses.
 pub async fn all(catalog: &Catalog) -> anyhow::Result<Vec<Decision>> {
-    let sql = "SELECT head, image, x0, y0, x1, y1, decision, because, recorded_at FROM decisions \
-               ORDER BY recorded_at DESC, head, image";
-    let rows = sqlx::query_as(sql).fetch_all(catalog.pool()).await;
+    let rows = sqlx::query_as(ALL).fetch_all(catalog.pool()).await;
     rows.context("cannot read the decisions by hand")
 }
 
@@ -202,8 +203,7 @@ pub async fn record(write: &mut Write, head: &str, choice: Choice, because: &str
 pub async fn undo(write: &mut Write, head: &str) -> anyhow::Result<u64> {
     const CANNOT: &str = "cannot forget a decision";
     let places = places_of(write, head).await?;
-    let sql = "SELECT head, image, x0, y0, x1, y1, decision, because, recorded_at FROM decisions";
-    let all: Vec<Decision> = sqlx::query_as(sql)
+    let all: Vec<Decision> = sqlx::query_as(ALL)
         .fetch_all(write.connection())
         .await
         .context(CANNOT)?;

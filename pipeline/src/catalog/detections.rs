@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use dataset::Key;
+use vision::BBox;
 
 use super::binds::Binds;
 use super::binds::row;
@@ -44,6 +45,14 @@ row! {
         pub y1: f64,
         /// 0 to 1.
         pub score: f64,
+    }
+}
+
+impl Face {
+    /// Its box.
+    pub fn bbox(&self) -> BBox {
+        let [x0, y0, x1, y1] = [self.x0, self.y0, self.x1, self.y1].map(|edge| edge as f32);
+        BBox { x0, y0, x1, y1 }
     }
 }
 
@@ -230,12 +239,9 @@ pub(super) fn lacks(key: &CropKey, binds: &mut Binds) -> String {
 
 /// Selected, and no imported head: those are heads already.
 fn selected_condition(selection: &Selection, binds: &mut Binds) -> String {
-    let selected = binds.images(selection);
+    let shows = binds.shows("i.image", selection);
     let given = binds.text(GIVEN);
-    format!(
-        "i.image IN ({selected}) \
-         AND NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {given})"
-    )
+    format!("{shows} AND NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {given})")
 }
 
 /// Records one picture's detection with its heads. Done again (after a transient failure), it

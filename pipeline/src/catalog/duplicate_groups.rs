@@ -6,10 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Context;
-use sqlx::{AssertSqlSafe, Executor};
 
 use super::binds::row;
-use super::binds::{Binds, LITERAL_ROWS, literal};
+use super::binds::{Binds, insert_new, literal};
 use super::pictures::{Hash, hash_of};
 use super::purge::AT_ONCE;
 use super::scan::scan;
@@ -107,15 +106,12 @@ pub async fn record(write: &mut Write, heads: &[DistinctHead], reach: u32) -> an
         let (pixels, group) = (literal(&head.pixels), literal(&head.duplicate_group));
         format!("({pixels}, {group}, {reach})")
     };
-    for rows in heads.chunks(LITERAL_ROWS) {
-        let sql = format!(
-            "INSERT INTO duplicate_groups (pixels, duplicate_group, reach) VALUES {} ON CONFLICT (pixels) DO NOTHING",
-            rows.iter().map(row).collect::<Vec<_>>().join(", ")
-        );
-        let recorded = write.connection().execute(AssertSqlSafe(sql)).await;
-        recorded.context("cannot record near-duplicates")?;
-    }
-    Ok(())
+    let recorded = insert_new(
+        write,
+        "duplicate_groups (pixels, duplicate_group, reach)",
+        heads.iter().map(row),
+    );
+    recorded.await.context("cannot record near-duplicates")
 }
 
 /// Gives all members of a group to another.

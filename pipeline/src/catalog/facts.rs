@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context;
-use vision::{BBox, Style};
+use vision::Style;
 
 use super::Catalog;
 use super::binds::Binds;
@@ -103,14 +103,6 @@ impl Facts {
     /// SHA-256 (hex) of that picture.
     pub fn image(&self, key: FaceKey) -> String {
         self.stored.name(key.picture)
-    }
-}
-
-impl Face {
-    /// Its box.
-    pub fn bbox(&self) -> BBox {
-        let [x0, y0, x1, y1] = [self.x0, self.y0, self.x1, self.y1].map(|edge| edge as f32);
-        BBox { x0, y0, x1, y1 }
     }
 }
 

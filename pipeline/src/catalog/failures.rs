@@ -15,7 +15,7 @@ pub enum Stage {
     Crawl,
     /// A file of an imported folder was not stored.
     Import,
-    /// A stored picture was not looked at.
+    /// The detector did not run on a stored picture.
     Crop,
 }
 
@@ -28,6 +28,13 @@ pub struct Wanted {
     pub stage: Option<Stage>,
     /// Of one reason.
     pub reason: Option<String>,
+}
+
+impl Wanted {
+    /// Whether failures of a stage are meant.
+    fn is_of(&self, stage: Stage) -> bool {
+        self.stage.is_none_or(|wanted| wanted == stage)
+    }
 }
 
 /// The stage of a row of `files AS f`.
@@ -77,6 +84,8 @@ pub async fn list(catalog: &Catalog, wanted: &Wanted) -> anyhow::Result<Vec<Fail
              LEFT JOIN posts AS p ON p.source = f.source AND p.post = f.post WHERE {files}"
         );
         failures.extend(fetch(catalog, binds, sql).await?);
+    }
+    if wanted.is_of(Stage::Crawl) {
         let mut binds = Binds::default();
         let holes = holes(wanted, &mut binds);
         let sql = format!(
@@ -87,7 +96,7 @@ pub async fn list(catalog: &Catalog, wanted: &Wanted) -> anyhow::Result<Vec<Fail
         );
         failures.extend(fetch(catalog, binds, sql).await?);
     }
-    if matches!(wanted.stage, None | Some(Stage::Crop)) {
+    if wanted.is_of(Stage::Crop) {
         let mut binds = Binds::default();
         let detections = detections(wanted, &mut binds);
         let sql = format!(
@@ -125,12 +134,14 @@ pub async fn again(write: &mut Write, wanted: &Wanted) -> anyhow::Result<()> {
                        WHERE f.source = posts.source AND f.post = posts.post AND f.outcome = 'failed' \
                        AND f.attempts = 0)";
         sqlx::query(waiting).execute(write.connection()).await.context(FAILED)?;
+    }
+    if wanted.is_of(Stage::Crawl) {
         let mut binds = Binds::default();
         let holes = holes(wanted, &mut binds);
         let sql = format!("UPDATE holes AS h SET tries = 0, next_try = 0, given_up = 0 WHERE {holes}");
         binds.fetch_rows(sql, write.connection()).await.context(FAILED)?;
     }
-    if matches!(wanted.stage, None | Some(Stage::Crop)) {
+    if wanted.is_of(Stage::Crop) {
         let mut binds = Binds::default();
         let detections = detections(wanted, &mut binds);
         let sql = format!("UPDATE detections AS d SET outcome = 'failed', attempts = 0 WHERE {detections}");

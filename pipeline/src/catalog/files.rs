@@ -20,7 +20,7 @@ macro_rules! same_file {
     };
 }
 
-/// The row `f` tells of an attempt that failed, or was refused for what lies at its address: another
+/// The row `f` is of an attempt that failed, or was refused for what lies at its address: another
 /// address may have the file.
 macro_rules! of_address {
     ($f:literal) => {
@@ -35,7 +35,7 @@ macro_rules! of_address {
     };
 }
 
-/// The row `f` tells of an address that the post `p` of one picture no longer names.
+/// The row `f` is of an address that the post `p` of one picture no longer names.
 macro_rules! moved {
     ($f:literal, $p:literal) => {
         concat!(

@@ -14,7 +14,7 @@ use super::{Catalog, Write, now};
 /// A file of an earlier import that has a lasting outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
-    /// What the file was like then, its sidecars included; another text asks for another look.
+    /// What the file was like then, its sidecars included; with another text the file is read again.
     pub version: Option<String>,
     /// The picture's object and its length; none where it was refused, or its bytes were dropped on purpose.
     pub picture: Option<(Key, i64)>,

@@ -22,7 +22,7 @@ pub struct Likes {
     pub from_rank: u64,
 }
 
-/// Looks at the selected pictures by falling likes; a picture of several posts counts with its best.
+/// Counts the selected pictures by falling likes; a picture of several posts counts with its best.
 ///
 /// # Errors
 /// Where the database refuses.

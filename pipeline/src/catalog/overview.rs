@@ -9,10 +9,8 @@ use super::binds::Binds;
 use super::binds::row;
 use super::manifest_query::current;
 use crate::digests::Digests;
+use crate::period::DAY;
 use crate::selection::Selection;
-
-/// Seconds of a day, the unit in which posts are counted: years come of it exactly.
-pub const DAY: i64 = 86_400;
 
 row! {
     /// Posts of one source and day of upload.
@@ -75,7 +73,7 @@ pub struct HeadWithVerdict {
     pub verdict: String,
 }
 
-/// Tells every current head that has a verdict, once for each selected post that shows it. They stream by:
+/// Calls `take` with every current head that has a verdict, once for each selected post that shows it. They stream by:
 /// memory does not grow with their number.
 ///
 /// # Errors
@@ -84,7 +82,7 @@ pub async fn heads(
     catalog: &Catalog,
     selection: &Selection,
     digests: &Digests,
-    mut tell: impl FnMut(HeadWithVerdict),
+    mut take: impl FnMut(HeadWithVerdict),
 ) -> anyhow::Result<()> {
     let mut binds = Binds::default();
     let current = current(digests, &mut binds);
@@ -102,7 +100,7 @@ pub async fn heads(
     const CANNOT: &str = "cannot read the heads with verdicts";
     let mut rows = binds.stream(sql, catalog.pool());
     while let Some(row) = rows.try_next().await.context(CANNOT)? {
-        tell(head_of(&row).context(CANNOT)?);
+        take(head_of(&row).context(CANNOT)?);
     }
     Ok(())
 }
@@ -127,21 +125,4 @@ fn head_of(row: &sqlx::any::AnyRow) -> Result<HeadWithVerdict, sqlx::Error> {
         score: row.try_get("score")?,
         verdict: row.try_get("verdict")?,
     })
-}
-
-/// How many current heads of the selected posts' pictures are accepted.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn accepted(catalog: &Catalog, selection: &Selection, digests: &Digests) -> anyhow::Result<u64> {
-    let mut binds = Binds::default();
-    let (current, selected) = (current(digests, &mut binds), binds.images(selection));
-    let policy = binds.text(&digests.policy);
-    let sql = format!(
-        "SELECT COUNT(*) FROM heads AS h JOIN verdicts AS v ON v.image = h.image AND v.detector = h.detector \
-         AND v.ordinal = h.ordinal AND v.crop = h.crop WHERE v.policy = {policy} AND v.accepted = 1 AND {current} \
-         AND h.image IN ({selected})"
-    );
-    let count = binds.count(sql, catalog.pool()).await;
-    count.context("cannot count the accepted heads")
 }

@@ -78,7 +78,7 @@ pub async fn posts_by(catalog: &Catalog, site: Option<&str>, artist: &str) -> an
     Ok(rows.into_iter().collect())
 }
 
-/// How many posts of sites that do not tell an artist's tag from others have it.
+/// How many posts of sites that do not mark an artist's tag have it.
 ///
 /// # Errors
 /// Where the database refuses.

@@ -1,10 +1,9 @@
-//! A few heads and pictures to look at, the same ones each time: hashes are as good as random, so
+//! A few heads and pictures for the sheets, the same ones each time: hashes are as good as random, so
 //! those that follow a seed's own hash are a sample.
 
 use std::collections::HashMap;
 
 use anyhow::Context;
-use sha2::{Digest, Sha256};
 
 use super::Catalog;
 use super::binds::Binds;
@@ -107,7 +106,7 @@ pub async fn heads(
     verdict: &str,
     limit: i64,
 ) -> anyhow::Result<Vec<SampleHead>> {
-    let start = hex::encode(Sha256::digest(choice.seed.to_le_bytes()));
+    let start = dataset::sha256(choice.seed.to_le_bytes());
     let mut found: Vec<SampleHead> = Vec::new();
     // From the seed's hash to the last, then from the first.
     for compared in [">=", "<"] {
@@ -167,7 +166,7 @@ pub async fn borderline(
 fn of_posts(selection: &Selection, binds: &mut Binds) -> String {
     match *selection == Selection::default() {
         true => String::new(),
-        false => format!(" AND h.image IN ({})", binds.images(selection)),
+        false => format!(" AND {}", binds.shows("h.image", selection)),
     }
 }
 

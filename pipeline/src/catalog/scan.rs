@@ -2,7 +2,7 @@
 //!
 //! sqlx has SQLite on a thread of its own and sends each row through a channel, its values copied twice:
 //! of a million rows, that took longer than reading them. Here the thread that steps through a SQLite file
-//! looks at the values where they are. PostgreSQL's rows come through the pool, by the same query.
+//! reads the values where they are. PostgreSQL's rows come through the pool, by the same query.
 
 use std::path::Path;
 
@@ -67,7 +67,7 @@ impl Cells<'_> {
     }
 }
 
-/// Tells `take` every row of a query, off the async threads where that blocks, and gives the state back
+/// Calls `take` with every row of a query, off the async threads where that blocks, and gives the state back
 /// that `take` has made of them.
 ///
 /// # Errors
@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    /// Posts of three, as text that tells every bit.
+    /// Posts of three, as text that shows every bit.
     async fn rows(catalog: &Catalog) -> Vec<String> {
         let mut binds = Binds::default();
         let (second, first) = (binds.number(2), binds.text("1"));

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use anyhow::Context;
-use sqlx::{AssertSqlSafe, Executor};
 
-use super::binds::{Binds, LITERAL_ROWS, literal};
+use super::binds::{Binds, insert_new, literal};
 use super::facts::Facts;
 use super::pictures::{Hash, hash_of};
 use super::scan::scan;
@@ -27,25 +26,26 @@ pub async fn fill(catalog: &Catalog, network: &str, facts: &mut Facts) -> anyhow
         Ok(())
     });
     let known = known.await.context("cannot read the second scores")?;
-    for (_, head) in &mut facts.heads.rows {
-        head.second_score = known.get(&head.head).copied();
-    }
+    give(facts, &known);
     Ok(())
+}
+
+/// Gives heads the scores of their files.
+pub fn give(facts: &mut Facts, scores: &HashMap<Hash, f64>) {
+    for (_, head) in &mut facts.heads.rows {
+        if let Some(score) = scores.get(&head.head) {
+            head.second_score = Some(*score);
+        }
+    }
 }
 
 /// Records scores, by head.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn record(write: &mut Write, network: &str, scores: &[(String, f64)]) -> anyhow::Result<()> {
-    for rows in scores.chunks(LITERAL_ROWS) {
-        let row = |(head, score): &(String, f64)| format!("({}, {}, {score:?})", literal(head), literal(network));
-        let sql = format!(
-            "INSERT INTO second_passes (head, network, score) VALUES {} ON CONFLICT (head, network) DO NOTHING",
-            rows.iter().map(row).collect::<Vec<_>>().join(", ")
-        );
-        let recorded = write.connection().execute(AssertSqlSafe(sql)).await;
-        recorded.context("cannot record the second scores")?;
-    }
-    Ok(())
+pub async fn record(write: &mut Write, network: &str, scores: &[(Hash, f64)]) -> anyhow::Result<()> {
+    let network = literal(network);
+    let row = |(head, score): &(Hash, f64)| format!("('{}', {network}, {score:?})", hex::encode(head));
+    let recorded = insert_new(write, "second_passes (head, network, score)", scores.iter().map(row));
+    recorded.await.context("cannot record the second scores")
 }

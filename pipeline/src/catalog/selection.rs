@@ -42,10 +42,10 @@ impl Conditions {
     }
 }
 
-/// A tag of a kind: among those of its kind where the site tells kinds, else among all.
+/// A tag of a kind: among those of its kind where the site gives kinds, else among all.
 const CHARACTERS: &str = "(CASE WHEN p.kinds_known = 1 THEN p.characters ELSE p.tags END)";
 const COPYRIGHTS: &str = "(CASE WHEN p.kinds_known = 1 THEN p.copyrights ELSE p.tags END)";
-/// Artists are known of some sites that tell no kinds of tags.
+/// Artists are known of some sites that give no kinds of tags.
 const ARTISTS: &str = "(CASE WHEN p.kinds_known = 1 THEN p.artists ELSE p.artists || p.tags END)";
 
 /// Conditions under construction.
@@ -252,18 +252,18 @@ pub fn refusal(selection: &Selection, post: &Post) -> Option<&'static str> {
     checks.into_iter().find(|(refused, _)| *refused).map(|(_, why)| why)
 }
 
-/// Whether a listed row alone says that its post is refused, whatever another answer tells of it: its
+/// Whether a listed row alone says that its post is refused, whatever another answer says of it: its
 /// counters and files; and the reason.
 pub fn refusal_of_row(selection: &Selection, row: &Post) -> Option<&'static str> {
     let known = |least: Option<i64>, size: Option<i64>| least.filter(|_| size.is_some());
     let tagged = !row.tags.trim().is_empty();
     let when_tagged = |tags: &Vec<String>| if tagged { tags.clone() } else { Vec::new() };
     let mut ratings = selection.ratings.clone();
-    // How strict a reader may be is told later: a harmless work can turn out to be suggestive.
+    // How strict a reader may be is known later: a harmless work can turn out to be suggestive.
     if row.rating == Rating::Unknown || (row.rating == Rating::Safe && ratings.contains(&Rating::Sensitive)) {
         ratings.clear();
     }
-    let told = Selection {
+    let of_row = Selection {
         ratings,
         min_width: known(selection.min_width, row.width),
         min_height: known(selection.min_height, row.height),
@@ -276,14 +276,14 @@ pub fn refusal_of_row(selection: &Selection, row: &Post) -> Option<&'static str>
             Vec::new()
         },
         types: Vec::new(),
-        // A row without a flag may still be told to be made by a machine.
+        // A row without a flag may still turn out to be made by a machine.
         ai_made: match selection.ai_made {
             AiMade::Only if row.ai_made.is_none() => AiMade::Any,
             wanted => wanted,
         },
         ..selection.without_popularity()
     };
-    refusal(&told, row)
+    refusal(&of_row, row)
 }
 
 /// Whether a post lacks a tag of any kind, under every name that its site has for it.

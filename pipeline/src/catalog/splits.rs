@@ -5,9 +5,8 @@ use std::collections::HashMap;
 
 use anyhow::Context;
 use dataset::Split;
-use sqlx::{AssertSqlSafe, Executor};
 
-use super::binds::{Binds, LITERAL_ROWS, literal};
+use super::binds::{Binds, insert_new, literal};
 use super::duplicate_groups::SHARED;
 use super::pictures::{Hash, hash_of};
 use super::scan::scan;
@@ -18,18 +17,9 @@ use super::{Catalog, Write};
 /// # Errors
 /// Where the database refuses.
 pub async fn record(write: &mut Write, splits: &[(Hash, Split)]) -> anyhow::Result<()> {
-    for rows in splits.chunks(LITERAL_ROWS) {
-        let row = |(pixels, split): &(Hash, Split)| {
-            format!("({}, {})", literal(&hex::encode(pixels)), literal(split.as_str()))
-        };
-        let sql = format!(
-            "INSERT INTO splits (duplicate_group, split) VALUES {} ON CONFLICT (duplicate_group) DO NOTHING",
-            rows.iter().map(row).collect::<Vec<_>>().join(", ")
-        );
-        let recorded = write.connection().execute(AssertSqlSafe(sql)).await;
-        recorded.context("cannot record splits")?;
-    }
-    Ok(())
+    let row = |(pixels, split): &(Hash, Split)| format!("('{}', {})", hex::encode(pixels), literal(split.as_str()));
+    let recorded = insert_new(write, "splits (duplicate_group, split)", splits.iter().map(row));
+    recorded.await.context("cannot record splits")
 }
 
 /// The split of every head that has one, by pixel hash, in no order.

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use anyhow::Context;
-use sqlx::{AssertSqlSafe, Executor};
 use vision::Style;
 
-use super::binds::{Binds, LITERAL_ROWS, literal};
+use super::binds::{Binds, insert_new, literal};
 use super::facts::Facts;
 use super::pictures::{Hash, hash_of};
 use super::scan::scan;
@@ -28,29 +27,28 @@ pub async fn fill(catalog: &Catalog, network: &str, facts: &mut Facts) -> anyhow
         Ok(())
     });
     let known = known.await.context("cannot read the styles")?;
-    for (_, head) in &mut facts.heads.rows {
-        head.style = known.get(&head.head).map(|style| Box::new(*style));
-    }
+    give(facts, &known);
     Ok(())
+}
+
+/// Gives heads the styles of their files.
+pub fn give(facts: &mut Facts, styles: &HashMap<Hash, Style>) {
+    for (_, head) in &mut facts.heads.rows {
+        if let Some(style) = styles.get(&head.head) {
+            head.style = Some(Box::new(*style));
+        }
+    }
 }
 
 /// Records styles, by head.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn record(write: &mut Write, network: &str, styles: &[(String, Style)]) -> anyhow::Result<()> {
-    for rows in styles.chunks(LITERAL_ROWS) {
-        let row = |(head, style): &(String, Style)| {
-            format!("({}, {}, '{}')", literal(head), literal(network), to_text(style))
-        };
-        let sql = format!(
-            "INSERT INTO styles (head, network, vector) VALUES {} ON CONFLICT (head, network) DO NOTHING",
-            rows.iter().map(row).collect::<Vec<_>>().join(", ")
-        );
-        let recorded = write.connection().execute(AssertSqlSafe(sql)).await;
-        recorded.context("cannot record styles")?;
-    }
-    Ok(())
+pub async fn record(write: &mut Write, network: &str, styles: &[(Hash, Style)]) -> anyhow::Result<()> {
+    let network = literal(network);
+    let row = |(head, style): &(Hash, Style)| format!("('{}', {network}, '{}')", hex::encode(head), to_text(style));
+    let recorded = insert_new(write, "styles (head, network, vector)", styles.iter().map(row));
+    recorded.await.context("cannot record styles")
 }
 
 /// As the table has it: four hex digits a number.

@@ -208,7 +208,7 @@ pub enum Counter {
 }
 
 impl Counter {
-    /// Those that a selection looks at.
+    /// Those that a selection has a bound of.
     pub fn of(selection: &Selection) -> Vec<Self> {
         let asked = [
             (

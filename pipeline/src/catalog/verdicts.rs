@@ -21,7 +21,7 @@ use crate::digests::Digests;
 
 /// The reason of a head whose style is too far from the wanted one.
 pub const STYLE: &str = "style";
-/// The reason of a head that has a better one which looks the same.
+/// The reason of a head that has a better near-duplicate.
 pub const DUPLICATE: &str = "duplicate";
 /// The reason of a head above the number allowed of one picture.
 pub const PER_PICTURE: &str = "per-picture";

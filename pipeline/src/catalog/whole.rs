@@ -32,7 +32,7 @@ pub struct Whole {
 
 /// `images AS i` is selected. Imported heads are none of their own accord: their source must be named.
 fn selected(selection: &Selection, binds: &mut Binds) -> String {
-    let images = binds.images(selection);
+    let shows = binds.shows("i.image", selection);
     let heads = match selection.source {
         Some(_) => String::new(),
         None => format!(
@@ -40,7 +40,7 @@ fn selected(selection: &Selection, binds: &mut Binds) -> String {
             binds.text(GIVEN)
         ),
     };
-    format!("i.image IN ({images}){heads}")
+    format!("{shows}{heads}")
 }
 
 /// How many pictures a selection takes.

@@ -5,7 +5,6 @@
 mod originals;
 mod picture;
 mod select;
-mod settings;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -22,12 +21,11 @@ use crate::catalog::detections::{self, CropKey, DetectionOutcome, PendingPicture
 use crate::catalog::{Catalog, heads};
 use crate::progress;
 use crate::selection::{Selection, SelectionArgs};
+use crate::settings::CropSettings;
 use crate::stop::Stop;
 use crate::summary::Summary;
-use picture::{Job, Looked, Workbench};
+use picture::{Done, Job, Workbench};
 use workers::{Budget, Detectors};
-
-pub use settings::CropSettings;
 
 /// Pictures asked for at once; a page holds hashes alone.
 const PAGE: i64 = 500;
@@ -71,7 +69,7 @@ impl Args {
     }
 }
 
-/// Looks at every selected picture that lacks a result of this detector and crop rule.
+/// Detects and cuts in every selected picture that lacks a result of this detector and crop rule.
 ///
 /// # Errors
 /// `Usage` where nothing is selected; `Interrupted`; otherwise what stopped the stage: weights
@@ -92,8 +90,9 @@ pub async fn run(
     let lost = detections::count_lost(catalog, &request.selection, &key).await?;
     let place = store.clone();
     let is_there = move |head: &Key| place.holds(head, None);
-    let again = detections::with_lost_heads(catalog, &request.selection, &key, is_there).await?;
-    let pending_now = pending.min(request.limit.unwrap_or(u64::MAX)) + again.len() as u64;
+    let mut again = detections::with_lost_heads(catalog, &request.selection, &key, is_there).await?;
+    let limit = request.limit.unwrap_or(u64::MAX);
+    let pending_now = limit.min(pending + again.len() as u64);
     let mut summary = Summary {
         skipped: selected.saturating_sub(pending + lost + again.len() as u64),
         ..Summary::default()
@@ -102,6 +101,7 @@ pub async fn run(
     if !again.is_empty() {
         summary.line("pictures with heads gone from the store", again.len() as u64);
     }
+    again.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let bench = Arc::new(Workbench {
         store: store.clone(),
         rule: settings.rule(),
@@ -115,9 +115,9 @@ pub async fn run(
     let others = load_others(settings, workers, &detectors);
 
     let (jobs, waiting) = mpsc::channel(workers.max(1));
-    let (looked, results) = mpsc::channel(COMMIT);
-    let threads = workers::start(workers, &detectors, &bench, waiting, &looked);
-    drop(looked);
+    let (done, results) = mpsc::channel(COMMIT);
+    let threads = workers::start(workers, &detectors, &bench, waiting, &done);
+    drop(done);
     let (fed, recorded) = tokio::join!(
         feed(catalog, request, &key, again, jobs, stop),
         record(catalog, &key, results, pending_now)
@@ -143,7 +143,7 @@ pub async fn run(
     Ok(summary)
 }
 
-/// Loads a detector for every worker but the first, which looks at pictures meanwhile.
+/// Loads a detector for every worker but the first, which works meanwhile.
 fn load_others(
     settings: &CropSettings,
     workers: usize,
@@ -158,7 +158,7 @@ fn load_others(
     })
 }
 
-type Results = mpsc::Receiver<anyhow::Result<Looked>>;
+type Results = mpsc::Receiver<anyhow::Result<Done>>;
 
 /// Hands out the pictures given, then pending ones in the order of their hashes until none is left, the
 /// limit is reached or a stop is asked for.
@@ -173,6 +173,7 @@ async fn feed(
     let mut last = String::new();
     let mut left = i64::try_from(request.limit.unwrap_or(u64::MAX)).unwrap_or(i64::MAX);
     loop {
+        left -= page.len() as i64;
         for picture in page {
             if stop.requested() {
                 return Ok(());
@@ -184,7 +185,6 @@ async fn feed(
             }
         }
         page = detections::pending(catalog, &request.selection, key, &last, PAGE.min(left)).await?;
-        left -= page.len() as i64;
         match page.last() {
             Some(end) => last.clone_from(&end.image),
             None => return Ok(()),
@@ -203,7 +203,7 @@ async fn prepare(catalog: &Catalog, key: &CropKey, picture: PendingPicture) -> a
 /// What was recorded.
 #[derive(Default)]
 struct Counts {
-    looked: u64,
+    detected: u64,
     recut: u64,
     failed: u64,
     faces: u64,
@@ -212,11 +212,11 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, looked: Looked) {
-        self.heads += looked.heads.len() as u64;
-        match (looked.outcome, looked.lost) {
+    fn add(&mut self, done: Done) {
+        self.heads += done.heads.len() as u64;
+        match (done.outcome, done.lost) {
             (Some(DetectionOutcome::Detected(faces)), _) => {
-                self.looked += 1;
+                self.detected += 1;
                 self.faces += faces.len() as u64;
             }
             (Some(DetectionOutcome::Refused(reason, _) | DetectionOutcome::Failed(reason, _)), _)
@@ -229,9 +229,9 @@ impl Counts {
     }
 
     fn fill(self, summary: &mut Summary) {
-        summary.done = self.looked + self.recut;
+        summary.done = self.detected + self.recut;
         summary.failed = self.failed;
-        summary.line("pictures looked at", self.looked);
+        summary.line("pictures looked at", self.detected);
         if self.recut > 0 {
             summary.line("pictures cut anew", self.recut);
         }
@@ -251,19 +251,19 @@ async fn record(catalog: &Catalog, key: &CropKey, mut results: Results, total: u
     while results.recv_many(&mut some, COMMIT).await > 0 {
         let mut write = catalog.write().await?;
         let mut recorded = Vec::with_capacity(some.len());
-        for looked in some.drain(..) {
-            let looked = looked?;
-            match &looked.outcome {
+        for done in some.drain(..) {
+            let done = done?;
+            match &done.outcome {
                 Some(outcome) => {
-                    detections::record(&mut write, &looked.image, &key.detector, outcome, &looked.heads).await?
+                    detections::record(&mut write, &done.image, &key.detector, outcome, &done.heads).await?
                 }
-                None => heads::record(&mut write, &looked.image, &key.detector, &looked.heads).await?,
+                None => heads::record(&mut write, &done.image, &key.detector, &done.heads).await?,
             }
-            recorded.push(looked);
+            recorded.push(done);
         }
         write.commit().await?;
         bar.inc(recorded.len() as u64);
-        recorded.into_iter().for_each(|looked| counts.add(looked));
+        recorded.into_iter().for_each(|done| counts.add(done));
     }
     bar.finish_and_clear();
     Ok(counts)

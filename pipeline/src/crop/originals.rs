@@ -1,5 +1,5 @@
 //! `[store] keep_originals = false`: a picture whose heads are stored gives its room back. What is
-//! left of it, its rows and its heads, is enough for all but another look at it.
+//! left of it, its rows and its heads, is enough for all but another detection in it.
 
 use anyhow::Context;
 use dataset::{Key, Store};

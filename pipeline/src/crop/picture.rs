@@ -2,9 +2,9 @@
 
 use dataset::{Key, Store, StoreError};
 use image::RgbImage;
+use vision::Detector;
 use vision::crop::CropRule;
 use vision::picture::{DecodeError, Limits, header};
-use vision::{BBox, Detector};
 
 use crate::catalog::detections::{CropKey, DetectionOutcome, Face, PendingPicture};
 use crate::catalog::heads::HeadRecord;
@@ -13,7 +13,7 @@ use crate::head::{self, CutHead};
 
 use super::workers::{Budget, Detectors};
 
-/// A picture to look at.
+/// A picture whose heads are wanted.
 pub(super) struct Job {
     pub(super) picture: PendingPicture,
     /// Known already where only heads are wanting.
@@ -21,7 +21,7 @@ pub(super) struct Job {
 }
 
 /// What came of it; the heads' bytes are in the store.
-pub(super) struct Looked {
+pub(super) struct Done {
     pub(super) image: String,
     /// `None` where the faces were known.
     pub(super) outcome: Option<DetectionOutcome>,
@@ -49,14 +49,14 @@ struct Computed {
 }
 
 impl Workbench {
-    /// Looks at one picture. A picture's own fault is an outcome.
+    /// Detects and cuts in one picture. A picture's own fault is an outcome.
     ///
     /// # Errors
     /// What concerns all pictures: the store vanished, the disk is full.
-    pub(super) fn look(&self, job: Job, detectors: &Detectors) -> anyhow::Result<Looked> {
+    pub(super) fn work(&self, job: Job, detectors: &Detectors) -> anyhow::Result<Done> {
         let Job { picture, faces } = job;
         let known = faces.is_some();
-        let without_heads = |outcome: DetectionOutcome| Looked {
+        let without_heads = |outcome: DetectionOutcome| Done {
             image: picture.image.clone(),
             lost: match (&outcome, known) {
                 (DetectionOutcome::Refused(reason, _) | DetectionOutcome::Failed(reason, _), true) => Some(reason),
@@ -78,7 +78,7 @@ impl Workbench {
             Ok(computed) => computed,
             Err(outcome) => return Ok(without_heads(outcome)),
         };
-        Ok(Looked {
+        Ok(Done {
             outcome: (!known).then_some(DetectionOutcome::Detected(faces)),
             heads: self.store(heads)?,
             image: picture.image,
@@ -120,8 +120,7 @@ impl Workbench {
         let worthwhile = faces.iter().filter(|face| face.score >= self.key.min_score);
         let cut = worthwhile.map(|face| {
             let (width, height) = picture.dimensions();
-            let [x0, y0, x1, y1] = [face.x0, face.y0, face.x1, face.y1].map(|edge| edge as f32);
-            let region = self.rule.region(&BBox { x0, y0, x1, y1 }, width, height);
+            let region = self.rule.region(&face.bbox(), width, height);
             let inside = self.rule.inside(region, width, height);
             let CutHead { head, png } = head::encode(&self.rule.cut(picture, region))?;
             let record = HeadRecord {

@@ -1,4 +1,4 @@
-//! Threads that look at pictures. So many compute at a time as there are detectors, one a core; two more
+//! Threads that detect and cut. So many compute at a time as there are detectors, one a core; two more
 //! threads read and write meanwhile, so that no core waits for the disk. How many pictures are held is
 //! bounded by the memory that decoding them takes, whatever their sizes.
 
@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use vision::Detector;
 
-use super::picture::{Job, Looked, Workbench};
+use super::picture::{Done, Job, Workbench};
 
 /// Threads beside those that compute.
 const READERS_AND_WRITERS: usize = 2;
@@ -102,7 +102,7 @@ pub(super) fn start(
     detectors: &Arc<Detectors>,
     bench: &Arc<Workbench>,
     waiting: mpsc::Receiver<Job>,
-    looked: &mpsc::Sender<anyhow::Result<Looked>>,
+    done: &mpsc::Sender<anyhow::Result<Done>>,
 ) -> Vec<tokio::task::JoinHandle<()>> {
     let count = match computing {
         0 => 0,
@@ -110,14 +110,14 @@ pub(super) fn start(
     };
     let waiting = Arc::new(Mutex::new(waiting));
     let start = |_| {
-        let (bench, waiting, looked) = (Arc::clone(bench), Arc::clone(&waiting), looked.clone());
+        let (bench, waiting, done) = (Arc::clone(bench), Arc::clone(&waiting), done.clone());
         let detectors = Arc::clone(detectors);
         tokio::task::spawn_blocking(move || {
             loop {
                 // The others queue for the lock meanwhile, which is as good as queueing for a job.
                 let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
                 let Some(job) = next else { return };
-                if looked.blocking_send(bench.look(job, &detectors)).is_err() {
+                if done.blocking_send(bench.work(job, &detectors)).is_err() {
                     return;
                 }
             }

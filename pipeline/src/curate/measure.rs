@@ -1,14 +1,12 @@
 //! Measures of heads that were cut before these were taken: from the stored file, without a detection.
 
-use anyhow::Context;
 use dataset::failure::Interrupted;
-use dataset::{Key, Store, StoreError};
-use image::RgbImage;
+use dataset::{Key, Store};
 use rayon::prelude::*;
-use vision::picture::{Limits, decode};
+use vision::picture::Limits;
 
 use crate::catalog::{Catalog, heads};
-use crate::head::Measures;
+use crate::head::{Measures, load};
 use crate::progress;
 use crate::stop::Stop;
 
@@ -35,14 +33,14 @@ pub(super) async fn run(catalog: &Catalog, store: &Store, limits: &Limits, stop:
         }
         let count = page.len() as u64;
         let (store, limits) = (store.clone(), *limits);
-        let measured = tokio::task::spawn_blocking(move || {
+        let measured = super::blocking("measuring heads failed", move || {
             let measure = |head: String| -> anyhow::Result<Option<(String, Measures)>> {
-                let picture = read(&store, &head, &limits)?;
+                let picture = load(&store, &Key::head(&head)?, &limits)?;
                 Ok(picture.map(|picture| (head, Measures::of(&picture))))
             };
             page.into_par_iter().map(measure).collect::<anyhow::Result<Vec<_>>>()
         });
-        let measured: Vec<_> = measured.await.context("measuring heads failed")??;
+        let measured: Vec<_> = measured.await?;
         let mut write = catalog.write().await?;
         for (head, measures) in measured.iter().flatten() {
             heads::measure(&mut write, head, measures).await?;
@@ -53,26 +51,4 @@ pub(super) async fn run(catalog: &Catalog, store: &Store, limits: &Limits, stop:
     }
     bar.finish_and_clear();
     Ok(lost)
-}
-
-/// A stored head; `None`, told on standard error, where its file is missing or damaged.
-///
-/// # Errors
-/// Where the store vanished.
-pub(super) fn read(store: &Store, head: &str, limits: &Limits) -> anyhow::Result<Option<RgbImage>> {
-    let bytes = match store.read_blocking(&Key::head(head)?) {
-        Ok(bytes) => bytes,
-        Err(error @ StoreError::Missing(_)) => {
-            eprintln!("head {head} is left out: {error}");
-            return Ok(None);
-        }
-        Err(error) => return Err(error.into()),
-    };
-    match decode(&bytes, limits) {
-        Ok(picture) => Ok(Some(picture)),
-        Err(error) => {
-            eprintln!("head {head} is left out: {error}");
-            Ok(None)
-        }
-    }
 }

@@ -17,10 +17,10 @@ use vision::Detector;
 use crate::catalog::facts::{self, Facts};
 use crate::catalog::verdicts::{self, Verdict};
 use crate::catalog::{Catalog, detections};
-use crate::crop::CropSettings;
 use crate::decide::{Policy, decide};
 use crate::digests::Digests;
 use crate::progress;
+use crate::settings::CropSettings;
 use crate::stop::Stop;
 use crate::summary::Summary;
 

@@ -1,20 +1,21 @@
 //! The second pass: the detector is shown the head alone. Where the crop rule put the face, it must find
 //! one again; what looked like a face in its surroundings, a knee or a flower, does not last.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use dataset::Store;
 use dataset::failure::Interrupted;
+use dataset::{Key, Store};
 use rayon::prelude::*;
 use vision::picture::Limits;
 use vision::{BBox, Detector, iou};
 
 use super::blocking;
-use super::measure::read;
 use crate::catalog::facts::Facts;
 use crate::catalog::pictures::Hash;
 use crate::catalog::{Catalog, second_passes};
 use crate::decide::{Policy, decide_alone};
+use crate::head::load;
 use crate::progress;
 use crate::stop::Stop;
 
@@ -58,6 +59,7 @@ pub(super) async fn run(
     }
     due.sort_unstable();
     let (bar, detector) = (progress::bar(due.len() as u64, "second pass"), Arc::new(detector));
+    let mut scores: HashMap<Hash, f64> = HashMap::new();
     let mut last = None;
     for some in due.chunks(COMMIT) {
         if stop.requested() {
@@ -70,36 +72,36 @@ pub(super) async fn run(
                 let (key, row) = &facts.heads.rows[*at];
                 let picture = facts.picture(*key);
                 let place = rule.place(&facts.face(row).bbox(), picture.width, picture.height);
-                heads.push((hex::encode(head), place));
+                heads.push((*head, place));
             }
         }
         let (store, detector) = (store.clone(), Arc::clone(&detector));
-        let scores = blocking("the second pass failed", move || {
+        let taken = blocking("the second pass failed", move || {
             let batches = heads.chunks(BATCH);
             let scored = batches.map(|batch| score(&store, &detector, side, batch));
             anyhow::Ok(scored.collect::<anyhow::Result<Vec<_>>>()?.concat())
         });
+        let taken = taken.await?;
         let mut write = catalog.write().await?;
-        second_passes::record(&mut write, &network, &scores.await?).await?;
+        second_passes::record(&mut write, &network, &taken).await?;
         write.commit().await?;
+        scores.extend(taken);
         bar.inc(some.len() as u64);
     }
     bar.finish_and_clear();
-    match due.is_empty() {
-        true => Ok(()),
-        false => second_passes::fill(catalog, &network, facts).await,
-    }
+    second_passes::give(facts, &scores);
+    Ok(())
 }
 
 /// A head and where its face is, as [`vision::crop::CropRule::place`] says.
-type Placed = (String, [f64; 3]);
+type Placed = (Hash, [f64; 3]);
 
 /// One call of the network.
-fn score(store: &Store, detector: &Detector, side: u32, heads: &[Placed]) -> anyhow::Result<Vec<(String, f64)>> {
+fn score(store: &Store, detector: &Detector, side: u32, heads: &[Placed]) -> anyhow::Result<Vec<(Hash, f64)>> {
     let limits = Limits::default();
     let read = heads
         .par_iter()
-        .map(|placed| Ok(read(store, &placed.0, &limits)?.map(|picture| (placed, picture))));
+        .map(|placed| Ok(load(store, &Key::head(&hex::encode(placed.0))?, &limits)?.map(|picture| (placed, picture))));
     let read: Vec<_> = read.collect::<anyhow::Result<Vec<_>>>()?;
     let (names, pictures): (Vec<_>, Vec<_>) = read.into_iter().flatten().unzip();
     let found = detector.detect_at_side(&pictures, side)?;
@@ -113,7 +115,7 @@ fn score(store: &Store, detector: &Detector, side: u32, heads: &[Placed]) -> any
             let place = BBox::from_centre(x, y, size, size);
             let there = found.iter().filter(|face| iou(&face.bbox, &place) >= OVERLAP);
             let best = there.map(|face| f64::from(face.score)).fold(0.0, f64::max);
-            (head.clone(), best)
+            (head, best)
         });
     Ok(scores.collect())
 }

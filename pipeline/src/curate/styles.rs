@@ -1,21 +1,22 @@
 //! The style of heads, which the network takes once of each that passed the filters of single heads.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use dataset::Store;
 use dataset::failure::{Interrupted, Usage};
+use dataset::{Key, Store};
 use rayon::prelude::*;
 use vision::picture::{Limits, decode};
 use vision::{Style, StyleNet};
 
 use super::blocking;
-use super::measure::read;
 use crate::catalog::facts::Facts;
 use crate::catalog::pictures::Hash;
 use crate::catalog::{Catalog, styles};
 use crate::decide::{self, LEAST_WANTED, Policy, Reference, decide_alone};
+use crate::head::load;
 use crate::progress;
 use crate::stop::Stop;
 
@@ -26,7 +27,7 @@ const BATCH: usize = 16;
 const COMMIT: usize = 256;
 
 /// Fills in the styles, taking those that are wanting; gives the style of the wanted heads, where some are named.
-/// A head whose file is missing is told, and has no style.
+/// A head whose file is missing is reported, and has no style.
 ///
 /// # Errors
 /// `Interrupted`; where the network or the wanted heads are missing, the store vanished or the database
@@ -60,11 +61,12 @@ pub(super) async fn run(
     let net = StyleNet::load(&settings.network, &settings.layers, 0);
     let net = Arc::new(net.context("[curate.style] network and layers in stages.toml")?);
     let bar = progress::bar(due.len() as u64, "styles");
+    let mut styles: HashMap<Hash, Style> = HashMap::new();
     for some in due.chunks(COMMIT) {
         if stop.requested() {
             return Err(Interrupted.into());
         }
-        let heads: Vec<String> = some.iter().map(hex::encode).collect();
+        let heads = some.to_vec();
         let (store, net) = (store.clone(), Arc::clone(&net));
         let taken = blocking("taking styles failed", move || {
             let taken = heads.chunks(BATCH).map(|batch| take(&store, &net, batch));
@@ -74,12 +76,11 @@ pub(super) async fn run(
         let mut write = catalog.write().await?;
         styles::record(&mut write, &network, &taken).await?;
         write.commit().await?;
+        styles.extend(taken);
         bar.inc(some.len() as u64);
     }
     bar.finish_and_clear();
-    if !due.is_empty() {
-        styles::fill(catalog, &network, facts).await?;
-    }
+    styles::give(facts, &styles);
     let Some(folder) = settings.like().map(Path::to_path_buf) else {
         return Ok(None);
     };
@@ -98,13 +99,13 @@ fn warn_of_framings(imported: u64, cut: u64) {
     );
 }
 
-fn take(store: &Store, net: &StyleNet, heads: &[String]) -> anyhow::Result<Vec<(String, Style)>> {
+fn take(store: &Store, net: &StyleNet, heads: &[Hash]) -> anyhow::Result<Vec<(Hash, Style)>> {
     let limits = Limits::default();
     let pictures = heads
         .par_iter()
-        .map(|head| Ok(read(store, head, &limits)?.map(|picture| (head.clone(), picture))));
+        .map(|head| Ok(load(store, &Key::head(&hex::encode(head))?, &limits)?.map(|picture| (*head, picture))));
     let pictures: Vec<_> = pictures.collect::<anyhow::Result<Vec<_>>>()?;
-    let (names, pictures): (Vec<String>, Vec<_>) = pictures.into_iter().flatten().unzip();
+    let (names, pictures): (Vec<Hash>, Vec<_>) = pictures.into_iter().flatten().unzip();
     Ok(names.into_iter().zip(net.styles(&pictures)?).collect())
 }
 

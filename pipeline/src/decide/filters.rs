@@ -119,7 +119,7 @@ fn two_heads(of: &Subject<'_>, settings: &CurateSettings) -> Option<String> {
             && face.score > settings.max_other_score
             && size(&other) >= settings.min_other_size * size(&own)
             && holds(&region, other.centre())
-            && shared(&own, &other) < SAME
+            && own.overlap(&other).area() / own.area().min(other.area()).max(1.0) < SAME
     };
     let (_, other) = of.faces.iter().find(shown)?;
     let most = settings.max_other_score;
@@ -130,13 +130,6 @@ fn two_heads(of: &Subject<'_>, settings: &CurateSettings) -> Option<String> {
 fn holds(region: &Region, (x, y): (f32, f32)) -> bool {
     let inside = |at: f32, start: i64| (start as f32..(start + i64::from(region.side)) as f32).contains(&at);
     inside(x, region.x) && inside(y, region.y)
-}
-
-/// The common part of two boxes, as a share of the smaller.
-fn shared(a: &BBox, b: &BBox) -> f32 {
-    let width = (a.x1.min(b.x1) - a.x0.max(b.x0)).max(0.0);
-    let height = (a.y1.min(b.y1) - a.y0.max(b.y0)).max(0.0);
-    width * height / a.area().min(b.area()).max(1.0)
 }
 
 #[cfg(test)]
@@ -236,8 +229,8 @@ mod tests {
             ),
         ];
         for (reason, beyond, on) in cases {
-            let (told, detail) = refused(&settings, beyond).expect(reason);
-            assert_eq!((told, detail.is_empty()), (reason, false));
+            let (given, detail) = refused(&settings, beyond).expect(reason);
+            assert_eq!((given, detail.is_empty()), (reason, false));
             assert_eq!(refused(&settings, on), None, "{reason}");
         }
         let made: Spoil = |of| of.picture.ai_made = true;

@@ -7,16 +7,14 @@ mod style;
 mod style_settings;
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use vision::crop::CropRule;
 
-use crate::catalog::Write;
 use crate::catalog::decisions::Decision;
 use crate::catalog::facts::{Facts, Head};
-use crate::catalog::pictures::{FaceKey, Hash, hash_of};
-use crate::catalog::verdicts::{self, DUPLICATE, Member, PER_ARTIST, PER_PICTURE, SET_REASONS, Verdict};
+use crate::catalog::pictures::{FaceKey, Hash};
+use crate::catalog::verdicts::{DUPLICATE, PER_ARTIST, PER_PICTURE, SET_REASONS, Verdict};
 use filters::{FILTERS, Subject};
 
 pub use settings::CurateSettings;
@@ -214,43 +212,6 @@ fn refuse_above<Origin: Ord + Send>(
                 let detail = format!("at most {most}, and this is not among the best");
                 verdicts[*at as usize] = Verdict::refused(reason, detail);
             }
-        }
-    }
-}
-
-/// Chooses anew which head of some duplicate groups is accepted, under every policy: a purge has taken members.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn resolve_groups(write: &mut Write, groups: &BTreeSet<String>) -> anyhow::Result<()> {
-    let members = verdicts::members(write, groups).await?;
-    let rivals = |a: &Member, b: &Member| {
-        (&a.duplicate_group, &a.policy, &a.key.detector, &a.key.crop)
-            == (&b.duplicate_group, &b.policy, &b.key.detector, &b.key.crop)
-    };
-    for group in members.chunk_by(rivals) {
-        let ranks: Vec<Rank> = group.iter().map(Rank::of_member).collect();
-        for (member, better) in group.iter().zip(better_copies(&ranks)) {
-            let better = better.map(|better| group[better].head.as_str());
-            // What a cap refused is no copy, and what a hand said of a kept head stays.
-            let same = match better {
-                Some(_) => member.reason.as_deref() == Some(DUPLICATE) && member.because.as_deref() == better,
-                None => member.reason.as_deref() != Some(DUPLICATE),
-            };
-            if !same {
-                verdicts::resolve(write, member, better).await?;
-            }
-        }
-    }
-    Ok(())
-}
-
-impl Rank {
-    fn of_member(member: &Member) -> Self {
-        Self {
-            kept: member.kept == 1,
-            detail: member.detail,
-            head: hash_of(&member.head),
         }
     }
 }

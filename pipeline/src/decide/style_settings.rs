@@ -4,35 +4,23 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use dataset::failure::Usage;
-use dataset::settings::SettingsFile;
-use serde::Deserialize;
-use sha2::{Digest, Sha256};
+use dataset::settings::{SHIPPED_DETECTOR, SettingsFile};
+use dataset::{settings, sha256};
 use vision::StyleNet;
 
-/// Which style heads must have, and by what it is told.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StyleSettings {
-    /// Highest distance, in units of the median; 0: no such filter.
-    pub max_distance: f64,
-    /// The ONNX network; a relative path starts at the settings file.
-    pub network: PathBuf,
-    /// Tensors of it; none: its output.
-    pub layers: Vec<String>,
-    /// A folder of heads of the wanted style; empty: the set itself is the measure.
-    pub like: PathBuf,
-}
-
-impl Default for StyleSettings {
-    /// The shipped detector after its strokes (stride 8) and its shapes (stride 32): of its layers and pairs
-    /// of them these tell styles best; docs/curating.md has the figures.
-    fn default() -> Self {
-        Self {
-            max_distance: 0.0,
-            network: "data/face_yolov3.onnx".into(),
-            layers: ["add_29", "leakyrelu_82"].map(String::from).into(),
-            like: PathBuf::new(),
-        }
+settings! {
+    /// Which style heads must have, and by what it is known. The default network is the shipped detector after its
+    /// strokes (stride 8) and its shapes (stride 32): of its layers and pairs of them these distinguish styles best;
+    /// docs/curating.md has the figures.
+    pub struct StyleSettings {
+        /// Highest distance, in units of the median; 0: no such filter.
+        max_distance: f64 = 0.0;
+        /// The ONNX network; a relative path starts at the settings file.
+        network: PathBuf = SHIPPED_DETECTOR.into();
+        /// Tensors of it; none: its output.
+        layers: Vec<String> = ["add_29", "leakyrelu_82"].map(String::from).into();
+        /// A folder of heads of the wanted style; empty: the set itself is the measure.
+        like: PathBuf = PathBuf::new();
     }
 }
 
@@ -99,11 +87,11 @@ fn folder_digest(folder: &Path) -> anyhow::Result<String> {
     let mut hashes = Vec::new();
     for path in files(folder)? {
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        hashes.push(hex::encode(Sha256::digest(bytes)));
+        hashes.push(sha256(bytes));
     }
     hashes.sort_unstable();
     hashes.dedup();
-    Ok(hex::encode(Sha256::digest(hashes.concat())))
+    Ok(sha256(hashes.concat()))
 }
 
 /// Every file below the folder of wanted heads, in the order of the names.
@@ -115,16 +103,5 @@ pub fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         let why = format!("[curate.style] like = \"{}\" is no folder", folder.display());
         return Err(Usage(why).into());
     }
-    let (mut files, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
-    while let Some(folder) = folders.pop() {
-        let entries = dataset::files::sorted_entries(&folder);
-        for path in entries.with_context(|| format!("cannot list {}", folder.display()))? {
-            match path.is_dir() {
-                true => folders.push(path),
-                false => files.push(path),
-            }
-        }
-    }
-    files.sort_unstable();
-    Ok(files)
+    dataset::files::files_below(folder)
 }

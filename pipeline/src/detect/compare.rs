@@ -102,7 +102,7 @@ impl Matched {
 pub type Item = (String, anyhow::Result<Vec<u8>>);
 
 /// Compares on pictures, of which there are `total`; prints the report and draws the sheet. A picture that
-/// cannot be read is told on standard error and counted as failed.
+/// cannot be read is reported on standard error and counted as failed.
 ///
 /// # Errors
 /// `Usage` where there is no picture; `Interrupted`; where a detector fails, or the sheet cannot be written.
@@ -129,7 +129,7 @@ pub fn compare(
             return Err(dataset::failure::Interrupted.into());
         }
         bar.inc(1);
-        match bytes.and_then(|bytes| comparison.look(&bytes, &mut report)) {
+        match bytes.and_then(|bytes| comparison.detect(&bytes, &mut report)) {
             Ok((picture, found)) => {
                 summary.done += 1;
                 let matched = Matched::of(&found[0], &found[1]);
@@ -158,7 +158,7 @@ pub fn compare(
 
 impl Comparison {
     /// The picture, and what each found in it from the lowest score on.
-    fn look(&self, bytes: &[u8], report: &mut Report) -> anyhow::Result<(RgbImage, [Vec<Detection>; 2])> {
+    fn detect(&self, bytes: &[u8], report: &mut Report) -> anyhow::Result<(RgbImage, [Vec<Detection>; 2])> {
         let picture = vision::picture::decode(bytes, &self.limits)?;
         let mut found = [Vec::new(), Vec::new()];
         for (which, Named { detector, .. }) in self.detectors.iter().enumerate() {

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use dataset::failure::Usage;
+use dataset::files::files_below;
 use vision::picture::Format;
 
 /// Bytes by which a picture's format is known.
@@ -20,7 +20,7 @@ pub(super) struct Picture {
 }
 
 /// Files as they are named, and the picture files of folders and of those in them, sorted. What is passed
-/// over in a folder is told on standard error, by its ending.
+/// over in a folder is reported on standard error, by its ending.
 ///
 /// # Errors
 /// [`Usage`] where a folder holds no picture; else where it cannot be listed.
@@ -35,8 +35,7 @@ pub(super) fn expanded(named: &[PathBuf]) -> anyhow::Result<Vec<Picture>> {
             });
             continue;
         }
-        let (before, mut passed) = (all.len(), BTreeMap::new());
-        walk(path, path, &mut all, &mut passed)?;
+        let (pictures, passed) = pictures_below(path)?;
         let counts: Vec<String> = passed
             .iter()
             .map(|(ending, count)| format!("{count} {ending}"))
@@ -49,7 +48,7 @@ pub(super) fn expanded(named: &[PathBuf]) -> anyhow::Result<Vec<Picture>> {
                 counts.join(", ")
             ),
         };
-        if all.len() == before {
+        if pictures.is_empty() {
             let why = format!(
                 "no picture file lies in {}, nor in a folder in it. {passed}",
                 path.display()
@@ -59,41 +58,29 @@ pub(super) fn expanded(named: &[PathBuf]) -> anyhow::Result<Vec<Picture>> {
         if !passed.is_empty() {
             eprintln!("{passed}");
         }
+        all.extend(pictures);
     }
     Ok(all)
 }
 
-/// Links to folders are not followed, so the walk ends; hidden files and folders are a system's own.
-fn walk(root: &Path, folder: &Path, all: &mut Vec<Picture>, passed: &mut BTreeMap<String, u64>) -> anyhow::Result<()> {
-    let entries = dataset::files::sorted_entries(folder);
-    for path in entries.with_context(|| format!("cannot list {}", folder.display()))? {
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if hidden {
+/// Files whose ending or bytes are a picture's, and how many others there are by ending.
+fn pictures_below(root: &Path) -> anyhow::Result<(Vec<Picture>, BTreeMap<String, u64>)> {
+    let (mut all, mut passed) = (Vec::new(), BTreeMap::new());
+    for path in files_below(root)? {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        // What has a picture's ending is tried even where its bytes say something else.
+        if Format::of_extension(&ending).is_some() || is_picture(&path) {
+            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            all.push(Picture { path, name });
             continue;
         }
-        let kind = path
-            .symlink_metadata()
-            .with_context(|| format!("cannot look at {}", path.display()))?;
-        if kind.is_dir() {
-            walk(root, &path, all, passed)?;
-        } else if path.is_file() {
-            let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-            // What has a picture's ending is looked at even where its bytes say something else.
-            if Format::of_extension(&ending).is_some() || is_picture(&path) {
-                let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-                all.push(Picture { path, name });
-                continue;
-            }
-            let ending = match ending.is_empty() {
-                true => "without an ending".to_string(),
-                false => format!(".{ending}"),
-            };
-            *passed.entry(ending).or_default() += 1;
-        }
+        let ending = match ending.is_empty() {
+            true => "without an ending".to_string(),
+            false => format!(".{ending}"),
+        };
+        *passed.entry(ending).or_default() += 1;
     }
-    Ok(())
+    Ok((all, passed))
 }
 
 /// Whether a file begins as a picture does, whatever its name is.

@@ -18,7 +18,7 @@ use vision::picture::Limits;
 use crate::catalog::detections;
 use crate::catalog::images::parse_format;
 use crate::context::AppContext;
-use crate::crop::CropSettings;
+use crate::settings::CropSettings;
 use crate::stop::Stop;
 use crate::summary::Summary;
 use compare::{Comparison, compare};
@@ -72,7 +72,7 @@ struct FaceBox {
 }
 
 /// Prints the face boxes of each picture, in pixels of the upright picture, best first. A picture that
-/// cannot be read is told on standard error and counted as failed.
+/// cannot be read is reported on standard error and counted as failed.
 ///
 /// # Errors
 /// `Interrupted`, or where standard output is closed.
@@ -85,7 +85,7 @@ pub fn run(args: &Args, detector: &Detector, limits: &Limits, min_score: f64, st
             return Err(dataset::failure::Interrupted.into());
         }
         let file = path.to_string_lossy();
-        match look(path, &file, detector, limits, least) {
+        match detect(path, &file, detector, limits, least) {
             Ok(line) => {
                 summary.done += 1;
                 print(&mut output, &line, args.json)?;
@@ -148,7 +148,7 @@ pub fn load_both(words: &[String], crop: &CropSettings, shipped: &Path) -> anyho
     Ok([Named::load(first, crop, shipped)?, Named::load(second, crop, shipped)?])
 }
 
-fn look<'file>(
+fn detect<'file>(
     path: &Path,
     file: &'file str,
     detector: &Detector,

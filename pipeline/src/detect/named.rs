@@ -4,7 +4,7 @@ use std::path::Path;
 
 use vision::{Detector, DetectorError, DetectorSettings, LbpSettings};
 
-use crate::crop::CropSettings;
+use crate::settings::CropSettings;
 
 /// The words that name no file.
 const LBP: &str = "lbp";

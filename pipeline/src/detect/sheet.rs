@@ -8,13 +8,13 @@ use vision::BBox;
 use vision::letterbox::resize;
 
 use super::compare::Matched;
-use crate::sheet::canvas::{GREY, Tile, frame, sheet};
+use crate::canvas::{GREY, Tile, frame, sheet};
 
 /// Longest side of a picture on the sheet.
 const PICTURE: u32 = 360;
 /// Pictures of a sheet at most: those with the most faces that only one found.
 const MOST: usize = 40;
-/// Boxes of A alone, and of B alone: two colours that the colour-blind tell apart.
+/// Boxes of A alone, and of B alone: two colours that the colour-blind can distinguish.
 const ALONE: [Rgb<u8>; 2] = [Rgb([230, 120, 0]), Rgb([0, 110, 230])];
 /// Faces that both found.
 const BOTH: Rgb<u8> = Rgb([40, 170, 70]);

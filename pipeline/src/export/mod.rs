@@ -10,7 +10,6 @@ use anyhow::Context;
 use dataset::failure::{Interrupted, Usage};
 use dataset::{Key, Store};
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use crate::catalog::Catalog;
 use crate::catalog::denied::Denied;
@@ -169,7 +168,7 @@ fn write(picture: &Whole, store: &Store, place: &Place, args: &Args) -> anyhow::
 /// A picture's bytes, proved by their hash; or what is wrong with them.
 fn bytes_of(store: &Store, key: &Key, image: &str) -> Result<Vec<u8>, String> {
     let bytes = store.read_blocking(key).map_err(|error| error.to_string())?;
-    match hex::encode(Sha256::digest(&bytes)) == image {
+    match dataset::sha256(&bytes) == image {
         true => Ok(bytes),
         false => Err(format!("{key} is damaged: its bytes do not hash to its name")),
     }

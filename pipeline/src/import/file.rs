@@ -2,8 +2,7 @@
 
 use dataset::{Key, Store};
 use image::RgbImage;
-use md5::Md5;
-use sha2::{Digest, Sha256};
+use md5::{Digest, Md5};
 use vision::crop::{CropRule, Region};
 use vision::picture::{Limits, decode, header};
 
@@ -71,7 +70,7 @@ impl Reader {
                 Err(error) => return refused(error.reason(), error.to_string()),
             };
         let image = Image {
-            image: hex::encode(Sha256::digest(&bytes)),
+            image: dataset::sha256(&bytes),
             format,
             bytes: bytes.len() as i64,
             width: i64::from(picture.width()),

@@ -1,4 +1,4 @@
-//! A ready-made folder into the catalog: pictures for the detector to look at, or heads as they are.
+//! A ready-made folder into the catalog: pictures for the detector, or heads as they are.
 
 mod file;
 mod sidecar;
@@ -25,21 +25,21 @@ use crate::catalog::{Catalog, detections, files, images, imports, posts};
 use crate::progress;
 use crate::stop::Stop;
 use crate::summary::Summary;
-use file::{Read, Reader, Taken, post};
+use file::{Read, Reader, post};
 use walk::{Found, name_of, read_folder};
 
 /// Files of one transaction, read and decoded on all cores.
 const PAGE: usize = 256;
 
-/// Sidecars that cannot be read are told one by one up to so many; all are counted.
-const TOLD: u64 = 10;
+/// Sidecars that cannot be read are reported one by one up to so many; all are counted.
+const REPORTED: u64 = 10;
 
 /// What the files of a folder are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
     /// Crops of one head each, taken as they are; the middle square of those that are not square.
     Heads,
-    /// Pictures that `pipeline crop` looks at.
+    /// Pictures in which `pipeline crop` finds heads.
     Pictures,
 }
 
@@ -163,7 +163,7 @@ pub async fn run(
     Ok(summary)
 }
 
-/// A source is of one kind: the same file cannot be a head and a picture to be looked at.
+/// A source is of one kind: the same file cannot be a head and a picture with heads.
 async fn check_kind(catalog: &Catalog, request: &ImportRequest) -> anyhow::Result<()> {
     let there = imports::heads_of(catalog, &request.source).await?;
     let other = match (there, request.kind) {
@@ -268,7 +268,7 @@ impl Counts {
 async fn take_all(catalog: &Catalog, reader: Arc<Reader>, found: Vec<Found>, stop: &Stop) -> anyhow::Result<Counts> {
     let bar = progress::bar(found.len() as u64, "import");
     let mut counts = Counts::default();
-    let mut told = 0;
+    let mut reported = 0;
     let mut pages = found.into_iter().peekable();
     while pages.peek().is_some() {
         if stop.requested() {
@@ -284,8 +284,8 @@ async fn take_all(catalog: &Catalog, reader: Arc<Reader>, found: Vec<Found>, sto
         let read = read.await.context("an import worker failed")??;
         for fault in read.iter().flat_map(|read| &read.faults) {
             *counts.faults.entry(fault.reason).or_default() += 1;
-            told += 1;
-            if told <= TOLD {
+            reported += 1;
+            if reported <= REPORTED {
                 bar.suspend(|| eprintln!("not understood: {}", fault.detail));
             }
         }
@@ -304,30 +304,32 @@ async fn take_all(catalog: &Catalog, reader: Arc<Reader>, found: Vec<Found>, sto
 /// Records a page in one transaction; gives for each file why it was refused.
 async fn record(catalog: &Catalog, source: &str, page: Vec<Read>) -> anyhow::Result<Vec<Option<&'static str>>> {
     let mut write = catalog.write().await?;
-    let mut refusals = Vec::with_capacity(page.len());
-    for Read { found, result, .. } in page {
+    let stored = || page.iter().filter_map(|read| read.result.as_ref().ok());
+    images::record_all(&mut write, stored().map(|taken| &taken.image)).await?;
+    for taken in stored() {
+        if let Some((face, head)) = &taken.head {
+            let (image, detected) = (&taken.image.image, DetectionOutcome::Detected(vec![*face]));
+            detections::record(&mut write, image, GIVEN, &detected, std::slice::from_ref(head)).await?;
+        }
+    }
+    let file_of = |Read { found, result, .. }: Read| {
         let (outcome, post) = match result {
-            Ok(Taken { post, image, head }) => {
-                images::record(&mut write, &image).await?;
-                if let Some((face, head)) = head {
-                    let looked = DetectionOutcome::Detected(vec![face]);
-                    detections::record(&mut write, &image.image, GIVEN, &looked, &[head]).await?;
-                }
-                (Outcome::Stored(image.image), post)
-            }
+            Ok(taken) => (Outcome::Stored(taken.image.image), taken.post),
             Err(outcome) => (outcome, post(source, &found, None)),
         };
-        posts::record(&mut write, &post).await?;
-        refusals.push(match &outcome {
-            Outcome::Refused { reason, .. } | Outcome::Failed { reason, .. } => Some(*reason),
-            Outcome::Stored(_) => None,
-        });
         let file = File {
             etag: Some(found.version),
             ..File::of(&post, outcome)
         };
-        files::record(&mut write, &file).await?;
-    }
+        (post, file)
+    };
+    let (posts, files): (Vec<Post>, Vec<File>) = page.into_iter().map(file_of).unzip();
+    posts::record_all(&mut write, &posts).await?;
+    files::record_all(&mut write, &files).await?;
     write.commit().await?;
-    Ok(refusals)
+    let refusal = |file: &File| match file.outcome {
+        Outcome::Refused { reason, .. } | Outcome::Failed { reason, .. } => Some(reason),
+        Outcome::Stored(_) => None,
+    };
+    Ok(files.iter().map(refusal).collect())
 }

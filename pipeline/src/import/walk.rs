@@ -5,7 +5,7 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use dataset::files::files_below;
 
 /// Endings of files that speak of a picture beside them, the one that says more first.
 const SIDECARS: [&str; 2] = ["json", "txt"];
@@ -20,7 +20,7 @@ pub(super) struct Found {
     pub(super) bytes: i64,
     /// The files that speak of it.
     pub(super) sidecars: Vec<PathBuf>,
-    /// Length and time of the file and of its sidecars: another text, another look.
+    /// Length and time of the file and of its sidecars: with another text it is read again.
     pub(super) version: String,
 }
 
@@ -32,14 +32,17 @@ pub(super) struct Folder {
     pub(super) orphans: u64,
 }
 
-/// Reads a folder and those in it. Links to folders are not followed, so the walk ends; hidden files and
-/// folders are a system's own.
+/// Reads a folder and those in it, as [`files_below`].
 ///
 /// # Errors
 /// Where a folder cannot be listed.
 pub(super) fn read_folder(root: &Path) -> anyhow::Result<Folder> {
     let mut all = BTreeMap::new();
-    walk(root, &mut all)?;
+    for path in files_below(root)? {
+        if let Ok(about) = path.metadata() {
+            all.insert(path, about);
+        }
+    }
     let mut used = BTreeSet::new();
     let mut files = Vec::new();
     for (path, about) in all.iter().filter(|(path, _)| !is_sidecar(path)) {
@@ -65,30 +68,6 @@ pub(super) fn read_folder(root: &Path) -> anyhow::Result<Folder> {
         orphans: (texts - used.len()) as u64,
         files,
     })
-}
-
-fn walk(folder: &Path, all: &mut BTreeMap<PathBuf, Metadata>) -> anyhow::Result<()> {
-    let entries =
-        dataset::files::sorted_entries(folder).with_context(|| format!("cannot list {}", folder.display()))?;
-    for path in entries {
-        if path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-        {
-            continue;
-        }
-        let kind = path
-            .symlink_metadata()
-            .with_context(|| format!("cannot look at {}", path.display()))?;
-        if kind.is_dir() {
-            walk(&path, all)?;
-        } else if let Ok(about) = path.metadata()
-            && about.is_file()
-        {
-            all.insert(path, about);
-        }
-    }
-    Ok(())
 }
 
 fn is_sidecar(path: &Path) -> bool {

@@ -20,7 +20,7 @@ pub(super) struct Draw {
 }
 
 impl Draw {
-    /// A hash of a group's name under the seed, below the share or not. It looks at nothing else, so it is the
+    /// A hash of a group's name under the seed, below the share or not. It depends on nothing else, so it is the
     /// same on every machine and in any order of events.
     fn of(self, group: &str) -> Split {
         let digest = Sha256::digest(format!("{}|{group}", self.seed));

@@ -119,8 +119,7 @@ async fn gather(
         Posts::push,
     );
     let answer = answer.await?;
-    let (mut heads, mut funnel) = (answer.heads, answer.funnel);
-    heads.retain(|head| (answer.selected)(head.key.picture, head.key.given));
+    let (mut heads, (mut funnel, _)) = (answer.heads, answer.funnels.of(None));
     let (posts, named) = answer.posts.finish()?;
     recall_splits(catalog, &mut heads).await?;
     let straddling = leave_straddling(&mut heads);
@@ -236,7 +235,7 @@ impl Rows {
     }
 }
 
-/// Puts a version in its place, unless `decide`, which is told the rows' digest, gives nothing; else it gives
+/// Puts a version in its place, unless `decide`, which is given the rows' digest, gives nothing; else it gives
 /// the parent.
 async fn finish(
     rows: Rows,
@@ -281,7 +280,8 @@ fn nothing(funnel: &[FunnelStep], selection: &Selection) -> Usage {
             "nothing to freeze: no picture of the selected posts is stored ({filters}); run `pipeline crawl` with them"
         )
     } else if count("pictures looked at") == 0 {
-        "nothing to freeze: no selected picture has been looked at; run `pipeline crop` with the same filters".into()
+        "nothing to freeze: the detector has run on no selected picture; run `pipeline crop` with the same filters"
+            .into()
     } else if count("heads") == 0 {
         format!(
             "nothing to freeze: no head was found in {} selected pictures",

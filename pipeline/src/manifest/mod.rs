@@ -16,8 +16,8 @@ use dataset::Store;
 use dataset::failure::Usage;
 use dataset::manifest::{ManifestError, Opened, Problem, Tombstones, VerifyReport};
 use dataset::pack::Pack;
+use dataset::settings;
 use dataset::settings::SettingsFile;
-use serde::Deserialize;
 
 use crate::progress;
 use crate::selection::SelectionArgs;
@@ -25,31 +25,20 @@ use crate::selection::SelectionArgs;
 pub use create::{Creation, Origin, create, refresh};
 pub use show::{list, show};
 
-/// `[manifest]` of stages.toml.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ManifestSettings {
-    /// Share of duplicate groups that is kept from training.
-    pub validation_share: f64,
-    /// Seed of that draw.
-    pub split_seed: u64,
-}
-
-impl Default for ManifestSettings {
-    fn default() -> Self {
-        Self {
-            validation_share: 0.05,
-            split_seed: 0,
-        }
+settings! {
+    /// `[manifest]` of stages.toml.
+    pub struct ManifestSettings {
+        /// Share of duplicate groups that is kept from training.
+        validation_share: f64 = 0.05, 0.0..1.0 => "a share from 0 to below 1 is expected";
+        /// Seed of that draw.
+        split_seed: u64 = 0;
     }
 }
 
 impl ManifestSettings {
     /// Reports values that cannot be meant.
     pub fn check(&self, file: &mut SettingsFile<'_>) {
-        if !(0.0..1.0).contains(&self.validation_share) {
-            file.refuse("manifest", "validation_share", "a share from 0 to below 1 is expected");
-        }
+        self.check_ranges("manifest", file);
     }
 }
 

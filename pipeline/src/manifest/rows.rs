@@ -178,15 +178,15 @@ mod tests {
     #[test]
     fn a_picture_is_named_by_its_oldest_post_whatever_comes_first() {
         let folder = tempfile::tempdir().expect("a folder");
-        let told = [
+        let posts_of_two = [
             post(1, "30", 200, 30),
             post(1, "9", 100, 9),
             post(1, "10", 100, 10),
             post(0, "7", 300, 7),
         ];
-        for turn in 0..told.len() {
+        for turn in 0..posts_of_two.len() {
             let mut posts = Posts::create(folder.path()).expect("begins");
-            let (first, rest) = told.split_at(turn);
+            let (first, rest) = posts_of_two.split_at(turn);
             for post in rest.iter().chain(first) {
                 posts.push(post.clone()).expect("takes it");
             }

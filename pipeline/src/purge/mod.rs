@@ -5,6 +5,7 @@
 //! that denies, takes the rows and lists the objects to remove, then the objects and all that was made
 //! from them. What a killed purge left on its list, the next command that writes removes first.
 
+mod groups;
 mod list;
 mod plan;
 mod remove;
@@ -18,7 +19,6 @@ use dataset::manifest::Tombstones;
 
 use crate::catalog::denied::Entry;
 use crate::catalog::{Catalog, removals};
-use crate::decide::resolve_groups;
 use crate::quarantine;
 use crate::summary::Summary;
 
@@ -110,7 +110,7 @@ pub async fn run(catalog: &Catalog, store: &Store, data: &Path, plan: &Plan) -> 
     })?;
     let mut write = catalog.write().await?;
     let groups = removals::record(&mut write, &plan.gone).await?;
-    resolve_groups(&mut write, &groups).await?;
+    groups::resolve(&mut write, &groups).await?;
     write.commit().await.context("cannot purge; nothing was removed yet")?;
     finish(catalog, store, data).await?;
     plan.name_trained(&data.join("runs"));

@@ -29,7 +29,7 @@ pub struct Plan {
     pub unknown: Vec<PostKey>,
     /// Pictures that stay, since a post which is not purged has them too, with that post.
     pub held: BTreeMap<String, PostKey>,
-    /// Posts with the artist's tag, of sites that do not tell whose tag it is, by artist.
+    /// Posts with the artist's tag, of sites that do not mark artists' tags, by artist.
     pub untold: Vec<(Entry, u64)>,
 }
 

@@ -1,7 +1,6 @@
 //! Contact sheets and the report: what was accepted, what was refused and why, what lies at the bound,
 //! and the boxes in their pictures.
 
-pub(crate) mod canvas;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -9,21 +8,22 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use dataset::failure::Usage;
 use dataset::keys::check_hash;
-use dataset::{Key, Store, StoreError};
+use dataset::{Key, Store};
 use image::RgbImage;
 use rayon::prelude::*;
 use vision::crop::CropRule;
 use vision::letterbox::resize;
-use vision::picture::{Limits, decode};
+use vision::picture::Limits;
 
+use crate::canvas::{GREEN, GREY, RED, Tile, frame, sheet};
 use crate::catalog::images::parse_format;
 use crate::catalog::samples::{self, Choice, SampleFace, SampleHead, SamplePicture};
 use crate::catalog::verdicts::DUPLICATE;
 use crate::catalog::{Catalog, verdicts};
 use crate::digests::Digests;
+use crate::head::load;
 use crate::selection::{Selection, SelectionArgs};
 use crate::summary::Summary;
-use canvas::{GREEN, GREY, RED, Tile, frame, sheet};
 use report::{Gallery, Request};
 
 /// Side of a head on a sheet, in pixels.
@@ -229,7 +229,7 @@ async fn draw_pictures(
 
 fn head_sheet(title: &str, heads: &[SampleHead], store: &Store) -> anyhow::Result<RgbImage> {
     let tile = |hash: &str, what: String, frame| -> anyhow::Result<Option<Tile>> {
-        let picture = load(store, &Key::head(hash)?)?;
+        let picture = load(store, &Key::head(hash)?, &Limits::default())?;
         Ok(picture.map(|picture| Tile {
             text: vec![hash[..ID].into(), what],
             picture: resize(&picture, HEAD, HEAD),
@@ -274,7 +274,7 @@ fn picture_sheet(
         .par_iter()
         .map(|(picture, faces)| {
             let key = Key::image(&picture.image, parse_format(&picture.format)?.extension())?;
-            Ok(load(store, &key)?.map(|decoded| Tile {
+            Ok(load(store, &key, &Limits::default())?.map(|decoded| Tile {
                 text: vec![picture.image[..12].into()],
                 picture: with_boxes(&decoded, faces),
                 frame: GREY,
@@ -287,26 +287,6 @@ fn picture_sheet(
         title.push_str(&format!("; {dropped} more are dropped"));
     }
     Ok(sheet(&title, &tiles, PICTURE, 5))
-}
-
-/// An object's picture; `None`, told on standard error, where it is missing or damaged: the rest is
-/// still worth showing.
-fn load(store: &Store, key: &Key) -> anyhow::Result<Option<RgbImage>> {
-    let bytes = match store.read_blocking(key) {
-        Ok(bytes) => bytes,
-        Err(error @ StoreError::Missing(_)) => {
-            eprintln!("left out: {error}");
-            return Ok(None);
-        }
-        Err(error) => return Err(error.into()),
-    };
-    match decode(&bytes, &Limits::default()) {
-        Ok(picture) => Ok(Some(picture)),
-        Err(error) => {
-            eprintln!("left out: {key}: {error}");
-            Ok(None)
-        }
-    }
 }
 
 /// The picture reduced to its tile, with the faces' boxes; the accepted ones are drawn last.

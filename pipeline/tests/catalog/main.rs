@@ -162,6 +162,7 @@ async fn story(catalog: &Catalog) {
     waiting::a_post_waits_again_where_its_site_shows_another_file(catalog).await;
     kinds_of_tags_stay_while_the_tags_do(catalog).await;
     waiting::failures_are_listed_and_come_back_on_request(catalog).await;
+    waiting::holes_of_listings_are_failures_of_the_crawl_alone(catalog).await;
     moved::a_file_that_moved_waits_again_and_what_is_settled_is_counted(catalog).await;
     moved::names_of_tags_are_kept_by_source(catalog).await;
 }

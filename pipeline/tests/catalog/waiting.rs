@@ -1,8 +1,9 @@
 //! What waits to be fetched, and failures.
 
 use pipeline::catalog::detections::{self, DetectionOutcome};
-use pipeline::catalog::failures::{self, Wanted};
+use pipeline::catalog::failures::{self, Stage, Wanted};
 use pipeline::catalog::files::{self, File, Outcome};
+use pipeline::catalog::holes::{self, Hole, Kind};
 use pipeline::catalog::images;
 use pipeline::catalog::posts::{self, Post};
 use pipeline::catalog::{Catalog, summary};
@@ -185,4 +186,35 @@ pub async fn failures_are_listed_and_come_back_on_request(catalog: &Catalog) {
     assert_eq!(waiting(catalog, &of).await, [70]);
     let counted = summary::counts(catalog).await.expect("counts");
     assert_eq!(counted.waiting.get("lost"), Some(&1));
+}
+
+pub async fn holes_of_listings_are_failures_of_the_crawl_alone(catalog: &Catalog) {
+    let hole = Hole {
+        tries: 3,
+        given_up: true,
+        place: "post 80".into(),
+        reason: "http-500".into(),
+        ..Hole::of_post(Kind::Post, 80)
+    };
+    let mut write = catalog.write().await.expect("begins");
+    holes::record(&mut write, "pitted", "all", &hole).await.expect("writes");
+    write.commit().await.expect("commits");
+    let wanted = |stage| Wanted {
+        source: Some("pitted".into()),
+        stage,
+        ..Wanted::default()
+    };
+    let count = async |stage| failures::list(catalog, &wanted(stage)).await.expect("reads").len();
+    let again = async |stage| {
+        let mut write = catalog.write().await.expect("begins");
+        failures::again(&mut write, &wanted(stage)).await.expect("marks");
+        write.commit().await.expect("commits");
+    };
+    for stage in [Stage::Import, Stage::Crop] {
+        assert_eq!(count(Some(stage)).await, 0, "{stage:?}");
+        again(Some(stage)).await;
+    }
+    assert_eq!((count(Some(Stage::Crawl)).await, count(None).await), (1, 1));
+    again(Some(Stage::Crawl)).await;
+    assert_eq!(count(None).await, 0, "it is to be asked for again");
 }

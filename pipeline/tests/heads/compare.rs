@@ -1,11 +1,11 @@
 //! `pipeline detect --compare`, as it is called.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
-use crate::fixture::{picture, png};
+use crate::fixture::{picture, png, program};
 use crate::model;
 
 /// A folder with settings, a detector of red cells, the shipped one, and pictures with three red cells.
@@ -28,11 +28,8 @@ fn place() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn pipeline(folder: &Path, words: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
-    command
-        .current_dir(folder)
-        .args(["--config", "stages.toml"])
-        .args(words);
+    let mut command = program(folder);
+    command.args(["--config", "stages.toml"]).args(words);
     command.output().expect("runs")
 }
 
@@ -107,7 +104,7 @@ fn a_detector_or_picture_that_is_not_there_is_named() {
 }
 
 #[test]
-fn folders_are_read_through_and_what_is_passed_over_is_told() {
+fn folders_are_read_through_and_what_is_passed_over_is_reported() {
     let (folder, pictures) = place();
     let deeper = pictures.join("deeper/still");
     std::fs::create_dir_all(&deeper).expect("folders");

@@ -1,7 +1,6 @@
 use dataset::failure::{USAGE, exit_code};
-use pipeline::crop::{self, CropRequest};
+use pipeline::crop::CropRequest;
 use pipeline::selection::Selection;
-use pipeline::stop::Stop;
 use pipeline::summary::Summary;
 
 use crate::fixture::{House, jpeg, objects, picture, png};
@@ -135,10 +134,10 @@ async fn each_digest_asks_for_its_own_step_alone(mut house: House) {
     let (detections, first) = (house.rows(OUTCOMES).await, house.digests().await);
     assert_eq!(recorded(&house).await, ["4", "3", "3", "3"]);
 
-    // The policy: every head is judged anew, and nothing else is touched.
+    // The policy: every head gets its verdict anew, and nothing else changes.
     house.curate.min_score = 0.999;
-    let judged = house.judge().await.expect("judges");
-    assert_eq!(judged.done, 3);
+    let decided = house.curate().await.expect("decides");
+    assert_eq!(decided.done, 3);
     assert_eq!(house.verdicts().await, ["accepted 1", "score 2"]);
     assert_eq!(recorded(&house).await, ["4", "3", "6", "3"]);
     let second = house.digests().await;
@@ -147,7 +146,7 @@ async fn each_digest_asks_for_its_own_step_alone(mut house: House) {
     let nothing = house.crop(likes(500)).await.expect("has nothing to do");
     assert_eq!((nothing.done, nothing.skipped), (0, 4));
 
-    // The crop rule: heads are cut and judged anew, from the faces that are known.
+    // The crop rule: heads are cut anew and get their verdicts, from the faces that are known.
     house.crop.margin = 1.5;
     let summary = house.crop(likes(500)).await.expect("cuts anew");
     assert_eq!((summary.done, summary.skipped, summary.failed), (1, 3, 0));
@@ -170,12 +169,12 @@ async fn each_digest_asks_for_its_own_step_alone(mut house: House) {
     (house.crop.nms, house.crop.margin, house.curate.min_score) = (0.4, 2.0, 0.5);
     let summary = house.crop(likes(500)).await.expect("has nothing to do");
     assert_eq!((summary.done, summary.skipped), (0, 4));
-    assert_eq!(house.judge().await.expect("has nothing to do").done, 0);
+    assert_eq!(house.curate().await.expect("has nothing to do").done, 0);
     assert_eq!(recorded(&house).await, ["8", "9", "12", "6"]);
     assert_eq!(house.verdicts().await, ["accepted 2", "score 1"]);
 }
 
-async fn originals_go_once_their_heads_are_cut_and_are_told_of_where_they_are_missed(mut house: House) {
+async fn originals_go_once_their_heads_are_cut_and_are_counted_where_they_are_missed(mut house: House) {
     let [whole, ..] = fill(&house).await;
     let crop = async |house: &House, least: i64| {
         let request = CropRequest {
@@ -183,8 +182,7 @@ async fn originals_go_once_their_heads_are_cut_and_are_told_of_where_they_are_mi
             drop_originals: true,
             ..CropRequest::default()
         };
-        let summary = crop::run(&house.catalog, &house.store, &house.crop, &request, &Stop::never()).await;
-        summary.expect("crops")
+        house.request(&request).await.expect("crops")
     };
     let count = |summary: &Summary, label: &str| summary.lines.iter().find(|line| line.0 == label).map(|line| line.1);
     let summary = crop(&house, 800).await;
@@ -290,7 +288,7 @@ on_both!(
     missing_bytes_are_an_item_failure_that_is_tried_again,
     what_is_too_large_is_refused_from_its_header_alone,
     each_digest_asks_for_its_own_step_alone,
-    originals_go_once_their_heads_are_cut_and_are_told_of_where_they_are_missed,
+    originals_go_once_their_heads_are_cut_and_are_counted_where_they_are_missed,
     an_empty_selection_names_the_threshold_that_gives_something
 );
 

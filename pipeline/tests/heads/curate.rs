@@ -98,7 +98,7 @@ async fn every_reason_has_a_head_that_was_found(mut house: House) {
     for ((expected, _, tweak), image) in cases.iter().zip(&images) {
         house.curate = defaults.clone();
         tweak(&mut house.curate);
-        house.judge().await.expect("judges");
+        house.curate().await.expect("decides");
         assert_eq!(reason(&house, image).await, *expected);
     }
     assert_eq!(
@@ -153,9 +153,9 @@ async fn near_duplicates_are_the_same_in_any_order(at_once: House, mut shuffled:
         }
         // By way of another distance, too.
         house.curate.near_duplicate = 0;
-        house.crop(Selection::default()).await.expect("judges");
+        house.crop(Selection::default()).await.expect("decides");
         house.curate.near_duplicate = CurateSettings::default().near_duplicate;
-        house.crop(Selection::default()).await.expect("judges");
+        house.crop(Selection::default()).await.expect("decides");
         let policy = house.curate.digest().expect("hashes");
         let mut tables = house.tables().await;
         tables.retain(|row| !(row.contains(" given ") || row.len() > 200) || row.contains(&policy) || !is_verdict(row));
@@ -186,7 +186,7 @@ async fn older_heads_are_measured_from_their_files(house: House) {
     ] {
         house.rows(sql).await;
     }
-    let summary = house.judge().await.expect("measures");
+    let summary = house.curate().await.expect("measures");
     assert_eq!((summary.done, summary.failed), (9, 0));
     assert_eq!(tables_of(&house.catalog).await, expected);
     let again = house
@@ -208,7 +208,7 @@ async fn what_posts_say_later_counts_as_if_they_had_said_it_first(house: House) 
         let mut write = house.catalog.write().await.expect("begins");
         posts::record(&mut write, &told).await.expect("writes");
         write.commit().await.expect("commits");
-        house.judge().await.expect("judges");
+        house.curate().await.expect("decides");
         assert_eq!(reason(&house, &image).await, expected);
     }
 }
@@ -220,7 +220,7 @@ async fn a_second_score_is_taken_once(mut house: House) {
     assert_eq!(reason(&house, &image).await, "no-face");
     house.rows("UPDATE second_passes SET score = 0.9").await;
     house.curate.min_second_score = 0.3;
-    house.judge().await.expect("judges");
+    house.curate().await.expect("decides");
     assert_eq!(
         reason(&house, &image).await,
         "accepted",
@@ -250,7 +250,7 @@ async fn the_younger_of_joined_splits_leaves(mut house: House) {
         .expect("freezes");
     assert_eq!(first.manifest.rows.len(), 16);
     house.curate.near_duplicate = CurateSettings::default().near_duplicate;
-    house.judge().await.expect("judges");
+    house.curate().await.expect("decides");
     let second = freeze(&house, Some("v2"), &Selection::default())
         .await
         .expect("freezes");

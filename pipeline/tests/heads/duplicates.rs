@@ -4,10 +4,9 @@
 use drawing::{Settings, draw};
 use image::{RgbImage, imageops};
 use pipeline::curate::CurateSettings;
-use pipeline::import::{self, ImportRequest, Kind};
-use pipeline::stop::Stop;
+use pipeline::import::{ImportRequest, Kind};
 
-use crate::fixture::{House, png};
+use crate::fixture::{House, import_of, png};
 
 /// Heads of different drawings.
 fn heads(count: usize) -> Vec<RgbImage> {
@@ -89,19 +88,14 @@ async fn refused(house: &mut House, name: &str, files: &[(String, Vec<u8>)], one
     let folder = house.path(name);
     std::fs::create_dir_all(&folder).expect("a folder");
     let request = ImportRequest {
-        folder: folder.clone(),
-        kind: Kind::Heads,
         source: format!("import:{name}"),
-        limit: None,
-        moved: false,
+        ..import_of(&folder, Kind::Heads)
     };
     for (at, (name, bytes)) in files.iter().enumerate() {
         std::fs::write(folder.join(name), bytes).expect("writes");
         if one_by_one || at + 1 == files.len() {
-            let (rule, limits) = (house.crop.rule(), house.crop.limits());
-            let imported = import::run(&house.catalog, &house.store, rule, limits, &request, &Stop::never()).await;
-            imported.expect("imports");
-            house.judge().await.expect("judges");
+            house.import(&request).await.expect("imports");
+            house.curate().await.expect("decides");
         }
     }
     let policy = house.curate.digest().expect("hashes");

@@ -5,7 +5,6 @@ use std::process::Command;
 
 use pipeline::catalog::denied::Entry;
 use pipeline::manifest::export::{self, Args, Form};
-use pipeline::purge::{self, Plan};
 use pipeline::selection::Selection;
 use pipeline::stop::Stop;
 
@@ -67,13 +66,7 @@ async fn every_row_that_came_or_went_has_its_reason(house: House) {
         .await
         .expect("freezes");
     // Stricter likes, another policy, a purge, new posts.
-    let (manifests, asked) = (house.path("manifests"), [Entry::post("board", "8")]);
-    let plan = Plan::of(&house.catalog, &house.store, &manifests, &asked)
-        .await
-        .expect("plans");
-    purge::run(&house.catalog, &house.store, house.folder.path(), &plan)
-        .await
-        .expect("purges");
+    house.purge(&[Entry::post("board", "8")]).await;
     fill(&house, 9, 12).await;
     let liked = Selection {
         min_likes: Some(300),

@@ -1,17 +1,23 @@
 //! A data folder with pictures whose faces are known.
 
 use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use dataset::{Key, Store};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use pipeline::catalog::Catalog;
+use pipeline::catalog::denied::Entry;
 use pipeline::catalog::files::{self, File, Outcome};
 use pipeline::catalog::images::{self, Image};
 use pipeline::catalog::posts::{self, Post};
-use pipeline::crop::{self, CropRequest, CropSettings};
+use pipeline::crop::{self, CropRequest};
 use pipeline::curate::{self, CurateSettings};
 use pipeline::digests::{self, Digests};
+use pipeline::import::{self, ImportRequest, Kind};
+use pipeline::purge::{self, Plan};
 use pipeline::selection::Selection;
+use pipeline::settings::CropSettings;
 use pipeline::stop::Stop;
 use pipeline::summary::Summary;
 use sha2::{Digest, Sha256};
@@ -94,20 +100,39 @@ impl House {
         hash
     }
 
-    /// Crops and judges what the selection asks for.
+    /// Crops what the selection asks for, and records the verdicts.
     pub async fn crop(&self, selection: Selection) -> anyhow::Result<Summary> {
         let request = CropRequest {
             selection,
             ..CropRequest::default()
         };
-        let stop = Stop::never();
-        let summary = crop::run(&self.catalog, &self.store, &self.crop, &request, &stop).await?;
-        self.judge().await?;
+        let summary = self.request(&request).await?;
+        self.curate().await?;
         Ok(summary)
     }
 
-    /// Judges what waits.
-    pub async fn judge(&self) -> anyhow::Result<Summary> {
+    /// Crops what a request asks for, and gives no verdicts.
+    pub async fn request(&self, request: &CropRequest) -> anyhow::Result<Summary> {
+        crop::run(&self.catalog, &self.store, &self.crop, request, &Stop::never()).await
+    }
+
+    /// Takes a folder in, and gives no verdicts.
+    pub async fn import(&self, request: &ImportRequest) -> anyhow::Result<Summary> {
+        let (rule, limits) = (self.crop.rule(), self.crop.limits());
+        import::run(&self.catalog, &self.store, rule, limits, request, &Stop::never()).await
+    }
+
+    /// Takes posts and artists out.
+    pub async fn purge(&self, asked: &[Entry]) -> Plan {
+        let plan = Plan::of(&self.catalog, &self.store, &self.path("manifests"), asked).await;
+        let plan = plan.expect("plans");
+        let purged = purge::run(&self.catalog, &self.store, self.folder.path(), &plan).await;
+        purged.expect("purges");
+        plan
+    }
+
+    /// Records the verdicts on all heads.
+    pub async fn curate(&self) -> anyhow::Result<Summary> {
         curate::run(&self.catalog, &self.store, &self.crop, &self.curate, &Stop::never()).await
     }
 
@@ -138,9 +163,27 @@ impl House {
     }
 
     /// Path of a folder in the data folder.
-    pub fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+}
+
+/// A folder as the source `import:set`.
+pub fn import_of(folder: impl Into<PathBuf>, kind: Kind) -> ImportRequest {
+    ImportRequest {
+        folder: folder.into(),
+        kind,
+        source: "import:set".into(),
+        limit: None,
+        moved: false,
+    }
+}
+
+/// The program in a working directory.
+pub fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+    command.current_dir(folder);
+    command
 }
 
 /// The rows of a query, each as text; all columns must be texts or numbers.

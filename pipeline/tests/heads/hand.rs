@@ -4,7 +4,6 @@ use dataset::failure::{USAGE, exit_code};
 use pipeline::catalog::decisions::Choice;
 use pipeline::catalog::denied::Entry;
 use pipeline::curate::hand::{Args, decide};
-use pipeline::purge::{self, Plan};
 use pipeline::selection::Selection;
 
 use crate::curate::reason;
@@ -38,7 +37,7 @@ async fn a_decision_overrides_and_lasts(mut house: House) {
     decide(&house.catalog, Choice::Keep, &args(&[&weak_head[..10]]))
         .await
         .expect("decides");
-    house.judge().await.expect("judges");
+    house.curate().await.expect("decides");
     let decided = async |house: &House| (reason(house, &good).await, reason(house, &weak).await);
     let expected = ("by-hand".to_string(), "accepted".to_string());
     assert_eq!(decided(&house).await, expected);
@@ -47,7 +46,7 @@ async fn a_decision_overrides_and_lasts(mut house: House) {
 
     house.curate.min_score = 0.999;
     house.curate.max_per_artist = 1;
-    house.judge().await.expect("judges");
+    house.curate().await.expect("decides");
     assert_eq!(decided(&house).await, expected, "under another policy");
     // So much narrower that they are no copies of the heads before.
     house.crop.margin = 1.0;
@@ -62,7 +61,7 @@ async fn a_decision_overrides_and_lasts(mut house: House) {
     assert_eq!(decide(&house.catalog, Choice::Keep, &undo).await.expect("forgets"), 2);
     (house.crop.margin, house.crop.nms) = (2.0, 0.4);
     (house.curate.min_score, house.curate.max_per_artist) = (0.5, 0);
-    house.judge().await.expect("judges");
+    house.curate().await.expect("decides");
     let left = house.tables().await;
     for row in &untouched {
         assert!(left.contains(row), "{row}");
@@ -90,7 +89,7 @@ async fn a_kept_duplicate_is_the_best_of_its_group(house: House) {
     decide(&house.catalog, Choice::Keep, &args(&[&kept]))
         .await
         .expect("decides");
-    house.judge().await.expect("judges");
+    house.curate().await.expect("decides");
     assert_eq!(house.verdicts().await, ["accepted 1", "duplicate 2"]);
     assert_eq!(reason(&house, duplicates[1]).await, "accepted");
     let better = house
@@ -139,12 +138,8 @@ async fn a_purge_takes_the_decisions_too(house: House) {
     decide(&house.catalog, Choice::Keep, &args(&[&head]))
         .await
         .expect("decides");
-    house.judge().await.expect("judges");
-    let (manifests, entries) = (house.path("manifests"), [Entry::post("board", "1")]);
-    let plan = Plan::of(&house.catalog, &house.store, &manifests, &entries).await;
-    let plan = plan.expect("plans");
-    let purged = purge::run(&house.catalog, &house.store, house.folder.path(), &plan).await;
-    purged.expect("purges");
+    house.curate().await.expect("decides");
+    house.purge(&[Entry::post("board", "1")]).await;
     let left = house.tables().await.join("\n");
     assert!(!left.contains(&head) && !left.contains(&image), "{left}");
 }

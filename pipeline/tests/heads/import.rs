@@ -2,28 +2,15 @@ use std::path::PathBuf;
 
 use dataset::failure::{USAGE, exit_code};
 use pipeline::digests;
-use pipeline::import::{self, ImportRequest, Kind};
+use pipeline::import::{ImportRequest, Kind};
 use pipeline::selection::Selection;
-use pipeline::stop::Stop;
 use pipeline::summary::Summary;
 
-use crate::fixture::{House, jpeg, objects, picture, png};
-
-fn request(folder: PathBuf, kind: Kind) -> ImportRequest {
-    ImportRequest {
-        folder,
-        kind,
-        source: "import:set".into(),
-        limit: None,
-        moved: false,
-    }
-}
+use crate::fixture::{House, import_of, jpeg, objects, picture, png, program};
 
 async fn import(house: &House, request: &ImportRequest) -> anyhow::Result<Summary> {
-    let (rule, limits) = (house.crop.rule(), house.crop.limits());
-    let stop = Stop::never();
-    let summary = import::run(&house.catalog, &house.store, rule, limits, request, &stop).await?;
-    house.judge().await?;
+    let summary = house.import(request).await?;
+    house.curate().await?;
     Ok(summary)
 }
 
@@ -44,11 +31,11 @@ fn folder(house: &House) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn heads_are_taken_as_they_are_once_and_judged() {
+async fn heads_are_taken_as_they_are_once_and_have_verdicts() {
     let mut house = House::new().await;
     // The noise of the test's pictures is what the filters of print and greyscale are for.
     (house.curate.max_crossings, house.curate.min_colour) = (1.0, 0.0);
-    let request = request(folder(&house), Kind::Heads);
+    let request = import_of(folder(&house), Kind::Heads);
     let summary = import(&house, &request).await.expect("imports");
     assert_eq!((summary.done, summary.skipped, summary.failed), (5, 0, 1));
     assert_eq!(
@@ -83,7 +70,7 @@ async fn heads_are_taken_as_they_are_once_and_judged() {
 async fn imported_heads_need_no_weights_and_are_never_cropped() {
     let mut house = House::new().await;
     house.crop.detector = house.path("no.onnx");
-    import(&house, &request(folder(&house), Kind::Heads))
+    import(&house, &import_of(folder(&house), Kind::Heads))
         .await
         .expect("imports");
     let digests = digests::current(&house.catalog, &house.crop, &house.curate).await;
@@ -96,7 +83,7 @@ async fn imported_heads_need_no_weights_and_are_never_cropped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_is_taken_up_again_where_it_ended() {
     let house = House::new().await;
-    let mut request = request(folder(&house), Kind::Heads);
+    let mut request = import_of(folder(&house), Kind::Heads);
     request.limit = Some(2);
     let summary = import(&house, &request).await.expect("imports");
     assert_eq!((summary.done, summary.skipped), (2, 0));
@@ -111,7 +98,7 @@ async fn pictures_wait_for_the_detector() {
     let folder = house.path("set");
     std::fs::create_dir(&folder).expect("a folder");
     std::fs::write(folder.join("one.png"), png(&picture(1, &[(2, 2, 255)]))).expect("writes");
-    let request = request(folder, Kind::Pictures);
+    let request = import_of(folder, Kind::Pictures);
     import(&house, &request).await.expect("imports");
     assert!(objects(&house.store, "heads").await.is_empty());
     let summary = house.crop(Selection::default()).await.expect("crops");
@@ -122,10 +109,10 @@ async fn pictures_wait_for_the_detector() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_is_heads_or_pictures_and_an_empty_folder_is_refused() {
     let house = House::new().await;
-    import(&house, &request(folder(&house), Kind::Heads))
+    import(&house, &import_of(folder(&house), Kind::Heads))
         .await
         .expect("imports");
-    let error = import(&house, &request(house.path("set"), Kind::Pictures))
+    let error = import(&house, &import_of(house.path("set"), Kind::Pictures))
         .await
         .expect_err("is refused");
     assert_eq!(exit_code(&error), USAGE);
@@ -133,7 +120,7 @@ async fn a_source_is_heads_or_pictures_and_an_empty_folder_is_refused() {
     std::fs::create_dir(house.path("empty")).expect("a folder");
     let other = ImportRequest {
         source: "import:empty".into(),
-        ..request(house.path("empty"), Kind::Heads)
+        ..import_of(house.path("empty"), Kind::Heads)
     };
     let error = import(&house, &other).await.expect_err("is refused");
     assert_eq!(exit_code(&error), USAGE);
@@ -144,13 +131,8 @@ fn by_program(house: &House, from: &std::path::Path, words: &[&str]) -> (Option<
     let data = house.path("program");
     let settings = house.path("stages.toml");
     std::fs::write(&settings, "").expect("writes");
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pipeline"));
-    command
-        .current_dir(from)
-        .arg("--config")
-        .arg(settings)
-        .arg("--data")
-        .arg(data);
+    let mut command = program(from);
+    command.arg("--config").arg(settings).arg("--data").arg(data);
     let ended = command
         .args(["import", "--as", "heads"])
         .args(words)
@@ -161,7 +143,7 @@ fn by_program(house: &House, from: &std::path::Path, words: &[&str]) -> (Option<
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_folders_of_one_name_are_told_apart_and_one_folder_is_the_same_from_everywhere() {
+async fn two_folders_of_one_name_are_distinguished_and_one_folder_is_the_same_from_everywhere() {
     let house = House::new().await;
     for (place, number) in [("A", 1), ("B", 2)] {
         std::fs::create_dir_all(house.path(place).join("x")).expect("a folder");
@@ -224,7 +206,7 @@ async fn names_that_differ_in_bytes_only_are_kept_apart(house: House) {
         std::fs::write(path, png(&picture(number as u32, &[]))).expect("writes");
     };
     names.iter().enumerate().for_each(|(number, name)| write(number, name));
-    let request = request(folder.clone(), Kind::Heads);
+    let request = import_of(folder.clone(), Kind::Heads);
     assert_eq!(import(&house, &request).await.expect("imports").done, 8);
     let count = house
         .rows("SELECT COUNT(DISTINCT post) AS posts, COUNT(DISTINCT image) AS images FROM files")
@@ -262,7 +244,7 @@ async fn every_format_is_imported_under_any_name_and_decoded_by_the_crop() {
     // A preview's end behind a picture that was cut in its scan.
     let whole = std::fs::read(made.join("420.jpg")).expect("reads");
     std::fs::write(folder.join("cut.jpg"), [&whole[..whole.len() * 2 / 3], &whole].concat()).expect("writes");
-    let request = request(folder, Kind::Pictures);
+    let request = import_of(folder, Kind::Pictures);
     let summary = import(&house, &request).await.expect("imports");
     assert_eq!((summary.done, summary.failed), (7, 1));
     let refused = house

@@ -1,39 +1,22 @@
 //! What was stored or handed on, and is lost or altered since: restored, or told by its name.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dataset::failure::{USAGE, exit_code};
-use pipeline::import::{self, ImportRequest, Kind};
+use dataset::files::files_below;
+use pipeline::crop::CropRequest;
+use pipeline::import::Kind;
 use pipeline::manifest::export::{self, Args, Form};
 use pipeline::manifest::{bundle, verify, verify_copies};
 use pipeline::selection::Selection;
 use pipeline::stop::Stop;
-use pipeline::summary::Summary;
 
-use crate::fixture::{House, objects, picture, png};
+use crate::fixture::{House, import_of, objects, picture, png, program};
 use crate::manifest::freeze;
 
 /// Every file in the store below a folder.
 fn stored(house: &House, kind: &str) -> Vec<PathBuf> {
-    let folders = dataset::files::sorted_entries(&house.path("store").join(kind)).expect("lists");
-    folders
-        .iter()
-        .flat_map(|folder| dataset::files::sorted_entries(folder).expect("lists"))
-        .collect()
-}
-
-async fn import(house: &House, kind: Kind) -> Summary {
-    let request = ImportRequest {
-        folder: house.path("set"),
-        kind,
-        source: "import:set".into(),
-        limit: None,
-        moved: false,
-    };
-    let (rule, limits) = (house.crop.rule(), house.crop.limits());
-    let stop = Stop::never();
-    let imported = import::run(&house.catalog, &house.store, rule, limits, &request, &stop).await;
-    imported.expect("imports")
+    files_below(&house.path("store").join(kind)).expect("lists")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,7 +30,8 @@ async fn what_is_gone_from_the_store_is_imported_again() {
         )
         .expect("writes");
     }
-    assert_eq!(import(&house, Kind::Heads).await.done, 4);
+    let set = import_of(house.path("set"), Kind::Heads);
+    assert_eq!(house.import(&set).await.expect("imports").done, 4);
     let whole = (
         objects(&house.store, "images").await,
         objects(&house.store, "heads").await,
@@ -57,7 +41,7 @@ async fn what_is_gone_from_the_store_is_imported_again() {
     std::fs::remove_file(&images[0]).expect("removes");
     std::fs::write(&images[1], "short").expect("shortens");
     std::fs::remove_file(&heads[2]).expect("removes");
-    let summary = import(&house, Kind::Heads).await;
+    let summary = house.import(&set).await.expect("imports");
     assert!(
         (2..=3).contains(&summary.done) && summary.done + summary.skipped == 4,
         "{summary:?}"
@@ -74,7 +58,7 @@ async fn what_is_gone_from_the_store_is_imported_again() {
     );
     assert_eq!(again, whole);
     assert!(images.iter().all(|path| image::open(path).is_ok()));
-    assert_eq!(import(&house, Kind::Heads).await.skipped, 4);
+    assert_eq!(house.import(&set).await.expect("imports").skipped, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,6 +89,32 @@ async fn heads_that_are_gone_are_cut_again() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_holds_for_heads_that_are_cut_again_too() {
+    let house = House::new().await;
+    for number in 0..4 {
+        house
+            .add(number, None, &png(&picture(number as u32, &[(2, 2, 255)])))
+            .await;
+    }
+    let request = CropRequest {
+        limit: Some(3),
+        ..CropRequest::default()
+    };
+    assert_eq!(house.request(&request).await.expect("crops").done, 3);
+    for head in &stored(&house, "heads")[..2] {
+        std::fs::remove_file(head).expect("removes");
+    }
+    for (limit, done) in [(1, 1), (2, 2), (2, 0)] {
+        let request = CropRequest {
+            limit: Some(limit),
+            ..CropRequest::default()
+        };
+        assert_eq!(house.request(&request).await.expect("crops").done, done, "{limit}");
+    }
+    assert_eq!(stored(&house, "heads").len(), 4);
+}
+
 fn exported(house: &House, form: Form, to: &str, side: Option<u32>) -> anyhow::Result<PathBuf> {
     let args = Args {
         name: "v1".into(),
@@ -115,19 +125,6 @@ fn exported(house: &House, form: Form, to: &str, side: Option<u32>) -> anyhow::R
     };
     export::run(&house.path("manifests"), &house.store, &args, &Stop::never())?;
     Ok(args.dir)
-}
-
-/// Every file below a folder but those that are hidden.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for path in dataset::files::sorted_entries(folder).expect("lists") {
-        match path.is_dir() {
-            _ if path.file_name().expect("a name").to_string_lossy().starts_with('.') => {}
-            true => found.extend(files(&path)),
-            false => found.push(path),
-        }
-    }
-    found
 }
 
 async fn frozen(count: u32) -> House {
@@ -145,7 +142,7 @@ async fn frozen(count: u32) -> House {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_of_an_export_that_was_altered_lost_or_added_is_told() {
+async fn a_file_of_an_export_that_was_altered_lost_or_added_is_reported() {
     let house = frozen(5).await;
     let manifests = house.path("manifests");
     for form in [Form::Imagefolder, Form::Webdataset, Form::Parquet] {
@@ -153,7 +150,7 @@ async fn a_file_of_an_export_that_was_altered_lost_or_added_is_told() {
         let check = || verify_copies(&manifests, "v1", std::slice::from_ref(&dir));
         check().expect("is whole");
         exported(&house, form, &format!("out-{form:?}"), None).expect("is there, and whole");
-        let all = files(&dir);
+        let all = files_below(&dir).expect("lists");
         assert!(all.len() >= 5, "{all:?}");
         for path in &all {
             let bytes = std::fs::read(path).expect("reads");
@@ -180,7 +177,7 @@ async fn a_file_of_an_export_that_was_altered_lost_or_added_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bundle_that_was_altered_is_told_and_one_of_another_version_too() {
+async fn a_bundle_that_was_altered_is_reported_and_one_of_another_version_too() {
     let house = frozen(4).await;
     let manifests = house.path("manifests");
     verify(&manifests, &house.store, "v1", false).expect("is whole");
@@ -190,7 +187,7 @@ async fn a_bundle_that_was_altered_is_told_and_one_of_another_version_too() {
         let check = |name: &str| verify_copies(&manifests, name, std::slice::from_ref(&target));
         check("v1").expect("is whole");
         let path = match target.is_dir() {
-            true => files(&target.join("store/heads")).remove(1),
+            true => files_below(&target.join("store/heads")).expect("lists").remove(1),
             false => target.clone(),
         };
         let mut bytes = std::fs::read(&path).expect("reads");
@@ -234,7 +231,7 @@ async fn exports_can_be_brought_together_without_one_name_twice() {
                 path.extension()
                     .is_some_and(|ending| ending == "tar" || ending == "parquet" || ending == "jsonl")
             };
-            let named = files(&dir).into_iter().filter(data);
+            let named = files_below(&dir).expect("lists").into_iter().filter(data);
             names.extend(named.map(|path| path.file_name().expect("a name").to_owned()));
         }
         let count = names.len();
@@ -245,7 +242,7 @@ async fn exports_can_be_brought_together_without_one_name_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quick_look_claims_no_more_than_it_saw() {
+async fn a_quick_verification_claims_no_more_than_it_saw() {
     let house = frozen(3).await;
     // The program opens the store beside the manifests.
     std::fs::write(house.path("stages.toml"), "").expect("writes");
@@ -254,10 +251,8 @@ async fn a_quick_look_claims_no_more_than_it_saw() {
     bytes[40] ^= 1;
     std::fs::write(&head, bytes).expect("alters");
     let verify = |words: &[&str]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pipeline"));
-        let command = command
-            .current_dir(house.folder.path())
-            .args(["--data", ".", "manifest", "verify", "v1"]);
+        let mut command = program(house.folder.path());
+        let command = command.args(["--data", ".", "manifest", "verify", "v1"]);
         let ended = command.args(words).output().expect("runs");
         (ended.status.code(), String::from_utf8_lossy(&ended.stdout).into_owned())
     };

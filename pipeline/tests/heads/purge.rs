@@ -3,21 +3,10 @@ use std::path::PathBuf;
 use dataset::{Manifest, Split};
 use pipeline::catalog::denied::{Denied, Entry};
 use pipeline::catalog::files::{self, File, Outcome};
-use pipeline::purge::{self, Plan};
 use pipeline::selection::Selection;
 
 use crate::fixture::{House, objects, picture, png, post};
 use crate::manifest::freeze;
-
-async fn purge(house: &House, asked: &[Entry]) -> Plan {
-    let plan = Plan::of(&house.catalog, &house.store, &house.path("manifests"), asked)
-        .await
-        .expect("plans");
-    purge::run(&house.catalog, &house.store, house.folder.path(), &plan)
-        .await
-        .expect("purges");
-    plan
-}
 
 /// Every table in which a picture or a post may be named.
 async fn everywhere(house: &House) -> String {
@@ -51,10 +40,10 @@ async fn an_artists_posts_go_and_none_comes_back(house: House) {
     freeze(&house, Some("v1"), &Selection::default())
         .await
         .expect("freezes");
-    let plan = purge(&house, &[Entry::artist(Some("elsewhere"), "artist0")]).await;
+    let plan = house.purge(&[Entry::artist(Some("elsewhere"), "artist0")]).await;
     assert_eq!(plan.known, 0, "only at the site that was named");
 
-    let plan = purge(&house, &[Entry::artist(None, "Artist0")]).await;
+    let plan = house.purge(&[Entry::artist(None, "Artist0")]).await;
     assert_eq!((plan.known, plan.gone.heads.len()), (3, 3));
     let left = everywhere(&house).await;
     for number in [3, 6, 9] {
@@ -95,7 +84,7 @@ async fn the_next_best_of_a_duplicate_group_takes_the_purged_ones_place(house: H
         .await
         .expect("freezes");
 
-    let plan = purge(&house, &[Entry::post("board", &best[0])]).await;
+    let plan = house.purge(&[Entry::post("board", &best[0])]).await;
     assert!(plan.gone.heads.is_empty(), "the other picture has the same head");
     let next = house.rows(sql).await;
     assert!(next.len() == 1 && next != best, "{next:?} in place of {best:?}");
@@ -122,7 +111,7 @@ async fn a_picture_that_was_replaced_goes_with_its_post(house: House) {
     write.commit().await.expect("commits");
     house.add(2, Some(1), &png(&picture(3, &[(2, 2, 255)]))).await;
 
-    let plan = purge(&house, &[Entry::post("board", "1")]).await;
+    let plan = house.purge(&[Entry::post("board", "1")]).await;
     assert_eq!(plan.gone.pictures.len(), 2);
     let left = everywhere(&house).await;
     assert!(!left.contains(&before) && !left.contains(&after), "{left}");

@@ -7,14 +7,13 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use image::{RgbImage, imageops};
 use pipeline::catalog::Catalog;
 use pipeline::curate::{BY_HAND, REASONS};
 use testbooru::{Board, NewPost, Rating, Server, Setup, TagType};
 
-use crate::fixture::{jpeg, png, rows_of};
+use crate::fixture::{jpeg, png, program, rows_of};
 
 /// Rules that are off or wider by default: half of a face is 1.47 times as high as wide, and the shipped
 /// detector draws no box beyond that; ratings and both numbers are a user's own choice.
@@ -169,14 +168,14 @@ fn posted(number: usize, (expected, bytes, face): (&'static str, Vec<u8>, (f64, 
     }
 }
 
-/// A data folder with what the board showed, judged.
-struct Judged {
+/// A data folder with what the board showed, and its verdicts.
+struct Decided {
     folder: tempfile::TempDir,
     catalog: Catalog,
 }
 
-impl Judged {
-    /// Crawls, crops and judges by the program.
+impl Decided {
+    /// Crawls and crops by the program.
     async fn of(server: &Server) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/face_yolov3.onnx");
@@ -215,8 +214,7 @@ impl Judged {
 }
 
 fn run(folder: &Path, words: &[&str]) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
-    let ended = command.current_dir(folder).args(words).output().expect("starts");
+    let ended = program(folder).args(words).output().expect("starts");
     assert!(
         ended.status.success(),
         "{words:?}: {}",
@@ -232,23 +230,23 @@ async fn every_reason_has_a_real_head_that_it_refuses() {
     let board = Board::empty();
     let posts: Vec<u64> = cases.iter().map(|case| board.add(case.post())).collect();
     let server = Server::start(board, Setup::default()).expect("listens");
-    let judged = Judged::of(&server).await;
+    let decided = Decided::of(&server).await;
     let by_hand = cases
         .iter()
         .position(|case| case.expected == BY_HAND)
         .expect("is a case");
-    let before = judged.verdict(posts[by_hand], cases[by_hand].face).await;
+    let before = decided.verdict(posts[by_hand], cases[by_hand].face).await;
     let (head, rest) = before.split_once(' ').expect("has a verdict");
     assert_eq!(rest, "accepted -", "what a hand refuses no filter does");
     run(
-        judged.folder.path(),
+        decided.folder.path(),
         &["reject", &head[..12], "--because", "cropped too tightly"],
     );
-    run(judged.folder.path(), &["curate"]);
+    run(decided.folder.path(), &["curate"]);
 
     let mut seen = BTreeSet::new();
     for (case, post) in cases.iter().zip(&posts) {
-        let verdict = judged.verdict(*post, case.face).await;
+        let verdict = decided.verdict(*post, case.face).await;
         let reason = verdict.split(' ').nth(1).unwrap_or_default();
         assert_eq!(reason, case.expected, "post {post}: {verdict}");
         seen.insert(case.expected);

@@ -1,13 +1,12 @@
 //! What people and scripts look at: contact sheets and `pipeline detect`.
 
 use std::path::Path;
-use std::process::Command;
 
 use pipeline::selection::Selection;
 use pipeline::sheet::{self, Args, Origin};
 use pipeline::summary::Summary;
 
-use crate::fixture::{House, picture, png};
+use crate::fixture::{House, picture, png, program};
 use crate::model::score;
 
 async fn draw(house: &House, args: &Args, out: &Path) -> anyhow::Result<Summary> {
@@ -83,9 +82,8 @@ fn detect_prints_a_line_a_picture_and_needs_no_data_folder() {
     .expect("writes");
     std::fs::write(path("b.png"), "no picture").expect("writes");
     std::fs::write(path("c.png"), png(&picture(2, &[]))).expect("writes");
-    let ended = Command::new(env!("CARGO_BIN_EXE_pipeline"))
+    let ended = program(folder.path())
         .args(["--config", "stages.toml", "detect", "--json", "a.png", "b.png", "c.png"])
-        .current_dir(folder.path())
         .env_clear()
         .output()
         .expect("runs");

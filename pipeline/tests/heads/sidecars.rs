@@ -1,19 +1,18 @@
 //! Whole pictures that leave with their tags, and come back with them.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use dataset::failure::{USAGE, exit_code};
 use pipeline::catalog::denied::Entry;
 use pipeline::catalog::posts::{self, Post, Rating, tag_text};
 use pipeline::export::{self, Args, Sidecar};
-use pipeline::import::{self, ImportRequest, Kind};
-use pipeline::purge::{self, Plan};
+use pipeline::import::Kind;
 use pipeline::selection::{Selection, SelectionArgs};
 use pipeline::stop::Stop;
 use pipeline::summary::Summary;
 
-use crate::fixture::{House, picture, png};
+use crate::fixture::{House, import_of, picture, png, program};
 
 fn args(dir: &Path, sidecars: &[Sidecar]) -> Args {
     Args {
@@ -32,16 +31,7 @@ async fn export(house: &House, selection: &Selection, args: &Args) -> anyhow::Re
 }
 
 async fn import(house: &House, folder: &Path) -> Summary {
-    let request = ImportRequest {
-        folder: folder.into(),
-        kind: Kind::Pictures,
-        source: "import:set".into(),
-        limit: None,
-        moved: false,
-    };
-    let (rule, limits) = (house.crop.rule(), house.crop.limits());
-    let stop = Stop::never();
-    let imported = import::run(&house.catalog, &house.store, rule, limits, &request, &stop).await;
+    let imported = house.import(&import_of(folder, Kind::Pictures)).await;
     imported.expect("imports")
 }
 
@@ -204,12 +194,7 @@ async fn an_export_honours_purges_and_tells_damage() {
     export(&house, &Selection::default(), &args).await.expect("exports");
     let gone = house.rows("SELECT image FROM files WHERE post = '1'").await.concat();
     let asked = [Entry::post("board", "1")];
-    let plan = Plan::of(&house.catalog, &house.store, &house.path("manifests"), &asked)
-        .await
-        .expect("plans");
-    purge::run(&house.catalog, &house.store, house.folder.path(), &plan)
-        .await
-        .expect("purges");
+    house.purge(&asked).await;
     // A picture whose bytes were altered never leaves.
     let damaged = house.rows("SELECT image FROM files WHERE post = '2'").await.concat();
     let key = dataset::Key::image(&damaged, "png").expect("a hash");
@@ -367,12 +352,7 @@ async fn a_sidecar_that_names_a_purged_artist_or_post_keeps_its_picture_out() {
     let house = House::new().await;
     fill(&house).await;
     let asked = [Entry::artist(None, "ann"), Entry::post("board", "77")];
-    let plan = Plan::of(&house.catalog, &house.store, &house.path("manifests"), &asked)
-        .await
-        .expect("plans");
-    purge::run(&house.catalog, &house.store, house.folder.path(), &plan)
-        .await
-        .expect("purges");
+    house.purge(&asked).await;
     let texts: [(&str, &[u8]); 3] = [
         ("x.json", br#"{"artist": "Ann", "tags": ["sky"]}"#),
         ("y.json", br#"{"category": "board", "id": 77}"#),
@@ -411,12 +391,8 @@ fn an_export_that_was_killed_ends_as_an_undisturbed_one() {
         std::fs::write(path("set").join(format!("{number}.txt")), format!("tag {number}, sky")).expect("writes");
     }
     let command = |words: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
-        command
-            .current_dir(folder.path())
-            .args(words)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        let mut command = program(folder.path());
+        command.args(words).stdout(Stdio::null()).stderr(Stdio::null());
         command
     };
     let finish = |words: &[&str]| assert!(command(words).status().expect("runs").success(), "{words:?}");

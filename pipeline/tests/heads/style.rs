@@ -54,7 +54,7 @@ async fn strangers_are_refused_and_hands_decide(mut house: House) {
         .await;
 
     house.curate.style = on(2.0);
-    house.judge().await.expect("judges");
+    house.curate().await.expect("decides");
     assert_eq!(house.verdicts().await, ["accepted 27", "style 3"]);
     for image in &images[27..] {
         assert_eq!(reason(&house, image).await, "style");
@@ -64,11 +64,11 @@ async fn strangers_are_refused_and_hands_decide(mut house: House) {
         .rows("UPDATE styles SET vector = (SELECT MIN(vector) FROM styles)")
         .await;
     house.curate.style.max_distance = 3.0;
-    house.judge().await.expect("judges");
+    house.curate().await.expect("decides");
     assert_eq!(house.verdicts().await, ["accepted 30"], "all alike in the table");
     house.rows("DELETE FROM styles").await;
     house.curate.style.max_distance = 2.0;
-    house.judge().await.expect("judges");
+    house.curate().await.expect("decides");
     assert_eq!(house.verdicts().await, ["accepted 27", "style 3"]);
     assert_eq!(house.rows("SELECT COUNT(*) FROM styles").await, ["30"]);
     let again = house
@@ -86,14 +86,14 @@ async fn strangers_are_refused_and_hands_decide(mut house: House) {
         .expect("records");
     write.commit().await.expect("commits");
     for _ in 0..2 {
-        house.judge().await.expect("judges");
+        house.curate().await.expect("decides");
         assert_eq!(reason(&house, &images[28]).await, "accepted");
         assert_eq!(house.verdicts().await, ["accepted 28", "style 2"]);
     }
     let mut write = house.catalog.write().await.expect("begins");
     decisions::undo(&mut write, &head).await.expect("forgets");
     write.commit().await.expect("commits");
-    house.judge().await.expect("judges");
+    house.curate().await.expect("decides");
     assert_eq!(house.verdicts().await, ["accepted 27", "style 3"]);
 }
 
@@ -106,10 +106,10 @@ async fn wanted_heads_take_the_place_of_the_set(mut house: House) {
     house.crop(Selection::default()).await.expect("crops");
     house.curate.style = on(3.0);
     house.curate.style.like = house.path("wanted");
-    let missing = house.judge().await.expect_err("has no folder").to_string();
+    let missing = house.curate().await.expect_err("has no folder").to_string();
     assert!(missing.contains("is no folder"), "{missing}");
     std::fs::create_dir_all(house.path("wanted/more")).expect("a folder");
-    let few = house.judge().await.expect_err("has too few").to_string();
+    let few = house.curate().await.expect_err("has too few").to_string();
     assert!(few.contains("5 different heads"), "{few}");
     // Wanted are heads cut like those of the strangers.
     for seed in 10..20 {
@@ -119,7 +119,7 @@ async fn wanted_heads_take_the_place_of_the_set(mut house: House) {
         head.save(name).expect("writes");
     }
     std::fs::write(house.path("wanted/notes.txt"), "no picture").expect("writes");
-    house.judge().await.expect("judges");
+    house.curate().await.expect("decides");
     assert_eq!(house.verdicts().await, ["accepted 3", "style 27"]);
     let before = house.digests().await.policy;
     std::fs::rename(house.path("wanted"), house.path("moved")).expect("moves");
@@ -165,7 +165,7 @@ async fn styles_are_the_same_in_any_order(at_once: House, shuffled: Vec<House>) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_layer_that_is_not_there_is_told_with_those_that_are() {
+async fn a_missing_layer_is_an_error_that_names_those_there_are() {
     let mut house = House::new().await;
     house.add(1, None, &files()[0]).await;
     house.curate.style = on(2.0);
@@ -173,7 +173,7 @@ async fn a_layer_that_is_not_there_is_told_with_those_that_are() {
     let told = format!("{:#}", house.crop(Selection::default()).await.expect_err("refuses"));
     assert!(told.contains("no tensor `add_28`") && told.contains("add_29"), "{told}");
     house.curate.style.network = house.path("nothing.onnx");
-    let told = format!("{:#}", house.judge().await.expect_err("refuses"));
+    let told = format!("{:#}", house.curate().await.expect_err("refuses"));
     assert!(told.contains("nothing.onnx") && told.contains("curate.style"), "{told}");
 }
 

@@ -161,7 +161,7 @@ async fn any_order_and_any_split_of_events_ends_the_same(at_once: House, others:
     for event in all().chain(later.clone()) {
         happen(&at_once, &event).await;
     }
-    at_once.judge().await.expect("decides");
+    at_once.curate().await.expect("decides");
     let expected = verdicts(&at_once).await;
     for word in [
         "duplicate",
@@ -194,19 +194,19 @@ async fn any_order_and_any_split_of_events_ends_the_same(at_once: House, others:
                 held = rest;
             }
             if random.u8(..12) == 0 {
-                house.judge().await.expect("decides");
+                house.curate().await.expect("decides");
             }
             if random.u8(..20) == 0 {
                 let settings = house.curate.clone();
                 house.curate.near_duplicate = [0, 14, 20][random.usize(..3)];
                 house.curate.min_score = 0.7;
-                house.judge().await.expect("decides under other settings");
+                house.curate().await.expect("decides under other settings");
                 house.curate = settings;
             }
         }
-        house.judge().await.expect("decides");
+        house.curate().await.expect("decides");
         assert_eq!(verdicts(&house).await, expected, "seed {seed}");
-        assert_eq!(house.judge().await.expect("has nothing to do").done, 0);
+        assert_eq!(house.curate().await.expect("has nothing to do").done, 0);
     }
 }
 

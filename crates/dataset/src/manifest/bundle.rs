@@ -12,13 +12,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::disk::{HEADER, ROWS};
+use super::disk::{HEADER, ROWS, head_bytes};
 use super::{ManifestRow, Opened, Problem, Tombstones, VerifyReport, verify};
 use crate::failure::{Locked, Usage};
 use crate::files::{self, write_durably};
-use crate::keys::Key;
+use crate::keys::{Key, sha256};
 use crate::store::Store;
 
 const TICKET: &str = "bundle.json";
@@ -26,6 +25,9 @@ const FORMAT: u32 = 1;
 
 /// Ending of a bundle that is one file.
 const TAR: &str = "tar";
+
+/// What is wrong with a head that was purged after it was bundled.
+const PURGED: &str = "was purged since";
 
 /// What bundle.json holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,7 +64,7 @@ pub struct Bundle {
 
 /// Puts the manifest in `folder` (`manifests/<name>`) with its heads into `target`: a folder, or one
 /// file where it ends in `.tar`. A folder that is a bundle of the same manifest is completed, and heads
-/// that were purged since are taken out of it. Ends with a proof of every byte. `tick` is told how many
+/// that were purged since are taken out of it. Ends with a proof of every byte. `tick` is called with how many
 /// rows are done.
 ///
 /// # Errors
@@ -94,9 +96,17 @@ pub fn verify_bundle(opened: &Opened, target: &Path) -> anyhow::Result<Option<Ve
         return Ok(None);
     };
     let place = data.join("manifests").join(name);
-    let mut report = verify(&place, &Store::open(&data.join("store"))?, true, |_| ())?;
+    let store = Store::open(&data.join("store"))?;
+    let mut report = verify(&place, &store, true, |_| ())?;
     if Opened::open(&place).is_ok_and(|found| found.id != opened.id) {
         report.problems.push(other_version(target));
+    }
+    for head in Tombstones::load(opened.folder())?.iter() {
+        let key = Key::head(head)?;
+        if store.path_of(&key).exists() {
+            let (file, what) = (key.to_string(), PURGED.into());
+            report.problems.push(Problem { file, what });
+        }
     }
     Ok(Some(report))
 }
@@ -126,15 +136,14 @@ fn to_folder(
     let to = Store::create(&target.join("store"))?;
     // Left by a run that was killed: the lock keeps others away.
     to.sweep()?;
+    let purged: Result<Vec<Key>, _> = tombstones.iter().map(Key::head).collect();
+    to.remove_durably(&purged?)?;
     let mut done = 0;
     for batch in opened.batches()? {
         let batch = batch?;
-        batch
-            .par_iter()
-            .try_for_each(|row| match tombstones.contains(&row.head) {
-                true => Ok(to.remove_durably(&[Key::head(&row.head)?])?),
-                false => copy_head(row, store, &to),
-            })?;
+        let left = batch.par_iter().filter(|row| !tombstones.contains(&row.head));
+        let keys: anyhow::Result<Vec<Key>> = left.map(|row| copy_head(row, store, &to)).collect();
+        to.flush_names(&keys?)?;
         done += batch.len() as u64;
         tick(done);
     }
@@ -199,24 +208,13 @@ fn lock(ticket: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// Copies a head that is not there, or not whole.
-fn copy_head(row: &ManifestRow, from: &Store, to: &Store) -> anyhow::Result<()> {
+/// Copies a head that is not there, or not whole; its name is yet to be flushed.
+fn copy_head(row: &ManifestRow, from: &Store, to: &Store) -> anyhow::Result<Key> {
     let key = Key::head(&row.head)?;
-    let whole = |bytes: &[u8]| hex::encode(Sha256::digest(bytes)) == row.head;
-    if std::fs::read(to.path_of(&key)).is_ok_and(|bytes| whole(&bytes)) {
-        return Ok(());
+    if !std::fs::read(to.path_of(&key)).is_ok_and(|bytes| sha256(bytes) == row.head) {
+        to.place_blocking(&key, head_bytes(from, row)?)?;
     }
-    let bytes = from.read_blocking(&key)?;
-    if !whole(&bytes) {
-        return Err(damaged(&key));
-    }
-    // What is there under the name is damaged: of the same length it would be taken for the head.
-    to.remove_durably(std::slice::from_ref(&key))?;
-    Ok(to.put_blocking(&key, bytes)?)
-}
-
-fn damaged(key: &Key) -> anyhow::Error {
-    anyhow::anyhow!("the head {key} is damaged; `pipeline manifest verify` lists every such file")
+    Ok(key)
 }
 
 /// The files of the manifest, its list of purged heads first: they are in force before the rows are.
@@ -288,7 +286,18 @@ mod tests {
         assert_eq!(bundle(&place, &store, &target, |_| ()).expect("goes on").heads, 4);
 
         Tombstones::add(&place, [manifest.rows[2].head.clone()]).expect("adds");
+        let opened = Opened::open(&place).expect("opens");
+        let check = || {
+            verify_bundle(&opened, &target)
+                .expect("verifies")
+                .expect("is a bundle")
+                .problems
+        };
+        let problems = check();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].file.contains(head(2).as_str()) && problems[0].what == "was purged since");
         let again = bundle(&place, &store, &target, |_| ()).expect("follows");
+        assert!(check().is_empty());
         assert_eq!(again, Bundle { heads: 3, purged: 2 });
         assert!(copy.read_blocking(&head(2)).is_err());
         let moved = Manifest::load(&target.join("manifests/v1")).expect("reads");

@@ -20,7 +20,7 @@ pub(super) trait Cell: Sized {
     fn emerge(bytes: &mut &[u8]) -> Option<Self>;
 }
 
-/// A byte that tells whether there is a value, then the value.
+/// A byte that says whether there is a value, then the value.
 impl<T: Cell> Cell for Option<T> {
     const TYPE: ArrowDataType = T::TYPE;
 

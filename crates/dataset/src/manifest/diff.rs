@@ -16,15 +16,15 @@ pub enum Change {
     Changed(Box<(ManifestRow, ManifestRow)>),
 }
 
-/// Tells every difference in canonical order, and answers how many rows are the same. Both manifests are
+/// Calls `take` with every difference in canonical order, and gives how many rows are the same. Both manifests are
 /// read part by part.
 ///
 /// # Errors
-/// Where a manifest cannot be read, or what `tell` says.
+/// Where a manifest cannot be read, or what `take` says.
 pub fn diff<E: From<ManifestError>>(
     before: &Opened,
     after: &Opened,
-    mut tell: impl FnMut(Change) -> Result<(), E>,
+    mut take: impl FnMut(Change) -> Result<(), E>,
 ) -> Result<u64, E> {
     let (mut before, mut after) = (Rows::of(before)?, Rows::of(after)?);
     let (mut old, mut new) = (before.next()?, after.next()?);
@@ -48,9 +48,9 @@ pub fn diff<E: From<ManifestError>>(
         }
         match (left, right) {
             (Some(left), Some(right)) if left == right => same += 1,
-            (Some(left), Some(right)) => tell(Change::Changed(Box::new((left, right))))?,
-            (Some(left), None) => tell(Change::Removed(Box::new(left)))?,
-            (None, Some(right)) => tell(Change::Added(Box::new(right)))?,
+            (Some(left), Some(right)) => take(Change::Changed(Box::new((left, right))))?,
+            (Some(left), None) => take(Change::Removed(Box::new(left)))?,
+            (None, Some(right)) => take(Change::Added(Box::new(right)))?,
             (None, None) => return Ok(same),
         }
     }
@@ -94,7 +94,7 @@ mod tests {
     use crate::manifest::{Manifest, ManifestBody, row};
 
     #[test]
-    fn every_difference_is_told_once_in_order() {
+    fn every_difference_is_given_once_in_order() {
         let folder = tempfile::tempdir().expect("a folder");
         let write = |name: &str, rows: Vec<ManifestRow>| {
             let manifest = Manifest::new(name, ManifestBody::default(), rows).expect("a manifest");
@@ -106,9 +106,9 @@ mod tests {
         let mut later = rows(&["0", "2", "3", "4", "6"]);
         later[2].likes = Some(7);
         let after = write("v2", later);
-        let mut told = Vec::new();
+        let mut found = Vec::new();
         let same = diff(&before, &after, |change| {
-            told.push(match change {
+            found.push(match change {
                 Change::Added(row) => format!("+{}", row.post),
                 Change::Removed(row) => format!("-{}", row.post),
                 Change::Changed(rows) => format!("{} {:?}", rows.0.post, rows.0.differences(&rows.1)),
@@ -116,6 +116,6 @@ mod tests {
             Ok::<_, ManifestError>(())
         });
         assert_eq!(same.expect("reads"), 1);
-        assert_eq!(told, ["+0", "-1", "3 [\"likes\"]", "+4", "-5", "+6"]);
+        assert_eq!(found, ["+0", "-1", "3 [\"likes\"]", "+4", "-5", "+6"]);
     }
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Manifest, ManifestError, ManifestRow, Opened, Writer, check_name};
 use crate::files;
-use crate::keys::Key;
+use crate::keys::{Key, sha256};
 use crate::store::Store;
 
 pub(super) const HEADER: &str = "manifest.json";
@@ -100,6 +100,19 @@ pub fn list(folder: &Path) -> Result<Vec<String>, ManifestError> {
         .map(|name| name.to_string_lossy().into_owned())
         .filter(|name| check_name(name).is_ok())
         .collect())
+}
+
+/// A head's file, checked against its name, for worker threads.
+///
+/// # Errors
+/// Where the store lacks the head or its bytes are others; the text names the head.
+pub fn head_bytes(store: &Store, row: &ManifestRow) -> anyhow::Result<Vec<u8>> {
+    let key = Key::head(&row.head)?;
+    let bytes = store.read_blocking(&key)?;
+    match sha256(&bytes) == row.head {
+        true => Ok(bytes),
+        false => anyhow::bail!("the head {key} is damaged; `pipeline manifest verify` lists every such file"),
+    }
 }
 
 /// A head's pixels, [side, side, 3] bytes, for worker threads.

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use image::RgbImage;
-use sha2::{Digest, Sha256};
 
 use super::{Manifest, ManifestBody, pixel_hash, row};
-use crate::keys::Key;
+use crate::keys::{Key, sha256};
 use crate::store::Store;
 
 /// A store with heads of as many shades and the manifest `v1` over them.
@@ -18,7 +17,7 @@ pub fn frozen(folder: &Path, count: u8) -> (Store, Manifest) {
         head.write_to(&mut png, image::ImageFormat::Png).expect("encodes");
         let png = png.into_inner();
         let mut row = row::sample(&shade.to_string(), 'a');
-        row.head = hex::encode(Sha256::digest(&png));
+        row.head = sha256(&png);
         row.pixels = pixel_hash(&head);
         let key = Key::head(&row.head).expect("a hash");
         store.put_blocking(&key, png).expect("writes");

@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 
 pub use bundle::{Bundle, bundle, find_bundle, verify_bundle};
 pub use diff::{Change, diff};
-pub use disk::{Written, list, pixel_hash, read_head};
+pub use disk::{Written, head_bytes, list, pixel_hash, read_head};
 pub use opened::{Batches, Opened};
 pub use row::{ManifestRow, Split};
 pub use spill::{Laid, Spill, Spilled};
@@ -111,7 +111,7 @@ pub struct ManifestBody {
     /// What the digests stand for, as text: `crop.margin` = `2`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,
-    /// How train and validation were told apart.
+    /// How train and validation were separated.
     pub split: SplitRule,
     /// Figures over the rows.
     pub statistics: Statistics,

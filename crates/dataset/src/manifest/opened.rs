@@ -128,7 +128,7 @@ pub struct Batches<'manifest> {
     group: usize,
     /// Rows given so far …
     rows: u64,
-    /// … and their digest; none once the end or an error was told.
+    /// … and their digest; none once the end or an error was given.
     digest: Option<RowsDigest>,
 }
 

@@ -181,7 +181,7 @@ row! {
     duplicate_group: String,
     /// Train or validation.
     split: Split,
-    /// Perceptual hash of the head in hex: heads that look alike differ in few bits; none where it was
+    /// Perceptual hash of the head in hex: like heads differ in few bits; none where it was
     /// not measured.
     perceptual: Option<String>,
 }

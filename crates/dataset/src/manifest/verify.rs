@@ -5,10 +5,9 @@ use std::path::Path;
 use image::ImageFormat;
 use rayon::prelude::*;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::{ManifestError, ManifestRow, Opened, Tombstones, pixel_hash};
-use crate::keys::Key;
+use crate::keys::{Key, sha256};
 use crate::store::{Store, StoreError};
 
 /// One file that is not as it was frozen.
@@ -23,9 +22,9 @@ pub struct Problem {
 /// What a verification found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
-    /// Heads looked at.
+    /// Heads checked.
     pub heads: u64,
-    /// Rows whose heads were purged, and so are neither looked at nor missed.
+    /// Rows whose heads were purged, and so are neither checked nor missed.
     pub purged: u64,
     /// Whether their bytes were hashed too.
     pub deep: bool,
@@ -35,7 +34,7 @@ pub struct VerifyReport {
 
 /// Checks `manifests/<name>`: header, rows and id agree, every head that was not purged is in the store
 /// and, when `deep`, its bytes hash to its name and its pixels to what the row says. Every problem is
-/// reported, not the first alone. `tick` is told how many rows were looked at.
+/// reported, not the first alone. `tick` is called with how many rows were checked.
 ///
 /// # Errors
 /// [`ManifestError::Absent`], or the store's own failure where it vanished altogether.
@@ -46,7 +45,7 @@ pub fn verify(folder: &Path, store: &Store, deep: bool, mut tick: impl FnMut(u64
         deep,
         problems: Vec::new(),
     };
-    match look(folder, store, &mut report, &mut tick) {
+    match check(folder, store, &mut report, &mut tick) {
         Ok(()) => Ok(report),
         Err(error) => match error.downcast::<ManifestError>() {
             Ok(ManifestError::Changed { path, what }) => {
@@ -59,7 +58,7 @@ pub fn verify(folder: &Path, store: &Store, deep: bool, mut tick: impl FnMut(u64
     }
 }
 
-fn look(folder: &Path, store: &Store, report: &mut VerifyReport, tick: &mut impl FnMut(u64)) -> anyhow::Result<()> {
+fn check(folder: &Path, store: &Store, report: &mut VerifyReport, tick: &mut impl FnMut(u64)) -> anyhow::Result<()> {
     let (opened, tombstones) = (Opened::open(folder)?, Tombstones::load(folder)?);
     for batch in opened.batches()? {
         let batch = batch?;
@@ -102,7 +101,7 @@ fn check_head(row: &ManifestRow, store: &Store, deep: bool) -> Result<Option<Pro
 
 /// What is wrong with a head's bytes.
 fn wrong_bytes(row: &ManifestRow, bytes: &[u8]) -> Option<String> {
-    if hex::encode(Sha256::digest(bytes)) != row.head {
+    if sha256(bytes) != row.head {
         return Some("was changed: its bytes do not hash to its name".into());
     }
     match image::load_from_memory_with_format(bytes, ImageFormat::Png) {

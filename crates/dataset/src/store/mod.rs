@@ -57,7 +57,7 @@ impl Store {
     /// Checks that there is room for more: before work whose result could not be kept.
     ///
     /// # Errors
-    /// [`StoreError::Full`]; [`StoreError::Vanished`]; [`StoreError::Io`] where the system does not tell.
+    /// [`StoreError::Full`]; [`StoreError::Vanished`]; [`StoreError::Io`] where the system does not say.
     pub fn check_room(&self) -> Result<(), StoreError> {
         self.check_marker()?;
         self.check_room_for(0)
@@ -81,7 +81,7 @@ impl Store {
     }
 
     /// Makes the folder and its marker where they are missing, and opens it. Only for a catalog
-    /// that knows no image yet: else [`Self::open`] tells that the store vanished.
+    /// that knows no image yet: else [`Self::open`] reports that the store vanished.
     ///
     /// # Errors
     /// [`StoreError::Io`] where the folder cannot be written.
@@ -256,10 +256,9 @@ fn half_written(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sha2::{Digest, Sha256};
 
     fn key_of(bytes: &[u8]) -> Key {
-        Key::head(&hex::encode(Sha256::digest(bytes))).expect("a hash")
+        Key::head(&crate::keys::sha256(bytes)).expect("a hash")
     }
 
     #[test]

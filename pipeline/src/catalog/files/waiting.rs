@@ -20,7 +20,7 @@ pub struct Pending {
     pub known_image: Option<String>,
 }
 
-/// Where to look for waiting files.
+/// Which range of posts is searched for waiting files.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     /// Post numbers from this one on.

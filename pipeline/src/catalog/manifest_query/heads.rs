@@ -68,7 +68,7 @@ struct Decided {
 /// How many heads of each picture there are by what was decided of them, so that any pictures can be counted.
 #[derive(Default)]
 pub(super) struct Reasons {
-    /// Why heads were refused; empty for those that were not, duplicates among them.
+    /// Why heads were refused; empty for those that are accepted.
     words: Vec<String>,
     /// Of every head: the picture, whether it was imported, and the word; none where nothing was decided.
     of: Vec<(u32, bool, Option<u16>)>,
@@ -176,7 +176,7 @@ async fn decided(
             let word = cells.text_or_none(4)?.filter(|_| !accepted).unwrap_or_default();
             let capped = matches!(word, PER_PICTURE | PER_ARTIST);
             let decided = Decided {
-                reason: reasons.number(if word == DUPLICATE { "" } else { word }),
+                reason: reasons.number(word),
                 passed: accepted || capped || word == DUPLICATE,
                 capped,
                 kept: cells.number(5)? == 1,

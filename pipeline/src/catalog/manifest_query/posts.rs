@@ -1,5 +1,6 @@
 //! Selected posts of stored pictures.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -22,14 +23,14 @@ pub struct Post {
     pub row: ManifestRow,
 }
 
-/// Tells every selected post of a stored picture. Gives which pictures have one.
+/// Calls `take` with every selected post of a stored picture. Gives the pictures by source.
 pub(super) async fn each<State: Send + 'static>(
     catalog: &Catalog,
     selection: &Selection,
     pictures: Arc<Pictures>,
     state: State,
     mut take: impl FnMut(&mut State, Post) -> anyhow::Result<()> + Send + 'static,
-) -> anyhow::Result<(Vec<bool>, State)> {
+) -> anyhow::Result<(BTreeMap<String, Vec<u32>>, State)> {
     let mut binds = Binds::default();
     let sql = format!(
         "SELECT f.image, p.source, p.post, p.number, f.page, p.artist, p.page_url, p.source_url, p.rating, p.tags, \
@@ -37,21 +38,19 @@ pub(super) async fn each<State: Send + 'static>(
          WHERE f.outcome = 'stored' AND f.image IS NOT NULL AND {}",
         binds.posts(selection)
     );
-    let selected = vec![false; pictures.sizes.len()];
-    let told = scan(
-        catalog,
-        sql,
-        binds,
-        (selected, state),
-        move |(selected, state), cells| {
-            let Some(picture) = pictures.number(cells.text(0)?) else {
-                return Ok(());
-            };
-            selected[picture as usize] = true;
-            take(state, post(picture, cells)?)
-        },
-    );
-    told.await.context("cannot read the posts of the pictures")
+    let none: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    let read = scan(catalog, sql, binds, (none, state), move |(shown, state), cells| {
+        let Some(picture) = pictures.number(cells.text(0)?) else {
+            return Ok(());
+        };
+        let post = post(picture, cells)?;
+        match shown.get_mut(&post.row.source) {
+            Some(of_source) => of_source.push(picture),
+            None => drop(shown.insert(post.row.source.clone(), vec![picture])),
+        }
+        take(state, post)
+    });
+    read.await.context("cannot read the posts of the pictures")
 }
 
 fn post(picture: u32, cells: &Cells<'_>) -> anyhow::Result<Post> {

@@ -46,7 +46,7 @@ pub(super) struct About {
 
 impl About {
     /// Reads a picture's sidecars, the one that says most first. A later one fills what is missing of tags;
-    /// one that cannot be read is told and passed over.
+    /// one that cannot be read is reported and passed over.
     pub(super) fn read(sidecars: &[PathBuf]) -> (Self, Vec<Fault>) {
         let (mut about, mut faults) = (Self::default(), Vec::new());
         for path in sidecars {

@@ -57,7 +57,7 @@ pub async fn run(folder: &Path, catalog: &Catalog, args: &Args, stop: &Stop) -> 
     Ok(())
 }
 
-/// What changed between two versions. Both are read part by part; the catalog tells reasons as far as it
+/// What changed between two versions. Both are read part by part; the catalog gives reasons as far as it
 /// knows them.
 ///
 /// # Errors
@@ -66,13 +66,13 @@ pub async fn compare(folder: &Path, catalog: &Catalog, before: &str, after: &str
     walk_over(folder, catalog, before, after, |_, _| Ok(())).await
 }
 
-/// As [`compare`]; `tell` is told each difference with its reason.
+/// As [`compare`]; `take` is called with each difference with its reason.
 async fn walk_over(
     folder: &Path,
     catalog: &Catalog,
     before: &str,
     after: &str,
-    mut tell: impl FnMut(&Change, &str) -> anyhow::Result<()>,
+    mut take: impl FnMut(&Change, &str) -> anyhow::Result<()>,
 ) -> anyhow::Result<Report> {
     let (before, after) = (super::open(folder, before)?, super::open(folder, after)?);
     let groups = {
@@ -85,7 +85,7 @@ async fn walk_over(
     let walked = tokio::task::spawn_blocking(move || walk(&before, &after, &sender));
     while let Some(chunk) = chunks.recv().await {
         for (change, reason) in explainer.explain(catalog, chunk).await? {
-            tell(&change, &reason)?;
+            take(&change, &reason)?;
             report.count(&change, reason);
         }
     }
@@ -114,7 +114,7 @@ fn walk(before: &Opened, after: &Opened, sender: &mpsc::Sender<Vec<Change>>) -> 
 }
 
 /// The duplicate groups of the rows that came and went: a row whose group is still there was replaced by
-/// another head of it. By the first half of their names, which tells a billion of them apart.
+/// another head of it. By the first half of their names, which distinguishes a billion of them.
 pub(super) struct Groups {
     added: HashSet<u128>,
     removed: HashSet<u128>,

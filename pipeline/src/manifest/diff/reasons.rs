@@ -153,7 +153,7 @@ impl Known {
     }
 }
 
-/// A version's filters as far as its rows can tell whether they hold.
+/// A version's filters as far as its rows show whether they hold.
 fn filters(lines: &[String]) -> Selection {
     let known = |line: &&String| {
         [
@@ -181,7 +181,7 @@ fn filters(lines: &[String]) -> Selection {
     }
 }
 
-/// A row as a post of that day. It does not tell the kinds of its tags, as some sites do not.
+/// A row as a post of that day. It does not give the kinds of its tags, as some sites do not.
 fn as_post(row: &ManifestRow) -> Post {
     Post {
         source: row.source.clone(),

@@ -71,7 +71,7 @@ impl Attribution {
         (artists, self.artists.len())
     }
 
-    /// Heads whose artist no source told.
+    /// Heads whose artist no source names.
     pub(super) fn unknown(&self) -> u64 {
         self.unknown
     }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use dataset::manifest::head_bytes;
 use dataset::pack::fitted;
 use dataset::{ManifestRow, Store};
 use image::{Rgb, RgbImage};
 use rayon::prelude::*;
 
-use super::sample::{bytes_of, decode, encode};
+use super::sample::{decode, encode};
 
 /// Heads of the grid: eight by eight.
 const COUNT: usize = 64;
@@ -38,7 +39,7 @@ impl Picks {
         }
         let heads: anyhow::Result<Vec<RgbImage>> = rows
             .par_iter()
-            .map(|row| fitted(&decode(row, &bytes_of(row, store)?)?, SIDE))
+            .map(|row| fitted(&decode(row, &head_bytes(store, row)?)?, SIDE))
             .collect();
         let heads = heads?;
         let columns = COLUMNS.min(heads.len() as u32);

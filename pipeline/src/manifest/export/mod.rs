@@ -32,7 +32,7 @@ use place::{Place, Ticket};
 use shards::{ShardKind, Shards};
 use webdataset::RowsFile;
 
-/// Version of what an export looks like.
+/// Version of an export's layout.
 const FORMAT: u32 = 2;
 
 /// Heads read at once: some tens of megabytes.

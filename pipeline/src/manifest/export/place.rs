@@ -48,7 +48,7 @@ impl Ticket {
         } == *other
     }
 
-    /// What tells the files of one export from those of another, where they are brought together: the
+    /// What distinguishes the files of one export from those of another, where they are brought together: the
     /// version's name, the beginning of its id, and the side where it was resized.
     pub(super) fn stem(&self) -> String {
         let id = self.id.get(..8).unwrap_or(&self.id);

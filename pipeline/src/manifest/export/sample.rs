@@ -2,12 +2,12 @@
 
 use std::io::Cursor;
 
+use dataset::manifest::head_bytes;
 use dataset::pack::fitted;
-use dataset::{Key, ManifestRow, Store};
+use dataset::{ManifestRow, Store};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, ImageFormat, RgbImage};
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 /// A head with what is said of it.
 pub(super) struct Sample {
@@ -23,7 +23,7 @@ pub(super) struct Sample {
 pub(super) fn read(rows: Vec<ManifestRow>, store: &Store, side: Option<u32>) -> anyhow::Result<Vec<Sample>> {
     rows.into_par_iter()
         .map(|row| {
-            let png = bytes_of(&row, store)?;
+            let png = head_bytes(store, &row)?;
             let png = match side {
                 None => png,
                 Some(side) => encode(&fitted(&decode(&row, &png)?, side)?)?,
@@ -31,16 +31,6 @@ pub(super) fn read(rows: Vec<ManifestRow>, store: &Store, side: Option<u32>) -> 
             Ok(Sample { row, png })
         })
         .collect()
-}
-
-/// A head's file, checked against its name.
-pub(super) fn bytes_of(row: &ManifestRow, store: &Store) -> anyhow::Result<Vec<u8>> {
-    let key = Key::head(&row.head)?;
-    let png = store.read_blocking(&key)?;
-    if hex::encode(Sha256::digest(&png)) == row.head {
-        return Ok(png);
-    }
-    anyhow::bail!("the head {key} is damaged; `pipeline manifest verify` lists every such file")
 }
 
 /// Its pixels.

@@ -1,11 +1,10 @@
 //! Files of bounded size that hold many samples each: WebDataset and Parquet.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
-use sha2::{Digest, Sha256};
+use dataset::keys::sha256_of;
 
 use super::parquet::ParquetShard;
 use super::place::{Place, Shard};
@@ -128,16 +127,6 @@ impl<'place> Shards<'place> {
 
 /// SHA-256 (hex) and length of a file.
 pub(super) fn hash_of(path: &Path) -> anyhow::Result<(String, u64)> {
-    let cannot = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(cannot)?;
-    let (mut hash, mut buffer, mut bytes) = (Sha256::new(), vec![0; 1 << 20], 0);
-    loop {
-        match file.read(&mut buffer).with_context(cannot)? {
-            0 => return Ok((hex::encode(hash.finalize()), bytes)),
-            length => {
-                hash.update(&buffer[..length]);
-                bytes += length as u64;
-            }
-        }
-    }
+    let hashed = File::open(path).and_then(sha256_of);
+    hashed.with_context(|| format!("cannot read {}", path.display()))
 }

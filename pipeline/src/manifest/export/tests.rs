@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use dataset::manifest::{FunnelStep, Manifest, ManifestBody, SplitRule, Tombstones, pixel_hash};
 use dataset::{Key, ManifestRow, Split, Store};
 use image::{Rgb, RgbImage};
-use sha2::{Digest, Sha256};
 
 use super::place::{Place, Ticket};
 use super::shards::{ShardKind, Shards};
@@ -23,7 +22,7 @@ fn head(number: u32) -> RgbImage {
 fn row(number: u32, store: &Store) -> ManifestRow {
     let picture = head(number);
     let png = sample::encode(&picture).expect("encodes");
-    let hash = hex::encode(Sha256::digest(&png));
+    let hash = dataset::sha256(&png);
     store
         .put_blocking(&Key::head(&hash).expect("a hash"), png)
         .expect("stores");
@@ -142,7 +141,7 @@ fn assert_snapshot(name: &str, text: &str) {
 }
 
 #[test]
-fn cards_and_descriptions_look_as_they_did() {
+fn cards_and_descriptions_are_as_they_were() {
     let (folder, store, manifest) = frozen();
     let purged = manifest.rows[0].head.clone();
     Tombstones::add(&folder.path().join("manifests/v1"), [purged.clone()]).expect("adds");

@@ -8,8 +8,9 @@ use vision::BBox;
 use vision::crop::CropRule;
 
 use super::histogram::{Scale, equal, orders};
+use crate::catalog::Catalog;
+use crate::catalog::manifest_query::{self, Funnels};
 use crate::catalog::overview::{self, HeadWithVerdict};
-use crate::catalog::{Catalog, manifest_query};
 use crate::digests::Digests;
 use crate::period;
 use crate::selection::Selection;
@@ -80,9 +81,13 @@ impl Figures {
         rule: &CropRule,
     ) -> anyhow::Result<Self> {
         let scales = scales(rule);
+        let funnels = manifest_query::funnels(catalog, selection, digests).await?;
+        let sources = funnels.sources();
         let mut figures = Self {
-            funnel: funnel(catalog, selection, digests).await?,
-            funnels: BTreeMap::new(),
+            funnel: funnel(&funnels, None),
+            funnels: sources
+                .map(|source| (source.into(), funnel(&funnels, Some(source))))
+                .collect(),
             cells: BTreeMap::new(),
             counts: scales.iter().map(|_| BTreeMap::new()).collect(),
             scales,
@@ -92,24 +97,13 @@ impl Figures {
             for row in overview::post_days(catalog, selection, stored).await? {
                 let cell = figures
                     .cells
-                    .entry((row.source, year_of(row.day * overview::DAY)))
+                    .entry((row.source, year_of(row.day * period::DAY)))
                     .or_default();
                 let count = if stored { &mut cell.stored } else { &mut cell.posts };
                 *count += row.posts as u64;
             }
         }
         overview::heads(catalog, selection, digests, |head| figures.add(&head, rule)).await?;
-        let mut sources: Vec<String> = figures.cells.keys().map(|(source, _)| source.clone()).collect();
-        sources.dedup();
-        for source in sources {
-            let of_source = Selection {
-                source: Some(source.clone()),
-                ..selection.clone()
-            };
-            figures
-                .funnels
-                .insert(source, funnel(catalog, &of_source, digests).await?);
-        }
         Ok(figures)
     }
 
@@ -229,11 +223,10 @@ fn year_of(second: i64) -> i16 {
 }
 
 /// A funnel with its end: how many heads are accepted.
-async fn funnel(catalog: &Catalog, selection: &Selection, digests: &Digests) -> anyhow::Result<Vec<FunnelStep>> {
-    let mut steps = manifest_query::funnel(catalog, selection, digests).await?;
-    let accepted = overview::accepted(catalog, selection, digests).await?;
+fn funnel(funnels: &Funnels, source: Option<&str>) -> Vec<FunnelStep> {
+    let (mut steps, accepted) = funnels.of(source);
     steps.push(FunnelStep::new("accepted", accepted));
-    Ok(steps)
+    steps
 }
 
 #[cfg(test)]

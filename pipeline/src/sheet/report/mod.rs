@@ -13,10 +13,12 @@ use anyhow::Context;
 use dataset::{Key, Store};
 use rayon::prelude::*;
 use vision::crop::CropRule;
+use vision::picture::Limits;
 
 use crate::catalog::samples::{self, SampleHead};
 use crate::catalog::{Catalog, samples::Shown};
 use crate::digests::Digests;
+use crate::head::load;
 use crate::selection::Selection;
 use gather::Figures;
 use page::{Section, Words};
@@ -76,8 +78,8 @@ fn section<'gallery>(gallery: &'gallery Gallery, store: &Store) -> anyhow::Resul
         .heads
         .par_iter()
         .map(|head| {
-            let picture = super::load(store, &Key::head(&head.head)?)?;
-            let twin = super::twin(head).map(|twin| super::load(store, &Key::head(twin)?));
+            let picture = load(store, &Key::head(&head.head)?, &Limits::default())?;
+            let twin = super::twin(head).map(|twin| load(store, &Key::head(twin)?, &Limits::default()));
             let twin = twin.transpose()?.flatten();
             Ok(picture.map(|picture| Tile { head, picture, twin }))
         })

@@ -26,7 +26,7 @@ pub(super) struct Tile<'run> {
     pub(super) twin: Option<RgbImage>,
 }
 
-/// A gallery of heads, each of which tells where it is from.
+/// A gallery of heads, each of which says where it is from.
 pub(super) fn gallery(tiles: &[Tile<'_>], shown: &HashMap<String, Shown>) -> anyhow::Result<String> {
     let mut html = String::from("<ul class=\"tiles\">");
     let nowhere = Shown::default();

@@ -7,13 +7,12 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
-use super::{Bundle, TICKET, Ticket, damaged, other_version, read_me};
+use super::{Bundle, PURGED, TICKET, Ticket, other_version, read_me};
 use crate::failure::Usage;
 use crate::files;
-use crate::keys::Key;
-use crate::manifest::disk::{HEADER, ROWS};
+use crate::keys::{Key, sha256_of};
+use crate::manifest::disk::{HEADER, ROWS, head_bytes};
 use crate::manifest::tombstones::TOMBSTONES;
 use crate::manifest::{ManifestRow, Opened, Problem, Tombstones, VerifyReport};
 use crate::store::{MARKER, MARKER_TEXT, Store};
@@ -110,9 +109,9 @@ fn fill(
     for batch in opened.batches()? {
         for chunk in batch?.chunks(CHUNK) {
             let left: Vec<&ManifestRow> = chunk.iter().filter(|row| !tombstones.contains(&row.head)).collect();
-            let heads: anyhow::Result<Vec<(Key, Vec<u8>)>> = left.par_iter().map(|row| read(row, store)).collect();
-            for (key, bytes) in heads? {
-                tar.add(&format!("store/{key}"), &bytes)?;
+            let heads: anyhow::Result<Vec<Vec<u8>>> = left.par_iter().map(|row| head_bytes(store, row)).collect();
+            for (row, bytes) in left.iter().zip(heads?) {
+                tar.add(&format!("store/{}", Key::head(&row.head)?), &bytes)?;
             }
             made.heads += left.len() as u64;
             made.purged += (chunk.len() - left.len()) as u64;
@@ -120,15 +119,6 @@ fn fill(
         }
     }
     Ok(made)
-}
-
-fn read(row: &ManifestRow, store: &Store) -> anyhow::Result<(Key, Vec<u8>)> {
-    let key = Key::head(&row.head)?;
-    let bytes = store.read_blocking(&key)?;
-    match hex::encode(Sha256::digest(&bytes)) == row.head {
-        true => Ok((key, bytes)),
-        false => Err(damaged(&key)),
-    }
 }
 
 /// Proves a finished file; `None` where it is no bundle.
@@ -150,14 +140,14 @@ fn prove(opened: &Opened, tombstones: &Tombstones, path: &Path) -> anyhow::Resul
     for entry in archive.entries()? {
         let mut entry = entry?;
         let name = entry.path()?.to_string_lossy().into_owned();
-        let hash = hash_of(&mut entry)?;
+        let (hash, _) = sha256_of(&mut entry)?;
         let problem = match name.rsplit('/').next() {
             Some(own @ (HEADER | ROWS)) => {
-                (hash != hash_of(&mut File::open(opened.folder().join(own))?)?).then_some("was changed")
+                (hash != sha256_of(File::open(opened.folder().join(own))?)?.0).then_some("was changed")
             }
             Some(last) => last.strip_suffix(".png").and_then(|head| {
                 found.insert(head.to_string());
-                let purged = tombstones.contains(head).then_some("was purged since");
+                let purged = tombstones.contains(head).then_some(PURGED);
                 (hash != head)
                     .then_some("was changed: its bytes do not hash to its name")
                     .or(purged)
@@ -188,16 +178,6 @@ fn prove(opened: &Opened, tombstones: &Tombstones, path: &Path) -> anyhow::Resul
         deep: true,
         problems,
     })
-}
-
-fn hash_of(from: &mut impl Read) -> std::io::Result<String> {
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match from.read(&mut buffer)? {
-            0 => return Ok(hex::encode(hash.finalize())),
-            length => hash.update(&buffer[..length]),
-        }
-    }
 }
 
 /// The ticket that is the file's first entry.
