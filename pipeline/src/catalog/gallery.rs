@@ -114,7 +114,11 @@ pub async fn popularity(catalog: &Catalog, facts: &Facts) -> anyhow::Result<Vec<
 /// Where the database refuses.
 pub async fn selected(catalog: &Catalog, selection: &Selection, facts: &Facts) -> anyhow::Result<Vec<bool>> {
     let mut binds = Binds::default();
-    let sql = binds.images(selection);
+    let sql = format!(
+        "SELECT f.image FROM files AS f JOIN posts AS p ON p.source = f.source AND p.post = f.post \
+         WHERE f.outcome = 'stored' AND f.image IS NOT NULL AND {}",
+        binds.posts(selection)
+    );
     let (pictures, none) = (Arc::clone(&facts.stored), vec![false; facts.pictures.len()]);
     let read = scan(catalog, sql, binds, none, move |selected, cells| {
         if let Some(number) = pictures.number(cells.text(0)?) {
