@@ -3,9 +3,6 @@
 use std::path::Path;
 use std::process::Command;
 
-mod common;
-use common::trainer;
-
 #[test]
 fn a_run_of_an_earlier_build_goes_on_and_draws() {
     let formats = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/formats");
@@ -21,8 +18,12 @@ fn a_run_of_an_earlier_build_goes_on_and_draws() {
             &["run", "--manifest", "v1", "--name", "tiny", "--resume", "--epochs", "3"][..],
             &["sample", "tiny", "--count", "4", "--keep", "4", "--out"],
         ] {
-            let mut command = trainer(&data);
-            command.args(words);
+            let mut command = Command::new(env!("CARGO_BIN_EXE_trainer"));
+            command
+                .current_dir(formats.join("../.."))
+                .arg("--data")
+                .arg(&data)
+                .args(words);
             if words[0] == "sample" {
                 command.arg(folder.path().join("grid"));
             }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use dataset::files::make_folder_of;
 use tch::{Device, Tensor};
 
 use super::best::Best;
@@ -257,8 +258,10 @@ impl<'a> Run<'a> {
 
     fn draw_grid(&self, epoch: u64) -> Result<()> {
         let generator = final_generator(self.job.folder, &self.gan, &self.job.file.config);
-        let heads = draw(&generator, &self.fixed_noise);
-        grid::save_png(&grid::grid(&grid::pictures(&heads)), &self.job.folder.grid(epoch))
+        let (heads, path) = (draw(&generator, &self.fixed_noise), self.job.folder.grid(epoch));
+        // Somebody may have tidied the grids away.
+        make_folder_of(&path)?;
+        grid::save_png(&grid::grid(&grid::pictures(&heads)), &path)
     }
 
     fn draw_chart(&self, lines: &[Metrics]) -> Result<()> {
