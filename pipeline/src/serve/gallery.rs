@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use vision::crop::CropRule;
 
 use super::bounds::{self, Change, Effect};
-use super::filters::{ByHand, Filters, InOrOut, Measured, Order};
+use super::filters::{ByHand, Filters, InOrOut, MEASURES, Measure, Measured, Order};
 use crate::catalog::decisions::Choice;
 use crate::catalog::facts::{self, Facts, Head};
 use crate::catalog::gallery::{self, Popularity, Recorded};
@@ -218,7 +218,7 @@ impl Snapshot {
             "head": hex::encode(of.head.head),
             "verdict": verdict,
             "decision": decided.map(Choice::word),
-            "score": super::filters::MEASURES[0].2(&of),
+            "score": MEASURES[0].2(&of),
             "side": of.head.native_side,
         })
     }
@@ -226,8 +226,8 @@ impl Snapshot {
     /// Every measure of a head by name.
     pub fn measures(&self, at: u32) -> Vec<Value> {
         let of = self.measured(at);
-        let measure = |(name, about, value): &(&str, &str, fn(&Measured<'_>) -> Option<f64>)| json!({ "name": name, "about": about, "value": value(&of) });
-        super::filters::MEASURES.iter().map(measure).collect()
+        let measure = |(name, about, value): &Measure| json!({ "name": name, "about": about, "value": value(&of) });
+        MEASURES.iter().map(measure).collect()
     }
 
     /// Places of the heads of a file; the same file may be cut of several pictures.
