@@ -16,6 +16,7 @@ pub mod detect;
 pub mod digests;
 pub mod export;
 pub mod failures;
+pub mod fields;
 pub mod head;
 pub mod import;
 pub mod manifest;

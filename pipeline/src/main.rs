@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use pipeline::cli::Cli;
+use pipeline::cli::{Cli, Command};
 use pipeline::secrets;
+use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
     dataset::failure::end_when_unread();
@@ -12,7 +13,12 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return not_understood(&error),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let mut builder = match cli.command {
+        // Pages are answered while heads are decided.
+        Command::Serve(_) => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the system gives no threads: {error}");

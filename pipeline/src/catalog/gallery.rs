@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use super::Catalog;
 use super::binds::{Binds, row};
+use super::detections::GIVEN;
 use super::facts::Facts;
 use super::pictures::{ByFace, FaceKey};
 use super::scan::scan;
@@ -97,10 +98,10 @@ pub async fn popularity(catalog: &Catalog, facts: &Facts) -> anyhow::Result<Vec<
             let of = &mut all[number as usize];
             of.likes = of.likes.max(cells.number_or_none(1)?);
             of.views = of.views.max(cells.number_or_none(2)?);
-            let created_at = cells.number(3)?;
-            of.created_at = match of.created_at {
-                0 => created_at,
-                known => known.min(created_at),
+            of.created_at = match (of.created_at, cells.number(3)?) {
+                (known, 0) => known,
+                (0, created_at) => created_at,
+                (known, created_at) => known.min(created_at),
             };
         }
         Ok(())
@@ -141,16 +142,27 @@ pub async fn posts(catalog: &Catalog, image: &str) -> anyhow::Result<Vec<Picture
     rows.with_context(|| format!("cannot read the posts of {image}"))
 }
 
-/// What goes with the verdict on a head file, where one is recorded: what was measured against which bound.
+/// What goes with the verdict on a head, where one is recorded: what was measured against which bound.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn detail(catalog: &Catalog, digests: &Digests, head: &str) -> anyhow::Result<Option<String>> {
-    let sql = "SELECT v.detail FROM heads AS h JOIN verdicts AS v ON v.image = h.image AND v.detector = h.detector \
-               AND v.ordinal = h.ordinal AND v.crop = h.crop WHERE h.head = $1 AND v.policy = $2 LIMIT 1";
-    let query = sqlx::query_as::<_, (Option<String>,)>(sql)
-        .bind(head)
-        .bind(&digests.policy);
-    let row = query.fetch_optional(catalog.pool()).await;
-    Ok(row.context("cannot read a verdict")?.and_then(|(detail,)| detail))
+pub async fn detail(
+    catalog: &Catalog,
+    digests: &Digests,
+    facts: &Facts,
+    key: FaceKey,
+) -> anyhow::Result<Option<String>> {
+    let mut binds = Binds::default();
+    let (image, ordinal) = (binds.text(&facts.image(key)), binds.number(key.ordinal.into()));
+    let detector = binds.text(if key.given { GIVEN } else { &digests.detector });
+    let (current, policy) = (FaceKey::condition(digests, &mut binds), binds.text(&digests.policy));
+    let sql = format!(
+        "SELECT detail FROM verdicts WHERE image = {image} AND ordinal = {ordinal} AND detector = {detector} \
+         AND {current} AND policy = {policy}"
+    );
+    let rows: Vec<(Option<String>,)> = binds
+        .fetch(sql, catalog.pool())
+        .await
+        .context("cannot read a verdict")?;
+    Ok(rows.into_iter().next().and_then(|(detail,)| detail))
 }

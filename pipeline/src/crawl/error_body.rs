@@ -49,6 +49,40 @@ pub fn words_of_json(value: &Value) -> Option<String> {
     }
 }
 
+/// An answer's JSON, also behind a byte order mark, and where a text in it is no UTF-8: that is one
+/// post's, and a page that cannot be read would be the end of its listing.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn json(bytes: &[u8]) -> Result<Value, String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = String::from_utf8_lossy(bytes);
+    serde_json::from_str(&text).map_err(|error| match words(bytes) {
+        Some(words) if text.trim_start().starts_with('<') => {
+            format!("the site refused: {words} (the answer is no JSON)")
+        }
+        Some(words) => format!("the answer is no JSON, but says: {words}"),
+        None if text.trim().is_empty() => "the answer is no JSON: it is empty".into(),
+        None => format!("the answer is no JSON: {error}"),
+    })
+}
+
+/// Of what a site of any dialect says when it refuses: its own words, else what was seen.
+pub fn refusal(answer: &Value) -> String {
+    let seen = match answer {
+        Value::Object(fields) if fields.is_empty() => "an empty object",
+        Value::Object(_) => "an object without what was asked for",
+        Value::Array(_) => "a list",
+        Value::String(_) => "a text",
+        Value::Null => "null",
+        Value::Bool(_) | Value::Number(_) => "a bare value",
+    };
+    match words_of_json(answer) {
+        Some(words) => format!("the site refused: {words}"),
+        None => format!("the site refused without a reason: its answer is {seen}"),
+    }
+}
+
 /// The words in XML as boards write it (`<response success="false" reason="…"/>`), or a page's title.
 fn of_markup(text: &str) -> Option<String> {
     let document = Html::parse_document(text);
@@ -84,6 +118,7 @@ fn line(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn the_words_are_found_in_each_form() {
@@ -126,6 +161,30 @@ mod tests {
         assert_eq!(
             super::words("x".repeat(900).as_bytes()).map(|words| words.len()),
             Some(LONGEST)
+        );
+    }
+
+    #[test]
+    fn an_answer_is_read_behind_a_byte_order_mark_and_round_a_broken_letter() {
+        assert_eq!(crate::crawl::error_body::json(b"\xef\xbb\xbf[1]"), Ok(json!([1])));
+        let broken = crate::crawl::error_body::json(b"[{\"id\": 5, \"tags\": \"a\xffb\"}]").expect("is JSON");
+        assert_eq!(broken[0]["id"], 5);
+        assert!(crate::crawl::error_body::json(b"<html>").is_err() && crate::crawl::error_body::json(b"").is_err());
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_of_the_sites_own_words() {
+        assert_eq!(
+            refusal(&json!({"error": true, "message": "gone\u{1b}[2J"})),
+            "the site refused: gone[2J"
+        );
+        assert_eq!(
+            refusal(&json!({"error": "no such ranking"})),
+            "the site refused: no such ranking"
+        );
+        assert_eq!(
+            refusal(&json!({})),
+            "the site refused without a reason: its answer is an empty object"
         );
     }
 }

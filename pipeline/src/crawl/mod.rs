@@ -13,7 +13,6 @@ mod cost;
 mod crawl_run;
 pub mod error_body;
 mod fetch;
-pub mod fields;
 mod http;
 mod list;
 mod named_requests;

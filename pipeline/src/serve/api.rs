@@ -13,12 +13,12 @@ use dataset::keys::check_hash;
 use serde_json::{Value, json};
 use vision::picture::{Format, decode};
 
-use super::filters::{Filters, MEASURES, canonical};
+use super::filters::{Filters, MEASURES, list_name};
 use super::gallery::{NO_FACE, chosen};
-use super::{Desk, Refusal, error};
+use super::{Desk, Now, Refusal, error};
 use crate::catalog::images::object_of;
 use crate::catalog::pictures::hash_of;
-use crate::catalog::{gallery, samples, summary};
+use crate::catalog::{gallery, samples};
 use crate::decide;
 
 /// Files are named by their hash: they never change.
@@ -26,20 +26,15 @@ const FOREVER: &str = "private, max-age=31536000, immutable";
 
 /// Counts, words and versions: what the page's controls offer.
 pub(super) async fn state(State(desk): State<Arc<Desk>>) -> Result<Json<Value>, Refusal> {
-    let snapshot = desk.snapshot();
-    let sources: Vec<String> = summary::counts(&desk.context.catalog)
-        .await?
-        .posts
-        .into_keys()
-        .collect();
+    let Now { snapshot, fresh } = desk.now();
     Ok(Json(json!({
         "snapshot": snapshot.number,
-        "fresh": desk.fresh().len(),
+        "fresh": fresh.len(),
         "heads": snapshot.facts.heads.rows.len(),
-        "verdicts": snapshot.counts(),
+        "verdicts": snapshot.counts,
         "reasons": decide::REASONS,
         "measures": MEASURES.map(|(name, about, _)| json!({ "name": name, "about": about })),
-        "sources": sources,
+        "sources": snapshot.sources,
         "versions": dataset::manifest::list(&desk.context.manifests())?,
     })))
 }
@@ -49,18 +44,17 @@ pub(super) async fn heads(
     State(desk): State<Arc<Desk>>,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<Value>, Refusal> {
-    let (filters, name) = (Filters::read(&pairs)?, canonical(&pairs));
-    let snapshot = desk.snapshot();
+    let (filters, name) = (Filters::read(&pairs)?, list_name(&pairs));
+    let Now { snapshot, fresh } = desk.now();
     let list = match snapshot.known(&name) {
         Some(list) => list,
         None => {
             let chosen = chosen(&desk.context, &filters, &snapshot.facts).await?;
             let (snapshot, filters) = (Arc::clone(&snapshot), filters.clone());
-            let listed = tokio::task::spawn_blocking(move || snapshot.list(&name, &filters, &chosen));
+            let listed = tokio::task::spawn_blocking(move || snapshot.list(name, &filters, &chosen));
             listed.await??
         }
     };
-    let fresh = desk.fresh();
     let shown = list.iter().skip(filters.from).take(filters.count);
     Ok(Json(json!({
         "snapshot": snapshot.number,
@@ -72,13 +66,13 @@ pub(super) async fn heads(
 
 /// All that is known of one head.
 pub(super) async fn head(State(desk): State<Arc<Desk>>, Path(hash): Path<String>) -> Result<Json<Value>, Refusal> {
-    let snapshot = desk.snapshot();
+    let Now { snapshot, fresh } = desk.now();
     check_hash(&hash).map_err(|error| Usage(error.to_string()))?;
     let wanted = hash_of(&hash);
     let found = {
         let snapshot = Arc::clone(&snapshot);
         tokio::task::spawn_blocking(move || {
-            let at = *snapshot.places(&wanted).first()?;
+            let at = *snapshot.known_heads(&[wanted].into()).get(&wanted)?;
             let group = snapshot.group(&snapshot.facts.heads.rows[at as usize].1.group);
             Some((at, group))
         })
@@ -87,7 +81,7 @@ pub(super) async fn head(State(desk): State<Arc<Desk>>, Path(hash): Path<String>
     let (at, group) = found.ok_or_else(|| Usage(format!("there is no head {hash} under the current settings")))?;
     let (key, row) = &snapshot.facts.heads.rows[at as usize];
     let (catalog, image) = (&desk.context.catalog, snapshot.facts.image(*key));
-    let detail = gallery::detail(catalog, &snapshot.digests, &hash).await?;
+    let detail = gallery::detail(catalog, &snapshot.digests, &snapshot.facts, *key).await?;
     let filters: Vec<Value> = decide::explain(&snapshot.facts, at as usize, &snapshot.policy())
         .into_iter()
         .map(|(reason, why)| match reason {
@@ -107,11 +101,12 @@ pub(super) async fn head(State(desk): State<Arc<Desk>>, Path(hash): Path<String>
         .collect();
     let face = snapshot.facts.face(row);
     let picture = snapshot.facts.picture(*key);
-    let fresh = desk.fresh();
+    // What was decided since has no reason of its own.
+    let decision = row.decision.as_ref().filter(|_| !fresh.contains_key(&wanted));
     Ok(Json(json!({
         "head": snapshot.tile(at, &fresh),
         "detail": detail,
-        "because": row.decision.as_ref().map(|decision| decision.because.clone()),
+        "because": decision.map(|decision| decision.because.clone()),
         "measures": snapshot.measures(at),
         "filters": filters,
         "picture": {
@@ -134,7 +129,7 @@ pub(super) async fn bounds(
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<Value>, Refusal> {
     let filters = Filters::read(&pairs)?;
-    let snapshot = desk.snapshot();
+    let snapshot = desk.now().snapshot;
     let told = tokio::task::spawn_blocking(move || {
         let effect = snapshot.effect(&filters.bound);
         let controls = match filters.bound.is_empty() {

@@ -5,8 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use dataset::failure::Usage;
 use serde::Serialize;
-use serde_json::{Value, json};
-use toml_edit::{DocumentMut, Item, Table, value};
+use toml_edit::{DocumentMut, Item, Table, Value};
 
 use super::filters::{MEASURES, Measure};
 use super::gallery::Snapshot;
@@ -162,48 +161,48 @@ pub fn controls(snapshot: &Snapshot, settings: &CurateSettings) -> Vec<Control> 
     BOUNDS.map(control).into()
 }
 
-/// Writes moved bounds into the settings file; comments and order stay. The new file is read as a whole before it
-/// takes the place of the old one.
+/// Writes moved bounds into the settings file; comments, order and permissions stay. The new file is read as a whole
+/// before it takes the place of the old one.
 ///
 /// # Errors
 /// Where the file cannot be read or written, or would not be read again.
-pub fn save(config: &Path, changes: &[Change]) -> anyhow::Result<Value> {
+pub fn save(config: &Path, changes: &[Change]) -> anyhow::Result<()> {
+    // Where the file is a link, what it names is written.
+    let config = config
+        .canonicalize()
+        .with_context(|| format!("cannot find {}", config.display()))?;
     let shown = config.display();
-    let text = std::fs::read_to_string(config).with_context(|| format!("cannot read {shown}"))?;
+    let text = std::fs::read_to_string(&config).with_context(|| format!("cannot read {shown}"))?;
     let mut document: DocumentMut = text.parse().with_context(|| format!("cannot read {shown}"))?;
     let curate = document.entry("curate").or_insert(Item::Table(Table::new()));
-    for Change { name, value: asked } in changes {
-        let number = match *name {
-            "min_side" => value(asked.round() as i64),
-            _ => value(*asked),
+    for change in changes {
+        let number = match change.name {
+            "min_side" => Value::from(change.value.round() as i64),
+            _ => Value::from(change.value),
         };
-        match curate.get_mut(name).and_then(Item::as_value_mut) {
+        match curate.get_mut(change.name).and_then(Item::as_value_mut) {
             // What stands behind a value on its line stays there.
             Some(old) => {
                 let decor = old.decor().clone();
-                *old = number.into_value().expect("a number is a value");
+                *old = number;
                 *old.decor_mut() = decor;
             }
-            None => curate[*name] = number,
+            None => curate[change.name] = Item::Value(number),
         }
     }
-    let folder = config
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
     // Beside the file: its relative paths mean the same there.
-    let trial = folder.join(format!(
-        ".{}.part",
-        config.file_name().unwrap_or_default().to_string_lossy()
-    ));
-    dataset::files::write_durably(&trial, document.to_string().as_bytes())
-        .with_context(|| format!("cannot write {}", trial.display()))?;
-    let read = Settings::load(&trial).map(drop);
-    std::fs::remove_file(&trial).with_context(|| format!("cannot remove {}", trial.display()))?;
-    read?;
-    dataset::files::write_durably(config, document.to_string().as_bytes())
-        .with_context(|| format!("cannot write {shown}"))?;
-    Ok(json!(changes.iter().map(|change| change.name).collect::<Vec<_>>()))
+    let name = config.file_name().unwrap_or_default().to_string_lossy();
+    let trial = config.with_file_name(format!(".{name}.part"));
+    let replace = || -> anyhow::Result<()> {
+        dataset::files::write_durably(&trial, document.to_string().as_bytes())?;
+        std::fs::set_permissions(&trial, std::fs::metadata(&config)?.permissions())?;
+        Settings::load(&trial)?;
+        std::fs::rename(&trial, &config)?;
+        Ok(dataset::files::sync_parent(&config)?)
+    };
+    replace()
+        .inspect_err(|_| drop(std::fs::remove_file(&trial)))
+        .with_context(|| format!("cannot write {shown}"))
 }
 
 #[cfg(test)]

@@ -210,15 +210,19 @@ impl Filters {
     }
 }
 
-/// The address without the place on its pages: what names a list.
-pub fn canonical(pairs: &[(String, String)]) -> String {
-    let mut named: Vec<String> = pairs
-        .iter()
-        .filter(|(name, value)| !matches!(name.as_str(), "from" | "count") && !value.trim().is_empty())
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    named.sort_unstable();
-    named.join("&")
+/// What names a list: the address by name, without the place on its pages.
+pub type ListName = Vec<(String, String)>;
+
+/// The name of an address's list.
+pub fn list_name(pairs: &[(String, String)]) -> ListName {
+    let named = pairs.iter().filter(|(name, value)| {
+        let is_place = matches!(name.as_str(), "from" | "count");
+        !is_place && !value.trim().is_empty()
+    });
+    let mut named: ListName = named.cloned().collect();
+    // Stable: of several values of one name the first may count.
+    named.sort_by(|a, b| a.0.cmp(&b.0));
+    named
 }
 
 #[cfg(test)]
@@ -269,6 +273,6 @@ mod tests {
             pair("decision", "keep"),
             pair("tags", " "),
         ];
-        assert_eq!(canonical(&pairs), "decision=keep&order=score");
+        assert_eq!(list_name(&pairs), [pair("decision", "keep"), pair("order", "score")]);
     }
 }

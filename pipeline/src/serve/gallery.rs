@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use vision::crop::CropRule;
 
 use super::bounds::{self, Change, Effect};
-use super::filters::{ByHand, Filters, InOrOut, MEASURES, Measure, Measured, Order};
+use super::filters::{ByHand, Filters, InOrOut, ListName, MEASURES, Measure, Measured, Order};
 use crate::catalog::decisions::Choice;
 use crate::catalog::facts::{self, Facts, Head};
 use crate::catalog::gallery::{self, Popularity, Recorded};
 use crate::catalog::pictures::{ByFace, FaceKey, Hash, hash_of};
-
+use crate::catalog::summary;
 use crate::catalog::verdicts::STYLE;
 use crate::context::AppContext;
 use crate::decide::{BY_HAND, CurateSettings, Policy};
@@ -34,13 +34,17 @@ pub struct Snapshot {
     pub digests: Digests,
     /// What was measured.
     pub facts: Facts,
+    /// Heads by `accepted`, `undecided` or the reason of refusal.
+    pub counts: BTreeMap<String, u64>,
+    /// Sites and imports with posts.
+    pub sources: Vec<String>,
     verdicts: ByFace<Recorded>,
     popularity: Vec<Popularity>,
     /// `[curate]` as it stood.
     pub settings: CurateSettings,
     rule: CropRule,
     /// Lists by the filters' text, the newest last.
-    lists: Mutex<Vec<(String, Arc<Vec<u32>>)>>,
+    lists: Mutex<Vec<(ListName, Arc<Vec<u32>>)>>,
     /// What the bounds that were moved last would do.
     effect: Mutex<(Vec<Change>, Arc<Effect>)>,
 }
@@ -69,8 +73,14 @@ impl Snapshot {
             let reason = verdicts.get(*key).and_then(Option::as_deref);
             head.second_score = reason.filter(|reason| [STYLE, NO_FACE].contains(reason)).map(|_| -1.0);
         }
+        let mut counts = BTreeMap::new();
+        for (key, _) in &facts.heads.rows {
+            *counts.entry(word(&verdicts, *key).to_owned()).or_default() += 1;
+        }
         Ok(Self {
             number,
+            counts,
+            sources: summary::counts(catalog).await?.posts.into_keys().collect(),
             verdicts,
             settings: context.settings.curate.clone(),
             rule: context.settings.crop.rule(),
@@ -113,24 +123,11 @@ impl Snapshot {
 
     /// `accepted`, the reason of refusal, or `undecided`.
     pub fn verdict(&self, key: FaceKey) -> &str {
-        match self.verdicts.get(key) {
-            None => "undecided",
-            Some(None) => "accepted",
-            Some(Some(reason)) => reason,
-        }
-    }
-
-    /// Heads by verdict.
-    pub fn counts(&self) -> BTreeMap<&str, u64> {
-        let mut counts = BTreeMap::new();
-        for (key, _) in &self.facts.heads.rows {
-            *counts.entry(self.verdict(*key)).or_default() += 1;
-        }
-        counts
+        word(&self.verdicts, key)
     }
 
     /// A list that was asked for before.
-    pub fn known(&self, name: &str) -> Option<Arc<Vec<u32>>> {
+    pub fn known(&self, name: &ListName) -> Option<Arc<Vec<u32>>> {
         let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         let found = lists.iter().find(|(known, _)| known == name);
         found.map(|(_, list)| Arc::clone(list))
@@ -140,7 +137,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Usage`] for a verdict that there is not.
-    pub fn list(&self, name: &str, filters: &Filters, chosen: &Chosen) -> Result<Arc<Vec<u32>>, Usage> {
+    pub fn list(&self, name: ListName, filters: &Filters, chosen: &Chosen) -> Result<Arc<Vec<u32>>, Usage> {
         let wanted = Wanted::of(filters)?;
         let heads: Vec<u32> = match filters.change {
             None => (0..self.facts.heads.rows.len() as u32).collect(),
@@ -160,7 +157,7 @@ impl Snapshot {
         }
         let list = Arc::new(list);
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.push((name.into(), Arc::clone(&list)));
+        lists.push((name, Arc::clone(&list)));
         if lists.len() > LISTS {
             lists.remove(0);
         }
@@ -230,11 +227,21 @@ impl Snapshot {
         MEASURES.iter().map(measure).collect()
     }
 
-    /// Places of the heads of a file; the same file may be cut of several pictures.
-    pub fn places(&self, head: &Hash) -> Vec<u32> {
-        let rows = self.facts.heads.rows.par_iter().enumerate();
-        let found = rows.filter(|(_, (_, other))| other.head == *head);
-        found.map(|(at, _)| at as u32).collect()
+    /// Those of some head files that there are, each with a place of it.
+    pub fn known_heads(&self, heads: &HashSet<Hash>) -> HashMap<Hash, u32> {
+        let rows = (0..).zip(&self.facts.heads.rows);
+        let mut known = HashMap::new();
+        for (at, (_, head)) in rows.filter(|(_, (_, head))| heads.contains(&head.head)) {
+            known.entry(head.head).or_insert(at);
+        }
+        known
+    }
+
+    /// Files of the heads without a verdict.
+    pub fn undecided(&self) -> HashSet<Hash> {
+        let rows = self.facts.heads.rows.iter();
+        let undecided = rows.filter(|(key, _)| self.verdicts.get(*key).is_none());
+        undecided.map(|(_, head)| head.head).collect()
     }
 
     /// Places of the heads of a group of near-duplicates, in the order of the list.
@@ -253,6 +260,14 @@ fn nearest(change: &Change, way: InOrOut) -> Order {
         measure: bounds::measure(measured).2,
         // A lowered least bound lets in what is above it: the lowest of these are nearest to it.
         falling: least != (way == InOrOut::In),
+    }
+}
+
+fn word(verdicts: &ByFace<Recorded>, key: FaceKey) -> &str {
+    match verdicts.get(key) {
+        None => "undecided",
+        Some(None) => "accepted",
+        Some(Some(reason)) => reason,
     }
 }
 

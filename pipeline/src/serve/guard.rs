@@ -12,8 +12,6 @@ use std::sync::Arc;
 
 /// The header in which the page's script sends the key.
 pub const KEY: &str = "x-desk-key";
-/// The cookie that holds the token where one is asked for.
-const COOKIE_NAME: &str = "desk";
 
 /// Sent with every answer: nothing of the page comes from elsewhere, nothing elsewhere frames it.
 const HEADERS: [(&str, &str); 5] = [
@@ -34,6 +32,8 @@ pub struct Guard {
     hosts: Vec<String>,
     /// What whoever asks from another machine must know.
     token: Option<String>,
+    /// The cookie that holds it; one a port, which cookies do not tell apart.
+    cookie: String,
     /// What a request that changes something must send.
     pub key: String,
 }
@@ -43,9 +43,14 @@ impl Guard {
     pub fn new(address: SocketAddr) -> Self {
         let port = address.port();
         let loopback = address.ip().is_loopback();
-        let hosts = ["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{port}"));
+        let names = ["127.0.0.1", "localhost", "[::1]"];
+        let mut hosts: Vec<String> = names.iter().map(|name| format!("{name}:{port}")).collect();
+        hosts.push(address.to_string());
+        // Browsers leave the usual port out.
+        hosts.extend(names.map(String::from).into_iter().filter(|_| port == 80));
         Self {
-            hosts: if loopback { hosts.into() } else { Vec::new() },
+            hosts,
+            cookie: format!("desk-{port}"),
             token: (!loopback).then(secret),
             key: secret(),
         }
@@ -69,7 +74,7 @@ impl Guard {
             ));
         }
         if let Some(token) = &self.token
-            && cookie(headers) != Some(token)
+            && self.cookie_of(headers) != Some(token)
         {
             return Some((
                 StatusCode::UNAUTHORIZED,
@@ -88,6 +93,12 @@ impl Guard {
         None
     }
 
+    fn cookie_of<'headers>(&self, headers: &'headers HeaderMap) -> Option<&'headers str> {
+        let pairs = text(headers, COOKIE)?.split(';');
+        let mut named = pairs.filter_map(|pair| pair.trim().split_once('='));
+        named.find(|(name, _)| *name == self.cookie).map(|(_, value)| value)
+    }
+
     /// The answer to the address that was printed: the token becomes a cookie, and leaves the address.
     fn admission(&self, request: &Request) -> Option<Response> {
         let token = self.token.as_ref()?;
@@ -95,7 +106,8 @@ impl Guard {
         if given != token {
             return None;
         }
-        let cookie = format!("{COOKIE_NAME}={token}; HttpOnly; SameSite=Strict; Path=/");
+        // Lax: the address may be opened out of a chat, and changes ask for the key beside it.
+        let cookie = format!("{}={token}; HttpOnly; SameSite=Lax; Path=/", self.cookie);
         let mut response = StatusCode::SEE_OTHER.into_response();
         let headers = response.headers_mut();
         headers.insert(LOCATION, HeaderValue::from_static("/"));
@@ -119,14 +131,6 @@ pub async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next
 
 fn text(headers: &HeaderMap, name: axum::http::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
-}
-
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let pairs = text(headers, COOKIE)?.split(';');
-    pairs
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE_NAME)
-        .map(|(_, value)| value)
 }
 
 /// 128 bits that nobody can guess, in hex.

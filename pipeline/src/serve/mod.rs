@@ -11,7 +11,7 @@ mod write;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context;
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -50,18 +50,24 @@ struct Desk {
     context: AppContext,
     /// The settings file, which each write reads anew.
     config: PathBuf,
-    /// The heads as they were last decided.
-    snapshot: RwLock<Arc<Snapshot>>,
-    /// Decisions by hand that the snapshot does not know yet; none: forgotten.
-    fresh: RwLock<HashMap<Hash, Option<Choice>>>,
+    now: RwLock<Now>,
     /// One write at a time.
     writing: Mutex<()>,
     guard: Arc<Guard>,
 }
 
+/// What is shown.
+#[derive(Clone)]
+struct Now {
+    /// The heads as they were last decided.
+    snapshot: Arc<Snapshot>,
+    /// Decisions by hand that the snapshot does not know yet; none: forgotten.
+    fresh: Arc<HashMap<Hash, Option<Choice>>>,
+}
+
 impl Desk {
-    fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshot.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    fn now(&self) -> Now {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -80,8 +86,10 @@ pub async fn run(args: &Args, context: AppContext, config: PathBuf) -> anyhow::R
     let guard = Arc::new(Guard::new(address));
     let stop = context.stop.clone();
     let desk = Arc::new(Desk {
-        snapshot: RwLock::new(Arc::new(Snapshot::load(&context, 1).await?)),
-        fresh: RwLock::default(),
+        now: RwLock::new(Now {
+            snapshot: Arc::new(Snapshot::load(&context, 1).await?),
+            fresh: Arc::default(),
+        }),
         writing: Mutex::new(()),
         guard: Arc::clone(&guard),
         context,
@@ -94,7 +102,7 @@ pub async fn run(args: &Args, context: AppContext, config: PathBuf) -> anyhow::R
     }
     // A write under way is finished first.
     let _last = desk.writing.lock().await;
-    match desk.fresh().len() {
+    match desk.now().fresh.len() {
         0 => {}
         count => eprintln!("{count} decisions are recorded; `pipeline curate` brings the verdicts up to date"),
     }
@@ -113,6 +121,7 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/heads/{hash}", get(api::head))
         .route("/api/decisions", post(write::decide))
         .route("/api/verdicts", post(write::curate))
+        .route("/api/reload", post(write::reload))
         .route("/api/bounds", get(api::bounds).post(write::save_bounds))
         .route("/api/versions", get(api::versions).post(write::freeze))
         .layer(DefaultBodyLimit::max(BODY))

@@ -1,6 +1,7 @@
-//! What the page changes, each under the lock that commands take: a run under way is shown, not waited for.
+//! What the page changes, each under the lock that commands take: a run under way is shown, not waited for. A
+//! change that was begun is ended, whether the page still waits for it or not.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
 use axum::Json;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use super::bounds::{self, Change};
 use super::filters::Filters;
 use super::gallery::Snapshot;
-use super::{Desk, Refusal};
+use super::{Desk, Now, Refusal};
 use crate::catalog::decisions::{self, Choice};
 use crate::catalog::pictures::{Hash, hash_of};
 use crate::context::AppContext;
@@ -28,20 +29,39 @@ impl Desk {
         AppContext::to_write(settings, context.data.clone(), "serve", context.stop.clone()).await
     }
 
-    /// Decisions that the snapshot does not know yet.
-    pub(super) fn fresh(&self) -> HashMap<Hash, Option<Choice>> {
-        self.fresh.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Brings verdicts and snapshot up to date.
     async fn refresh(&self, context: &AppContext) -> anyhow::Result<()> {
         context.curate().await?;
-        let number = self.snapshot().number + 1;
-        let snapshot = Arc::new(Snapshot::load(context, number).await?);
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
-        self.fresh.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.reload(context).await
+    }
+
+    /// Reads what the catalog holds now. Decisions whose heads have no verdict yet still wait for one.
+    async fn reload(&self, context: &AppContext) -> anyhow::Result<()> {
+        let before = self.now();
+        let snapshot = Snapshot::load(context, before.snapshot.number + 1).await?;
+        let undecided = snapshot.undecided();
+        let fresh = before.fresh.iter().filter(|(head, _)| undecided.contains(*head));
+        let now = Now {
+            fresh: Arc::new(fresh.map(|(head, choice)| (*head, *choice)).collect()),
+            snapshot: Arc::new(snapshot),
+        };
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = now;
         Ok(())
     }
+
+    /// Heads by their hash as the gallery shows them, those that there are.
+    fn tiles(&self, heads: &[String]) -> Vec<Value> {
+        let Now { snapshot, fresh } = self.now();
+        let known = snapshot.known_heads(&heads.iter().map(|head| hash_of(head)).collect());
+        known.values().map(|at| snapshot.tile(*at, &fresh)).collect()
+    }
+}
+
+/// Does what was begun to its end.
+async fn to_the_end(
+    work: impl Future<Output = anyhow::Result<Value>> + Send + 'static,
+) -> Result<Json<Value>, Refusal> {
+    Ok(Json(tokio::spawn(work).await??))
 }
 
 /// What is decided of a head.
@@ -54,6 +74,16 @@ enum Decided {
     Reject,
     /// What was decided is forgotten.
     None,
+}
+
+impl Decided {
+    fn choice(self) -> Option<Choice> {
+        match self {
+            Self::Keep => Some(Choice::Keep),
+            Self::Reject => Some(Choice::Reject),
+            Self::None => None,
+        }
+    }
 }
 
 /// Decisions about heads, by the hash of their file.
@@ -70,38 +100,68 @@ pub(super) async fn decide(
     State(desk): State<Arc<Desk>>,
     Json(asked): Json<Decisions>,
 ) -> Result<Json<Value>, Refusal> {
+    let heads: HashSet<Hash> = asked.decisions.iter().map(|(head, _)| hash_of(head)).collect();
+    let known = desk.now().snapshot.known_heads(&heads);
     for (head, _) in &asked.decisions {
         check_hash(head).map_err(|error| Usage(error.to_string()))?;
-    }
-    let _turn = desk.writing.lock().await;
-    let context = desk.to_write().await?;
-    let mut write = context.catalog.write().await?;
-    for (head, decided) in &asked.decisions {
-        match decided {
-            Decided::Keep => decisions::record(&mut write, head, Choice::Keep, &asked.because).await?,
-            Decided::Reject => decisions::record(&mut write, head, Choice::Reject, &asked.because).await?,
-            Decided::None => drop(decisions::undo(&mut write, head).await?),
+        if !known.contains_key(&hash_of(head)) {
+            return Err(Usage(format!("there is no head {head} under the current settings")).into());
         }
     }
-    write.commit().await?;
-    let mut fresh = desk.fresh.write().unwrap_or_else(PoisonError::into_inner);
-    fresh.extend(asked.decisions.iter().map(|(head, decided)| {
-        let choice = match decided {
-            Decided::Keep => Some(Choice::Keep),
-            Decided::Reject => Some(Choice::Reject),
-            Decided::None => None,
-        };
-        (hash_of(head), choice)
-    }));
-    Ok(Json(json!({ "recorded": asked.decisions.len() })))
+    to_the_end(async move {
+        let _turn = desk.writing.lock().await;
+        let context = desk.to_write().await?;
+        let mut write = context.catalog.write().await?;
+        for (head, decided) in &asked.decisions {
+            match decided.choice() {
+                Some(choice) => decisions::record(&mut write, head, choice, &asked.because).await?,
+                None => drop(decisions::undo(&mut write, head).await?),
+            }
+        }
+        write.commit().await?;
+        let mut now = desk.now.write().unwrap_or_else(PoisonError::into_inner);
+        let fresh = Arc::make_mut(&mut now.fresh);
+        fresh.extend(
+            asked
+                .decisions
+                .iter()
+                .map(|(head, decided)| (hash_of(head), decided.choice())),
+        );
+        Ok(json!({ "recorded": asked.decisions.len() }))
+    })
+    .await
 }
 
-/// Decides all heads anew by what was recorded, as `pipeline curate` does.
-pub(super) async fn curate(State(desk): State<Arc<Desk>>) -> Result<Json<Value>, Refusal> {
-    let _turn = desk.writing.lock().await;
-    let context = desk.to_write().await?;
-    desk.refresh(&context).await?;
-    Ok(Json(json!({ "snapshot": desk.snapshot().number })))
+/// The heads that a page shows, by the hash of their file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Shown {
+    #[serde(default)]
+    shown: Vec<String>,
+}
+
+/// Decides all heads anew by what was recorded, as `pipeline curate` does; the heads shown come back as they are
+/// then.
+pub(super) async fn curate(State(desk): State<Arc<Desk>>, Json(asked): Json<Shown>) -> Result<Json<Value>, Refusal> {
+    to_the_end(async move {
+        let _turn = desk.writing.lock().await;
+        let context = desk.to_write().await?;
+        desk.refresh(&context).await?;
+        Ok(json!({ "snapshot": desk.now().snapshot.number, "heads": desk.tiles(&asked.shown) }))
+    })
+    .await
+}
+
+/// Shows what commands have recorded since; it waits for none that is under way.
+pub(super) async fn reload(State(desk): State<Arc<Desk>>) -> Result<Json<Value>, Refusal> {
+    to_the_end(async move {
+        let _turn = desk.writing.lock().await;
+        let (settings, context) = (Settings::load(&desk.config)?, &desk.context);
+        let context = AppContext::to_read(settings, context.data.clone(), context.stop.clone()).await?;
+        desk.reload(&context).await?;
+        Ok(json!({ "snapshot": desk.now().snapshot.number }))
+    })
+    .await
 }
 
 /// Bounds to write into the settings file, each as `NAME=VALUE`.
@@ -116,21 +176,25 @@ pub(super) async fn save_bounds(
     State(desk): State<Arc<Desk>>,
     Json(asked): Json<Moved>,
 ) -> Result<Json<Value>, Refusal> {
-    let changes = asked
+    let changes: Vec<Change> = asked
         .bounds
         .iter()
         .map(|text| text.parse())
-        .collect::<Result<Vec<Change>, Usage>>()?;
-    let _turn = desk.writing.lock().await;
-    // Taken before the file is touched: where a command is under way, nothing changes.
-    drop(desk.to_write().await?);
-    let saved = bounds::save(&desk.config, &changes)?;
-    let context = desk.to_write().await?;
-    desk.refresh(&context).await?;
-    Ok(Json(json!({ "saved": saved, "snapshot": desk.snapshot().number })))
+        .collect::<Result<_, Usage>>()?;
+    to_the_end(async move {
+        let _turn = desk.writing.lock().await;
+        // The lock first: where a command is under way, the file stays as it is.
+        let mut context = desk.to_write().await?;
+        bounds::save(&desk.config, &changes)?;
+        context.settings = Settings::load(&desk.config)?;
+        desk.refresh(&context).await?;
+        let saved: Vec<&str> = changes.iter().map(|change| change.name).collect();
+        Ok(json!({ "saved": saved, "snapshot": desk.now().snapshot.number }))
+    })
+    .await
 }
 
-/// A version to freeze: its name, and the address of the gallery.
+/// A version to freeze: its name, and the filters of posts in the gallery's address.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Version {
@@ -141,14 +205,15 @@ pub(super) struct Version {
 /// Freezes the accepted heads of the posts that the filters select.
 pub(super) async fn freeze(State(desk): State<Arc<Desk>>, Json(asked): Json<Version>) -> Result<Json<Value>, Refusal> {
     let selection = Filters::read(&asked.filters)?.select.resolve()?;
-    let _turn = desk.writing.lock().await;
-    let context = desk.to_write().await?;
-    desk.refresh(&context).await?;
-    let creation = context
-        .freeze(Some(&asked.name), &selection, &Reporter::default())
-        .await?;
-    let manifest = &creation.manifest;
-    Ok(Json(
-        json!({ "name": manifest.name, "heads": manifest.rows, "id": manifest.id }),
-    ))
+    to_the_end(async move {
+        let _turn = desk.writing.lock().await;
+        let context = desk.to_write().await?;
+        desk.refresh(&context).await?;
+        let frozen = context
+            .freeze(Some(&asked.name), &selection, &Reporter::default())
+            .await?;
+        let manifest = &frozen.manifest;
+        Ok(json!({ "name": manifest.name, "heads": manifest.rows, "id": manifest.id }))
+    })
+    .await
 }

@@ -1,8 +1,8 @@
 //! Addresses of the boards.
 
 use super::{AddressQuery, Parts, number};
-use crate::crawl::fields;
 use crate::crawl::target::{PostName, Target};
+use crate::fields;
 use crate::selection::one_word;
 
 /// The forms for people.

@@ -18,7 +18,8 @@ use super::hosts;
 use super::retry::tried_times;
 use super::token_file;
 use super::{HttpError, HttpRequest, Kind, OAuth};
-use crate::crawl::fields;
+use crate::crawl::error_body;
+use crate::fields;
 use crate::secrets;
 
 /// An answer with a token is some 1 KB.
@@ -279,8 +280,8 @@ fn within(answer: &Value) -> &Value {
 /// What the place that gives tokens says when it refuses.
 fn words(answer: &Value) -> String {
     match answer.pointer("/errors/system/message").and_then(Value::as_str) {
-        Some(message) => fields::refusal(&serde_json::json!({ "message": message })),
-        None => fields::refusal(answer),
+        Some(message) => error_body::refusal(&serde_json::json!({ "message": message })),
+        None => error_body::refusal(answer),
     }
 }
 

@@ -17,8 +17,9 @@ use super::terms::{
 use super::{Artist, Count, Dialect, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::Rating;
 use crate::crawl::address::{AddressQuery, Parts, boards};
-use crate::crawl::fields::{self, text, under};
+use crate::crawl::error_body;
 use crate::crawl::settings::{Likes, SiteSettings};
+use crate::fields::{self, text, under};
 use rows::Row;
 
 /// More are not given at once.
@@ -159,9 +160,9 @@ impl Dialect for Danbooru {
     }
 
     fn parse(&self, search: &Search<'_>, bytes: &[u8], _span: Span, fetched_at: i64) -> Result<Page, String> {
-        let answer: Value = fields::json(bytes)?;
+        let answer: Value = error_body::json(bytes)?;
         let Value::Array(rows) = answer else {
-            return Err(fields::refusal(&answer));
+            return Err(error_body::refusal(&answer));
         };
         let read = |row| rows::post(search, row, fetched_at);
         Ok(Page::of_board(rows, search.site.page, |row: &Row| row.id, read))
@@ -188,7 +189,7 @@ impl Dialect for Danbooru {
     /// Rows of aliases (`{"antecedent_name", "consequent_name", "status"}`), or of tags that have the name or
     /// are meant by it.
     fn parse_alias(&self, _search: &Search<'_>, _answered: &Url, bytes: &[u8], tag: &str) -> Renamed {
-        let Ok(Value::Array(rows)) = fields::json(bytes) else {
+        let Ok(Value::Array(rows)) = error_body::json(bytes) else {
             return Renamed::Unknown;
         };
         let field = |row: &Value, key: &str| row.get(key).and_then(text);
@@ -230,10 +231,10 @@ impl Dialect for Danbooru {
 
     /// The tag of the artist's posts.
     fn parse_artist(&self, _search: &Search<'_>, bytes: &[u8], _fetched_at: i64) -> Result<Artist, String> {
-        let answer: Value = fields::json(bytes)?;
+        let answer: Value = error_body::json(bytes)?;
         let name = answer.get("name").and_then(fields::text);
         let name = name.filter(|name| !name.contains(char::is_whitespace));
-        name.map(Artist::Term).ok_or_else(|| fields::refusal(&answer))
+        name.map(Artist::Term).ok_or_else(|| error_body::refusal(&answer))
     }
 }
 

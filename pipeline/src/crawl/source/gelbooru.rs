@@ -18,8 +18,9 @@ use super::terms::{
 use super::{Count, Dialect, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status};
 use crate::crawl::address::{AddressQuery, Parts, boards};
-use crate::crawl::fields::{self, text};
+use crate::crawl::error_body;
 use crate::crawl::settings::SiteSettings;
+use crate::fields::{self, text};
 use crate::period::DAY;
 use rows::Row;
 
@@ -117,7 +118,7 @@ impl Dialect for Gelbooru {
     /// `{"tag": [{"name"}]}`, or the rows alone. A board that answers a whole name with another one shows its
     /// alias so.
     fn parse_alias(&self, _search: &Search<'_>, _answered: &Url, bytes: &[u8], tag: &str) -> Renamed {
-        let Ok(answer) = fields::json(bytes) else {
+        let Ok(answer) = error_body::json(bytes) else {
             return Renamed::Unknown;
         };
         let rows = match answer.get("tag").unwrap_or(&answer) {
@@ -225,7 +226,7 @@ fn rows_of(bytes: &[u8]) -> Result<(Vec<Value>, Option<i64>), String> {
     if bytes.trim_ascii().is_empty() {
         return Ok((Vec::new(), None));
     }
-    let mut answer: Value = fields::json(bytes)?;
+    let mut answer: Value = error_body::json(bytes)?;
     if let Value::Array(rows) = answer {
         return Ok((rows, None));
     }
@@ -234,7 +235,7 @@ fn rows_of(bytes: &[u8]) -> Result<(Vec<Value>, Option<i64>), String> {
         Some(Value::Array(rows)) => Ok((rows, count)),
         Some(row @ Value::Object(_)) => Ok((vec![row], count)),
         None | Some(Value::Null) if answer.get("@attributes").is_some() => Ok((Vec::new(), count)),
-        _ => Err(fields::refusal(&answer)),
+        _ => Err(error_body::refusal(&answer)),
     }
 }
 

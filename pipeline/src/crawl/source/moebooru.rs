@@ -14,8 +14,9 @@ use super::terms::{
 use super::{Count, Dialect, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::{Post, Rating};
 use crate::crawl::address::{AddressQuery, Parts, boards};
-use crate::crawl::fields::{self, count, text, under};
+use crate::crawl::error_body;
 use crate::crawl::settings::SiteSettings;
+use crate::fields::{self, count, text, under};
 use rows::{Kinds, page};
 
 /// As the sites' API pages say.
@@ -109,7 +110,7 @@ impl Dialect for Moebooru {
         if search.html {
             return web::parse_list(search, bytes, fetched_at);
         }
-        let answer: Value = fields::json(bytes)?;
+        let answer: Value = error_body::json(bytes)?;
         match answer {
             Value::Array(rows) => Ok(page(search, rows, &Kinds::default(), fetched_at)),
             Value::Object(mut answer) => match answer.remove("posts") {
@@ -117,9 +118,9 @@ impl Dialect for Moebooru {
                     let kinds = Kinds::of(answer.get("tags"));
                     Ok(page(search, rows, &kinds, fetched_at))
                 }
-                _ => Err(fields::refusal(&Value::Object(answer))),
+                _ => Err(error_body::refusal(&Value::Object(answer))),
             },
-            other => Err(fields::refusal(&other)),
+            other => Err(error_body::refusal(&other)),
         }
     }
 
@@ -145,7 +146,7 @@ impl Dialect for Moebooru {
     }
 
     fn parse_alias(&self, search: &Search<'_>, _answered: &Url, bytes: &[u8], tag: &str) -> Renamed {
-        match fields::json(bytes) {
+        match error_body::json(bytes) {
             Ok(Value::Object(related)) if related.len() == 1 && related.values().all(Value::is_array) => related
                 .keys()
                 .next()

@@ -21,9 +21,10 @@ use super::terms::{about, number_at, refuse_meta_tags, refuse_ratings, refuse_un
 use super::{Artist, Count, Dialect, FileUrls, Page, Probe, Query, Search, Span};
 use crate::catalog::posts::{Post, Rating, Status};
 use crate::crawl::address::{AddressQuery, Parts, pixiv as addresses};
-use crate::crawl::fields::{self, under};
+use crate::crawl::error_body;
 use crate::crawl::http::{OAuth, REFRESH_TOKEN};
 use crate::crawl::settings::{Likes, ListingForm, SiteSettings};
+use crate::fields::{self, under};
 use crate::selection::AiMade;
 use days::{day_and_page, day_of, position};
 use rows::Work;
@@ -327,13 +328,13 @@ fn uses_app(search: &Search<'_>) -> bool {
 
 /// The body of an answer, whose `error` says whether there is one.
 fn body(bytes: &[u8]) -> Result<Value, String> {
-    let mut answer: Value = fields::json(bytes)?;
+    let mut answer: Value = error_body::json(bytes)?;
     let failed = answer
         .get("error")
         .is_none_or(|error| fields::flag(error) != Some(false));
     match answer.get_mut("body") {
         Some(body) if !failed => Ok(body.take()),
-        _ => Err(fields::refusal(&answer)),
+        _ => Err(error_body::refusal(&answer)),
     }
 }
 

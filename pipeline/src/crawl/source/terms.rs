@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{Renamed, Search};
 use crate::catalog::posts::{Post, Rating};
-use crate::crawl::fields::{count, under};
+use crate::fields::{count, under};
 use crate::period::{self, DAY};
 use crate::selection::Selection;
 

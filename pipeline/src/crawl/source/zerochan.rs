@@ -14,8 +14,9 @@ use super::terms::{about, all_tags, or_more, refuse_meta_tags, refuse_unknown, r
 use super::{Dialect, FileUrls, NO_ID, Page, Query, Renamed, Search, Span};
 use crate::catalog::posts::{Post, Status, tag_text};
 use crate::crawl::address::{AddressQuery, Parts};
-use crate::crawl::fields::{self, to_count, to_id, to_text, under};
+use crate::crawl::error_body;
 use crate::crawl::settings::{Likes, SiteSettings};
+use crate::fields::{self, to_count, to_id, to_text, under};
 use crate::selection::one_word;
 
 /// More are not given at once.
@@ -123,9 +124,9 @@ impl Dialect for Zerochan {
     }
 
     fn parse(&self, search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> Result<Page, String> {
-        let mut answer: Value = fields::json(bytes)?;
+        let mut answer: Value = error_body::json(bytes)?;
         let Some(Value::Array(rows)) = answer.get_mut("items").map(Value::take) else {
-            return Err(fields::refusal(&answer));
+            return Err(error_body::refusal(&answer));
         };
         let mut page = Page::default();
         page.read(rows, |row: &Row| row.id, |row| row.post(search, fetched_at));
@@ -309,10 +310,10 @@ struct Row {
 
 /// An entry's own answer.
 fn row(bytes: &[u8]) -> Result<Row, String> {
-    let answer: Value = fields::json(bytes)?;
+    let answer: Value = error_body::json(bytes)?;
     match answer.get("id") {
         Some(_) => serde_json::from_value(answer).map_err(|error| format!("the entry cannot be read: {error}")),
-        None => Err(fields::refusal(&answer)),
+        None => Err(error_body::refusal(&answer)),
     }
 }
 

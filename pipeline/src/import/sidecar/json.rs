@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::tags::{rating, tag};
 use super::{About, Unread};
 use crate::catalog::posts::Rating;
-use crate::crawl::fields::{count, flag, moment, text};
+use crate::fields::{count, flag, moment, text};
 
 type Fields = Map<String, Value>;
 

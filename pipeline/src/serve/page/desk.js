@@ -3,6 +3,9 @@
 const $ = (id) => document.getElementById(id);
 const key = document.querySelector('meta[name="desk-key"]').content;
 const number = new Intl.NumberFormat('en');
+// What the address says of heads; the rest is about their posts.
+const OWN = ['verdict', 'decision', 'measure', 'order', 'group', 'picture', 'version', 'without-version', 'bound', 'change', 'from', 'count'];
+const AGAIN = 10000; // ms until verdicts are asked for again where a command holds the lock
 const IDLE = 2000; // ms without a decision after which the verdicts are brought up to date
 
 let page = { from: 0, total: 0, heads: [] };
@@ -14,9 +17,11 @@ let done = [];
 let idle;
 
 function say(text, bad = false) {
-  $('said').hidden = !text;
-  $('said').textContent = text;
-  $('said').classList.toggle('bad', bad);
+  for (const place of document.querySelectorAll('.said')) {
+    place.hidden = !text;
+    place.textContent = text;
+    place.classList.toggle('bad', bad);
+  }
 }
 
 async function ask(path, body) {
@@ -55,8 +60,18 @@ const state = (verdict) => (verdict === 'accepted' ? 'accepted' : verdict === 'u
 
 // ---- the filters
 
+// The first choice, which filters nothing, stays; so does what is chosen.
 function options(select, words) {
-  for (const [value, text] of words) select.append(new Option(text, value));
+  const { value } = select;
+  select.length = 1;
+  for (const [word, text] of words) select.append(new Option(text, word));
+  choose(select, value);
+}
+
+// Also what no option says: the address may know more than the page.
+function choose(field, value) {
+  if (field.options && ![...field.options].some((option) => option.value === value)) field.append(new Option(value, value));
+  field.value = value;
 }
 
 async function controls() {
@@ -73,12 +88,13 @@ async function controls() {
   ]);
   options(form.source, told.sources.map((name) => [name, name]));
   for (const name of ['version', 'without-version']) options(form[name], told.versions.map((version) => [version, version]));
-  for (const { name, about } of told.measures) {
-    options(form.order, [[`-${name}`, `${name}, falling`], [name, `${name}, rising`]]);
+  options(form.order, told.measures.flatMap(({ name }) => [[`-${name}`, `${name}, falling`], [name, `${name}, rising`]]));
+  for (const { name, about } of $('measures').querySelector('input') ? [] : told.measures) {
     const bound = (which) => element('input', { name: `${name}.${which}`, placeholder: which, inputMode: 'decimal', ariaLabel: `${which} ${name}` });
     $('measures').append(element('label', { title: about }, name, element('span', { className: 'range' }, bound('least'), bound('most'))));
   }
-  fill();
+  // A page before this one may have left decisions behind.
+  if (told.fresh || told.verdicts.undecided) later();
 }
 
 function counts(told) {
@@ -92,12 +108,13 @@ function fill() {
   const address = new URLSearchParams(location.search);
   for (const field of form) if (field.name) field.value = '';
   for (const [name, value] of address) {
-    if (name === 'bound') continue;
+    const field = form.namedItem(name);
     if (name === 'measure') {
       const [measure, bounds = ''] = value.split(':');
-      const [least, most] = bounds.split('..');
-      if (form[`${measure}.least`]) [form[`${measure}.least`].value, form[`${measure}.most`].value] = [least, most ?? ''];
-    } else if (form[name]) form[name].value = value;
+      const [least, most = ''] = bounds.split('..');
+      const fields = ['least', 'most'].map((which) => form.namedItem(`${measure}.${which}`));
+      if (fields[0]) [fields[0].value, fields[1].value] = [least, most];
+    } else if (field) choose(field, value);
   }
   const says = (...names) => names.some((name) => address.has(name));
   if (says('measure')) $('measures').open = true;
@@ -115,6 +132,10 @@ function address() {
     const [measure, which] = field.name.split('.');
     if (which) ranges.set(measure, { ...ranges.get(measure), [which]: value });
     else asked.append(field.name, value);
+  }
+  // Filters that have no field here stay, as those of other flags.
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    if (!$('filters').elements.namedItem(name) && !OWN.includes(name)) asked.append(name, value);
   }
   for (const [measure, { least = '', most = '' }] of ranges) asked.append('measure', `${measure}:${least}..${most}`);
   return asked;
@@ -138,11 +159,12 @@ addEventListener('popstate', guarded(async () => {
 
 // ---- the gallery
 
-async function load(keep = false) {
+async function load() {
   page = await ask(`/api/heads${location.search}`);
-  if (!keep) [focus, anchor, chosen] = [0, 0, new Set()];
+  [focus, anchor, chosen] = [0, 0, new Set()];
   draw();
-  if (!keep) say('');
+  tiles()[0]?.focus({ preventScroll: true });
+  say('');
 }
 
 function draw() {
@@ -173,6 +195,7 @@ function mark() {
   for (const [at, item] of [...tiles()].entries()) {
     item.setAttribute('aria-selected', String(chosen.has(page.heads[at].head)));
     item.tabIndex = at === focus ? 0 : -1;
+    item.toggleAttribute('data-current', at === focus);
   }
   $('chosen').textContent = chosen.size ? `${chosen.size} chosen` : '';
   for (const id of ['keep', 'reject', 'forget']) $(id).disabled = page.heads.length === 0;
@@ -209,7 +232,7 @@ $('tiles').addEventListener('click', guarded(async (event) => {
   const item = event.target.closest('.tile');
   if (!item) return;
   const at = Number(item.dataset.at);
-  if (event.ctrlKey || event.metaKey) return toggle(at);
+  if (event.ctrlKey || event.metaKey || $('choose').ariaPressed === 'true') return toggle(at);
   if (event.shiftKey) return move(at, true);
   move(at, false);
   await open(page.heads[at].head);
@@ -233,9 +256,10 @@ $('next').addEventListener('click', guarded(() => turn(1)));
 const targets = () => (chosen.size ? page.heads.filter((head) => chosen.has(head.head)) : page.heads.slice(focus, focus + 1));
 
 async function decide(heads, choice) {
-  const before = heads.map((head) => [head.head, head.decision ?? 'none']);
-  const after = heads.map((head) => [head.head, choice]);
-  if (!before.some(([, was]) => was !== choice)) return;
+  const changed = heads.filter((head) => (head.decision ?? 'none') !== choice);
+  if (!changed.length) return;
+  const before = changed.map((head) => [head.head, head.decision ?? 'none']);
+  const after = changed.map((head) => [head.head, choice]);
   await record(after);
   done.push({ before, after });
   undone = [];
@@ -254,19 +278,30 @@ async function record(decisions) {
   redraw((head) => now.has(head.head));
   say(`${decisions.length} ${decisions.length === 1 ? 'decision' : 'decisions'} recorded`);
   counts(await ask('/api/state'));
-  clearTimeout(idle);
-  idle = setTimeout(guarded(refresh), IDLE);
+  later();
 }
 
-// Verdicts by the decisions; the heads shown stay where they are until another page is asked for.
+function later(after = IDLE) {
+  clearTimeout(idle);
+  idle = setTimeout(refresh, after);
+}
+
+// Verdicts by the decisions, while the page goes on; the heads shown stay where they are.
 async function refresh() {
-  await ask('/api/verdicts', {});
-  counts(await ask('/api/state'));
-  const { heads } = await ask(`/api/heads${location.search}`);
-  const now = new Map(heads.map((head) => [head.head, head]));
-  for (const head of page.heads) Object.assign(head, now.get(head.head));
-  redraw((head) => now.has(head.head));
-  if (bounds.length) await effect();
+  let told;
+  try {
+    told = await ask('/api/verdicts', { shown: page.heads.map((head) => head.head) });
+  } catch (error) {
+    say(`verdicts wait: ${error.message}`, true);
+    return later(AGAIN);
+  }
+  run(async () => {
+    const now = new Map(told.heads.map((head) => [head.head, head]));
+    for (const head of page.heads) Object.assign(head, now.get(head.head));
+    redraw((head) => now.has(head.head));
+    await controls();
+    if (bounds.length) await effect();
+  });
 }
 
 // Draws some tiles anew, where they are.
@@ -329,7 +364,7 @@ async function open(hash) {
     element('img', { className: 'large', src: `/heads/${hash}`, alt: 'the head' }),
     element('h3', { textContent: 'Filters' }), facts(filters),
     element('h3', { textContent: 'Measures' }), facts(viewed.measures.filter((measure) => measure.name !== 'date').map(({ name, value }) => [name, shown(value)])));
-  const children = [top, element('div', { className: 'columns' }, left, right)];
+  const children = [top, element('p', { className: 'said', role: 'status', hidden: true }), element('div', { className: 'columns' }, left, right)];
   if (viewed.copies.length) {
     const copies = viewed.copies.map((copy) => {
       const choose = button(`${copy.head.slice(0, 10)} ${copy.verdict}`, () => open(copy.head));
@@ -341,7 +376,9 @@ async function open(hash) {
   }
   $('view').replaceChildren(...children);
   if (!$('view').open) $('view').showModal();
+  $('view').querySelector('[autofocus]').focus();
 }
+$('view').addEventListener('close', () => tiles()[focus]?.focus());
 
 // Decides about the head in view.
 async function settle(choice) {
@@ -370,17 +407,19 @@ function drawn(picture) {
     rect.setAttribute('class', `${state(face.verdict)} ${isThis ? 'this' : ''}`.trim());
     svg.append(rect);
   }
-  return element('div', { className: 'picture' }, element('img', { src: `/pictures/${picture.image}`, alt: 'the picture that the head is of' }), svg);
+  const all = element('a', { href: `/?picture=${picture.image}`, textContent: 'all heads of this picture' });
+  const framed = element('div', { className: 'picture' }, element('img', { src: `/pictures/${picture.image}`, alt: 'the picture that the head is of' }), svg);
+  return element('div', {}, framed, picture.faces.length > 1 ? element('p', {}, all) : '');
 }
 
 function post(of) {
   const link = /^https?:/.test(of.page_url ?? '')
     ? element('a', { href: of.page_url, target: '_blank', rel: 'noreferrer', textContent: `${of.source} ${of.post}` })
     : `${of.source} ${of.post}`;
-  const day = new Date(of.created_at * 1000).toISOString().slice(0, 10);
+  const day = of.created_at ? `, ${new Date(of.created_at * 1000).toISOString().slice(0, 10)}` : '';
   const likes = of.likes === null ? '' : `, ${number.format(of.likes)} likes`;
   return element('div', {},
-    element('p', {}, link, `${of.artist ? ` by ${of.artist}` : ''}, ${day}, ${of.rating}${likes}`),
+    element('p', {}, link, `${of.artist ? ` by ${of.artist}` : ''}${day}, ${of.rating}${likes}`),
     element('p', { className: 'tags', textContent: of.tags.trim() }));
 }
 
@@ -458,27 +497,35 @@ $('reset-bounds').addEventListener('click', guarded(sliders));
 $('save-bounds').addEventListener('click', guarded(async () => {
   say('saving, and deciding all heads anew …');
   const { saved } = await ask('/api/bounds', { bounds: moved() });
+  await controls();
   await sliders();
-  counts(await ask('/api/state'));
   await go(new URLSearchParams());
   say(`${saved.join(', ')} saved`);
 }));
 
 // ---- versions
 
+const ofPosts = () => [...new URLSearchParams(location.search)].filter(([name]) => !OWN.includes(name));
+
 $('freeze').addEventListener('click', () => {
-  $('name-about').textContent = 'Freezes the accepted heads of the posts that the filters under “Posts” select. Verdict, measures and versions do not narrow it.';
+  const words = ofPosts().map(([name, value]) => `${name} ${value}`).join(', ') || 'all posts';
+  $('name-about').textContent = `Freezes the accepted heads of the posts shown (${words}). Verdict, measures and versions do not narrow it.`;
+  $('name').returnValue = '';
   $('name').showModal();
 });
 $('name').addEventListener('close', guarded(async () => {
   if ($('name').returnValue !== 'freeze') return;
-  const posts = ['source', 'since', 'until', 'min-likes', 'min-views', 'tags', 'artist', 'character', 'rating'];
-  const filters = [...new URLSearchParams(location.search)].filter(([name]) => posts.includes(name));
   say('freezing …');
-  const made = await ask('/api/versions', { name: $('version-name').value, filters });
-  const form = $('filters').elements;
-  for (const name of ['version', 'without-version']) if (![...form[name].options].some((option) => option.value === made.name)) options(form[name], [[made.name, made.name]]);
+  const made = await ask('/api/versions', { name: $('version-name').value, filters: ofPosts() });
+  await controls();
   say(`the version ${made.name} has ${number.format(made.heads)} heads`);
+}));
+
+$('reload').addEventListener('click', guarded(async () => {
+  await ask('/api/reload', {});
+  await controls();
+  await load();
+  if (bounds.length) await sliders();
 }));
 
 // ---- keys
@@ -518,15 +565,23 @@ const IN_VIEW = {
 
 addEventListener('keydown', (event) => {
   const viewing = $('view').open;
-  const elsewhere = document.querySelector('dialog[open]')
-    || (event.target.matches('input, select, button, summary, a') && !event.target.closest('#tiles'));
   const action = (viewing ? IN_VIEW : KEYS)[event.key];
-  if (!action || (elsewhere && !viewing) || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!viewing && document.querySelector('dialog[open]')) return;
+  if (event.target.matches('input, select')) return;
+  if (event.target.matches('button, summary, a') && [' ', 'Enter'].includes(event.key)) return;
+  // A key held down decides once.
+  if (event.repeat && 'krfzy'.includes(event.key)) return;
   event.preventDefault();
   run(() => action(event));
 });
 
+$('choose').addEventListener('click', () => {
+  $('choose').ariaPressed = String($('choose').ariaPressed !== 'true');
+});
+
 run(async () => {
   await controls();
+  fill();
   await load();
 });

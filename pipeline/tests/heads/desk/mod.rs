@@ -246,6 +246,12 @@ async fn a_command_under_way_is_shown_and_the_gallery_goes_on() {
         "{told}"
     );
     assert_eq!(desk.gallery("").await.len(), 3);
+    // What it records is shown when it is asked for.
+    house.add(4, Some(40), &png(&picture(4, &[(2, 2, 220)]))).await;
+    house.crop(Selection::default()).await.expect("crops");
+    assert_eq!(desk.gallery("").await.len(), 3);
+    desk.post("/api/reload", &json!({})).await;
+    assert_eq!(desk.gallery("").await.len(), 4);
     drop(lock);
     desk.decide(&[(&heads[0], "keep")]).await;
 }
@@ -395,6 +401,7 @@ async fn beyond_this_machine_a_token_is_asked_for() {
     let house = furnished().await;
     let desk = Desk::open(&house, "0.0.0.0:0").await;
     let (root, token) = desk.url.split_once("/?token=").expect("has a token");
+    let port = root.rsplit(':').next().expect("a port");
     let status = async |cookie: Option<&str>| {
         let mut request = desk.client.get(format!("{root}/api/state"));
         if let Some(cookie) = cookie {
@@ -403,8 +410,8 @@ async fn beyond_this_machine_a_token_is_asked_for() {
         request.send().await.expect("answers").status()
     };
     assert_eq!(status(None).await, StatusCode::UNAUTHORIZED);
-    assert_eq!(status(Some("desk=1234")).await, StatusCode::UNAUTHORIZED);
-    assert_eq!(status(Some(&format!("a=b; desk={token}"))).await, StatusCode::OK);
+    assert_eq!(status(Some("desk-1=1234")).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(Some(&format!("a=b; desk-{port}={token}"))).await, StatusCode::OK);
     let alone = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -419,7 +426,7 @@ async fn beyond_this_machine_a_token_is_asked_for() {
         admitted.headers()["set-cookie"]
             .to_str()
             .expect("is text")
-            .contains("HttpOnly; SameSite=Strict")
+            .contains("HttpOnly; SameSite=Lax")
     );
 }
 

@@ -103,7 +103,7 @@ async fn heads_are_decided_by_keyboard_and_mouse(width: u32, height: u32, name: 
     browser.screenshot(&format!("thresholds-{name}.png")).await;
     browser.run("document.getElementById('save-bounds').click()").await;
     browser
-        .until("document.getElementById('said').textContent.includes('min_score saved')")
+        .until("document.querySelector('.said').textContent.includes('min_score saved')")
         .await;
     assert!(
         std::fs::read_to_string(house.path("stages.toml"))
@@ -114,7 +114,7 @@ async fn heads_are_decided_by_keyboard_and_mouse(width: u32, height: u32, name: 
     // A version.
     browser.run("document.getElementById('freeze').click(); document.getElementById('version-name').value = 'v1'; document.querySelector('#name button[value=freeze]').click();").await;
     browser
-        .until("document.getElementById('said').textContent.includes('v1 has 3 heads')")
+        .until("document.querySelector('.said').textContent.includes('v1 has 3 heads')")
         .await;
     browser.press(&["?"]).await;
     browser.until("document.querySelector('#keys[open]')").await;

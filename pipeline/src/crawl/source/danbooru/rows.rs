@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
-use crate::crawl::fields::{self, to_count, to_flag, to_id, to_moment, to_tags, to_text, under};
 use crate::crawl::settings::Likes;
 use crate::crawl::source::{NO_DATE, NO_ID, Search};
+use crate::fields::{self, to_count, to_flag, to_id, to_moment, to_tags, to_text, under};
 
 /// A post as the API gives it.
 #[derive(Debug, Default, Deserialize)]

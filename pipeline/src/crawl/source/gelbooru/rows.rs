@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
-use crate::crawl::fields::{self, to_count, to_date, to_id, to_tags, to_text, under};
 use crate::crawl::source::entities::unescaped;
 use crate::crawl::source::{NO_DATE, NO_ID, Page, Search};
+use crate::fields::{self, to_count, to_date, to_id, to_tags, to_text, under};
 use crate::selection::one_word;
 
 /// A post as the API gives it.

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
-use crate::crawl::fields::{self, to_count, to_flag, to_id, to_moment, to_tags, to_text, under};
 use crate::crawl::source::{NO_DATE, NO_ID, Page, Search};
+use crate::fields::{self, to_count, to_flag, to_id, to_moment, to_tags, to_text, under};
 
 /// A post as the API gives it.
 #[derive(Debug, Default, Deserialize)]

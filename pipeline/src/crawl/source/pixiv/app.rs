@@ -11,11 +11,12 @@ use super::days::{after, asked, day_and_page, day_of, go_on};
 use super::rows::{artists, is_stand_in, rating, tags};
 use super::search;
 use crate::catalog::posts::{Post, Status};
-use crate::crawl::fields::{self, extension_of_url, to_count, to_id, to_moment, to_text, under};
+use crate::crawl::error_body;
 use crate::crawl::http::{OAuth, is_loopback};
 use crate::crawl::settings::parse_root;
 use crate::crawl::source::terms::or_more;
 use crate::crawl::source::{Artist, FileUrls, NO_DATE, NO_ID, Page, Query, Search, Span};
+use crate::fields::{self, extension_of_url, to_count, to_id, to_moment, to_text, under};
 use crate::period::{self, DAY};
 
 /// Works a page, whatever is asked for.
@@ -133,7 +134,7 @@ pub fn artist_url(root: &Url, artist: i64, offset: i64) -> Url {
 /// What is wrong with the answer.
 pub fn parse_artist(search: &Search<'_>, bytes: &[u8], fetched_at: i64) -> Result<Artist, String> {
     let page = parse(search, bytes, Span::default(), fetched_at)?;
-    let answer: Value = fields::json(bytes)?;
+    let answer: Value = error_body::json(bytes)?;
     let more = answer.get("next_url").is_some_and(|next| !next.is_null());
     Ok(Artist::Page(page, more))
 }
@@ -238,9 +239,9 @@ impl Work {
 /// # Errors
 /// What is wrong with the answer.
 pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> Result<Page, String> {
-    let mut answer: Value = fields::json(bytes)?;
+    let mut answer: Value = error_body::json(bytes)?;
     let Some(Value::Array(rows)) = answer.get_mut("illusts").map(Value::take) else {
-        return Err(fields::refusal(&answer));
+        return Err(error_body::refusal(&answer));
     };
     let mut page = Page::default();
     page.read(rows, |work: &Work| work.id, |work| work.post(search, fetched_at));
@@ -262,12 +263,12 @@ pub fn parse(search: &Search<'_>, bytes: &[u8], span: Span, fetched_at: i64) -> 
 /// # Errors
 /// What is wrong with the answer.
 pub fn work(bytes: &[u8]) -> Result<Work, String> {
-    let mut answer: Value = fields::json(bytes)?;
+    let mut answer: Value = error_body::json(bytes)?;
     match answer.get_mut("illust").map(Value::take) {
         Some(work) if work.is_object() => {
             serde_json::from_value(work).map_err(|error| format!("the work cannot be read: {error}"))
         }
-        _ => Err(fields::refusal(&answer)),
+        _ => Err(error_body::refusal(&answer)),
     }
 }
 

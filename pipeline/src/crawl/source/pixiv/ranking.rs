@@ -7,8 +7,9 @@ use url::Url;
 use super::days::{JAPAN, PAGES_OF_DAY, day_and_page, day_of, position};
 use super::rows::Ranked;
 use crate::catalog::posts::Rating;
-use crate::crawl::fields::{self, under};
+use crate::crawl::error_body;
 use crate::crawl::source::{Page, Search, Span};
+use crate::fields::{self, under};
 use crate::period::{self, DAY};
 
 /// Works a page of a ranking.
@@ -111,9 +112,9 @@ pub fn rankings(search: &Search<'_>, mode: &str, now: i64) -> u64 {
 /// # Errors
 /// What is wrong with the answer.
 pub fn parse(search: &Search<'_>, mode: &str, bytes: &[u8], span: Span, fetched_at: i64) -> Result<Page, String> {
-    let mut answer: Value = fields::json(bytes)?;
+    let mut answer: Value = error_body::json(bytes)?;
     let Some(Value::Array(rows)) = answer.get_mut("contents").map(Value::take) else {
-        return Err(fields::refusal(&answer));
+        return Err(error_body::refusal(&answer));
     };
     let asked = span.below.map(day_and_page);
     let day = answer.get("date").and_then(ranking_day).or(asked.map(|(day, _)| day));

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::days::JAPAN;
 use crate::catalog::posts::{Post, Rating, Status, tag_text};
-use crate::crawl::fields::{self, to_count, to_id, to_moment, to_text, under};
 use crate::crawl::settings::Likes;
 use crate::crawl::source::{FileUrls, NO_DATE, NO_ID, Search};
+use crate::fields::{self, to_count, to_id, to_moment, to_text, under};
 use crate::selection::one_word;
 
 /// How the names of pictures begin that are shown in the place of works which the visitor may not see:

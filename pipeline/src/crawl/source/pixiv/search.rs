@@ -8,9 +8,9 @@ use super::days::{asked, day_and_page, day_of, go_on};
 use super::rows::{self, Work};
 use super::{Pixiv, SEARCH_PAGE, body};
 use crate::catalog::posts::Rating;
-use crate::crawl::fields::{self, under};
 use crate::crawl::source::terms::{all_tags, or_more, words_of};
 use crate::crawl::source::{Artist, Dialect, FileUrls, Page, Query, Search, Span};
+use crate::fields::{self, under};
 use crate::period::{self, DAY};
 use crate::selection::Selection;
 

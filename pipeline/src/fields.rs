@@ -8,7 +8,6 @@ use serde_json::Value;
 use url::Url;
 use vision::picture::Format;
 
-use crate::crawl::error_body;
 use crate::selection::one_word;
 
 /// No site numbers its posts so high; a higher number is garbage that would spoil a cursor.
@@ -22,24 +21,6 @@ const FIRST_BOARD: i64 = 946_684_800;
 
 /// 9999-12-31T23:59:59Z: later moments have no date.
 const LAST_SECOND: i64 = 253_402_300_799;
-
-/// An answer's JSON, also behind a byte order mark, and where a text in it is no UTF-8: that is one
-/// post's, and a page that cannot be read would be the end of its listing.
-///
-/// # Errors
-/// What is wrong with it, for people.
-pub fn json(bytes: &[u8]) -> Result<Value, String> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = String::from_utf8_lossy(bytes);
-    serde_json::from_str(&text).map_err(|error| match error_body::words(bytes) {
-        Some(words) if text.trim_start().starts_with('<') => {
-            format!("the site refused: {words} (the answer is no JSON)")
-        }
-        Some(words) => format!("the answer is no JSON, but says: {words}"),
-        None if text.trim().is_empty() => "the answer is no JSON: it is empty".into(),
-        None => format!("the answer is no JSON: {error}"),
-    })
-}
 
 /// A count. What fits no integer is none.
 pub fn count(value: &Value) -> Option<i64> {
@@ -202,34 +183,10 @@ pub fn extension_of_url(url: &str) -> Option<String> {
     extension(path.rsplit('/').next()?.rsplit_once('.')?.1)
 }
 
-/// Of what a site of any dialect says when it refuses: its own words, else what was seen.
-pub fn refusal(answer: &Value) -> String {
-    let seen = match answer {
-        Value::Object(fields) if fields.is_empty() => "an empty object",
-        Value::Object(_) => "an object without what was asked for",
-        Value::Array(_) => "a list",
-        Value::String(_) => "a text",
-        Value::Null => "null",
-        Value::Bool(_) | Value::Number(_) => "a bare value",
-    };
-    match error_body::words_of_json(answer) {
-        Some(words) => format!("the site refused: {words}"),
-        None => format!("the site refused without a reason: its answer is {seen}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn an_answer_is_read_behind_a_byte_order_mark_and_round_a_broken_letter() {
-        assert_eq!(super::json(b"\xef\xbb\xbf[1]"), Ok(json!([1])));
-        let broken = super::json(b"[{\"id\": 5, \"tags\": \"a\xffb\"}]").expect("is JSON");
-        assert_eq!(broken[0]["id"], 5);
-        assert!(super::json(b"<html>").is_err() && super::json(b"").is_err());
-    }
 
     #[test]
     fn a_moment_is_the_same_second_in_whatever_zone_it_is_written() {
@@ -314,21 +271,5 @@ mod tests {
         for none in ["", "/a.b/c", "/a/b.", "/a/b.long name"] {
             assert_eq!(extension_of_url(none), None, "{none}");
         }
-    }
-
-    #[test]
-    fn a_refusal_is_one_line_of_the_sites_own_words() {
-        assert_eq!(
-            refusal(&json!({"error": true, "message": "gone\u{1b}[2J"})),
-            "the site refused: gone[2J"
-        );
-        assert_eq!(
-            refusal(&json!({"error": "no such ranking"})),
-            "the site refused: no such ranking"
-        );
-        assert_eq!(
-            refusal(&json!({})),
-            "the site refused without a reason: its answer is an empty object"
-        );
     }
 }
