@@ -224,6 +224,21 @@ mod tests {
             + "min_colour = 4.0\n";
         assert_eq!(std::fs::read_to_string(&path).expect("reads"), expected);
         assert_eq!(std::fs::read_dir(folder.path()).expect("lists").count(), 1);
+
+        // A link goes on to name its file, which nobody else may read, and what cannot be read again is not kept.
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("sets");
+        let link = folder.path().join("link.toml");
+        symlink(&path, &link).expect("links");
+        save(&link, &["min_score=0.7".parse().expect("is one")]).expect("saves");
+        assert!(link.is_symlink());
+        let mode = std::fs::metadata(&path).expect("is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let broken = expected.replace("keep_originals = true", "keep_originals = 3");
+        std::fs::write(&path, &broken).expect("writes");
+        save(&link, &["min_score=0.7".parse().expect("is one")]).expect_err("is refused");
+        assert_eq!(std::fs::read_to_string(&path).expect("reads"), broken);
+        assert_eq!(std::fs::read_dir(folder.path()).expect("lists").count(), 2);
     }
 
     #[test]

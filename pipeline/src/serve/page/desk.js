@@ -352,10 +352,10 @@ async function open(hash) {
     return made;
   };
   const why = head.decision
-    ? `, ${head.decision === 'keep' ? 'kept' : 'rejected'} by hand${viewed.because ? ` (${viewed.because})` : ''}`
-    : viewed.detail && (head.verdict === 'duplicate' ? ` of ${viewed.detail.slice(0, 10)}` : `, ${viewed.detail}`);
+    ? `${head.decision === 'keep' ? 'kept' : 'rejected'} by hand${viewed.because ? `: ${viewed.because}` : ''}`
+    : head.verdict + (viewed.detail ? (head.verdict === 'duplicate' ? ` of ${viewed.detail.slice(0, 10)}` : `, ${viewed.detail}`) : '');
   const top = element('div', { className: 'top' },
-    element('h2', { textContent: `${hash.slice(0, 10)}: ${head.verdict}${why ?? ''}` }),
+    element('h2', { textContent: `${hash.slice(0, 10)}: ${why}` }),
     button('Keep', () => settle('keep')), button('Reject', () => settle('reject')), button('Forget', () => settle('none')),
     Object.assign(button('Close', () => $('view').close()), { autofocus: true }));
   const left = element('div', {}, drawn(picture), ...viewed.posts.map(post));

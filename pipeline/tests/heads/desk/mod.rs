@@ -359,12 +359,17 @@ async fn requests_of_other_sites_and_of_attackers_are_refused() {
         from_elsewhere.body(body).send().await.expect("answers").status(),
         StatusCode::FORBIDDEN
     );
-    let endless = post()
+    // By a client of its own: the server hangs up on what it does not read.
+    let another = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let endless = another
+        .post(format!("{}/api/decisions", desk.url))
+        .header("content-type", "application/json")
         .header("x-desk-key", &desk.key)
-        .body(vec![b' '; 2 << 20])
-        .send()
-        .await;
-    assert_eq!(endless.expect("answers").status(), StatusCode::PAYLOAD_TOO_LARGE);
+        .body(vec![b' '; 2 << 20]);
+    match endless.send().await {
+        Ok(answer) => assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE),
+        Err(error) => assert!(error.is_request() || error.is_body(), "{error:?}"),
+    }
     assert_eq!(house.rows("SELECT head FROM decisions").await, [""; 0]);
 
     let outside = "..%2f..%2f..%2fetc%2fpasswd";
