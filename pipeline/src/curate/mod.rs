@@ -4,7 +4,7 @@
 pub mod duplicates;
 pub mod hand;
 mod measure;
-mod second_pass;
+pub mod second_pass;
 mod styles;
 
 use std::collections::BTreeMap;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use dataset::failure::Interrupted;
 use dataset::{Key, Store};
 use rayon::prelude::*;
+use vision::crop::CropRule;
 use vision::picture::Limits;
 use vision::{BBox, Detector, iou};
 
@@ -42,13 +43,7 @@ pub(super) async fn run(
     stop: &Stop,
 ) -> anyhow::Result<()> {
     let (side, rule) = (detector.side_for_heads(), policy.rule);
-    // Names all that decides a score.
-    let network = format!(
-        "{} side={side} overlap={OVERLAP} margin={} centre_y={}",
-        detector.digest(),
-        rule.margin,
-        rule.centre_y
-    );
+    let network = network(&detector, rule);
     second_passes::fill(catalog, &network, facts).await?;
     let mut due: Vec<(Hash, usize)> = Vec::new();
     for (at, verdict) in decide_alone(facts, policy).iter().enumerate() {
@@ -91,6 +86,17 @@ pub(super) async fn run(
     bar.finish_and_clear();
     second_passes::give(facts, &scores);
     Ok(())
+}
+
+/// Names all that decides a score.
+pub fn network(detector: &Detector, rule: CropRule) -> String {
+    format!(
+        "{} side={} overlap={OVERLAP} margin={} centre_y={}",
+        detector.digest(),
+        detector.side_for_heads(),
+        rule.margin,
+        rule.centre_y
+    )
 }
 
 /// A head and where its face is, as [`vision::crop::CropRule::place`] says.

@@ -15,9 +15,10 @@ use crate::catalog::decisions::Choice;
 use crate::catalog::facts::{self, Facts, Head};
 use crate::catalog::gallery::{self, Popularity, Recorded};
 use crate::catalog::pictures::{ByFace, FaceKey, Hash, hash_of};
-use crate::catalog::summary;
 use crate::catalog::verdicts::STYLE;
+use crate::catalog::{second_passes, summary};
 use crate::context::AppContext;
+use crate::curate::second_pass;
 use crate::decide::{BY_HAND, CurateSettings, Policy};
 use crate::digests::Digests;
 
@@ -68,10 +69,16 @@ impl Snapshot {
         let (catalog, digests) = (&context.catalog, context.digests().await?);
         let mut facts = facts::load(catalog, &digests, &context.settings.curate.ai_tags).await?;
         let verdicts = gallery::verdicts(catalog, &digests, &facts).await?;
-        // What only networks say of a head is not asked again where bounds are moved.
+        let (settings, rule) = (context.settings.curate.clone(), context.settings.crop.rule());
+        if settings.min_second_score > 0.0 && !digests.detector.is_empty() {
+            let network = second_pass::network(&context.settings.crop.load_detector(1)?, rule);
+            second_passes::fill(catalog, &network, &mut facts).await?;
+        }
+        // Styles are not compared anew where bounds are moved: what they refuse stays refused.
         for (key, head) in &mut facts.heads.rows {
-            let reason = verdicts.get(*key).and_then(Option::as_deref);
-            head.second_score = reason.filter(|reason| [STYLE, NO_FACE].contains(reason)).map(|_| -1.0);
+            if verdicts.get(*key).and_then(Option::as_deref) == Some(STYLE) {
+                head.second_score = Some(-1.0);
+            }
         }
         let mut counts = BTreeMap::new();
         for (key, _) in &facts.heads.rows {
@@ -82,8 +89,8 @@ impl Snapshot {
             counts,
             sources: summary::counts(catalog).await?.posts.into_keys().collect(),
             verdicts,
-            settings: context.settings.curate.clone(),
-            rule: context.settings.crop.rule(),
+            settings,
+            rule,
             popularity: gallery::popularity(catalog, &facts).await?,
             digests,
             facts,
