@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use vision::Detector;
 
 use crate::catalog::{Catalog, detections};
 use crate::decide::CurateSettings;
@@ -25,12 +26,27 @@ pub struct Digests {
 /// # Errors
 /// Where the catalog does not answer or the detector cannot be loaded.
 pub async fn current(catalog: &Catalog, crop: &CropSettings, curate: &CurateSettings) -> anyhow::Result<Digests> {
-    let detector = match detections::any(catalog).await? {
-        true => crop.load_detector(1)?.digest().to_string(),
-        false => String::new(),
-    };
+    of(detector(catalog, crop, 1).await?.as_ref(), crop, curate)
+}
+
+/// The detector, on so many threads, where the catalog has results of one.
+///
+/// # Errors
+/// As [`current`].
+pub async fn detector(catalog: &Catalog, crop: &CropSettings, threads: usize) -> anyhow::Result<Option<Detector>> {
+    Ok(match detections::any(catalog).await? {
+        true => Some(crop.load_detector(threads)?),
+        false => None,
+    })
+}
+
+/// The digests of the settings with a detector that is loaded already.
+///
+/// # Errors
+/// Where a file that the filter of styles names is missing.
+pub fn of(detector: Option<&Detector>, crop: &CropSettings, curate: &CurateSettings) -> anyhow::Result<Digests> {
     Ok(Digests {
-        detector,
+        detector: detector.map(Detector::digest).unwrap_or_default().into(),
         crop: crop.crop_digest(),
         policy: curate.digest()?,
     })

@@ -62,7 +62,15 @@ row! {
 impl Decision {
     /// Whether it was to keep.
     pub fn keeps(&self) -> bool {
-        self.decision == Choice::Keep.word()
+        self.choice() == Choice::Keep
+    }
+
+    /// What was decided.
+    pub fn choice(&self) -> Choice {
+        match self.decision == Choice::Keep.word() {
+            true => Choice::Keep,
+            false => Choice::Reject,
+        }
     }
 
     fn face(&self) -> BBox {

@@ -100,6 +100,11 @@ impl Facts {
         &self.pictures[key.picture as usize]
     }
 
+    /// The number of a picture by its SHA-256 (hex); none where it is not stored.
+    pub fn picture_number(&self, image: &str) -> Option<u32> {
+        self.stored.number(image)
+    }
+
     /// SHA-256 (hex) of that picture.
     pub fn image(&self, key: FaceKey) -> String {
         self.stored.name(key.picture)

@@ -12,13 +12,12 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use dataset::Store;
 use dataset::failure::Interrupted;
-use vision::Detector;
 
+use crate::catalog::Catalog;
 use crate::catalog::facts::{self, Facts};
 use crate::catalog::verdicts::{self, Verdict};
-use crate::catalog::{Catalog, detections};
 use crate::decide::{Policy, decide};
-use crate::digests::Digests;
+use crate::digests::{self, Digests};
 use crate::progress;
 use crate::settings::CropSettings;
 use crate::stop::Stop;
@@ -48,15 +47,8 @@ pub async fn run(
 ) -> anyhow::Result<Summary> {
     // Without a second pass, the digest alone is wanted of the detector.
     let threads = usize::from(settings.min_second_score <= 0.0);
-    let detector = match detections::any(catalog).await? {
-        true => Some(crop.load_detector(threads)?),
-        false => None,
-    };
-    let digests = Digests {
-        detector: detector.as_ref().map(Detector::digest).unwrap_or_default().into(),
-        crop: crop.crop_digest(),
-        policy: settings.digest()?,
-    };
+    let detector = digests::detector(catalog, crop, threads).await?;
+    let digests = digests::of(detector.as_ref(), crop, settings)?;
     let mut policy = Policy {
         settings,
         rule: crop.rule(),

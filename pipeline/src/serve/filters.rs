@@ -4,7 +4,9 @@ use std::ops::RangeInclusive;
 
 use clap::Parser;
 use dataset::failure::Usage;
+use serde::Deserialize;
 
+use crate::catalog::decisions::Choice;
 use crate::catalog::facts::{Facts, Head};
 use crate::catalog::gallery::Popularity;
 use crate::catalog::pictures::FaceKey;
@@ -123,15 +125,27 @@ impl std::str::FromStr for Range {
     }
 }
 
-/// Heads by what was decided of them by hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+/// What is decided of a head by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ByHand {
-    /// Kept.
+    /// It stays, whatever the filters say.
     Keep,
-    /// Rejected.
+    /// It goes.
     Reject,
-    /// Nothing was decided.
+    /// Nothing.
     None,
+}
+
+impl ByHand {
+    /// The same as the catalog has it.
+    pub fn choice(self) -> Option<Choice> {
+        match self {
+            Self::Keep => Some(Choice::Keep),
+            Self::Reject => Some(Choice::Reject),
+            Self::None => None,
+        }
+    }
 }
 
 /// What moved bounds do to a head.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use vision::crop::CropRule;
 
 use super::bounds::{self, Change, Effect};
-use super::filters::{ByHand, Filters, InOrOut, ListName, MEASURES, Measure, Measured, Order};
+use super::filters::{Filters, InOrOut, ListName, MEASURES, Measure, Measured, Order};
 use crate::catalog::decisions::Choice;
 use crate::catalog::facts::{self, Facts, Head};
 use crate::catalog::gallery::{self, Popularity, Recorded};
@@ -20,7 +20,7 @@ use crate::catalog::{second_passes, summary};
 use crate::context::AppContext;
 use crate::curate::second_pass;
 use crate::decide::{BY_HAND, CurateSettings, Policy};
-use crate::digests::Digests;
+use crate::digests::{self, Digests};
 
 /// The reason of a head in which the second pass finds no face.
 pub const NO_FACE: &str = "no-face";
@@ -66,13 +66,14 @@ impl Snapshot {
     /// # Errors
     /// Where the catalog or the detector cannot be read.
     pub async fn load(context: &AppContext, number: u64) -> anyhow::Result<Self> {
-        let (catalog, digests) = (&context.catalog, context.digests().await?);
-        let mut facts = facts::load(catalog, &digests, &context.settings.curate.ai_tags).await?;
+        let (catalog, crop) = (&context.catalog, &context.settings.crop);
+        let (settings, rule) = (context.settings.curate.clone(), crop.rule());
+        let detector = digests::detector(catalog, crop, 1).await?;
+        let digests = digests::of(detector.as_ref(), crop, &settings)?;
+        let mut facts = facts::load(catalog, &digests, &settings.ai_tags).await?;
         let verdicts = gallery::verdicts(catalog, &digests, &facts).await?;
-        let (settings, rule) = (context.settings.curate.clone(), context.settings.crop.rule());
-        if settings.min_second_score > 0.0 && !digests.detector.is_empty() {
-            let network = second_pass::network(&context.settings.crop.load_detector(1)?, rule);
-            second_passes::fill(catalog, &network, &mut facts).await?;
+        if let Some(detector) = detector.filter(|_| settings.min_second_score > 0.0) {
+            second_passes::fill(catalog, &second_pass::network(&detector, rule), &mut facts).await?;
         }
         // Styles are not compared anew where bounds are moved: what they refuse stays refused.
         for (key, head) in &mut facts.heads.rows {
@@ -145,7 +146,7 @@ impl Snapshot {
     /// # Errors
     /// [`Usage`] for a verdict that there is not.
     pub fn list(&self, name: ListName, filters: &Filters, chosen: &Chosen) -> Result<Arc<Vec<u32>>, Usage> {
-        let wanted = Wanted::of(filters)?;
+        let wanted = Wanted::of(filters, &self.facts)?;
         let heads: Vec<u32> = match filters.change {
             None => (0..self.facts.heads.rows.len() as u32).collect(),
             Some(InOrOut::In) => self.effect(&filters.bound).incoming.clone(),
@@ -175,12 +176,11 @@ impl Snapshot {
         let of = self.measured(at);
         let chosen_picture = |all: &Vec<bool>| all[of.key.picture as usize];
         wanted.verdict(self.verdict(of.key))
-            && filters.decision.is_none_or(|wanted| wanted == by_hand(of.head))
-            && wanted.group.is_none_or(|group| of.head.group == group)
             && filters
-                .picture
-                .as_ref()
-                .is_none_or(|name| self.facts.image(of.key) == *name)
+                .decision
+                .is_none_or(|wanted| wanted.choice() == by_hand(of.head))
+            && wanted.group.is_none_or(|group| of.head.group == group)
+            && wanted.picture.is_none_or(|picture| picture == Some(of.key.picture))
             && chosen.pictures.as_ref().is_none_or(chosen_picture)
             && chosen.within.as_ref().is_none_or(|files| files.contains(&of.head.head))
             && !chosen.without.contains(&of.head.head)
@@ -207,13 +207,8 @@ impl Snapshot {
     /// A head as the gallery shows it. `fresh` are decisions by hand that were taken since.
     pub fn tile(&self, at: u32, fresh: &HashMap<Hash, Option<Choice>>) -> Value {
         let of = self.measured(at);
-        let decided = match &of.head.decision {
-            None => None,
-            Some(decision) if decision.keeps() => Some(Choice::Keep),
-            Some(_) => Some(Choice::Reject),
-        };
         let (decided, verdict) = match fresh.get(&of.head.head) {
-            None => (decided, self.verdict(of.key)),
+            None => (by_hand(of.head), self.verdict(of.key)),
             Some(None) => (None, "undecided"),
             Some(Some(Choice::Keep)) => (Some(Choice::Keep), "accepted"),
             Some(Some(Choice::Reject)) => (Some(Choice::Reject), BY_HAND),
@@ -282,10 +277,12 @@ fn word(verdicts: &ByFace<Recorded>, key: FaceKey) -> &str {
 struct Wanted<'filters> {
     verdict: Option<&'filters str>,
     group: Option<Hash>,
+    /// The picture's number; none within: it is not stored.
+    picture: Option<Option<u32>>,
 }
 
 impl<'filters> Wanted<'filters> {
-    fn of(filters: &'filters Filters) -> Result<Self, Usage> {
+    fn of(filters: &'filters Filters, facts: &Facts) -> Result<Self, Usage> {
         let verdict = filters.verdict.as_deref();
         let known = |word: &&str| {
             let general = ["accepted", "refused", "undecided"];
@@ -300,6 +297,7 @@ impl<'filters> Wanted<'filters> {
         Ok(Self {
             verdict,
             group: filters.group.as_deref().map(hash_of),
+            picture: filters.picture.as_deref().map(|image| facts.picture_number(image)),
         })
     }
 
@@ -312,12 +310,8 @@ impl<'filters> Wanted<'filters> {
     }
 }
 
-fn by_hand(head: &Head) -> ByHand {
-    match &head.decision {
-        None => ByHand::None,
-        Some(decision) if decision.keeps() => ByHand::Keep,
-        Some(_) => ByHand::Reject,
-    }
+fn by_hand(head: &Head) -> Option<Choice> {
+    head.decision.as_ref().map(|decision| decision.choice())
 }
 
 /// What restricts a list beside the facts.

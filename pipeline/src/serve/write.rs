@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::bounds::{self, Change};
-use super::filters::Filters;
+use super::filters::{ByHand, Filters};
 use super::gallery::Snapshot;
 use super::{Desk, Now, Refusal};
-use crate::catalog::decisions::{self, Choice};
+use crate::catalog::decisions;
 use crate::catalog::pictures::{Hash, hash_of};
 use crate::context::AppContext;
 use crate::reporter::Reporter;
@@ -64,33 +64,11 @@ async fn to_the_end(
     Ok(Json(tokio::spawn(work).await??))
 }
 
-/// What is decided of a head.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Decided {
-    /// It stays, whatever the filters say.
-    Keep,
-    /// It goes.
-    Reject,
-    /// What was decided is forgotten.
-    None,
-}
-
-impl Decided {
-    fn choice(self) -> Option<Choice> {
-        match self {
-            Self::Keep => Some(Choice::Keep),
-            Self::Reject => Some(Choice::Reject),
-            Self::None => None,
-        }
-    }
-}
-
 /// Decisions about heads, by the hash of their file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Decisions {
-    decisions: Vec<(String, Decided)>,
+    decisions: Vec<(String, ByHand)>,
     #[serde(default)]
     because: String,
 }
