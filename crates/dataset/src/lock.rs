@@ -2,7 +2,7 @@
 //! drops when the process ends, however it ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
@@ -10,10 +10,36 @@ use anyhow::Context;
 use crate::failure::Locked;
 use crate::files::make_folder;
 
+/// A file that no other run has locked.
+#[derive(Debug)]
+pub(crate) struct LockedFile(File);
+
+impl LockedFile {
+    /// Locks an open file.
+    ///
+    /// # Errors
+    /// `None` where another run holds it; otherwise what the system refuses.
+    pub(crate) fn take(file: File) -> Result<Self, Option<std::io::Error>> {
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(None),
+            Err(TryLockError::Error(error)) => Err(Some(error)),
+        }
+    }
+}
+
+impl Drop for LockedFile {
+    fn drop(&mut self) {
+        // Closing would not do: a program that another thread starts just now has a copy of the file until it runs,
+        // and a lock lasts as long as its last copy. An error leaves it to the end of the process.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Holds the lock until dropped.
 #[derive(Debug)]
 pub struct Lock {
-    file: File,
+    file: LockedFile,
     after_a_kill: bool,
 }
 
@@ -25,32 +51,24 @@ impl Lock {
     pub fn take(folder: &Path, command: &str) -> anyhow::Result<Self> {
         make_folder(folder)?;
         let path = folder.join("lock");
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(&path)
             .with_context(|| format!("cannot open {}", path.display()))?;
-        let locked = file.try_lock();
-        let mut holder = String::new();
-        file.read_to_string(&mut holder)?;
-        match locked {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Locked {
-                    path: path.display().to_string(),
-                    holder: holder.trim().to_string(),
-                }
-                .into());
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
-            }
-        }
-        file.set_len(0)?;
-        file.rewind()?;
-        writeln!(file, "{command}, process {}", std::process::id())?;
+        let locked = LockedFile::take(file);
+        let holder = std::fs::read_to_string(&path)?;
+        let file = locked.map_err(|error| match error {
+            Some(error) => anyhow::Error::new(error).context(format!("cannot lock {}", path.display())),
+            None => anyhow::Error::new(Locked {
+                path: path.display().to_string(),
+                holder: holder.trim().to_string(),
+            }),
+        })?;
+        file.0.set_len(0)?;
+        writeln!(&file.0, "{command}, process {}", std::process::id())?;
         Ok(Self {
             file,
             after_a_kill: !holder.is_empty(),
@@ -66,7 +84,7 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         // An error here only makes the next run sweep once more.
-        let _ = self.file.set_len(0);
+        let _ = self.file.0.set_len(0);
     }
 }
 
@@ -84,9 +102,15 @@ mod tests {
             error.to_string().contains("pipeline crawl konachan, process"),
             "{error}"
         );
+        let in_a_child = first
+            .file
+            .0
+            .try_clone()
+            .expect("a copy, as a program that is being started has");
         drop(first);
         let second = Lock::take(folder.path(), "crop").expect("is free again");
         assert!(!second.after_a_kill());
+        drop(in_a_child);
     }
 
     #[test]

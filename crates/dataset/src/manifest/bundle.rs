@@ -6,7 +6,7 @@
 
 mod archive;
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -18,6 +18,7 @@ use super::{ManifestRow, Opened, Problem, Tombstones, VerifyReport, verify};
 use crate::failure::{Locked, Usage};
 use crate::files::{self, write_durably};
 use crate::keys::{Key, sha256};
+use crate::lock::LockedFile;
 use crate::store::Store;
 
 const TICKET: &str = "bundle.json";
@@ -165,7 +166,7 @@ fn to_folder(
 }
 
 /// Makes the folder, or finds it begun for the same manifest. Gives its locked ticket.
-fn begin(opened: &Opened, target: &Path) -> anyhow::Result<File> {
+fn begin(opened: &Opened, target: &Path) -> anyhow::Result<LockedFile> {
     let ticket = Ticket::of(opened);
     let path = target.join(TICKET);
     match std::fs::read(&path) {
@@ -195,17 +196,15 @@ fn begin(opened: &Opened, target: &Path) -> anyhow::Result<File> {
 }
 
 /// Keeps a second run off the folder.
-fn lock(ticket: &Path) -> anyhow::Result<File> {
+fn lock(ticket: &Path) -> anyhow::Result<LockedFile> {
     let file = File::open(ticket).with_context(|| format!("cannot read {}", ticket.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Locked {
+    LockedFile::take(file).map_err(|error| match error {
+        Some(error) => anyhow::Error::new(error).context("cannot lock the bundle"),
+        None => anyhow::Error::new(Locked {
             path: ticket.display().to_string(),
             holder: "pipeline manifest bundle".into(),
-        }
-        .into()),
-        Err(TryLockError::Error(error)) => Err(error).context("cannot lock the bundle"),
-    }
+        }),
+    })
 }
 
 /// Copies a head that is not there, or not whole; its name is yet to be flushed.
