@@ -20,10 +20,12 @@ const MOST_MINUTES: f64 = 5_256_000.0;
 type Check<T> = fn(&T) -> Option<String>;
 
 /// Declares the settings: [`TrainConfig`] holds those that decide a run's bits, resolved; [`TrainSettings`]
-/// holds them and those of one sitting as they are given, in stages.toml or as flags.
+/// holds them and those of one sitting as they are given, in stages.toml or as flags. A setting that came
+/// `later` than the first run.json is left out of it where it is off, so that earlier runs are what they were.
 macro_rules! train_settings {
     (
         config { $( $(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $check:expr $(, arg($($arg:tt)*))?; )+ }
+        later { $( $(#[doc = $ldoc:literal])+ $lname:ident: $ltype:ty = $ldefault:expr, $lcheck:expr $(, arg($($larg:tt)*))?; )+ }
         sitting { $( $(#[doc = $sdoc:literal])+ $sname:ident: $stype:ty, $scheck:expr $(, arg($($sarg:tt)*))?; )+ }
     ) => {
         /// All that decides a run's bits, but for the heads, the device and the number of threads. The defaults
@@ -32,11 +34,12 @@ macro_rules! train_settings {
         #[serde(deny_unknown_fields)]
         pub struct TrainConfig {
             $( $(#[doc = $doc])+ pub $name: $type, )+
+            $( $(#[doc = $ldoc])+ #[serde(default, skip_serializing_if = "is_left_out")] pub $lname: $ltype, )+
         }
 
         impl Default for TrainConfig {
             fn default() -> Self {
-                Self { $( $name: $default, )+ }
+                Self { $( $name: $default, )+ $( $lname: $ldefault, )+ }
             }
         }
 
@@ -45,6 +48,7 @@ macro_rules! train_settings {
             #[must_use]
             pub fn with(mut self, settings: &TrainSettings) -> Self {
                 $( if let Some(value) = &settings.$name { self.$name = value.clone(); } )+
+                $( if let Some(value) = &settings.$lname { self.$lname = value.clone(); } )+
                 self
             }
         }
@@ -54,18 +58,20 @@ macro_rules! train_settings {
         #[serde(default, deny_unknown_fields)]
         pub struct TrainSettings {
             $( $(#[doc = $doc])+ #[arg(long $(, $($arg)*)?)] #[serde(skip_serializing_if = "Option::is_none")] pub $name: Option<$type>, )+
+            $( $(#[doc = $ldoc])+ #[arg(long $(, $($larg)*)?)] #[serde(skip_serializing_if = "Option::is_none")] pub $lname: Option<$ltype>, )+
             $( $(#[doc = $sdoc])+ #[arg(long $(, $($sarg)*)?)] #[serde(skip_serializing_if = "Option::is_none")] pub $sname: Option<$stype>, )+
         }
 
         impl TrainSettings {
             /// The names of all settings, in the order of their declaration.
-            pub const NAMES: &[&str] = &[$( stringify!($name), )+ $( stringify!($sname), )+];
+            pub const NAMES: &[&str] = &[$( stringify!($name), )+ $( stringify!($lname), )+ $( stringify!($sname), )+];
 
             /// These settings over others, which count where these say nothing.
             #[must_use]
             pub fn or(self, other: &Self) -> Self {
                 Self {
                     $( $name: self.$name.or_else(|| other.$name.clone()), )+
+                    $( $lname: self.$lname.or_else(|| other.$lname.clone()), )+
                     $( $sname: self.$sname.or_else(|| other.$sname.clone()), )+
                 }
             }
@@ -76,6 +82,10 @@ macro_rules! train_settings {
                 $( {
                     let check: Check<$type> = $check;
                     problems.extend(self.$name.as_ref().and_then(check).map(|why| (stringify!($name), why)));
+                } )+
+                $( {
+                    let check: Check<$ltype> = $lcheck;
+                    problems.extend(self.$lname.as_ref().and_then(check).map(|why| (stringify!($lname), why)));
                 } )+
                 $( {
                     let check: Check<$stype> = $scheck;
@@ -147,6 +157,13 @@ train_settings! {
         /// Number format of the convolutions
         precision: Precision = Precision::Auto, any, arg(value_enum);
     }
+    later {
+        /// A second convolution at every resolution of the generator, added to the first one's output, and one
+        /// more at the picture's own
+        residual: bool = true, any, arg(value_name = "true|false", value_parser = BoolishValueParser::new());
+        /// The discriminator sees how much the heads of a batch differ (minibatch standard deviation)
+        minibatch_deviation: bool = true, any, arg(value_name = "true|false", value_parser = BoolishValueParser::new());
+    }
     sitting {
         /// Ends the run after so many epochs
         epochs: u64, positive;
@@ -168,6 +185,10 @@ train_settings! {
         /// Checkpoints kept
         keep_checkpoints: usize, positive, arg(value_name = "N");
     }
+}
+
+fn is_left_out<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Any value will do.

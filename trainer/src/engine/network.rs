@@ -24,6 +24,10 @@ pub enum Mode {
 
 /// Share by which training moves running statistics (torch's default).
 const MOMENTUM: f64 = 0.1;
+/// Pictures that [`Layer::MinibatchDeviation`] compares (StyleGAN2's).
+pub const GROUP: i64 = 4;
+/// Added to variances before its root (StyleGAN2's).
+const DEVIATION_EPSILON: f64 = 1e-8;
 /// Added to variances before the root (torch's default).
 pub const EPSILON: f64 = 1e-5;
 
@@ -215,6 +219,7 @@ impl<'a> Pass<'a> {
             Layer::Modulation => self.modulated(x),
             Layer::PixelShuffle => x.pixel_shuffle(2),
             Layer::Attention => self.attention(x),
+            Layer::MinibatchDeviation => self.minibatch_deviation(x),
             Layer::Relu => x.relu(),
             Layer::LeakyRelu(slope) => leaky_relu(x, slope),
             Layer::Tanh => x.tanh(),
@@ -270,6 +275,29 @@ impl<'a> Pass<'a> {
             by_channel.view([-1, x.size()[1], 1, 1])
         });
         x * (scale + 1.0) + shift
+    }
+
+    /// Groups are of neighbours in the batch; a batch that has no whole groups is one.
+    fn minibatch_deviation(&mut self, x: &Tensor) -> Tensor {
+        let (weight, running) = (self.parameter(), self.buffer());
+        let deviation = match self.mode {
+            Mode::Eval | Mode::Trace => running.shallow_clone(),
+            Mode::Train | Mode::BatchStatistics(_) => {
+                let count = x.size()[0];
+                let group = if count % GROUP == 0 { GROUP } else { count };
+                // As the map lies in memory: pixels, then channels.
+                let groups = x.permute([0, 2, 3, 1]).to_kind(Kind::Float);
+                let groups = groups.reshape([count / group, group, -1]);
+                let beside = &groups - groups.mean_dim([1i64].as_slice(), true, Kind::Float);
+                let variance = beside.square().mean_dim([1i64].as_slice(), false, Kind::Float);
+                let each = (variance + DEVIATION_EPSILON).sqrt();
+                let each = each.mean_dim([1i64].as_slice(), false, Kind::Float);
+                let _ = tch::no_grad(|| running.shallow_clone().lerp_(&each.mean(Kind::Float).view([1]), MOMENTUM));
+                each.repeat_interleave_self_int(group, 0, count)
+            }
+        };
+        let added = deviation.view([-1, 1]) * weight.view([1, -1]);
+        x + added.to_kind(x.kind()).unsqueeze(-1).unsqueeze(-1)
     }
 
     fn attention(&mut self, x: &Tensor) -> Tensor {
@@ -361,6 +389,32 @@ mod tests {
         let expected = plain.forward(&input, Mode::Eval) * (by_channel(scale) + 1.0) + by_channel(shift);
         let found = modulated.forward(&input, Mode::Eval);
         assert!(found.allclose(&expected, 1e-5, 1e-5, false));
+    }
+
+    #[test]
+    fn a_map_is_told_how_much_its_group_differs() {
+        let network = network(vec![Layer::MinibatchDeviation]);
+        let weight = network.parameters.copy();
+        let with = |deviations: &[f32], x: &Tensor| {
+            let added = Tensor::from_slice(deviations).view([-1, 1]) * weight.view([1, -1]);
+            x + added.view([-1, 3, 1, 1])
+        };
+        let is = |found: &Tensor, expected: &Tensor| found.allclose(expected, 1e-4, 1e-5, false);
+        let (equal, apart) = (pictures(1).repeat([4, 1, 1, 1]), pictures(4));
+        let of = |group: &Tensor| -> f32 {
+            let deviation = group.std_dim([0i64].as_slice(), false, false).mean(Kind::Double);
+            deviation.double_value(&[]) as f32
+        };
+        let batch = Tensor::cat(&[&equal, &apart], 0);
+        let (none, some) = (1e-4, of(&apart));
+        let expected = with(&[none, none, none, none, some, some, some, some], &batch);
+        assert!(is(&network.forward(&batch, Mode::Train), &expected));
+        // A tenth of the mean of both groups, from nothing.
+        let running = (none + some) / 2.0 * MOMENTUM as f32;
+        assert!(is(&network.forward(&apart, Mode::Eval), &with(&[running], &apart)));
+        let three = apart.narrow(0, 0, 3);
+        let one_group = network.forward(&three, Mode::BatchStatistics(0.1));
+        assert!(is(&one_group, &with(&[of(&three)], &three)));
     }
 
     #[test]

@@ -123,6 +123,11 @@ impl Writer<'_> {
                 )
             }
             Layer::Attention => self.attention(row, x),
+            Layer::MinibatchDeviation => {
+                let added = self.network.tensor(row, "weight") * self.network.tensor(row, "running_deviation");
+                let added = self.floats("deviation", &added.view([1, -1, 1, 1]));
+                self.node("Add", &[x, &added], &[])
+            }
             Layer::Relu => self.node("Relu", &[x], &[]),
             Layer::LeakyRelu(slope) => self.node("LeakyRelu", &[x], &[("alpha", Attribute::Float(slope as f32))]),
             Layer::Tanh => self.node("Tanh", &[x], &[]),

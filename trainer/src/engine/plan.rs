@@ -49,6 +49,10 @@ pub enum Layer {
     /// Self-attention (arXiv:1805.08318): each pixel adds what it finds at others like it. Keys and
     /// values are halved in side by their maximum.
     Attention,
+    /// Adds to each channel, by a weight of its own, how much the pictures of a group of four differ (minibatch
+    /// standard deviation, arXiv:1710.10196, there a channel of its own); outside of training, what that was on
+    /// average.
+    MinibatchDeviation,
     /// max(x, 0).
     Relu,
     /// x above zero, that slope times x below.
@@ -338,6 +342,11 @@ impl Plan {
                 side: 2 * before.side,
             },
             Layer::Attention => self.attention(number, before),
+            Layer::MinibatchDeviation => {
+                self.parameter(number, "weight", &[before.channels], Init::Normal(0.0, DEVIATION));
+                self.buffer(number, "running_deviation", &[1], Init::Constant(0.0));
+                before
+            }
             Layer::Route(row) => self.shapes[row],
             Layer::Concat(row) => Shape {
                 channels: before.channels + self.shapes[row].channels,

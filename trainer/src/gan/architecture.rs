@@ -145,28 +145,43 @@ fn hidden(channels: i64) -> Layer {
 }
 
 /// Channels at a resolution: `width` at half the picture's side, doubled at each halving, at most
-/// eight times.
+/// eight times, and half of it at the picture's own.
 fn channels(config: &TrainConfig, at: u32) -> i64 {
-    config.width * i64::from(config.side / 2 / at).min(8)
+    (config.width * i64::from(config.side / at).min(16) / 2).max(1)
 }
 
 fn default_generator(config: &TrainConfig) -> Vec<Layer> {
     use Layer::{BatchNorm, Modulation, Relu};
-    let sides = sides(config.side);
-    let mut layers = vec![transposed(channels(config, sides[0]), i64::from(sides[0]), 1, 0)];
-    let normalised = match config.modulation {
-        true => vec![BatchNorm, Modulation, Relu],
-        false => vec![BatchNorm, Relu],
+    let mut sides = sides(config.side);
+    let normalised: &[Layer] = match config.modulation {
+        true => &[BatchNorm, Modulation],
+        false => &[BatchNorm],
     };
-    layers.extend(&normalised);
+    let mut layers = vec![transposed(channels(config, sides[0]), i64::from(sides[0]), 1, 0)];
+    layers.extend(normalised);
+    layers.push(Relu);
+    if config.residual {
+        sides.push(config.side);
+    }
     for at in &sides[1..] {
-        layers.extend(upsampled(config.upsampling, channels(config, *at)));
-        layers.extend(&normalised);
+        let out = channels(config, *at);
+        layers.extend(upsampled(config.upsampling, out));
+        layers.extend(normalised);
+        layers.push(Relu);
+        if config.residual && *at < config.side {
+            let first = layers.len() - 1;
+            layers.push(convolution(out, 3, 1, 1));
+            layers.extend(normalised);
+            layers.extend([Layer::Shortcut(first), Relu]);
+        }
         if *at == config.attention {
             layers.push(Layer::Attention);
         }
     }
-    layers.extend(upsampled(config.upsampling, 3));
+    match config.residual {
+        true => layers.push(convolution(3, 3, 1, 1)),
+        false => layers.extend(upsampled(config.upsampling, 3)),
+    }
     layers.extend([Layer::Bias, Layer::Tanh]);
     layers
 }
@@ -194,6 +209,10 @@ fn default_discriminator(config: &TrainConfig) -> Vec<Layer> {
         layers.push(LEAKY_RELU);
         if *at == config.attention {
             layers.push(Layer::Attention);
+        }
+        // Before the last halving, so that what it says meets the other features.
+        if config.minibatch_deviation && *at == sides[1] {
+            layers.push(Layer::MinibatchDeviation);
         }
     }
     layers.extend([convolution(1, i64::from(sides[0]), 1, 0), Layer::Bias]);

@@ -71,11 +71,15 @@ fn check_network(config: &TrainConfig, settings: &TrainSettings) -> Result<()> {
     let shaped = settings.d_norm.is_some()
         || settings.upsampling.is_some()
         || settings.attention.is_some()
-        || settings.modulation.is_some();
+        || settings.modulation.is_some()
+        || settings.residual.is_some()
+        || settings.minibatch_deviation.is_some();
     let penalised = penalty::usual(config.regulariser).is_some();
     let sides = architecture::sides(config.side);
     let wrong = if config.preset != Preset::Default && shaped {
-        "--d-norm, --upsampling, --attention and --modulation shape the preset `default` alone".to_string()
+        "--d-norm, --upsampling, --attention, --modulation, --residual and --minibatch-deviation shape the preset \
+         `default` alone"
+            .to_string()
     } else if config.attention != 0 && config.preset == Preset::Default && !sides[1..].contains(&config.attention) {
         let sides: Vec<String> = sides[1..].iter().map(u32::to_string).collect();
         format!("--attention is the side of a map: 0 (none), {}", sides.join(", "))

@@ -9,7 +9,7 @@ use super::config::NOISE;
 use super::loss;
 use super::metrics::{Quantity, Sums};
 use super::penalty;
-use crate::engine::network::{Mode, Network};
+use crate::engine::network::{GROUP, Mode, Network};
 use crate::engine::optimiser::{Adam, gradient, is_finite, update_ema};
 use crate::engine::plan::Layer;
 use crate::engine::sampler::mixed;
@@ -193,11 +193,14 @@ impl GanState {
         });
     }
 
-    /// Logits of real and generated heads, in one pass where nothing forbids it: batch norm would
-    /// let the discriminator tell them by their neighbours, and a penalty on real heads wants only one of them.
+    /// Logits of real and generated heads, in one pass where nothing forbids it: batch norm, and a group that
+    /// has both, would let the discriminator tell them by their neighbours, and a penalty on real heads wants only
+    /// one of them.
     fn logits(&self, heads: &Tensor, fakes: &Tensor) -> (Tensor, Tensor) {
         let network = &self.discriminator;
-        if heads.requires_grad() || network.plan.layers.contains(&Layer::BatchNorm) {
+        let layers = &network.plan.layers;
+        let grouped = layers.contains(&Layer::MinibatchDeviation) && heads.size()[0] % GROUP != 0;
+        if heads.requires_grad() || layers.contains(&Layer::BatchNorm) || grouped {
             return (self.forward(network, heads), self.forward(network, fakes));
         }
         let both = self.forward(network, &Tensor::cat(&[heads, fakes], 0));

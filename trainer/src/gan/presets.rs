@@ -42,6 +42,8 @@ fn report() -> TrainConfig {
         upsampling: Upsampling::Transposed,
         attention: 0,
         modulation: false,
+        residual: false,
+        minibatch_deviation: false,
         average: 0.0,
         augment: Vec::new(),
         augment_strength: 0.0,

@@ -38,7 +38,7 @@ const IMAGES: u64 = 450_000;
 const CHECKPOINT_MINUTES: f64 = 2.0;
 const KEEP_CHECKPOINTS: usize = 2;
 /// Settings that shape the networks.
-const SHAPE: [&str; 8] = [
+const SHAPE: [&str; 10] = [
     "preset",
     "side",
     "width",
@@ -47,6 +47,8 @@ const SHAPE: [&str; 8] = [
     "upsampling",
     "attention",
     "modulation",
+    "residual",
+    "minibatch_deviation",
 ];
 
 /// Trains.
