@@ -12,4 +12,5 @@ pub mod onnx;
 pub mod settings;
 pub mod shim;
 pub mod show;
+pub mod steer;
 pub mod threads;

@@ -43,6 +43,9 @@ enum Command {
     /// Completes heads of which a part is missing
     #[command(after_help = "Example:\n  trainer complete v3-default --unseen 6 --mask left --out completed")]
     Complete(trainer::show::complete::Args),
+    /// Measures what a run's heads differ in, and how its noise changes it
+    #[command(after_help = "Example:\n  trainer attributes v3-default")]
+    Attributes(trainer::steer::attributes::Args),
     /// Writes a run's networks as ONNX, TorchScript and safetensors
     #[command(after_help = "Example:\n  trainer export v3-default --formats onnx --out exported")]
     Export(trainer::export::Args),
@@ -77,6 +80,9 @@ fn main() -> ExitCode {
             trainer::show::walk::run(args, &settings.sample, data)
         }),
         Command::Complete(args) => with_settings(&cli, |_, data| trainer::show::complete::run(args, data)),
+        Command::Attributes(args) => with_settings(&cli, |settings, data| {
+            trainer::steer::attributes::run(args, &settings.eval, data)
+        }),
         Command::Export(args) => with_settings(&cli, |_, data| trainer::export::run(args, data)),
         Command::Card(args) => with_settings(&cli, |_, data| trainer::show::card::run(args, data)),
         Command::Detector(args) => trainer::detector::run(args.clone()),

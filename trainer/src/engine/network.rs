@@ -122,8 +122,18 @@ impl Network {
         self.forward_all(input, mode).swap_remove(0)
     }
 
+    /// One pass over a batch whose modulations of maps of `side` pixels and more follow another input, of the same
+    /// shape: coarse features come from the one, fine ones from the other.
+    pub fn forward_mixed(&self, input: &Tensor, (fine, side): (&Tensor, i64), mode: Mode) -> Tensor {
+        self.pass(input, Some((fine, side)), mode).swap_remove(0)
+    }
+
     /// One pass over a batch to all of the network's outputs.
     pub fn forward_all(&self, input: &Tensor, mode: Mode) -> Vec<Tensor> {
+        self.pass(input, None, mode)
+    }
+
+    fn pass(&self, input: &Tensor, fine: Option<(&Tensor, i64)>, mode: Mode) -> Vec<Tensor> {
         let mut pass = Pass {
             layers: &self.plan.layers,
             parameters: self.leaves.iter(),
@@ -133,6 +143,7 @@ impl Network {
             kept: self.plan.layers.iter().map(|_| None).collect(),
             row: 0,
             input,
+            fine,
             mode,
         };
         let mut x = input.shallow_clone();
@@ -166,6 +177,8 @@ struct Pass<'a> {
     /// The row to compute next.
     row: usize,
     input: &'a Tensor,
+    /// What modulations of maps of so many pixels and more follow instead.
+    fine: Option<(&'a Tensor, i64)>,
     mode: Mode,
 }
 
@@ -269,7 +282,11 @@ impl<'a> Pass<'a> {
     }
 
     fn modulated(&mut self, x: &Tensor) -> Tensor {
-        let input = self.input.flatten(1, -1);
+        let input = match self.fine {
+            Some((fine, side)) if x.size()[3] >= side => fine,
+            _ => self.input,
+        };
+        let input = input.flatten(1, -1);
         let [scale, shift] = [self.parameter(), self.parameter()].map(|weight| {
             let by_channel = input.linear(weight, None::<&Tensor>).to_kind(x.kind());
             by_channel.view([-1, x.size()[1], 1, 1])
@@ -292,7 +309,11 @@ impl<'a> Pass<'a> {
                 let variance = beside.square().mean_dim([1i64].as_slice(), false, Kind::Float);
                 let each = (variance + DEVIATION_EPSILON).sqrt();
                 let each = each.mean_dim([1i64].as_slice(), false, Kind::Float);
-                let _ = tch::no_grad(|| running.shallow_clone().lerp_(&each.mean(Kind::Float).view([1]), MOMENTUM));
+                let _ = tch::no_grad(|| {
+                    running
+                        .shallow_clone()
+                        .lerp_(&each.mean(Kind::Float).view([1]), MOMENTUM)
+                });
                 each.repeat_interleave_self_int(group, 0, count)
             }
         };

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use image::RgbImage;
 use tch::Tensor;
-use vision::{Detector, DetectorSettings, FeatureInput, FeatureNet};
+use vision::{Detection, Detector, DetectorSettings, FeatureInput, FeatureNet};
 
 use super::faces;
 use super::reals::Reals;
@@ -90,6 +90,18 @@ pub fn faces(pictures: Pictures, detector: &Path, what: &str) -> Result<Tensor> 
     Ok(matrix(rows))
 }
 
+/// The best face of each picture, where one is found.
+///
+/// # Errors
+/// What the first detector that fails says.
+pub fn best_faces(pictures: &[RgbImage], detector: &Path, what: &str) -> Result<Vec<Option<Detection>>> {
+    let load = || load_detector(detector);
+    each(Pictures::Held(pictures), what, load, |detector, batch| {
+        let found = detector.detect_at_side(batch, detector.side_for_heads())?;
+        Ok(found.into_iter().map(|faces| faces.into_iter().next()).collect())
+    })
+}
+
 fn matrix(rows: Vec<Vec<f32>>) -> Tensor {
     let width = rows.first().map_or(0, Vec::len);
     let flat: Vec<f32> = rows.into_iter().flatten().collect();
@@ -97,12 +109,12 @@ fn matrix(rows: Vec<Vec<f32>>) -> Tensor {
 }
 
 /// Work over batches on every core, each thread with a tool of its own; answers keep their order.
-fn each<Tool>(
+fn each<Tool, Row: Send>(
     pictures: Pictures,
     what: &str,
     load: impl Fn() -> Result<Tool> + Sync,
-    work: impl Fn(&Tool, &[RgbImage]) -> Result<Vec<Vec<f32>>> + Sync,
-) -> Result<Vec<Vec<f32>>> {
+    work: impl Fn(&Tool, &[RgbImage]) -> Result<Vec<Row>> + Sync,
+) -> Result<Vec<Row>> {
     let bar = bar(pictures.len(), what);
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let done = Mutex::new(Vec::with_capacity(pictures.len()));

@@ -77,6 +77,18 @@ pub fn draw(generator: &Network, noise: &Tensor) -> Tensor {
     in_batches(noise, |batch| generator.forward(batch, Mode::Eval))
 }
 
+/// The same with fine features of another noise [`Network::forward_mixed`] in maps of so many pixels and more; from
+/// 0 on, all is of the other noise.
+pub fn draw_mixed(generator: &Network, noise: &Tensor, fine: &Tensor, side: i64) -> Tensor {
+    if side == 0 {
+        return draw(generator, fine);
+    }
+    let parts = noise.split(BATCH, 0).into_iter().zip(fine.split(BATCH, 0));
+    let drawn = parts.map(|(noise, fine)| generator.forward_mixed(&noise, (&fine, side), Mode::Eval));
+    let parts: Vec<Tensor> = tch::no_grad(|| drawn.collect());
+    Tensor::cat(&parts, 0)
+}
+
 /// Heads as pictures from noise [n, 100, 1, 1], batch by batch: of many heads the bytes alone are held.
 pub fn pictures(generator: &Network, noise: &Tensor) -> Vec<RgbImage> {
     let batches = noise.split(BATCH, 0);

@@ -8,14 +8,20 @@ use dataset::failure::Usage;
 use dataset::files::make_folder;
 use dataset::train_settings::{Rank, SampleSettings};
 use image::RgbImage;
+use tch::Tensor;
 
 use super::clear;
 use super::gallery::{Layout, gallery};
 use crate::eval::extract;
 use crate::gan::grid;
-use crate::gan::sample::{draw, parse_truncation, rate, truncated};
+use crate::gan::sample::{draw, draw_mixed, parse_truncation, rate, truncated};
 use crate::gan::trained::Trained;
 use crate::named::Named;
+use crate::steer::attributes::Attributes;
+use crate::steer::edit::{Wanted, farthest, steer};
+
+/// Distance in CIE Lab from which on the eye speaks of another colour.
+const ANOTHER_COLOUR: f32 = 25.0;
 
 /// Draws heads with a trained generator and keeps the best.
 #[derive(Clone, Debug, clap::Args)]
@@ -39,6 +45,8 @@ pub struct Args {
     /// strong, 2 is weak); each head stays recognisable
     #[arg(long, value_name = "STD", value_parser = parse_truncation)]
     truncation: Option<f64>,
+    #[command(flatten)]
+    wanted: Wanted,
     /// Writes each head's number and its ranks under it: d by the discriminator, f by the face detector
     #[arg(long)]
     labels: bool,
@@ -78,15 +86,20 @@ pub fn run(args: &Args, settings: &SampleSettings, eval: &EvalSettings, data: &P
     }
     crate::threads::set(args.threads);
     let trained = Trained::load(data, args.run.path()?)?;
-    let noise = match args.truncation {
-        None => trained.noise(settings.seed, settings.count),
-        Some(limit) => truncated(&trained.noise(settings.seed, settings.count), limit),
+    let noise = |count: usize| {
+        let noise = trained.noise(settings.seed, count);
+        args.truncation
+            .map_or_else(|| noise.shallow_clone(), |limit| truncated(&noise, limit))
     };
-    let heads = draw(&trained.generator, &noise);
+    let (heads, distances) = match args.wanted.is_empty() {
+        true => (draw(&trained.generator, &noise(settings.count)), None),
+        false => steered(args, &trained, eval, settings.count, noise)?,
+    };
     let scores = Scores {
         discriminator: rate(&trained.gan.discriminator, &heads),
         pictures: grid::pictures(&heads),
         faces: None,
+        distances,
     };
     let rank = settings.rank.unwrap_or_else(|| usual_rank(&eval.detector));
     let asked = rank != Rank::D || (args.labels && eval.detector.exists());
@@ -98,6 +111,30 @@ pub fn run(args: &Args, settings: &SampleSettings, eval: &EvalSettings, data: &P
     write(args, &scores, &kept)?;
     scores.tell(&kept, &trained, args, eval.min_score);
     Ok(())
+}
+
+/// Heads in the colours asked for, and how far each is from these.
+fn steered(
+    args: &Args,
+    trained: &Trained,
+    eval: &EvalSettings,
+    count: usize,
+    noise: impl Fn(usize) -> Tensor,
+) -> Result<(Tensor, Option<Vec<f32>>)> {
+    let attributes = Attributes::load(trained)?;
+    let one = |number: usize| {
+        trained
+            .pictures(&noise(number + 1).narrow(0, number as i64, 1))
+            .remove(0)
+    };
+    let wanted = args.wanted.looks(&eval.detector, one)?;
+    let noise = noise(count);
+    let faces = extract::best_faces(&trained.pictures(&noise), &eval.detector, "looking for the faces")?;
+    let faces: Vec<_> = faces.into_iter().map(|face| face.map(|face| face.bbox)).collect();
+    let steered = steer(&trained.generator, &attributes, &noise, &faces, &vec![wanted; count]);
+    let heads = draw_mixed(&trained.generator, &noise, &steered.fine, attributes.side);
+    let distances = steered.looks.iter().map(|looks| farthest(looks, &wanted)).collect();
+    Ok((heads, Some(distances)))
 }
 
 /// Both ranks, where the detector is at hand.
@@ -119,6 +156,8 @@ struct Scores {
     /// Scores of the best face; none where nobody asked.
     faces: Option<Vec<f64>>,
     pictures: Vec<RgbImage>,
+    /// Distances from the colours that were asked for, CIE Lab.
+    distances: Option<Vec<f32>>,
 }
 
 impl Scores {
@@ -133,7 +172,8 @@ impl Scores {
         Ok(self)
     }
 
-    /// The places of the best heads, best first; the discriminator decides a tie, then the earlier.
+    /// The places of the best heads, best first; the discriminator decides a tie, then the earlier. Those that
+    /// missed the colours asked for come last.
     fn best(&self, rank: Rank, keep: usize) -> Vec<usize> {
         let by_d = ranks(&self.discriminator);
         let by_faces = self.faces.as_deref().map(ranks).unwrap_or_else(|| by_d.clone());
@@ -143,9 +183,16 @@ impl Scores {
             Rank::Both => by_d[index] + by_faces[index],
         };
         let mut places: Vec<usize> = (0..by_d.len()).collect();
-        places.sort_by_key(|index| (place(*index), by_d[*index]));
+        places.sort_by_key(|index| (self.misses(*index), place(*index), by_d[*index]));
         places.truncate(keep);
         places
+    }
+
+    /// Whether a head has not the colours that were asked for.
+    fn misses(&self, index: usize) -> bool {
+        self.distances
+            .as_ref()
+            .is_some_and(|distances| distances[index] > ANOTHER_COLOUR)
     }
 
     /// "17 d3 f120": the head's number, its rank by the discriminator and by its face.
@@ -170,6 +217,17 @@ impl Scores {
             liked.fold(f64::NEG_INFINITY, f64::max),
             args.out.join("grid.png").display()
         );
+        if let Some(distances) = &self.distances {
+            let mut of_kept: Vec<f32> = kept.iter().map(|place| distances[*place]).collect();
+            of_kept.sort_by(f32::total_cmp);
+            let met = (0..distances.len()).filter(|index| !self.misses(*index)).count();
+            println!(
+                "of the kept, the colour farthest from what was asked is off by {:.0} (median; CIE Lab: 2 is just seen, {ANOTHER_COLOUR:.0} \
+                 counts as another colour); {met} of {} drawn have it",
+                of_kept[of_kept.len() / 2],
+                distances.len()
+            );
+        }
         let Some(faces) = &self.faces else {
             return;
         };
@@ -228,6 +286,7 @@ mod tests {
             discriminator: vec![0.1, 0.9, 0.5, 0.9, 0.7],
             faces: Some(vec![0.8, 0.0, 0.9, 0.2, 0.7]),
             pictures: Vec::new(),
+            distances: None,
         }
     }
 

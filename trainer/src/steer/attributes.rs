@@ -1,0 +1,185 @@
+//! `trainer attributes`: what a run's heads differ in, and how its noise changes it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use dataset::eval_settings::EvalSettings;
+use dataset::failure::Usage;
+use dataset::files::write_durably;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tch::Tensor;
+
+use super::directions::{self, Direction};
+use super::looks::{self, ATTRIBUTES, COLUMNS, Looks};
+use crate::engine::checkpoint::bytes;
+use crate::engine::network::Network;
+use crate::engine::plan::Layer;
+use crate::eval::extract;
+use crate::gan::folder::RunFolder;
+use crate::gan::sample;
+use crate::gan::trained::Trained;
+use crate::named::Named;
+
+/// Version of the file.
+const FORMAT: u32 = 1;
+/// Heads drawn and measured at once.
+const BATCH: i64 = 512;
+
+/// Measures hair, eyes and more of drawn heads, and how the noise changes them: `trainer sample --hair blue` needs it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: Named,
+    /// Heads drawn and measured
+    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u64).range(400..=100_000))]
+    count: u64,
+    /// Seed of their noise
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Side of the maps from which on a steered head follows the changed noise; 0: all of it
+    #[arg(long, default_value_t = SIDE)]
+    from_side: i64,
+    /// Threads; 0 takes as many as cores are idle
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+}
+
+/// Smaller maps decide the shape of a head, larger ones its colours.
+const SIDE: i64 = 24;
+
+/// What was measured of a generator, beside its run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attributes {
+    format: u32,
+    /// SHA-256 of the generator.
+    generator: String,
+    /// Heads measured.
+    pub heads: usize,
+    /// Side of the maps from which on a steered head follows the changed noise.
+    pub side: i64,
+    /// Each number of [`Looks`].
+    directions: Vec<Option<Direction>>,
+}
+
+impl Attributes {
+    /// Those of a run.
+    ///
+    /// # Errors
+    /// [`Usage`] where they were not measured, or of another checkpoint; else why the file cannot be read.
+    pub fn load(trained: &Trained) -> Result<Self> {
+        let path = path(&trained.folder);
+        let name = trained.name();
+        let way = format!("`trainer attributes {name}` measures them");
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Usage(format!("the attributes of `{name}` were not measured yet; {way}")).into());
+            }
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        let value: serde_json::Value =
+            serde_json::from_slice(&text).with_context(|| format!("{} is damaged; {way} anew", path.display()))?;
+        if value["format"] != FORMAT {
+            bail!(
+                "{} is of format {}, and this program reads {FORMAT}; {way} anew",
+                path.display(),
+                value["format"]
+            );
+        }
+        let attributes: Self =
+            serde_json::from_value(value).with_context(|| format!("{} was changed; {way} anew", path.display()))?;
+        if attributes.generator != digest(&trained.generator) {
+            let why = format!("the attributes of `{name}` are of an earlier checkpoint; {way} anew");
+            return Err(Usage(why).into());
+        }
+        Ok(attributes)
+    }
+
+    /// See [`directions::inverse`].
+    pub fn inverse(&self) -> Tensor {
+        directions::inverse(&self.directions)
+    }
+
+    /// Of each number; 1 where it is not known.
+    pub fn deviations(&self) -> Vec<f64> {
+        let deviation = |direction: &Option<Direction>| direction.as_ref().map_or(1.0, |known| known.deviation);
+        self.directions.iter().map(deviation).collect()
+    }
+}
+
+fn path(folder: &RunFolder) -> PathBuf {
+    folder.path().join("attributes.json")
+}
+
+fn digest(generator: &Network) -> String {
+    let mut hash = Sha256::new();
+    hash.update(bytes(&generator.parameters));
+    hash.update(bytes(&generator.buffers));
+    hex::encode(hash.finalize())
+}
+
+/// Measures and writes.
+///
+/// # Errors
+/// [`Usage`] where the run is unknown or its heads tell nothing; else what reading or writing met.
+pub fn run(args: &Args, eval: &EvalSettings, data: &Path) -> Result<()> {
+    crate::threads::set(args.threads);
+    let trained = Trained::load(data, args.run.path()?)?;
+    let modulated = trained.generator.plan.layers.contains(&Layer::Modulation);
+    let noise = trained.noise(args.seed, args.count as usize);
+    let mut looks: Vec<Looks> = Vec::new();
+    for batch in noise.split(BATCH, 0) {
+        let pictures = sample::pictures(&trained.generator, &batch);
+        let faces = extract::best_faces(&pictures, &eval.detector, "measuring heads")?;
+        looks.extend(pictures.iter().zip(faces).map(|(picture, face)| match face {
+            Some(face) if face.score >= eval.min_score => looks::measure(picture, &face.bbox),
+            _ => [f32::NAN; COLUMNS],
+        }));
+    }
+    let attributes = Attributes {
+        format: FORMAT,
+        generator: digest(&trained.generator),
+        heads: looks.len(),
+        side: if modulated { args.from_side } else { 0 },
+        directions: directions::fit(&noise, &looks),
+    };
+    if attributes.directions.iter().all(Option::is_none) {
+        let why = format!(
+            "no number can be told of {} heads or more: train the run on",
+            directions::FEWEST
+        );
+        return Err(Usage(why).into());
+    }
+    tell(&attributes);
+    let path = path(&trained.folder);
+    let text = serde_json::to_vec(&attributes)?;
+    write_durably(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("attributes: {}", path.display());
+    Ok(())
+}
+
+fn tell(attributes: &Attributes) {
+    println!(
+        "of {} drawn heads; explained: by a linear function of the noise, on heads kept from its fit",
+        attributes.heads
+    );
+    for attribute in ATTRIBUTES {
+        let (first, end) = attribute.columns;
+        let known: Vec<&Direction> = attributes.directions[first..end].iter().flatten().collect();
+        let listed = |value: fn(&Direction) -> f64, digits: usize| {
+            let values: Vec<String> = known.iter().map(|known| format!("{:.digits$}", value(known))).collect();
+            values.join(" ")
+        };
+        let told = known.iter().map(|known| known.told).min().unwrap_or(0);
+        println!(
+            "{:<10} told of {:>3.0} %, explained {} ({}; deviations {})",
+            attribute.name,
+            100.0 * told as f64 / attributes.heads as f64,
+            listed(|known| known.explained, 2),
+            attribute.unit,
+            listed(|known| known.deviation, 2),
+        );
+    }
+}

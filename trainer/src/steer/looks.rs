@@ -1,0 +1,134 @@
+//! What a head looks like, in numbers: colours of hair and eyes, brightness, length of the hair.
+
+use image::RgbImage;
+use vision::BBox;
+
+use super::colour::Lab;
+use crate::eval::faces::{self, UNLIKE_SKIN};
+
+/// Something that heads differ in and that can be measured: its name and the numbers that it has in [`Looks`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// The word on the command line.
+    pub name: &'static str,
+    /// First and last but one of its numbers.
+    pub columns: (usize, usize),
+    /// What it is measured as.
+    pub unit: &'static str,
+}
+
+/// All of them. Eyes are measured one by one, so that both can be given one colour.
+pub const ATTRIBUTES: [Attribute; 4] = [
+    Attribute {
+        name: "hair",
+        columns: (0, 3),
+        unit: "L*a*b*",
+    },
+    Attribute {
+        name: "eyes",
+        columns: (3, 9),
+        unit: "L*a*b* of the left and of the right",
+    },
+    Attribute {
+        name: "brightness",
+        columns: (9, 10),
+        unit: "mean L*",
+    },
+    Attribute {
+        name: "length",
+        columns: (10, 11),
+        unit: "share of hair beside and below the cheeks",
+    },
+];
+/// Numbers of colours, which come first.
+pub const COLOURS: usize = 9;
+/// Numbers of a head.
+pub const COLUMNS: usize = 11;
+
+/// The numbers of a head, in the order of [`ATTRIBUTES`]; NaN where one cannot be told.
+pub type Looks = [f32; COLUMNS];
+
+/// Where hair is looked for above the forehead, in shares of the detector's box, which in head crops begins at the
+/// hair and ends at the chin: x0 y0 x1 y1.
+const ABOVE: [f32; 4] = [0.2, 0.0, 0.8, 0.22];
+/// And beside the cheeks and below them.
+const BESIDE: [[f32; 4]; 2] = [[0.0, 0.6, 0.14, 1.2], [0.86, 0.6, 1.0, 1.2]];
+/// Distance in CIE Lab within which a pixel has the hair's colour: strands have lights and shades.
+const LIKE_HAIR: f32 = 25.0;
+
+/// Measures a head whose face is known.
+pub fn measure(picture: &RgbImage, face: &BBox) -> Looks {
+    let mut looks = [f32::NAN; COLUMNS];
+    let hair = hair(picture, face);
+    let mut set = |first: usize, colour: Option<Lab>| {
+        if let Some(Lab(colour)) = colour {
+            looks[first..first + 3].copy_from_slice(&colour);
+        }
+    };
+    set(0, hair);
+    let [left, right] = faces::eyes(picture, face);
+    set(3, left);
+    set(6, right);
+    let lightness: f32 = picture.pixels().map(|pixel| Lab::of(pixel.0).0[0]).sum();
+    looks[9] = lightness / (picture.width() * picture.height()) as f32;
+    if let Some(hair) = hair {
+        let beside: Vec<Lab> = BESIDE
+            .iter()
+            .flat_map(|place| faces::region(picture, face, *place))
+            .collect();
+        let like = beside.iter().filter(|pixel| pixel.distance(hair) < LIKE_HAIR).count();
+        if !beside.is_empty() {
+            looks[10] = like as f32 / beside.len() as f32;
+        }
+    }
+    looks
+}
+
+/// The colour of the hair: what is above the face and no skin.
+fn hair(picture: &RgbImage, face: &BBox) -> Option<Lab> {
+    let mut pixels = faces::region(picture, face, ABOVE);
+    let all = pixels.len();
+    if let Some(skin) = faces::skin(picture, face) {
+        pixels.retain(|pixel| pixel.distance(skin) > UNLIKE_SKIN);
+    }
+    (4 * pixels.len() > all).then(|| Lab::median(&pixels)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+
+    #[test]
+    fn a_drawn_head_is_measured_as_it_was_drawn() {
+        let (hair, skin, eye) = ([95, 130, 205], [250, 225, 205], [110, 60, 60]);
+        let face = BBox {
+            x0: 8.0,
+            y0: 4.0,
+            x1: 88.0,
+            y1: 84.0,
+        };
+        let picture = RgbImage::from_fn(96, 96, |x, y| {
+            let (x, y) = (x as f32, y as f32);
+            let inside = (24.0..72.0).contains(&x) && (24.0..84.0).contains(&y);
+            let eye_at = |centre: f32| (x - centre).abs() < 4.0 && (y - 44.0).abs() < 4.0;
+            match (inside, eye_at(28.8) || eye_at(67.2), x < 24.0 || y < 24.0) {
+                (_, true, _) => Rgb(eye),
+                (true, ..) => Rgb(skin),
+                (_, _, true) => Rgb(hair),
+                _ => Rgb([255; 3]),
+            }
+        });
+        let looks = measure(&picture, &face);
+        let is = |first: usize, rgb: [u8; 3]| {
+            let found = Lab([looks[first], looks[first + 1], looks[first + 2]]);
+            assert!(found.distance(Lab::of(rgb)) < 0.01, "{first}: {found}");
+        };
+        is(0, hair);
+        is(3, eye);
+        is(6, eye);
+        assert!((0.4..0.6).contains(&looks[10]), "{}", looks[10]);
+        let blank = RgbImage::from_pixel(96, 96, Rgb(skin));
+        assert!(measure(&blank, &face)[..9].iter().all(|number| number.is_nan()));
+    }
+}

@@ -1,0 +1,7 @@
+//! Steering: heads whose hair and eyes have the colours asked for.
+
+pub mod attributes;
+pub mod colour;
+pub mod directions;
+pub mod edit;
+pub mod looks;
