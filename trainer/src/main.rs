@@ -77,7 +77,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => with_settings(&cli, |_, data| trainer::compare::run(args, data)),
         Command::Progress(args) => with_settings(&cli, |_, data| trainer::show::progress::run(args, data)),
         Command::Walk(args) => with_settings(&cli, |settings, data| {
-            trainer::show::walk::run(args, &settings.sample, data)
+            trainer::show::walk::run(args, &settings.sample, &settings.eval, data)
         }),
         Command::Complete(args) => with_settings(&cli, |_, data| trainer::show::complete::run(args, data)),
         Command::Attributes(args) => with_settings(&cli, |settings, data| {

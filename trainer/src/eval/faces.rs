@@ -35,21 +35,23 @@ const TWO_COLOURS: f32 = 20.0;
 /// Distance of the two eyes' colours in the a*b* plane of CIE Lab; none where an eye's colour cannot
 /// be told.
 pub fn eye_distance(picture: &RgbImage, face: &BBox) -> Option<f32> {
-    let [left, right] = eyes(picture, face);
+    let [left, right] = eyes(picture, face).map(|pixels| Lab::median(&pixels));
     let (Lab(left), Lab(right)) = (left?, right?);
     Some((left[1] - right[1]).hypot(left[2] - right[2]))
 }
 
-/// The colours of the left and the right eye, as far as they can be told.
-pub fn eyes(picture: &RgbImage, face: &BBox) -> [Option<Lab>; 2] {
-    let Some(skin) = skin(picture, face) else {
-        return [None; 2];
-    };
+/// The pixels of the left and the right iris; none where too few are seen.
+pub fn eyes(picture: &RgbImage, face: &BBox) -> [Vec<Lab>; 2] {
+    let skin = skin(picture, face);
     [EYE_X, 1.0 - EYE_X].map(|x| {
         let place = [x - HALF_WIDTH, EYE_Y - HALF_HEIGHT, x + HALF_WIDTH, EYE_Y + HALF_HEIGHT];
         let mut pixels = region(picture, face, place);
-        pixels.retain(|pixel| (DARK..LIGHT).contains(&pixel.0[0]) && pixel.distance(skin) > UNLIKE_SKIN);
-        (pixels.len() >= FEWEST).then(|| Lab::median(&pixels)).flatten()
+        let is_skin = |pixel: &Lab| skin.is_none_or(|skin| pixel.distance(skin) <= UNLIKE_SKIN);
+        pixels.retain(|pixel| (DARK..LIGHT).contains(&pixel.0[0]) && !is_skin(pixel));
+        if pixels.len() < FEWEST {
+            pixels.clear();
+        }
+        pixels
     })
 }
 

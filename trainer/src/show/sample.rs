@@ -18,10 +18,8 @@ use crate::gan::sample::{draw, draw_mixed, parse_truncation, rate, truncated};
 use crate::gan::trained::Trained;
 use crate::named::Named;
 use crate::steer::attributes::Attributes;
+use crate::steer::colour::ANOTHER;
 use crate::steer::edit::{Wanted, farthest, steer};
-
-/// Distance in CIE Lab from which on the eye speaks of another colour.
-const ANOTHER_COLOUR: f32 = 25.0;
 
 /// Draws heads with a trained generator and keeps the best.
 #[derive(Clone, Debug, clap::Args)]
@@ -127,13 +125,15 @@ fn steered(
             .pictures(&noise(number + 1).narrow(0, number as i64, 1))
             .remove(0)
     };
-    let wanted = args.wanted.looks(&eval.detector, one)?;
-    let noise = noise(count);
-    let faces = extract::best_faces(&trained.pictures(&noise), &eval.detector, "looking for the faces")?;
+    let all = noise(count);
+    let before = trained.pictures(&all);
+    let faces = extract::best_faces(&before, &eval.detector, "looking for the faces")?;
     let faces: Vec<_> = faces.into_iter().map(|face| face.map(|face| face.bbox)).collect();
-    let steered = steer(&trained.generator, &attributes, &noise, &faces, &vec![wanted; count]);
-    let heads = draw_mixed(&trained.generator, &noise, &steered.fine, attributes.side);
-    let distances = steered.looks.iter().map(|looks| farthest(looks, &wanted)).collect();
+    let wanted = args.wanted.looks(&attributes, &before, &faces, &eval.detector, one)?;
+    let steered = steer(&trained.generator, &attributes, &all, &faces, &wanted);
+    let heads = draw_mixed(&trained.generator, &all, &steered.fine, attributes.side);
+    let distances = steered.looks.iter().zip(&wanted);
+    let distances = distances.map(|(looks, wanted)| farthest(looks, wanted)).collect();
     Ok((heads, Some(distances)))
 }
 
@@ -192,7 +192,7 @@ impl Scores {
     fn misses(&self, index: usize) -> bool {
         self.distances
             .as_ref()
-            .is_some_and(|distances| distances[index] > ANOTHER_COLOUR)
+            .is_some_and(|distances| distances[index] > ANOTHER)
     }
 
     /// "17 d3 f120": the head's number, its rank by the discriminator and by its face.
@@ -222,7 +222,7 @@ impl Scores {
             of_kept.sort_by(f32::total_cmp);
             let met = (0..distances.len()).filter(|index| !self.misses(*index)).count();
             println!(
-                "of the kept, the colour farthest from what was asked is off by {:.0} (median; CIE Lab: 2 is just seen, {ANOTHER_COLOUR:.0} \
+                "of the kept, the colour farthest from what was asked is off by {:.0} (median; CIE Lab: 2 is just seen, {ANOTHER:.0} \
                  counts as another colour); {met} of {} drawn have it",
                 of_kept[of_kept.len() / 2],
                 distances.len()

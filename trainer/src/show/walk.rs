@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use dataset::eval_settings::EvalSettings;
 use dataset::failure::Usage;
 use dataset::train_settings::SampleSettings;
 use image::RgbImage;
@@ -14,6 +15,7 @@ use super::{animation, gallery};
 use crate::gan::sample::{parse_truncation, truncated};
 use crate::gan::trained::Trained;
 use crate::named::Named;
+use crate::steer::along::{self, Along};
 
 /// Walks from head to head and back to the first.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,7 +31,11 @@ pub struct Args {
     /// Heads to pass where none are named
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(2..=1000))]
     stations: u64,
-    /// Frames from one head to the next
+    /// Shows each head by itself, in all colours of this attribute or from little to much of it, and back; `trainer
+    /// attributes RUN` comes first
+    #[arg(long, value_enum)]
+    along: Option<Along>,
+    /// Frames from one head to the next, or of one head along an attribute
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=1000))]
     steps: u64,
     /// Walks side by side, each over heads of its own
@@ -57,30 +63,37 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Usage`] where the run is unknown or the numbers cannot be; else what reading or writing met.
-pub fn run(args: &Args, settings: &SampleSettings, data: &Path) -> Result<()> {
+pub fn run(args: &Args, settings: &SampleSettings, eval: &EvalSettings, data: &Path) -> Result<()> {
     animation::prepare(&args.out)?;
-    if args.heads.len() == 1 || (!args.heads.is_empty() && args.walks > 1) {
-        return Err(Usage("--heads names two heads or more, of one walk".into()).into());
+    match (args.along, args.heads.len(), args.walks) {
+        (None, 1, _) | (_, 1.., 2..) => {
+            return Err(Usage("--heads names two heads or more, of one walk".into()).into());
+        }
+        (Some(_), _, 2..) => return Err(Usage("--along and --walks do not go together".into()).into()),
+        _ => {}
     }
     crate::threads::set(args.threads);
     let trained = Trained::load(data, args.run.path()?)?;
     let seed = args.seed.unwrap_or(settings.seed);
-    let frames = match args.heads.is_empty() {
-        true => random(args, seed, &trained),
-        false => {
-            let count = args.heads.iter().max().map_or(0, |last| last + 1);
-            let noise = limited(args, &trained.noise(seed, count));
-            let named: Vec<i64> = args.heads.iter().map(|head| *head as i64).collect();
-            vec![drawn(
-                &trained,
-                &noise.index_select(0, &Tensor::from_slice(&named)),
-                args.steps,
-            )]
+    let frames = match args.along {
+        Some(along) => along::frames(
+            &trained,
+            &eval.detector,
+            &stations(args, seed, &trained),
+            along,
+            args.steps,
+        )?,
+        None => {
+            let stations = stations(args, seed, &trained).split(stations_of(args), 0);
+            stations
+                .iter()
+                .map(|heads| drawn(&trained, heads, args.steps))
+                .collect()
         }
     };
     let side = args.side.unwrap_or_else(|| {
         let side = trained.file.config.side;
-        match args.walks {
+        match frames.len() {
             1 => side * 192u32.div_ceil(side),
             _ => side,
         }
@@ -105,18 +118,28 @@ pub fn run(args: &Args, settings: &SampleSettings, data: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The frames of each walk over heads drawn at random.
-fn random(args: &Args, seed: u64, trained: &Trained) -> Vec<Vec<RgbImage>> {
-    let count = args.walks * args.stations;
-    let noise = limited(args, &trained.noise(seed, count as usize));
-    let stations = noise.split(args.stations as i64, 0);
-    stations.iter().map(|heads| drawn(trained, heads, args.steps)).collect()
+/// Heads of one walk.
+fn stations_of(args: &Args) -> i64 {
+    match args.heads.len() {
+        0 => args.stations as i64,
+        named => named as i64,
+    }
 }
 
-fn limited(args: &Args, noise: &Tensor) -> Tensor {
-    match args.truncation {
-        Some(limit) => truncated(noise, limit),
-        None => noise.shallow_clone(),
+/// The noise of all heads that are passed: of those named, or of the first ones.
+fn stations(args: &Args, seed: u64, trained: &Trained) -> Tensor {
+    let last = args.heads.iter().max().copied();
+    let count = last.map_or(args.walks * args.stations, |last| last as u64 + 1);
+    let noise = trained.noise(seed, count as usize);
+    let noise = args
+        .truncation
+        .map_or_else(|| noise.shallow_clone(), |limit| truncated(&noise, limit));
+    match args.heads.is_empty() {
+        true => noise,
+        false => {
+            let named: Vec<i64> = args.heads.iter().map(|head| *head as i64).collect();
+            noise.index_select(0, &Tensor::from_slice(&named))
+        }
     }
 }
 

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tch::Tensor;
 
+use super::colour::Lab;
 use super::directions::{self, Direction};
 use super::looks::{self, ATTRIBUTES, COLUMNS, Looks};
+use super::trial;
 use crate::engine::checkpoint::bytes;
 use crate::engine::network::Network;
 use crate::engine::plan::Layer;
@@ -40,6 +42,9 @@ pub struct Args {
     /// Side of the maps from which on a steered head follows the changed noise; 0: all of it
     #[arg(long, default_value_t = SIDE)]
     from_side: i64,
+    /// Heads that are steered to each of some colours, to print how well that works
+    #[arg(long, default_value_t = 32)]
+    trial: usize,
     /// Threads; 0 takes as many as cores are idle
     #[arg(long, default_value_t = 0)]
     threads: usize,
@@ -102,6 +107,21 @@ impl Attributes {
         directions::inverse(&self.directions)
     }
 
+    /// Mean and deviation of a number over drawn heads, where it is known.
+    pub fn range(&self, column: usize) -> Option<(f64, f64)> {
+        self.directions[column]
+            .as_ref()
+            .map(|known| (known.mean, known.deviation))
+    }
+
+    /// Mean and deviation of the colour that begins at that number; where it is not known, any colour is as usual as
+    /// another.
+    pub fn colours(&self, first: usize) -> (Lab, Lab) {
+        let ranges = [first, first + 1, first + 2].map(|column| self.range(column).unwrap_or((0.0, 1e6)));
+        let [mean, deviation] = [ranges.map(|range| range.0 as f32), ranges.map(|range| range.1 as f32)];
+        (Lab(mean), Lab(deviation))
+    }
+
     /// Of each number; 1 where it is not known.
     pub fn deviations(&self) -> Vec<f64> {
         let deviation = |direction: &Option<Direction>| direction.as_ref().map_or(1.0, |known| known.deviation);
@@ -157,7 +177,10 @@ pub fn run(args: &Args, eval: &EvalSettings, data: &Path) -> Result<()> {
     let text = serde_json::to_vec(&attributes)?;
     write_durably(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
     println!("attributes: {}", path.display());
-    Ok(())
+    match args.trial {
+        0 => Ok(()),
+        count => trial::run(&trained, &attributes, eval, &trained.noise(args.seed + 1, count)),
+    }
 }
 
 fn tell(attributes: &Attributes) {

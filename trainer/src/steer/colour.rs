@@ -84,6 +84,11 @@ impl Lab {
         apart.map(|value| value * value).iter().sum::<f32>().sqrt()
     }
 
+    /// How far from grey: 0 to some 130.
+    pub fn chroma(self) -> f32 {
+        self.0[1].hypot(self.0[2])
+    }
+
     /// The median of each channel; none of no pixels.
     pub fn median(pixels: &[Self]) -> Option<Self> {
         if pixels.is_empty() {
@@ -97,10 +102,45 @@ impl Lab {
     }
 }
 
-impl FromStr for Lab {
+/// A colour that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Asked {
+    colour: Lab,
+    /// How far L* may be from the colour's.
+    free: f32,
+}
+
+/// Distance in CIE Lab from which on the eye speaks of another colour.
+pub const ANOTHER: f32 = 25.0;
+/// A word says a hue more than a lightness.
+const FREE: f32 = 15.0;
+/// Deviations from the mean colour within which a word's is looked for.
+const RAREST: f32 = 2.5;
+
+impl Asked {
+    /// What is wanted of something that has a colour now, among others of a mean colour and its deviations: a word
+    /// means as much of its hue as there is, and about its lightness.
+    pub fn near(self, own: Option<Lab>, (mean, deviation): (Lab, Lab)) -> Lab {
+        let Lab([l, a, b]) = self.colour;
+        if self.free == 0.0 {
+            return self.colour;
+        }
+        let own = own.map_or(l, |own| own.0[0]);
+        let away = [a - mean.0[1], b - mean.0[2]];
+        let rare = (away[0] / deviation.0[1]).hypot(away[1] / deviation.0[2]);
+        let share = (RAREST / rare).min(1.0);
+        Lab([
+            own.clamp(l - self.free, l + self.free),
+            mean.0[1] + share * away[0],
+            mean.0[2] + share * away[1],
+        ])
+    }
+}
+
+impl FromStr for Asked {
     type Err = String;
 
-    /// A word, or `#rrggbb`.
+    /// A word, or `#rrggbb`, which is meant as it is.
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim().to_lowercase();
         let named = NAMED.iter().find(|(name, _)| *name == text).map(|(_, rgb)| *rgb);
@@ -109,7 +149,9 @@ impl FromStr for Lab {
             let mut rgb = [0; 3];
             hex::decode_to_slice(digits, &mut rgb).ok().map(|()| rgb)
         };
-        named.or_else(hex).map(Self::of).ok_or_else(|| {
+        let free = if named.is_some() { FREE } else { 0.0 };
+        let colour = named.or_else(hex).map(Lab::of);
+        colour.map(|colour| Self { colour, free }).ok_or_else(|| {
             let names: Vec<&str> = NAMED.iter().map(|(name, _)| *name).collect();
             format!("no colour: it may be {} or #rrggbb", names.join(", "))
         })
@@ -136,12 +178,23 @@ mod tests {
 
     #[test]
     fn a_colour_is_read_and_written() {
+        let own = Some(Lab([10.0, 0.0, 0.0]));
+        let usual = (Lab([50.0, 0.0, 0.0]), Lab([20.0, 20.0, 20.0]));
         for text in ["#30a060", "#000000", "#ffffff", "#7f80ff"] {
-            assert_eq!(text.parse::<Lab>().expect("a colour").to_string(), text);
+            assert_eq!(
+                text.parse::<Asked>().expect("a colour").near(own, usual).to_string(),
+                text
+            );
         }
-        assert_eq!(" Blue ".parse::<Lab>(), Ok(Lab::of([95, 130, 205])));
+        let (blue, Lab([l, a, b])) = (" Blue ".parse::<Asked>().expect("a word"), Lab::of([95, 130, 205]));
+        assert_eq!(blue.near(None, usual), Lab([l, a, b]));
+        assert_eq!(blue.near(own, usual), Lab([l - FREE, a, b]));
+        assert_eq!(blue.near(Some(Lab([l + 1.0, 0.0, 0.0])), usual), Lab([l + 1.0, a, b]));
+        let pale = (Lab([50.0, 0.0, 0.0]), Lab([10.0, 4.0, 4.0]));
+        let Lab([_, pale_a, pale_b]) = blue.near(None, pale);
+        assert!((pale_a.hypot(pale_b) - 10.0).abs() < 0.01 && (pale_a / pale_b - a / b).abs() < 0.01);
         for text in ["", "blau", "#30a06", "#30a06g", "30a060", "#é0a06"] {
-            assert!(text.parse::<Lab>().is_err(), "{text}");
+            assert!(text.parse::<Asked>().is_err(), "{text}");
         }
     }
 }

@@ -10,7 +10,7 @@ use vision::BBox;
 use vision::picture::{Limits, decode};
 
 use super::attributes::Attributes;
-use super::colour::Lab;
+use super::colour::{Asked, Lab};
 use super::looks::{self, COLOURS, COLUMNS, Looks};
 use crate::engine::network::Network;
 use crate::eval::extract;
@@ -117,10 +117,10 @@ pub fn steer(
 pub struct Wanted {
     /// Colour of the hair: a word as blue, blond, pink, or #rrggbb; `trainer attributes RUN` comes first
     #[arg(long, value_name = "COLOUR")]
-    hair: Option<Lab>,
+    hair: Option<Asked>,
     /// Colour of both eyes, likewise
     #[arg(long, value_name = "COLOUR")]
-    eyes: Option<Lab>,
+    eyes: Option<Asked>,
     /// Takes the colours that are not given from another head: its number in `trainer sample --labels` of the same
     /// seed, or a picture of one
     #[arg(long, value_name = "NUMBER|FILE")]
@@ -133,35 +133,69 @@ impl Wanted {
         self.hair.is_none() && self.eyes.is_none() && self.like.is_none()
     }
 
-    /// The numbers that are asked for, NaN where nothing is; `drawn` draws the head of a number.
+    /// The numbers that are asked of each head, NaN where nothing is; `drawn` draws the head of a number.
     ///
     /// # Errors
     /// [`Usage`] where no face is found in the head to be like; else why it cannot be read.
-    pub fn looks(&self, detector: &Path, drawn: impl Fn(usize) -> RgbImage) -> Result<Looks> {
-        let mut looks = [f32::NAN; COLUMNS];
-        if let Some(like) = &self.like {
-            let picture = match like.to_str().and_then(|text| text.parse().ok()) {
-                Some(number) => drawn(number),
-                None => {
-                    let cannot = || format!("cannot read {}", like.display());
-                    decode(&std::fs::read(like).with_context(cannot)?, &Limits::default()).with_context(cannot)?
-                }
-            };
-            let face = extract::best_faces(std::slice::from_ref(&picture), detector, "looking for the face")?;
-            let Some(face) = face.into_iter().flatten().next() else {
-                return Err(Usage(format!("no face is found in the head of --like {}", like.display())).into());
-            };
-            // Its colours alone.
-            looks[..COLOURS].copy_from_slice(&looks::measure(&picture, &face.bbox)[..COLOURS]);
-        }
-        let places = [(0, self.hair), (3, self.eyes), (6, self.eyes)];
-        for (first, colour) in places {
-            if let Some(Lab(colour)) = colour {
-                looks[first..first + 3].copy_from_slice(&colour);
+    pub fn looks(
+        &self,
+        attributes: &Attributes,
+        heads: &[RgbImage],
+        faces: &[Option<BBox>],
+        detector: &Path,
+        drawn: impl Fn(usize) -> RgbImage,
+    ) -> Result<Vec<Looks>> {
+        let like = self
+            .like
+            .as_ref()
+            .map(|like| self.colours_of(like, detector, drawn))
+            .transpose()?;
+        let each = heads.iter().zip(faces).map(|(head, face)| {
+            let mut looks = wanted(attributes, head, face.as_ref(), [self.hair, self.eyes]);
+            for (number, like) in looks.iter_mut().zip(like.iter().flatten()) {
+                *number = if number.is_nan() { *like } else { *number };
             }
-        }
+            looks
+        });
+        Ok(each.collect())
+    }
+
+    /// The colours of the head to be like.
+    fn colours_of(&self, like: &Path, detector: &Path, drawn: impl Fn(usize) -> RgbImage) -> Result<Looks> {
+        let picture = match like.to_str().and_then(|text| text.parse().ok()) {
+            Some(number) => drawn(number),
+            None => {
+                let cannot = || format!("cannot read {}", like.display());
+                decode(&std::fs::read(like).with_context(cannot)?, &Limits::default()).with_context(cannot)?
+            }
+        };
+        let face = extract::best_faces(std::slice::from_ref(&picture), detector, "looking for the face")?;
+        let Some(face) = face.into_iter().flatten().next() else {
+            return Err(Usage(format!("no face is found in the head of --like {}", like.display())).into());
+        };
+        let mut looks = looks::measure(&picture, &face.bbox);
+        looks[COLOURS..].fill(f32::NAN);
         Ok(looks)
     }
+}
+
+/// The numbers of a head that colours ask for, NaN where nothing is asked.
+pub fn wanted(
+    attributes: &Attributes,
+    head: &RgbImage,
+    face: Option<&BBox>,
+    [hair, eyes]: [Option<Asked>; 2],
+) -> Looks {
+    let own = face.map_or([f32::NAN; COLUMNS], |face| looks::measure(head, face));
+    let mut looks = [f32::NAN; COLUMNS];
+    for (first, asked) in [(0, hair), (3, eyes), (6, eyes)] {
+        if let Some(asked) = asked {
+            let own = Lab([own[first], own[first + 1], own[first + 2]]);
+            let Lab(colour) = asked.near(own.0[0].is_finite().then_some(own), attributes.colours(first));
+            looks[first..first + 3].copy_from_slice(&colour);
+        }
+    }
+    looks
 }
 
 /// The largest distance of a colour that was asked for; infinite where one cannot be told.

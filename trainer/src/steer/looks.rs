@@ -66,7 +66,7 @@ pub fn measure(picture: &RgbImage, face: &BBox) -> Looks {
         }
     };
     set(0, hair);
-    let [left, right] = faces::eyes(picture, face);
+    let [left, right] = faces::eyes(picture, face).map(colourful);
     set(3, left);
     set(6, right);
     let lightness: f32 = picture.pixels().map(|pixel| Lab::of(pixel.0).0[0]).sum();
@@ -82,6 +82,13 @@ pub fn measure(picture: &RgbImage, face: &BBox) -> Looks {
         }
     }
     looks
+}
+
+/// The colour of an iris: that of its most colourful third, for lashes and shades are among its pixels.
+fn colourful(mut pixels: Vec<Lab>) -> Option<Lab> {
+    pixels.sort_by(|a, b| b.chroma().total_cmp(&a.chroma()));
+    pixels.truncate(pixels.len().div_ceil(3));
+    Lab::median(&pixels)
 }
 
 /// The colour of the hair: what is above the face and no skin.
