@@ -76,6 +76,7 @@ fn parse<S: DeserializeOwned>(content: &[u8]) -> Result<Checkpoint<S>> {
     let tensor = |view: &TensorView| {
         let kind = match view.dtype() {
             Dtype::F64 => Kind::Double,
+            Dtype::F16 => Kind::Half,
             _ => Kind::Float,
         };
         Tensor::from_data_size(view.data(), &[view.shape().iter().product::<usize>() as i64], kind)
@@ -87,14 +88,16 @@ fn parse<S: DeserializeOwned>(content: &[u8]) -> Result<Checkpoint<S>> {
 }
 
 impl<S> Checkpoint<S> {
-    /// Copies the vectors into tensors of the same names; those of length 0 have none.
+    /// Copies the vectors into tensors of the same names; those of length 0 have none, and those in half precision
+    /// fit any.
     ///
     /// # Errors
     /// Where one is missing, or has another length or type.
     pub fn copy_into(&self, tensors: &[(&str, &Tensor)]) -> Result<()> {
         for (name, tensor) in tensors.iter().filter(|(_, tensor)| tensor.numel() > 0) {
             let found = self.tensors.get(*name);
-            let found = found.filter(|found| found.numel() == tensor.numel() && found.kind() == tensor.kind());
+            let fits = |kind: Kind| kind == Kind::Half || kind == tensor.kind();
+            let found = found.filter(|found| found.numel() == tensor.numel() && fits(found.kind()));
             let found = found.with_context(|| format!("it is of another network: `{name}` differs"))?;
             tch::no_grad(|| tensor.shallow_clone().copy_(&found.view(tensor.size().as_slice())));
         }
@@ -123,6 +126,7 @@ fn digest<'a>(blocks: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
 fn dtype(kind: Kind) -> Dtype {
     match kind {
         Kind::Double => Dtype::F64,
+        Kind::Half => Dtype::F16,
         _ => Dtype::F32,
     }
 }

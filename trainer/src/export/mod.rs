@@ -15,6 +15,7 @@ use crate::engine::fold::folded;
 use crate::engine::network::{Mode, Network};
 use crate::engine::onnx::{self, Names, numbers};
 use crate::gan::gan_state::{Draw, noise, seed};
+use crate::gan::packed;
 use crate::gan::trained::Trained;
 use crate::named::Named;
 use crate::onnx::Storage;
@@ -34,6 +35,8 @@ pub enum Format {
     Torchscript,
     /// Both networks' parameters and buffers by name.
     Safetensors,
+    /// The run in one file, in half precision: for `trainer COMMAND FILE` and `trainer run --from FILE`.
+    Run,
 }
 
 /// Writes a run's networks as ONNX, TorchScript and safetensors, each checked against libtorch.
@@ -41,7 +44,7 @@ pub enum Format {
 pub struct Args {
     #[command(flatten)]
     run: Named,
-    /// Formats, between commas
+    /// Formats, between commas; what is left out is not written
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["onnx", "torchscript", "safetensors"])]
     formats: Vec<Format>,
     /// Also writes the discriminator, as ONNX and TorchScript: heads [n, 3, side, side] in -1..1 to
@@ -86,7 +89,13 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
                 let path = out.join("weights.safetensors");
                 let bytes = weights::bytes(&trained, &facts)?;
                 write_durably(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
-                tell(&path, bytes.len(), "parameters and buffers, as trained")
+                tell(&path, bytes.len(), "parameters and buffers, as trained");
+            }
+            Format::Run => {
+                let path = out.join("run.safetensors");
+                packed::write(&trained, &path)?;
+                let length = std::fs::metadata(&path).map_or(0, |file| file.len() as usize);
+                tell(&path, length, "the run in half precision");
             }
         }
     }

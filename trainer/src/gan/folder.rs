@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::head_dataset::HeadDataset;
+use super::packed;
 
 /// Version of run.json.
 const FORMAT: u32 = 2;
@@ -158,14 +159,24 @@ impl RunFolder {
     }
 }
 
-/// The run of that name, or at that path.
+/// The run of that name, or at that path: a folder, or a file that holds one (as the base model in the data folder).
 ///
 /// # Errors
 /// [`Usage`] naming the runs there are.
 pub fn find(data: &Path, name: &Path) -> Result<(RunFolder, RunFile)> {
-    for path in [data.join("runs").join(name), name.into()] {
+    let runs = data.join("runs");
+    for path in [runs.join(name), name.into()] {
         let folder = RunFolder::new(path);
-        if let Some(file) = folder.read()? {
+        if !folder.path().is_file()
+            && let Some(file) = folder.read()?
+        {
+            return Ok((folder, file));
+        }
+    }
+    for path in [name.into(), data.join(name).with_added_extension("safetensors")] {
+        if let Some(stem) = path.file_stem().filter(|_| path.is_file()) {
+            let folder = RunFolder::new(runs.join(stem));
+            let file = packed::unpack(&path, &folder)?;
             return Ok((folder, file));
         }
     }

@@ -24,6 +24,7 @@ pub mod lr_schedule;
 pub mod memory;
 pub mod metrics;
 pub mod model_summary;
+pub mod packed;
 pub mod penalty;
 pub mod plot;
 pub mod presets;

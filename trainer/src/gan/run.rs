@@ -189,6 +189,8 @@ fn prepare(
         ))
         .into());
     };
+    let like = args.from.as_deref().map(|from| shape_of(from, data)).transpose()?;
+    let settings = &settings.clone().or(&like.unwrap_or_default());
     let mut config = resolve(settings, device)?;
     memory::check(&config, device)?;
     let heads = HeadDataset::open(data, manifest, config.side)?;
@@ -240,6 +242,14 @@ fn newest_step(folder: &RunFolder) -> Result<Option<u64>> {
         .and_then(|path| checkpoint::step_of(path)))
 }
 
+/// The settings that shape the networks of a run: what another begins with where nothing else is asked.
+fn shape_of(from: &str, data: &Path) -> Result<TrainSettings> {
+    let (_, file) = folder::find(data, Path::new(from))?;
+    let config = serde_json::to_value(&file.config)?;
+    let shape = SHAPE.map(|key| (key.to_owned(), config.get(key).cloned().unwrap_or(Value::Bool(false))));
+    Ok(serde_json::from_value(Value::Object(shape.into_iter().collect()))?)
+}
+
 /// The start of a new run with a trained one's networks, which `file` then names.
 fn start_from(from: &str, file: &mut RunFile, data: &Path) -> Result<GanState> {
     let (theirs, trained) = folder::find(data, Path::new(from))?;
@@ -286,13 +296,14 @@ fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Resul
 fn differences(theirs: &TrainConfig, ours: &TrainConfig, counts: impl Fn(&str) -> bool) -> Result<Vec<String>> {
     let (theirs, ours) = (serde_json::to_value(theirs)?, serde_json::to_value(ours)?);
     let word = |value: &Value| value.to_string().replace(['"', '[', ']'], "");
-    let settings = theirs.as_object().into_iter().flatten();
-    let changed = settings.filter(|(key, value)| counts(key) && ours[key.as_str()] != **value);
-    let flag = |(key, value): (&String, &Value)| {
+    // A setting that is left out of either is off.
+    let value = |config: &Value, key: &str| config.get(key).cloned().unwrap_or(Value::Bool(false));
+    let changed = TrainSettings::NAMES.iter().filter_map(|key| {
+        let (theirs, ours) = (value(&theirs, key), value(&ours, key));
         let flag = key.replace('_', "-");
-        format!("--{flag} {} (not {})", word(value), word(&ours[key.as_str()]))
-    };
-    Ok(changed.map(flag).collect())
+        (counts(key) && theirs != ours).then(|| format!("--{flag} {} (not {})", word(&theirs), word(&ours)))
+    });
+    Ok(changed.collect())
 }
 
 /// The heads of a run that goes on: of the manifest it was begun with, wherever that is now. Bits go on

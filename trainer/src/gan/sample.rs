@@ -37,12 +37,24 @@ pub fn final_generator(folder: &RunFolder, gan: &GanState, config: &TrainConfig)
     }
     let ema_generator = with(ema, &trained.buffers);
     recalibrate(&ema_generator, config.seed);
+    write_buffers(&path, key, &ema_generator.buffers);
+    ema_generator
+}
+
+/// Keeps buffers that were recalibrated elsewhere with a run whose EMA they are of.
+pub fn keep_buffers(folder: &RunFolder, gan: &GanState, config: &TrainConfig, buffers: &Tensor) {
+    if let Some(ema) = &gan.ema {
+        let key = buffers_key(ema, &gan.generator.buffers, config.seed);
+        write_buffers(&folder.ema_buffers(), key, buffers);
+    }
+}
+
+fn write_buffers(path: &Path, key: String, buffers: &Tensor) {
     let part = path.with_extension(format!("{}.part", std::process::id()));
-    let written = Tensor::write_safetensors(&[(key, &ema_generator.buffers)], &part);
-    if written.is_err() || std::fs::rename(&part, &path).is_err() {
+    let written = Tensor::write_safetensors(&[(key, buffers)], &part);
+    if written.is_err() || std::fs::rename(&part, path).is_err() {
         let _ = std::fs::remove_file(&part);
     }
-    ema_generator
 }
 
 /// The EMA needs batch-norm buffers of their own, measured here over fixed noise.

@@ -15,7 +15,6 @@ use super::directions::{self, Direction};
 use super::looks::{self, ATTRIBUTES, COLUMNS, Looks};
 use super::trial;
 use crate::engine::checkpoint::bytes;
-use crate::engine::network::Network;
 use crate::engine::plan::Layer;
 use crate::eval::extract;
 use crate::gan::folder::RunFolder;
@@ -58,7 +57,7 @@ const SIDE: i64 = 24;
 #[serde(deny_unknown_fields)]
 pub struct Attributes {
     format: u32,
-    /// SHA-256 of the generator.
+    /// SHA-256 of the generator's parameters.
     generator: String,
     /// Heads measured.
     pub heads: usize,
@@ -95,11 +94,30 @@ impl Attributes {
         }
         let attributes: Self =
             serde_json::from_value(value).with_context(|| format!("{} was changed; {way} anew", path.display()))?;
-        if attributes.generator != digest(&trained.generator) {
+        if attributes.generator != digest(&trained.generator.parameters) {
             let why = format!("the attributes of `{name}` are of an earlier checkpoint; {way} anew");
             return Err(Usage(why).into());
         }
         Ok(attributes)
+    }
+
+    /// The same of a generator with these parameters, which draws the same heads to the eye.
+    #[must_use]
+    pub fn of(self, parameters: &Tensor) -> Self {
+        Self {
+            generator: digest(parameters),
+            ..self
+        }
+    }
+
+    /// Writes them beside a run.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn write(&self, folder: &RunFolder) -> Result<()> {
+        let path = path(folder);
+        let text = serde_json::to_vec(self)?;
+        write_durably(&path, &text).with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// See [`directions::inverse`].
@@ -133,10 +151,9 @@ fn path(folder: &RunFolder) -> PathBuf {
     folder.path().join("attributes.json")
 }
 
-fn digest(generator: &Network) -> String {
+fn digest(parameters: &Tensor) -> String {
     let mut hash = Sha256::new();
-    hash.update(bytes(&generator.parameters));
-    hash.update(bytes(&generator.buffers));
+    hash.update(bytes(parameters));
     hex::encode(hash.finalize())
 }
 
@@ -160,7 +177,7 @@ pub fn run(args: &Args, eval: &EvalSettings, data: &Path) -> Result<()> {
     }
     let attributes = Attributes {
         format: FORMAT,
-        generator: digest(&trained.generator),
+        generator: digest(&trained.generator.parameters),
         heads: looks.len(),
         side: if modulated { args.from_side } else { 0 },
         directions: directions::fit(&noise, &looks),
@@ -173,10 +190,8 @@ pub fn run(args: &Args, eval: &EvalSettings, data: &Path) -> Result<()> {
         return Err(Usage(why).into());
     }
     tell(&attributes);
-    let path = path(&trained.folder);
-    let text = serde_json::to_vec(&attributes)?;
-    write_durably(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("attributes: {}", path.display());
+    attributes.write(&trained.folder)?;
+    println!("attributes: {}", path(&trained.folder).display());
     match args.trial {
         0 => Ok(()),
         count => trial::run(&trained, &attributes, eval, &trained.noise(args.seed + 1, count)),
