@@ -231,6 +231,7 @@ fn every_loss_and_regulariser_trains_and_tells_it_in_the_metrics() {
         ("wgan", "gp", "none"),
         ("relativistic", "r1r2", "none"),
         ("bce", "none", "batch"),
+        ("hinge", "spectral", "batch"),
     ];
     for (loss, regulariser, norm) in rows {
         let name = format!("{loss}-{regulariser}-{norm}");

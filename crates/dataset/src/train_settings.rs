@@ -160,7 +160,7 @@ train_settings! {
     later {
         /// A second convolution at every resolution of the generator, added to the first one's output, and one
         /// more at the picture's own
-        residual: bool = true, any, arg(value_name = "true|false", value_parser = BoolishValueParser::new());
+        residual: bool = false, any, arg(value_name = "true|false", value_parser = BoolishValueParser::new());
         /// The discriminator sees how much the heads of a batch differ (minibatch standard deviation)
         minibatch_deviation: bool = true, any, arg(value_name = "true|false", value_parser = BoolishValueParser::new());
     }

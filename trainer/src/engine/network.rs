@@ -60,7 +60,9 @@ impl Network {
         // Detached, a view is a leaf of its own that still shares the vector's memory.
         let leaf = |slot: &Slot| view(slot, &parameters).detach().set_requires_grad(true);
         let leaves = plan.parameters.iter().map(leaf).collect();
-        let mut buffer_views: Vec<Tensor> = plan.buffers.iter().map(|slot| view(slot, &buffers)).collect();
+        // As data, each has a count of its changes: one that moves between two passes is not taken for all, which a
+        // backward pass over both would refuse.
+        let mut buffer_views: Vec<Tensor> = plan.buffers.iter().map(|slot| view(slot, &buffers).data()).collect();
         let directions = buffer_views.split_off(buffer_views.len() - plan.directions);
         Self {
             plan,

@@ -66,14 +66,21 @@ pub fn unpack(path: &Path, folder: &RunFolder) -> Result<RunFile> {
     })?;
     let Contents { run, state, attributes } = &read.state;
     if let Some(there) = folder.read()? {
-        if there.digest() == run.digest() {
+        let steps = checkpoint::list(&folder.checkpoints())?;
+        let is_it = there.digest() == run.digest();
+        if is_it && steps.first().and_then(|path| checkpoint::step_of(path)) == Some(state.step) {
             return Ok(there);
         }
-        bail!(
-            "{} is another run than that of {}: move one of them away",
-            folder.path().display(),
-            path.display()
-        );
+        // An earlier version of the file, which nobody trained on.
+        if !is_it || folder.metrics().exists() {
+            bail!(
+                "{} is another run than that of {}: move one of them away",
+                folder.path().display(),
+                path.display()
+            );
+        }
+        std::fs::remove_dir_all(folder.path())
+            .with_context(|| format!("cannot replace {}", folder.path().display()))?;
     }
     let mut gan = GanState::new(&run.config);
     read.copy_into(&[

@@ -42,7 +42,6 @@ fn report() -> TrainConfig {
         upsampling: Upsampling::Transposed,
         attention: 0,
         modulation: false,
-        residual: false,
         minibatch_deviation: false,
         average: 0.0,
         augment: Vec::new(),

@@ -17,6 +17,7 @@ use super::trial;
 use crate::engine::checkpoint::bytes;
 use crate::engine::plan::Layer;
 use crate::eval::extract;
+use crate::gan::architecture;
 use crate::gan::folder::RunFolder;
 use crate::gan::sample;
 use crate::gan::trained::Trained;
@@ -38,9 +39,10 @@ pub struct Args {
     /// Seed of their noise
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Side of the maps from which on a steered head follows the changed noise; 0: all of it
-    #[arg(long, default_value_t = SIDE)]
-    from_side: i64,
+    /// Side of the maps from which on a steered head follows the changed noise; 0: all of it [default: all but the
+    /// smallest, which give a head its shape]
+    #[arg(long, value_name = "SIDE")]
+    from_side: Option<u32>,
     /// Heads that are steered to each of some colours, to print how well that works
     #[arg(long, default_value_t = 32)]
     trial: usize,
@@ -48,9 +50,6 @@ pub struct Args {
     #[arg(long, default_value_t = 0)]
     threads: usize,
 }
-
-/// Smaller maps decide the shape of a head, larger ones its colours.
-const SIDE: i64 = 24;
 
 /// What was measured of a generator, beside its run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,8 +120,8 @@ impl Attributes {
     }
 
     /// See [`directions::inverse`].
-    pub fn inverse(&self) -> Tensor {
-        directions::inverse(&self.directions)
+    pub fn inverse(&self, weights: &[f64; COLUMNS]) -> Tensor {
+        directions::inverse(&self.directions, weights)
     }
 
     /// Mean and deviation of a number over drawn heads, where it is known.
@@ -165,6 +164,9 @@ pub fn run(args: &Args, eval: &EvalSettings, data: &Path) -> Result<()> {
     crate::threads::set(args.threads);
     let trained = Trained::load(data, args.run.path()?)?;
     let modulated = trained.generator.plan.layers.contains(&Layer::Modulation);
+    let side = args
+        .from_side
+        .unwrap_or_else(|| architecture::sides(trained.file.config.side)[1]);
     let noise = trained.noise(args.seed, args.count as usize);
     let mut looks: Vec<Looks> = Vec::new();
     for batch in noise.split(BATCH, 0) {
@@ -179,7 +181,7 @@ pub fn run(args: &Args, eval: &EvalSettings, data: &Path) -> Result<()> {
         format: FORMAT,
         generator: digest(&trained.generator.parameters),
         heads: looks.len(),
-        side: if modulated { args.from_side } else { 0 },
+        side: if modulated { i64::from(side) } else { 0 },
         directions: directions::fit(&noise, &looks),
     };
     if attributes.directions.iter().all(Option::is_none) {

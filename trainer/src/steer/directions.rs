@@ -69,9 +69,9 @@ fn fit_one(noise: &Tensor, looks: &[Looks], column: usize, known: &[usize]) -> D
     }
 }
 
-/// The smallest change of the noise [100] a row that makes each number [columns] change as asked: the slopes' pseudo-
-/// inverse, [columns, 100], for numbers in units of their deviations. Without what is not known, all zeros.
-pub fn inverse(directions: &[Option<Direction>]) -> Tensor {
+/// The smallest change of the noise that makes each number change as asked, as far as the weights of the numbers say:
+/// the slopes' pseudo-inverse [columns, 100] for numbers in units of their deviations. What is not known is zero.
+pub fn inverse(directions: &[Option<Direction>], weights: &[f64; COLUMNS]) -> Tensor {
     let length = directions
         .iter()
         .flatten()
@@ -80,15 +80,17 @@ pub fn inverse(directions: &[Option<Direction>]) -> Tensor {
         .unwrap_or(0);
     let rows: Vec<Tensor> = directions
         .iter()
-        .map(|direction| match direction {
-            Some(direction) => Tensor::from_slice(&direction.slope) / direction.deviation,
+        .zip(weights)
+        .map(|(direction, weight)| match direction {
+            Some(direction) => Tensor::from_slice(&direction.slope) * (weight / direction.deviation),
             None => Tensor::zeros([length as i64], (Kind::Double, Device::Cpu)),
         })
         .collect();
     let slopes = Tensor::stack(&rows, 0);
     // Numbers that hardly differ (the colours of both eyes) must not ask for huge steps in opposite ways.
     let damping = Tensor::eye(slopes.size()[0], (Kind::Double, Device::Cpu)) * DAMPING;
-    solve(&(slopes.matmul(&slopes.tr()) + damping), &slopes)
+    let weights = Tensor::from_slice(weights).unsqueeze(-1);
+    solve(&(slopes.matmul(&slopes.tr()) + damping), &slopes) * weights
 }
 
 /// The x of `matrix` x = `right`.
@@ -130,7 +132,7 @@ mod tests {
         assert!((one.mean - 50.0).abs() < 0.5 && (one.slope[0] - 5.0).abs() < 0.2 && one.explained > 0.99);
         assert!((two.slope[1] - 2.0).abs() < 0.1, "{:?}", two.slope);
         // One deviation more of the second, and none of the first.
-        let step = inverse(&directions).get(1);
+        let step = inverse(&directions, &[1.0; COLUMNS]).get(1);
         let change = |direction: &Direction| {
             (Tensor::from_slice(&direction.slope) * &step)
                 .sum(Kind::Double)
