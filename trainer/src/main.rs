@@ -43,6 +43,9 @@ enum Command {
     /// Completes heads of which a part is missing
     #[command(after_help = "Example:\n  trainer complete v3-default --unseen 6 --mask left --out completed")]
     Complete(trainer::show::complete::Args),
+    /// Opens the studio: a page in the browser to draw, change, complete and keep heads, and to watch runs
+    #[command(after_help = "Example:\n  trainer serve v3-default   (then open the address that it prints)")]
+    Serve(trainer::serve::Args),
     /// Writes a run's networks as ONNX, TorchScript and safetensors
     #[command(after_help = "Example:\n  trainer export v3-default --formats onnx --out exported")]
     Export(trainer::export::Args),
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
             trainer::show::walk::run(args, &settings.sample, data)
         }),
         Command::Complete(args) => with_settings(&cli, |_, data| trainer::show::complete::run(args, data)),
+        Command::Serve(args) => with_settings(&cli, |settings, data| trainer::serve::run(args, settings, data)),
         Command::Export(args) => with_settings(&cli, |_, data| trainer::export::run(args, data)),
         Command::Card(args) => with_settings(&cli, |_, data| trainer::show::card::run(args, data)),
         Command::Detector(args) => trainer::detector::run(args.clone()),

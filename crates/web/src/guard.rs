@@ -1,5 +1,6 @@
 //! Who may ask: this machine's browser, on the page's own behalf. A page of another site can neither read an
-//! answer (Host is checked, against names that point here) nor change anything (a key that only the page has).
+//! answer (Host is checked, against names that point here) nor change anything (a key that only the page has), nor
+//! give the program work (browsers say which site a request is of).
 
 use std::net::SocketAddr;
 
@@ -80,6 +81,10 @@ impl Guard {
                 StatusCode::UNAUTHORIZED,
                 "open the address that the program printed, with its token",
             ));
+        }
+        let says = |name: &'static str, value: &str| headers.get(name).is_some_and(|said| said == value);
+        if says("sec-fetch-site", "cross-site") && !says("sec-fetch-mode", "navigate") {
+            return Some((StatusCode::FORBIDDEN, "another site may not ask for anything here"));
         }
         if request.method() != Method::GET {
             let own = |origin: &str| origin.strip_prefix("http://") == host;

@@ -118,8 +118,18 @@ impl Network {
         self.forward_all(input, mode).swap_remove(0)
     }
 
+    /// [`Self::forward`] whose modulations read inputs of their own, in their order; where there is none, the
+    /// network's.
+    pub fn forward_modulated(&self, input: &Tensor, modulations: &[Tensor], mode: Mode) -> Tensor {
+        self.pass(input, modulations, mode).swap_remove(0)
+    }
+
     /// One pass over a batch to all of the network's outputs.
     pub fn forward_all(&self, input: &Tensor, mode: Mode) -> Vec<Tensor> {
+        self.pass(input, &[], mode)
+    }
+
+    fn pass(&self, input: &Tensor, modulations: &[Tensor], mode: Mode) -> Vec<Tensor> {
         let mut pass = Pass {
             layers: &self.plan.layers,
             parameters: self.leaves.iter(),
@@ -129,6 +139,7 @@ impl Network {
             kept: self.plan.layers.iter().map(|_| None).collect(),
             row: 0,
             input,
+            modulations: modulations.iter(),
             mode,
         };
         let mut x = input.shallow_clone();
@@ -162,6 +173,8 @@ struct Pass<'a> {
     /// The row to compute next.
     row: usize,
     input: &'a Tensor,
+    /// What the modulations to come read in place of the input.
+    modulations: std::slice::Iter<'a, Tensor>,
     mode: Mode,
 }
 
@@ -264,7 +277,7 @@ impl<'a> Pass<'a> {
     }
 
     fn modulated(&mut self, x: &Tensor) -> Tensor {
-        let input = self.input.flatten(1, -1);
+        let input = self.modulations.next().unwrap_or(self.input).flatten(1, -1);
         let [scale, shift] = [self.parameter(), self.parameter()].map(|weight| {
             let by_channel = input.linear(weight, None::<&Tensor>).to_kind(x.kind());
             by_channel.view([-1, x.size()[1], 1, 1])
