@@ -9,6 +9,7 @@ pub mod export;
 pub mod gan;
 pub mod named;
 pub mod onnx;
+pub mod serve;
 pub mod settings;
 pub mod shim;
 pub mod show;

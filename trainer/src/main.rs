@@ -46,6 +46,9 @@ enum Command {
     /// Measures what a run's heads differ in, and how its noise changes it
     #[command(after_help = "Example:\n  trainer attributes v3-default")]
     Attributes(trainer::steer::attributes::Args),
+    /// Opens the studio: a page in the browser to draw, change, complete and keep heads, and to watch runs
+    #[command(after_help = "Example:\n  trainer serve v3-default   (then open the address that it prints)")]
+    Serve(trainer::serve::Args),
     /// Writes a run's networks as ONNX, TorchScript and safetensors
     #[command(after_help = "Example:\n  trainer export v3-default --formats onnx --out exported")]
     Export(trainer::export::Args),
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Command::Attributes(args) => with_settings(&cli, |settings, data| {
             trainer::steer::attributes::run(args, &settings.eval, data)
         }),
+        Command::Serve(args) => with_settings(&cli, |settings, data| trainer::serve::run(args, settings, data)),
         Command::Export(args) => with_settings(&cli, |_, data| trainer::export::run(args, data)),
         Command::Card(args) => with_settings(&cli, |_, data| trainer::show::card::run(args, data)),
         Command::Detector(args) => trainer::detector::run(args.clone()),

@@ -12,10 +12,11 @@ use dataset::failure::Usage;
 use dataset::keys::check_hash;
 use serde_json::{Value, json};
 use vision::picture::{Format, decode};
+use web::error;
 
 use super::filters::{Filters, MEASURES, list_name};
 use super::gallery::{NO_FACE, chosen};
-use super::{Desk, Now, Refusal, error};
+use super::{Desk, Now, Refusal};
 use crate::catalog::images::object_of;
 use crate::catalog::pictures::hash_of;
 use crate::catalog::{gallery, samples};

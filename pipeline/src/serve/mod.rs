@@ -5,7 +5,6 @@ mod api;
 mod bounds;
 mod filters;
 mod gallery;
-mod guard;
 mod write;
 
 use std::collections::HashMap;
@@ -15,21 +14,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router, middleware};
-use dataset::failure::{LOCKED, USAGE, Usage, exit_code};
-use serde_json::json;
-use tokio::net::TcpListener;
+use axum::{Router, middleware};
 use tokio::sync::Mutex;
+use web::{Guard, error};
 
 use crate::catalog::decisions::Choice;
 use crate::catalog::pictures::Hash;
 use crate::context::AppContext;
 use crate::secrets;
 use gallery::Snapshot;
-use guard::Guard;
 
 /// Bytes of the longest request: decisions about a page of heads.
 const BODY: usize = 1 << 20;
@@ -76,14 +72,8 @@ impl Desk {
 /// # Errors
 /// `Usage` where the address cannot be had; where the catalog cannot be read.
 pub async fn run(args: &Args, context: AppContext, config: PathBuf) -> anyhow::Result<()> {
-    let address = args.listen;
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        Usage(format!(
-            "cannot listen on {address} ({error}): give another --listen, as 127.0.0.1:0 for any free port"
-        ))
-    })?;
-    let address = listener.local_addr().context("the listener has no address")?;
-    let guard = Arc::new(Guard::new(address));
+    let (listener, address) = web::listen(args.listen).await?;
+    let guard = Arc::new(Guard::new("desk", address));
     let stop = context.stop.clone();
     let desk = Arc::new(Desk {
         now: RwLock::new(Now {
@@ -125,7 +115,7 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/bounds", get(api::bounds).post(write::save_bounds))
         .route("/api/versions", get(api::versions).post(write::freeze))
         .layer(DefaultBodyLimit::max(BODY))
-        .layer(middleware::from_fn_with_state(guard, guard::check))
+        .layer(middleware::from_fn_with_state(guard, web::check))
         .with_state(desk)
 }
 
@@ -134,22 +124,12 @@ async fn page(State(desk): State<Arc<Desk>>) -> Html<String> {
 }
 
 async fn asset(Path(file): Path<String>) -> Response {
-    let (kind, text) = match file.as_str() {
-        "desk.js" => ("text/javascript", include_str!("page/desk.js")),
-        "desk.css" => ("text/css", include_str!("page/desk.css")),
-        "report.css" => ("text/css", include_str!("../sheet/report/style.css")),
-        _ => return error(StatusCode::NOT_FOUND, "there is no such page"),
-    };
-    (
-        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")],
-        text,
-    )
-        .into_response()
-}
-
-/// An answer that says what is wrong.
-fn error(status: StatusCode, why: &str) -> Response {
-    (status, Json(json!({ "error": why }))).into_response()
+    match file.as_str() {
+        "desk.js" => web::asset("text/javascript", include_str!("page/desk.js")),
+        "desk.css" => web::asset("text/css", include_str!("page/desk.css")),
+        "style.css" => web::asset("text/css", web::PAGE_STYLE),
+        _ => error(StatusCode::NOT_FOUND, "there is no such page"),
+    }
 }
 
 /// What stopped a request.
@@ -163,11 +143,6 @@ impl<E: Into<anyhow::Error>> From<E> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = match exit_code(&self.0) {
-            USAGE => StatusCode::BAD_REQUEST,
-            LOCKED => StatusCode::CONFLICT,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        error(status, &secrets::redact(&format!("{:#}", self.0)))
+        error(web::status(&self.0), &secrets::redact(&format!("{:#}", self.0)))
     }
 }

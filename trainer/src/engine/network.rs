@@ -124,18 +124,18 @@ impl Network {
         self.forward_all(input, mode).swap_remove(0)
     }
 
-    /// One pass over a batch whose modulations of maps of `side` pixels and more follow another input, of the same
-    /// shape: coarse features come from the one, fine ones from the other.
-    pub fn forward_mixed(&self, input: &Tensor, (fine, side): (&Tensor, i64), mode: Mode) -> Tensor {
-        self.pass(input, Some((fine, side)), mode).swap_remove(0)
+    /// [`Self::forward`] whose modulations read inputs of their own, in their order; where there is none, the
+    /// network's.
+    pub fn forward_modulated(&self, input: &Tensor, modulations: &[Tensor], mode: Mode) -> Tensor {
+        self.pass(input, modulations, mode).swap_remove(0)
     }
 
     /// One pass over a batch to all of the network's outputs.
     pub fn forward_all(&self, input: &Tensor, mode: Mode) -> Vec<Tensor> {
-        self.pass(input, None, mode)
+        self.pass(input, &[], mode)
     }
 
-    fn pass(&self, input: &Tensor, fine: Option<(&Tensor, i64)>, mode: Mode) -> Vec<Tensor> {
+    fn pass(&self, input: &Tensor, modulations: &[Tensor], mode: Mode) -> Vec<Tensor> {
         let mut pass = Pass {
             layers: &self.plan.layers,
             parameters: self.leaves.iter(),
@@ -145,7 +145,7 @@ impl Network {
             kept: self.plan.layers.iter().map(|_| None).collect(),
             row: 0,
             input,
-            fine,
+            modulations: modulations.iter(),
             mode,
         };
         let mut x = input.shallow_clone();
@@ -179,8 +179,8 @@ struct Pass<'a> {
     /// The row to compute next.
     row: usize,
     input: &'a Tensor,
-    /// What modulations of maps of so many pixels and more follow instead.
-    fine: Option<(&'a Tensor, i64)>,
+    /// What the modulations to come read in place of the input.
+    modulations: std::slice::Iter<'a, Tensor>,
     mode: Mode,
 }
 
@@ -284,11 +284,7 @@ impl<'a> Pass<'a> {
     }
 
     fn modulated(&mut self, x: &Tensor) -> Tensor {
-        let input = match self.fine {
-            Some((fine, side)) if x.size()[3] >= side => fine,
-            _ => self.input,
-        };
-        let input = input.flatten(1, -1);
+        let input = self.modulations.next().unwrap_or(self.input).flatten(1, -1);
         let [scale, shift] = [self.parameter(), self.parameter()].map(|weight| {
             let by_channel = input.linear(weight, None::<&Tensor>).to_kind(x.kind());
             by_channel.view([-1, x.size()[1], 1, 1])

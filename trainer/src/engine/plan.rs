@@ -265,6 +265,14 @@ impl Plan {
         })
     }
 
+    /// Sides of the maps that the network's input scales and shifts, in their order; none where it only goes in at
+    /// the front.
+    pub fn modulated_sides(&self) -> Vec<u32> {
+        let rows = self.layers.iter().zip(&self.shapes);
+        let modulated = rows.filter(|(layer, _)| **layer == Layer::Modulation);
+        modulated.map(|(_, shape)| shape.side as u32).collect()
+    }
+
     /// What comes out of the last row.
     pub fn output(&self) -> Shape {
         self.shapes.last().copied().unwrap_or(self.input)

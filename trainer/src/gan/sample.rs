@@ -89,14 +89,19 @@ pub fn draw(generator: &Network, noise: &Tensor) -> Tensor {
     in_batches(noise, |batch| generator.forward(batch, Mode::Eval))
 }
 
-/// The same with fine features of another noise [`Network::forward_mixed`] in maps of so many pixels and more; from
-/// 0 on, all is of the other noise.
-pub fn draw_mixed(generator: &Network, noise: &Tensor, fine: &Tensor, side: i64) -> Tensor {
+/// The same with maps of so many pixels and more scaled and shifted by another noise, which their fine features
+/// follow; from 0 on, all is of the other noise.
+pub fn draw_mixed(generator: &Network, noise: &Tensor, fine: &Tensor, side: u32) -> Tensor {
     if side == 0 {
         return draw(generator, fine);
     }
-    let parts = noise.split(BATCH, 0).into_iter().zip(fine.split(BATCH, 0));
-    let drawn = parts.map(|(noise, fine)| generator.forward_mixed(&noise, (&fine, side), Mode::Eval));
+    let sides = generator.plan.modulated_sides();
+    let batches = noise.split(BATCH, 0).into_iter().zip(fine.split(BATCH, 0));
+    let drawn = batches.map(|(noise, fine)| {
+        let of = |at: &u32| if *at >= side { &fine } else { &noise }.shallow_clone();
+        let modulations: Vec<Tensor> = sides.iter().map(of).collect();
+        generator.forward_modulated(&noise, &modulations, Mode::Eval)
+    });
     let parts: Vec<Tensor> = tch::no_grad(|| drawn.collect());
     Tensor::cat(&parts, 0)
 }

@@ -28,9 +28,12 @@ pub fn prepare(path: &Path) -> Result<()> {
     make_folder_of(path)
 }
 
+/// The kinds of file.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+pub enum Kind {
+    /// 256 colours a frame.
     Gif,
+    /// Without loss.
     Webp,
 }
 
@@ -48,15 +51,23 @@ fn kind(path: &Path) -> Result<Kind> {
 /// # Errors
 /// [`Usage`] for another extension than .gif and .webp; what encoding or the disk says.
 pub fn write(path: &Path, frames: &[(RgbImage, u32)]) -> Result<()> {
+    let bytes = encoded(kind(path)?, frames)?;
+    dataset::files::write_durably(path, &bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The file of frames of equal size, each with the milliseconds that it stands.
+///
+/// # Errors
+/// Where there is no frame, or the encoder fails.
+pub fn encoded(kind: Kind, frames: &[(RgbImage, u32)]) -> Result<Vec<u8>> {
     ensure!(!frames.is_empty(), "an animation of no frame cannot be written");
     let bar = bar(frames.len(), "writing frames");
-    let bytes = match kind(path)? {
+    let bytes = match kind {
         Kind::Gif => gif(frames, &bar),
         Kind::Webp => webp(frames, &bar),
     };
     bar.finish_and_clear();
-    let bytes = bytes?;
-    dataset::files::write_durably(path, &bytes).with_context(|| format!("cannot write {}", path.display()))
+    bytes
 }
 
 fn gif(frames: &[(RgbImage, u32)], bar: &ProgressBar) -> Result<Vec<u8>> {

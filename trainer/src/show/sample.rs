@@ -150,14 +150,15 @@ fn usual_rank(detector: &Path) -> Rank {
 }
 
 /// Heads drawn, and what is thought of each.
-struct Scores {
+pub(crate) struct Scores {
     /// The discriminator's sigmoid, 0 to 1.
-    discriminator: Vec<f64>,
+    pub discriminator: Vec<f64>,
     /// Scores of the best face; none where nobody asked.
-    faces: Option<Vec<f64>>,
-    pictures: Vec<RgbImage>,
+    pub faces: Option<Vec<f64>>,
+    /// The heads.
+    pub pictures: Vec<RgbImage>,
     /// Distances from the colours that were asked for, CIE Lab.
-    distances: Option<Vec<f32>>,
+    pub distances: Option<Vec<f32>>,
 }
 
 impl Scores {
@@ -174,7 +175,7 @@ impl Scores {
 
     /// The places of the best heads, best first; the discriminator decides a tie, then the earlier. Those that
     /// missed the colours asked for come last.
-    fn best(&self, rank: Rank, keep: usize) -> Vec<usize> {
+    pub fn best(&self, rank: Rank, keep: usize) -> Vec<usize> {
         let by_d = ranks(&self.discriminator);
         let by_faces = self.faces.as_deref().map(ranks).unwrap_or_else(|| by_d.clone());
         let place = |index: usize| match rank {

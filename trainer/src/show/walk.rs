@@ -148,7 +148,7 @@ fn drawn(trained: &Trained, stations: &Tensor, steps: u64) -> Vec<RgbImage> {
 }
 
 /// From each row of noise [n, ...] to the next, and from the last to the first: [n * steps, ...].
-fn circle(stations: &Tensor, steps: u64) -> Tensor {
+pub(crate) fn circle(stations: &Tensor, steps: u64) -> Tensor {
     let count = stations.size()[0];
     let parts: Vec<Tensor> = (0..count)
         .flat_map(|number| {
@@ -166,7 +166,7 @@ fn eased(share: f64) -> f64 {
 
 /// Along the great circle: a straight line between two draws of 100 normal numbers passes through
 /// noise that is shorter than any the generator was trained on.
-fn slerp(from: &Tensor, to: &Tensor, share: f64) -> Tensor {
+pub(crate) fn slerp(from: &Tensor, to: &Tensor, share: f64) -> Tensor {
     let number = |tensor: Tensor| tensor.to_kind(Kind::Double).double_value(&[]);
     let lengths = number(from.norm()) * number(to.norm());
     let cosine = number((from * to).sum(Kind::Double)) / lengths.max(f64::MIN_POSITIVE);

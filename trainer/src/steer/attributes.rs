@@ -61,7 +61,7 @@ pub struct Attributes {
     /// Heads measured.
     pub heads: usize,
     /// Side of the maps from which on a steered head follows the changed noise.
-    pub side: i64,
+    pub side: u32,
     /// Each number of [`Looks`].
     directions: Vec<Option<Direction>>,
 }
@@ -181,7 +181,7 @@ pub fn run(args: &Args, eval: &EvalSettings, data: &Path) -> Result<()> {
         format: FORMAT,
         generator: digest(&trained.generator.parameters),
         heads: looks.len(),
-        side: if modulated { i64::from(side) } else { 0 },
+        side: if modulated { side } else { 0 },
         directions: directions::fit(&noise, &looks),
     };
     if attributes.directions.iter().all(Option::is_none) {

@@ -11,4 +11,5 @@ mod compare;
 mod eval;
 mod export;
 mod fixture;
+mod serve;
 mod show;

@@ -68,7 +68,7 @@ pub(super) fn page(
         .map(|(number, section)| format!("<a href=\"#gallery{number}\">{}</a>", escape(&section.title)))
         .collect();
     Ok(include_str!("page.html")
-        .replace("{{style}}", include_str!("style.css"))
+        .replace("{{style}}", web::STYLE)
         .replace("{{script}}", include_str!("script.js"))
         .replace("{{data}}", &script_json(&data(figures)))
         .replace("{{navigation}}", &navigation)

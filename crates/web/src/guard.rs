@@ -1,5 +1,6 @@
 //! Who may ask: this machine's browser, on the page's own behalf. A page of another site can neither read an
-//! answer (Host is checked, against names that point here) nor change anything (a key that only the page has).
+//! answer (Host is checked, against names that point here) nor change anything (a key that only the page has), nor
+//! give the program work (browsers say which site a request is of).
 
 use std::net::SocketAddr;
 
@@ -9,9 +10,6 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
-
-/// The header in which the page's script sends the key.
-pub const KEY: &str = "x-desk-key";
 
 /// Sent with every answer: nothing of the page comes from elsewhere, nothing elsewhere frames it.
 const HEADERS: [(&str, &str); 5] = [
@@ -28,7 +26,9 @@ const HEADERS: [(&str, &str); 5] = [
 
 /// What requests must show.
 pub struct Guard {
-    /// The names that a browser on this machine may know the desk by; none where a token is asked for.
+    /// What the page is called, as in `x-desk-key`, the header in which its script sends the key.
+    name: &'static str,
+    /// The names that a browser on this machine may know the page by; none where a token is asked for.
     hosts: Vec<String>,
     /// What whoever asks from another machine must know.
     token: Option<String>,
@@ -39,8 +39,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Of a desk at an address.
-    pub fn new(address: SocketAddr) -> Self {
+    /// Of a page of that name at an address.
+    pub fn new(name: &'static str, address: SocketAddr) -> Self {
         let port = address.port();
         let loopback = address.ip().is_loopback();
         let names = ["127.0.0.1", "localhost", "[::1]"];
@@ -49,8 +49,9 @@ impl Guard {
         // Browsers leave the usual port out.
         hosts.extend(names.map(String::from).into_iter().filter(|_| port == 80));
         Self {
+            name,
             hosts,
-            cookie: format!("desk-{port}"),
+            cookie: format!("{name}-{port}"),
             token: (!loopback).then(secret),
             key: secret(),
         }
@@ -70,7 +71,7 @@ impl Guard {
         if self.token.is_none() && !self.hosts.iter().any(|known| Some(known.as_str()) == host) {
             return Some((
                 StatusCode::FORBIDDEN,
-                "the desk is not known by this name: open the address that it printed",
+                "the page is not known by this name: open the address that the program printed",
             ));
         }
         if let Some(token) = &self.token
@@ -81,12 +82,17 @@ impl Guard {
                 "open the address that the program printed, with its token",
             ));
         }
+        let says = |name: &'static str, value: &str| headers.get(name).is_some_and(|said| said == value);
+        if says("sec-fetch-site", "cross-site") && !says("sec-fetch-mode", "navigate") {
+            return Some((StatusCode::FORBIDDEN, "another site may not ask for anything here"));
+        }
         if request.method() != Method::GET {
             let own = |origin: &str| origin.strip_prefix("http://") == host;
             if text(headers, ORIGIN).is_some_and(|origin| !own(origin)) {
                 return Some((StatusCode::FORBIDDEN, "another site may not change anything here"));
             }
-            if headers.get(KEY).is_none_or(|key| key.as_bytes() != self.key.as_bytes()) {
+            let key = headers.get(format!("x-{}-key", self.name));
+            if key.is_none_or(|key| key.as_bytes() != self.key.as_bytes()) {
                 return Some((StatusCode::FORBIDDEN, "the page is of an earlier run: reload it"));
             }
         }
@@ -120,7 +126,7 @@ impl Guard {
 pub async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let mut response = match (guard.admission(&request), guard.refusal(&request)) {
         (Some(admission), _) => admission,
-        (None, Some((status, why))) => super::error(status, why),
+        (None, Some((status, why))) => crate::error(status, why),
         (None, None) => next.run(request).await,
     };
     for (name, value) in HEADERS {
@@ -136,7 +142,6 @@ fn text(headers: &HeaderMap, name: axum::http::HeaderName) -> Option<&str> {
 /// 128 bits that nobody can guess, in hex.
 fn secret() -> String {
     let mut bytes = [0u8; 16];
-    let random = rustls::crypto::ring::default_provider().secure_random;
-    random.fill(&mut bytes).expect("the system gives random bytes");
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
     hex::encode(bytes)
 }

@@ -1,0 +1,239 @@
+//! The one model in memory, on a thread of its own. What is to be drawn waits in a bounded queue; between two
+//! drawings the thread goes on with the completion under way, so that a page stays quick beside it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+
+use anyhow::{Context, Result, anyhow};
+use dataset::train_settings::Rank;
+use image::RgbImage;
+use sha2::{Digest, Sha256};
+use tch::Tensor;
+use tokio::sync::oneshot;
+use vision::detector::Detector;
+
+use super::Stopped;
+use super::complete::{Completions, Running};
+use super::head::{Address, Head, Source};
+use super::latent::{Latents, drawn};
+use crate::engine::checkpoint::bytes;
+use crate::eval::extract;
+use crate::gan::grid;
+use crate::gan::sample::rate;
+use crate::gan::trained::Trained;
+use crate::show::sample::Scores;
+
+/// Requests that wait at once.
+const WAITING: usize = 64;
+
+/// A run's checkpoint, ready to draw.
+pub struct Model {
+    /// Its networks.
+    pub trained: Trained,
+    /// What its heads are addressed by.
+    pub source: Source,
+    latents: Latents,
+    detector_file: PathBuf,
+    /// Loaded when it is first asked.
+    detector: Option<Detector>,
+}
+
+/// What the page must know of the model.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// What its heads are addressed by.
+    pub source: Source,
+    /// Pixels of a head's side.
+    pub side: u32,
+    /// Sides of the maps from which on two heads can be mixed.
+    pub sides: Vec<u32>,
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// Whether heads can be ranked by their faces.
+    pub has_detector: bool,
+}
+
+impl Model {
+    /// Loads the newest checkpoint of a run.
+    ///
+    /// # Errors
+    /// As [`Trained::load`].
+    pub fn load(data: &Path, run: &Path, detector: &Path) -> Result<Self> {
+        let trained = Trained::load(data, run)?;
+        let generator = &trained.gan.generator;
+        let parameters = trained.gan.ema.as_ref().unwrap_or(&generator.parameters);
+        let mut hash = Sha256::new_with_prefix(bytes(parameters));
+        hash.update(bytes(&generator.buffers));
+        let digest: [u8; 32] = hash.finalize().into();
+        let [first, second, third, fourth, ..] = digest;
+        Ok(Self {
+            source: Source {
+                run: trained.name(),
+                step: trained.state.step,
+                digest: u32::from_be_bytes([first, second, third, fourth]),
+            },
+            latents: Latents::of(&trained.generator.plan),
+            trained,
+            detector_file: detector.into(),
+            detector: None,
+        })
+    }
+
+    /// What the page must know of it.
+    pub fn about(&self) -> About {
+        About {
+            source: self.source.clone(),
+            side: self.trained.file.config.side,
+            sides: self.trained.generator.plan.modulated_sides(),
+            folder: self.trained.folder.path().into(),
+            has_detector: self.detector_file.is_file(),
+        }
+    }
+
+    /// The address of a head of this model.
+    pub fn address(&self, head: Head) -> Address {
+        Address {
+            source: self.source.clone(),
+            head,
+        }
+    }
+
+    /// The noise of a head, row by row.
+    ///
+    /// # Errors
+    /// Where this generator cannot be edited so.
+    pub fn rows(&mut self, head: &Head) -> Result<Tensor> {
+        self.latents.rows(head)
+    }
+
+    /// A head as a picture.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn picture(&mut self, head: &Head) -> Result<RgbImage> {
+        let rows = self.latents.rows(head)?;
+        Ok(self.of_rows(&rows))
+    }
+
+    /// The head of noise, row by row.
+    pub fn of_rows(&self, rows: &Tensor) -> RgbImage {
+        grid::pictures(&drawn(&self.trained.generator, rows)).remove(0)
+    }
+
+    /// Draws heads, and scores them as a rank needs it.
+    ///
+    /// # Errors
+    /// As [`Self::rows`]; where the detector cannot be had.
+    pub fn scored(&mut self, heads: &[Head], rank: Rank) -> Result<Scores> {
+        let rows: Vec<Tensor> = heads
+            .iter()
+            .map(|head| self.latents.rows(head))
+            .collect::<Result<_>>()?;
+        let drawn = rows.iter().map(|rows| drawn(&self.trained.generator, rows));
+        let drawn = Tensor::cat(&drawn.collect::<Vec<Tensor>>(), 0);
+        let pictures = grid::pictures(&drawn);
+        let faces = match rank {
+            Rank::D => None,
+            Rank::Detector | Rank::Both => Some(self.faces(&pictures)?),
+        };
+        Ok(Scores {
+            discriminator: rate(&self.trained.gan.discriminator, &drawn),
+            faces,
+            pictures,
+            distances: None,
+        })
+    }
+
+    fn faces(&mut self, pictures: &[RgbImage]) -> Result<Vec<f64>> {
+        let detector = self.detector()?;
+        let found = detector.detect_at_side(pictures, detector.side_for_heads())?;
+        let best = found
+            .iter()
+            .map(|faces| faces.first().map_or(0.0, |face| f64::from(face.score)));
+        Ok(best.collect())
+    }
+
+    /// The face detector.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn detector(&mut self) -> Result<&Detector> {
+        if self.detector.is_none() {
+            self.detector = Some(extract::load_detector(&self.detector_file)?);
+        }
+        self.detector.as_ref().context("the detector was just loaded")
+    }
+}
+
+type Job = Box<dyn FnOnce(&mut Model) + Send>;
+
+/// Where requests wait for the model.
+#[derive(Clone)]
+pub struct Queue(SyncSender<Job>);
+
+impl Queue {
+    /// Starts the model's thread.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start(model: Model, threads: usize, completions: Arc<Completions>) -> Result<Self> {
+        let (sender, jobs) = sync_channel(WAITING);
+        std::thread::Builder::new()
+            .name("model".into())
+            .spawn(move || {
+                crate::threads::set(threads);
+                work(model, &jobs, &completions);
+            })
+            .context("cannot start the model's thread")?;
+        Ok(Self(sender))
+    }
+
+    /// Has the model do something when its turn comes; who does not wait any more is passed over.
+    ///
+    /// # Errors
+    /// [`Stopped::Busy`] where too many requests wait; else what the work says.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Model) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        let job = move |model: &mut Model| {
+            if !answer.is_closed() {
+                let _ = answer.send(work(model));
+            }
+        };
+        let busy = || Stopped::Busy(format!("{WAITING} drawings wait already: try again in a moment"));
+        self.0.try_send(Box::new(job)).map_err(|_| busy())?;
+        answered
+            .await
+            .map_err(|_| anyhow!("this drawing failed; the program's terminal says why"))?
+    }
+
+    /// Lets the thread look for a completion that waits.
+    pub fn wake(&self) {
+        // A full queue wakes it as well.
+        let _ = self.0.try_send(Box::new(|_| ()));
+    }
+}
+
+/// Does what comes in, and goes on with the completion under way where nothing does.
+fn work(mut model: Model, jobs: &Receiver<Job>, completions: &Completions) {
+    let mut running: Option<Running> = None;
+    loop {
+        let job = match running.is_some() || completions.wait() {
+            true => jobs.try_recv(),
+            false => jobs.recv().map_err(|_| TryRecvError::Disconnected),
+        };
+        if matches!(job, Err(TryRecvError::Disconnected)) {
+            return;
+        }
+        let step = || match job {
+            Ok(job) => job(&mut model),
+            Err(_) => running = completions.advance(&mut model, running.take()),
+        };
+        // A panic ends what was asked for, not the thread: the message is on the terminal.
+        let _ = catch_unwind(AssertUnwindSafe(step));
+    }
+}

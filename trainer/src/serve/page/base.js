@@ -1,0 +1,76 @@
+// What every part of the page uses: asking the program, making elements, tiles of heads.
+
+import { words } from '/words.js';
+
+export const $ = (id) => document.getElementById(id);
+const key = document.querySelector('meta[name="studio-key"]').content;
+
+// What the program said last, the kept heads by address, and the chosen ones in their order.
+export const studio = { state: null, kept: new Map(), chosen: [] };
+
+export function say(text, bad = false) {
+  for (const place of document.querySelectorAll('.said')) {
+    place.hidden = !text;
+    place.textContent = text;
+    place.classList.toggle('bad', bad);
+  }
+}
+
+export async function ask(path, body) {
+  const raw = body instanceof Blob || body instanceof Uint8Array;
+  const options = body !== undefined && {
+    method: 'POST',
+    headers: { 'content-type': raw ? 'application/octet-stream' : 'application/json', 'x-studio-key': key },
+    body: raw ? body : JSON.stringify(body),
+  };
+  let answer;
+  try {
+    answer = await fetch(path, options || {});
+  } catch {
+    throw new Error(words.unanswered);
+  }
+  const told = await answer.json().catch(() => ({ error: words.answered(answer.status) }));
+  if (!answer.ok) throw new Error(told.error);
+  return told;
+}
+
+// Does what a control asks for, and shows what went wrong.
+export const guarded = (action) => (...given) => Promise.resolve().then(() => action(...given)).catch((error) => say(error.message, true));
+
+export function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+const inPath = (text) => text.split('/').map(encodeURIComponent).join('/');
+export const fileOf = (address, times = 1) => `/heads/${inPath(address)}${times > 1 ? `?times=${times}` : ''}`;
+export const query = (values) => new URLSearchParams(values).toString();
+export const many = (name, values) => values.map((value) => [name, value]);
+export const saved = (address, times = 1) => `${address.split('/').pop().slice(0, 60).replace(/[^\w.~-]/g, '_')}${times > 1 ? `x${times}` : ''}.png`;
+
+// A tile: the head, its star, a line under it.
+export function tile(address, { what = '', source = fileOf(address), here = true } = {}) {
+  const image = element('img', { src: source, loading: 'lazy', decoding: 'async', alt: words.head(address) });
+  const star = element('button', { type: 'button', className: 'star', textContent: '★' });
+  const item = element('li', { className: 'tile', tabIndex: -1, title: address }, image, star);
+  if (what) item.append(element('span', { className: 'what', textContent: what }));
+  item.dataset.head = address;
+  item.classList.toggle('gone', !here);
+  mark(item);
+  return item;
+}
+
+export function mark(item) {
+  const kept = studio.kept.has(item.dataset.head);
+  const star = item.querySelector('.star');
+  star.setAttribute('aria-pressed', String(kept));
+  star.ariaLabel = kept ? words.letGo : words.keep;
+  item.toggleAttribute('data-chosen', studio.chosen.includes(item.dataset.head));
+}
+
+export const markAll = () => document.querySelectorAll('.tile[data-head]').forEach(mark);
+
+// Tells the other parts.
+export const tell = (what, detail) => document.dispatchEvent(new CustomEvent(what, { detail }));
+export const hear = (what, action) => document.addEventListener(what, (event) => guarded(action)(event.detail));
