@@ -7,6 +7,7 @@ use image::RgbImage;
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
+use super::config::NOISE;
 use super::folder::RunFolder;
 use super::gan_state::{Draw, GanState, noise, seed};
 use super::grid;
@@ -89,21 +90,14 @@ pub fn draw(generator: &Network, noise: &Tensor) -> Tensor {
     in_batches(noise, |batch| generator.forward(batch, Mode::Eval))
 }
 
-/// The same with maps of so many pixels and more scaled and shifted by another noise, which their fine features
-/// follow; from 0 on, all is of the other noise.
-pub fn draw_mixed(generator: &Network, noise: &Tensor, fine: &Tensor, side: u32) -> Tensor {
-    if side == 0 {
-        return draw(generator, fine);
-    }
-    let sides = generator.plan.modulated_sides();
-    let batches = noise.split(BATCH, 0).into_iter().zip(fine.split(BATCH, 0));
-    let drawn = batches.map(|(noise, fine)| {
-        let of = |at: &u32| if *at >= side { &fine } else { &noise }.shallow_clone();
-        let modulations: Vec<Tensor> = sides.iter().map(of).collect();
-        generator.forward_modulated(&noise, &modulations, Mode::Eval)
-    });
-    let parts: Vec<Tensor> = tch::no_grad(|| drawn.collect());
-    Tensor::cat(&parts, 0)
+/// The same from noise row by row, [n, 1 + modulated maps, 100]: the first goes into the network, each other one scales
+/// and shifts a map.
+pub fn draw_rows(generator: &Network, rows: &Tensor) -> Tensor {
+    in_batches(rows, |rows| {
+        let rows = rows.split(1, 1);
+        let input = rows[0].view([-1, NOISE, 1, 1]);
+        generator.forward_modulated(&input, &rows[1..], Mode::Eval)
+    })
 }
 
 /// Heads as pictures from noise [n, 100, 1, 1], batch by batch: of many heads the bytes alone are held.

@@ -37,6 +37,7 @@ pub(super) async fn state(State(studio): State<Arc<Studio>>) -> Result<Json<Valu
         "side": about.side,
         "sides": about.sides,
         "detector": about.has_detector,
+        "colourless": about.colourless,
         "seed": studio.sample.seed,
         "runs": watch::runs(&studio.data)?,
     })))

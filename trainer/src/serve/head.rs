@@ -72,8 +72,19 @@ pub enum Edit {
     Truncate(Amount),
     /// `~b(HEAD)SHARE`: moved towards another head by that share, along the great circle.
     Between(Box<Head>, Amount),
+    /// `~hRRGGBB`, `~eRRGGBB`: its hair, or both eyes, in that colour.
+    Colour(Part, [u8; 3]),
     /// `~m(HEAD)SIDE`: what the noise says to maps of that side and larger comes from another head.
     Mix(Box<Head>, u32),
+}
+
+/// What of a head has a colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Its hair.
+    Hair,
+    /// Both eyes.
+    Eyes,
 }
 
 /// A number in thousandths, -10 to 10: addresses hold no rounded one.
@@ -106,6 +117,15 @@ impl Head {
     pub fn with(mut self, edit: Edit) -> Self {
         self.edits.push(edit);
         self
+    }
+
+    /// Whether a colour is asked of it, or of a head that it is made of.
+    pub fn is_coloured(&self) -> bool {
+        self.edits.iter().any(|edit| match edit {
+            Edit::Colour(..) => true,
+            Edit::Truncate(_) => false,
+            Edit::Between(head, _) | Edit::Mix(head, _) => head.is_coloured(),
+        })
     }
 
     /// The truncation that it was first drawn under.
@@ -148,6 +168,8 @@ impl Display for Head {
             Edit::Truncate(limit) => write!(out, "~t{limit}"),
             Edit::Between(head, share) => write!(out, "~b({head}){share}"),
             Edit::Mix(head, side) => write!(out, "~m({head}){side}"),
+            Edit::Colour(Part::Hair, rgb) => write!(out, "~h{}", hex::encode(rgb)),
+            Edit::Colour(Part::Eyes, rgb) => write!(out, "~e{}", hex::encode(rgb)),
         })
     }
 }
@@ -228,6 +250,11 @@ impl<'a> Parser<'a> {
             let limit = self.amount()?;
             return (0.05..=10.0).contains(&limit.value()).then_some(Edit::Truncate(limit));
         }
+        for (letter, part) in [("h", Part::Hair), ("e", Part::Eyes)] {
+            if self.take(letter).is_some() {
+                return Some(Edit::Colour(part, self.colour()?));
+            }
+        }
         let is_mix = self.take("m").is_some();
         if !is_mix {
             self.take("b")?;
@@ -251,6 +278,13 @@ impl<'a> Parser<'a> {
         self.rest = rest;
         let bytes = hex::decode(text).ok()?;
         Some(bytes.into_iter().map(u8::cast_signed).collect())
+    }
+
+    fn colour(&mut self) -> Option<[u8; 3]> {
+        let (text, rest) = self.rest.split_at_checked(6)?;
+        self.rest = rest;
+        let mut rgb = [0; 3];
+        hex::decode_to_slice(text, &mut rgb).ok().map(|()| rgb)
     }
 
     fn amount(&mut self) -> Option<Amount> {
@@ -289,10 +323,14 @@ mod tests {
                 number: rng.below(MOST + 1),
             },
         };
-        let kinds = if depth == 0 { 1 } else { 3 };
+        let kinds = if depth == 0 { 2 } else { 4 };
         let edits = (0..rng.below(4)).map(|_| match rng.below(kinds) {
             0 => Edit::Truncate(Amount(50 + rng.below(9951) as i32)),
-            1 => Edit::Between(Box::new(head(rng, depth - 1)), Amount(rng.below(1001) as i32)),
+            1 => Edit::Colour(
+                if rng.chance(0.5) { Part::Hair } else { Part::Eyes },
+                [0; 3].map(|_: u8| rng.below(256) as u8),
+            ),
+            2 => Edit::Between(Box::new(head(rng, depth - 1)), Amount(rng.below(1001) as i32)),
             _ => Edit::Mix(Box::new(head(rng, depth - 1)), 4 << rng.below(6)),
         });
         Head {
@@ -333,7 +371,7 @@ mod tests {
             let mut rng = Rng::new(2, number, 0);
             let mut text: Vec<char> = address(&mut rng).to_string().chars().collect();
             for _ in 0..=rng.below(3) {
-                let letters: Vec<char> = "0.~tbm()z@-/x9+ é".chars().collect();
+                let letters: Vec<char> = "0.~tbmhe()z@-/x9+ é".chars().collect();
                 let (at, letter) = (rng.below(text.len()), letters[rng.below(letters.len())]);
                 match rng.below(3) {
                     0 => text[at] = letter,
@@ -357,6 +395,8 @@ mod tests {
             "1.100000",
             "1.1~t0",
             "1.1~t10.001",
+            "1.1~h30A060",
+            "1.1~e30a06",
             "1.1~b(1.2)1.001",
             "1.1~b(1.2)-0.1",
             "1.1~b(1.2)-0",

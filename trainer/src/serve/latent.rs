@@ -5,7 +5,7 @@ use anyhow::Result;
 use dataset::failure::Usage;
 use tch::{Kind, Tensor};
 
-use super::head::{Edit, Head, Start};
+use super::head::{Edit, Head, Part, Start};
 use crate::engine::network::{Mode, Network};
 use crate::engine::plan::Plan;
 use crate::gan::config::NOISE;
@@ -16,11 +16,16 @@ use crate::show::walk::slerp;
 /// Heads more than asked for whose noise is drawn with it: the next ones are asked for next.
 const AHEAD: usize = 512;
 
+/// What moves the rows of noise until the head has a colour.
+pub type Recolour<'a> = &'a mut dyn FnMut(&Tensor, Part, [u8; 3]) -> Result<Tensor>;
+
 /// The noise of heads.
 pub struct Latents {
     sides: Vec<u32>,
     /// The noise of a seed's first heads.
     drawn: Option<(u64, Tensor)>,
+    /// The head that was coloured last, which the next ones often begin with.
+    coloured: Option<(Head, Tensor)>,
 }
 
 impl Latents {
@@ -29,6 +34,7 @@ impl Latents {
         Self {
             sides: plan.modulated_sides(),
             drawn: None,
+            coloured: None,
         }
     }
 
@@ -36,7 +42,7 @@ impl Latents {
     ///
     /// # Errors
     /// [`Usage`] where this generator cannot be edited so.
-    pub fn rows(&mut self, head: &Head) -> Result<Tensor> {
+    pub fn rows(&mut self, head: &Head, recolour: Recolour) -> Result<Tensor> {
         let start = match &head.start {
             Start::Sample { seed, number } => self.sample(*seed, *number),
             Start::Found(noise) => {
@@ -46,12 +52,13 @@ impl Latents {
         };
         let count = 1 + self.sides.len() as i64;
         let mut rows = start.view([1, NOISE]).repeat([count, 1]);
-        for edit in &head.edits {
+        for (place, edit) in head.edits.iter().enumerate() {
             rows = match edit {
+                Edit::Colour(part, rgb) => self.coloured(head, place + 1, || recolour(&rows, *part, *rgb))?,
                 Edit::Truncate(limit) => truncated(&rows, limit.value()),
-                Edit::Between(other, share) => between(&rows, &self.rows(other)?, share.value()),
+                Edit::Between(other, share) => between(&rows, &self.rows(other, recolour)?, share.value()),
                 Edit::Mix(other, side) => {
-                    let fine = self.rows(other)?;
+                    let fine = self.rows(other, recolour)?;
                     self.mixed(&rows, &fine, *side)?
                 }
             };
@@ -77,6 +84,20 @@ impl Latents {
             &[coarse.narrow(0, 0, kept), fine.narrow(0, kept, count - kept)],
             0,
         ))
+    }
+
+    /// The rows of a head after its first so many edits, the last of which gives it a colour.
+    fn coloured(&mut self, head: &Head, edits: usize, colour: impl FnOnce() -> Result<Tensor>) -> Result<Tensor> {
+        let head = Head {
+            start: head.start.clone(),
+            edits: head.edits[..edits].to_vec(),
+        };
+        if let Some((_, rows)) = self.coloured.as_ref().filter(|(known, _)| *known == head) {
+            return Ok(rows.shallow_clone());
+        }
+        let rows = colour()?;
+        self.coloured = Some((head, rows.shallow_clone()));
+        Ok(rows)
     }
 
     fn sample(&mut self, seed: u64, number: usize) -> Tensor {
@@ -139,7 +160,7 @@ mod tests {
     }
 
     fn picture(generator: &Network, head: &str) -> Tensor {
-        let rows = Latents::of(&generator.plan).rows(&head.parse().expect("is a head"));
+        let rows = Latents::of(&generator.plan).rows(&head.parse().expect("is a head"), &mut |rows, ..| Ok(rows + 0.1));
         drawn(generator, &rows.expect("has rows"))
     }
 
@@ -161,6 +182,7 @@ mod tests {
         assert!(equal("7.33~b(9.4)0", "7.33"));
         assert!(picture(&generator, "7.33~b(9.4)1").allclose(&picture(&generator, "9.4"), 1e-4, 1e-5, false));
         assert!(!equal("7.33~b(9.4)0.1", "7.33"));
+        assert!(!equal("7.33~h000000", "7.33") && equal("7.33~h000000", "7.33~e000000"));
         // With the other's noise from the smallest map on, only the network's input is the first one's.
         assert!(equal("7.33~m(7.33)4", "7.33"));
         let of = |side: u32| picture(&generator, &format!("7.33~m(9.4){side}"));
@@ -171,13 +193,18 @@ mod tests {
                 .double_value(&[])
         };
         assert!(away(4) > 0.0 && away(8) > 0.0 && away(16) > 0.0);
-        let rows = Latents::of(&generator.plan).rows(&"1.1~m(2.2)5".parse().expect("is a head"));
+        let rows = Latents::of(&generator.plan).rows(&"1.1~m(2.2)5".parse().expect("is a head"), &mut |rows, ..| {
+            Ok(rows + 0.1)
+        });
         assert!(rows.expect_err("is refused").to_string().contains("4, 8, 16 px"));
     }
 
     #[test]
     fn a_generator_whose_noise_goes_in_at_the_front_is_told_so() {
-        let rows = Latents::of(&self::generator(false).plan).rows(&"1.1~m(2.2)8".parse().expect("is a head"));
+        let rows = Latents::of(&self::generator(false).plan)
+            .rows(&"1.1~m(2.2)8".parse().expect("is a head"), &mut |rows, ..| {
+                Ok(rows + 0.1)
+            });
         assert!(rows.expect_err("is refused").to_string().contains("towards the other"));
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 
 use anyhow::{Context, Result, anyhow};
+use dataset::failure::Usage;
 use dataset::train_settings::Rank;
 use image::RgbImage;
 use sha2::{Digest, Sha256};
@@ -16,7 +17,7 @@ use vision::detector::Detector;
 
 use super::Stopped;
 use super::complete::{Completions, Running};
-use super::head::{Address, Head, Source};
+use super::head::{Address, Head, Part, Source};
 use super::latent::{Latents, drawn};
 use crate::engine::checkpoint::bytes;
 use crate::eval::extract;
@@ -24,6 +25,10 @@ use crate::gan::grid;
 use crate::gan::sample::rate;
 use crate::gan::trained::Trained;
 use crate::show::sample::Scores;
+use crate::steer::attributes::Attributes;
+use crate::steer::colour::Lab;
+use crate::steer::edit::steer;
+use crate::steer::looks::COLUMNS;
 
 /// Requests that wait at once.
 const WAITING: usize = 64;
@@ -34,6 +39,8 @@ pub struct Model {
     pub trained: Trained,
     /// What its heads are addressed by.
     pub source: Source,
+    /// How its noise changes its heads' colours, or why that is not known.
+    attributes: Result<Attributes, String>,
     latents: Latents,
     detector_file: PathBuf,
     /// Loaded when it is first asked.
@@ -53,6 +60,8 @@ pub struct About {
     pub folder: PathBuf,
     /// Whether heads can be ranked by their faces.
     pub has_detector: bool,
+    /// Why hair and eyes cannot be given colours, where they cannot.
+    pub colourless: Option<String>,
 }
 
 impl Model {
@@ -74,6 +83,7 @@ impl Model {
                 step: trained.state.step,
                 digest: u32::from_be_bytes([first, second, third, fourth]),
             },
+            attributes: Attributes::load(&trained).map_err(|error| format!("{error:#}")),
             latents: Latents::of(&trained.generator.plan),
             trained,
             detector_file: detector.into(),
@@ -89,6 +99,7 @@ impl Model {
             sides: self.trained.generator.plan.modulated_sides(),
             folder: self.trained.folder.path().into(),
             has_detector: self.detector_file.is_file(),
+            colourless: self.attributes.as_ref().err().cloned(),
         }
     }
 
@@ -105,7 +116,21 @@ impl Model {
     /// # Errors
     /// Where this generator cannot be edited so.
     pub fn rows(&mut self, head: &Head) -> Result<Tensor> {
-        self.latents.rows(head)
+        if head.is_coloured() {
+            self.detector()?;
+        }
+        let Self {
+            trained,
+            attributes,
+            latents,
+            detector,
+            ..
+        } = self;
+        latents.rows(head, &mut |rows, part, rgb| {
+            let attributes = attributes.as_ref().map_err(|why| Usage(why.clone()))?;
+            let detector = detector.as_ref().context("the detector was just loaded")?;
+            recoloured(trained, attributes, detector, rows, part, Lab::of(rgb))
+        })
     }
 
     /// A head as a picture.
@@ -113,7 +138,7 @@ impl Model {
     /// # Errors
     /// As [`Self::rows`].
     pub fn picture(&mut self, head: &Head) -> Result<RgbImage> {
-        let rows = self.latents.rows(head)?;
+        let rows = self.rows(head)?;
         Ok(self.of_rows(&rows))
     }
 
@@ -127,10 +152,7 @@ impl Model {
     /// # Errors
     /// As [`Self::rows`]; where the detector cannot be had.
     pub fn scored(&mut self, heads: &[Head], rank: Rank) -> Result<Scores> {
-        let rows: Vec<Tensor> = heads
-            .iter()
-            .map(|head| self.latents.rows(head))
-            .collect::<Result<_>>()?;
+        let rows: Vec<Tensor> = heads.iter().map(|head| self.rows(head)).collect::<Result<_>>()?;
         let drawn = rows.iter().map(|rows| drawn(&self.trained.generator, rows));
         let drawn = Tensor::cat(&drawn.collect::<Vec<Tensor>>(), 0);
         let pictures = grid::pictures(&drawn);
@@ -165,6 +187,35 @@ impl Model {
         }
         self.detector.as_ref().context("the detector was just loaded")
     }
+}
+
+/// The rows of a head whose hair or eyes have a colour; as they are where no face is found to look at.
+fn recoloured(
+    trained: &Trained,
+    attributes: &Attributes,
+    detector: &Detector,
+    rows: &Tensor,
+    part: Part,
+    Lab(colour): Lab,
+) -> Result<Tensor> {
+    let picture = grid::pictures(&drawn(&trained.generator, rows));
+    let faces = detector.detect_at_side(&picture, detector.side_for_heads())?;
+    let Some(face) = faces.first().and_then(|faces| faces.first()) else {
+        return Ok(rows.shallow_clone());
+    };
+    let mut wanted = [f32::NAN; COLUMNS];
+    let places: &[usize] = if part == Part::Hair { &[0] } else { &[3, 6] };
+    for first in places {
+        wanted[*first..first + 3].copy_from_slice(&colour);
+    }
+    let steered = steer(
+        &trained.generator,
+        attributes,
+        &rows.unsqueeze(0),
+        &[Some(face.bbox)],
+        &[wanted],
+    );
+    Ok(steered.rows.get(0))
 }
 
 type Job = Box<dyn FnOnce(&mut Model) + Send>;

@@ -14,12 +14,12 @@ use super::clear;
 use super::gallery::{Layout, gallery};
 use crate::eval::extract;
 use crate::gan::grid;
-use crate::gan::sample::{draw, draw_mixed, parse_truncation, rate, truncated};
+use crate::gan::sample::{draw, draw_rows, parse_truncation, rate, truncated};
 use crate::gan::trained::Trained;
 use crate::named::Named;
 use crate::steer::attributes::Attributes;
 use crate::steer::colour::ANOTHER;
-use crate::steer::edit::{Wanted, farthest, steer};
+use crate::steer::edit::{self, Wanted, farthest, steer};
 
 /// Draws heads with a trained generator and keeps the best.
 #[derive(Clone, Debug, clap::Args)]
@@ -130,8 +130,9 @@ fn steered(
     let faces = extract::best_faces(&before, &eval.detector, "looking for the faces")?;
     let faces: Vec<_> = faces.into_iter().map(|face| face.map(|face| face.bbox)).collect();
     let wanted = args.wanted.looks(&attributes, &before, &faces, &eval.detector, one)?;
-    let steered = steer(&trained.generator, &attributes, &all, &faces, &wanted);
-    let heads = draw_mixed(&trained.generator, &all, &steered.fine, attributes.side);
+    let rows = edit::rows(&trained.generator, &all);
+    let steered = steer(&trained.generator, &attributes, &rows, &faces, &wanted);
+    let heads = draw_rows(&trained.generator, &steered.rows);
     let distances = steered.looks.iter().zip(&wanted);
     let distances = distances.map(|(looks, wanted)| farthest(looks, wanted)).collect();
     Ok((heads, Some(distances)))

@@ -9,11 +9,11 @@ use image::RgbImage;
 use tch::Tensor;
 
 use super::attributes::Attributes;
-use super::edit::steer;
+use super::edit::{self, steer};
 use super::looks::{self, COLUMNS, Looks};
 use crate::eval::extract;
 use crate::gan::grid;
-use crate::gan::sample::draw_mixed;
+use crate::gan::sample::draw_rows;
 use crate::gan::trained::Trained;
 
 /// What a head is walked along.
@@ -55,17 +55,12 @@ pub fn frames(
         let Some(face) = face else { continue };
         let wanted = circle(&attributes, along, &looks::measure(picture, &face.bbox), steps)?;
         let count = wanted.len() as i64;
-        let noise = noise.narrow(0, number, 1).repeat([count, 1, 1, 1]);
+        let rows = edit::rows(&trained.generator, &noise.narrow(0, number, 1)).repeat([count, 1, 1]);
         let faces = vec![Some(face.bbox); wanted.len()];
-        let fine = steer(&trained.generator, &attributes, &noise, &faces, &wanted).fine;
+        let rows = steer(&trained.generator, &attributes, &rows, &faces, &wanted).rows;
         // Neighbours in the circle: what one frame found by chance must not flicker.
-        let fine = (fine.roll([1], [0]) + &fine * 2.0 + fine.roll([-1], [0])) / 4.0;
-        frames.push(grid::pictures(&draw_mixed(
-            &trained.generator,
-            &noise,
-            &fine,
-            attributes.side,
-        )));
+        let rows = (rows.roll([1], [0]) + &rows * 2.0 + rows.roll([-1], [0])) / 4.0;
+        frames.push(grid::pictures(&draw_rows(&trained.generator, &rows)));
     }
     match frames.is_empty() {
         true => Err(Usage("no face is found in these heads; name others by --heads or --seed".into()).into()),

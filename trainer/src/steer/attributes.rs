@@ -15,7 +15,7 @@ use super::directions::{self, Direction};
 use super::looks::{self, ATTRIBUTES, COLUMNS, Looks};
 use super::trial;
 use crate::engine::checkpoint::bytes;
-use crate::engine::plan::Layer;
+use crate::engine::plan::Plan;
 use crate::eval::extract;
 use crate::gan::architecture;
 use crate::gan::folder::RunFolder;
@@ -124,6 +124,13 @@ impl Attributes {
         directions::inverse(&self.directions, weights)
     }
 
+    /// Which rows of the noise a steered head moves, [1 + modulated maps, 1].
+    pub fn moved(&self, plan: &Plan) -> Tensor {
+        let sides = plan.modulated_sides();
+        let rows = [0].iter().chain(&sides).map(|side| f32::from(*side >= self.side));
+        Tensor::from_slice(&rows.collect::<Vec<f32>>()).unsqueeze(-1)
+    }
+
     /// Mean and deviation of a number over drawn heads, where it is known.
     pub fn range(&self, column: usize) -> Option<(f64, f64)> {
         self.directions[column]
@@ -163,7 +170,7 @@ fn digest(parameters: &Tensor) -> String {
 pub fn run(args: &Args, eval: &EvalSettings, data: &Path) -> Result<()> {
     crate::threads::set(args.threads);
     let trained = Trained::load(data, args.run.path()?)?;
-    let modulated = trained.generator.plan.layers.contains(&Layer::Modulation);
+    let modulated = !trained.generator.plan.modulated_sides().is_empty();
     let side = args
         .from_side
         .unwrap_or_else(|| architecture::sides(trained.file.config.side)[1]);

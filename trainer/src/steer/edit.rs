@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use dataset::failure::Usage;
 use image::RgbImage;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 use vision::BBox;
 use vision::picture::{Limits, decode};
 
@@ -14,8 +14,9 @@ use super::colour::{Asked, Lab};
 use super::looks::{self, COLOURS, COLUMNS, Looks};
 use crate::engine::network::Network;
 use crate::eval::extract;
+use crate::gan::config::NOISE;
 use crate::gan::grid;
-use crate::gan::sample::draw_mixed;
+use crate::gan::sample::draw_rows;
 
 /// Times that heads are drawn, measured and moved on: a slope is right near the mean only.
 const ROUNDS: usize = 5;
@@ -30,91 +31,90 @@ const KEPT: f64 = 0.3;
 /// Heads as they were steered.
 #[derive(Debug)]
 pub struct Steered {
-    /// The noise that fine features follow, [n, 100, 1, 1].
-    pub fine: Tensor,
+    /// Their noise, row by row [n, 1 + modulated maps, 100].
+    pub rows: Tensor,
     /// The heads.
     pub pictures: Vec<RgbImage>,
     /// What they look like; of a head without a face, nothing.
     pub looks: Vec<Looks>,
 }
 
-/// Moves the noise [n, 100, 1, 1] of heads whose faces are known until what is a number in `wanted` is met as well as
-/// can be, and the rest stays.
+impl Steered {
+    fn draw(generator: &Network, rows: &Tensor, faces: &[Option<BBox>]) -> Self {
+        let pictures = grid::pictures(&draw_rows(generator, rows));
+        let looks = pictures.iter().zip(faces).map(|(picture, face)| match face {
+            Some(face) => looks::measure(picture, face),
+            None => [f32::NAN; COLUMNS],
+        });
+        Self {
+            rows: rows.copy(),
+            looks: looks.collect(),
+            pictures,
+        }
+    }
+
+    /// Takes what another try came nearer with.
+    fn take_better(&mut self, other: Self, wanted: &[Looks]) {
+        let pairs = other.pictures.into_iter().zip(other.looks).zip(wanted);
+        for (head, ((picture, looks), wanted)) in pairs.enumerate() {
+            if miss(&looks, wanted) < miss(&self.looks[head], wanted) {
+                let place = head as i64;
+                self.rows.get(place).copy_(&other.rows.get(place));
+                (self.pictures[head], self.looks[head]) = (picture, looks);
+            }
+        }
+    }
+}
+
+/// The noise [n, 100, 1, 1] as every row of a generator's.
+pub fn rows(generator: &Network, noise: &Tensor) -> Tensor {
+    let count = 1 + generator.plan.modulated_sides().len() as i64;
+    noise.view([-1, 1, NOISE]).repeat([1, count, 1])
+}
+
+/// Moves the noise of heads whose faces are known until what is a number in `wanted` is met as well as can be, and the
+/// rest stays. `rows` are as in [`Steered`].
 pub fn steer(
     generator: &Network,
     attributes: &Attributes,
-    noise: &Tensor,
+    rows: &Tensor,
     faces: &[Option<BBox>],
     wanted: &[Looks],
 ) -> Steered {
-    let count = faces.len();
     let is_wanted = |column: usize| wanted.iter().any(|row| row[column].is_finite());
     let weights = std::array::from_fn(|column| if is_wanted(column) { 1.0 } else { KEPT });
     let inverse = attributes.inverse(&weights);
-    let deviations = attributes.deviations();
-    let mut fine = noise.copy();
-    let mut best: Option<Steered> = None;
-    let mut first: Vec<Looks> = Vec::new();
-    let mut nearest = vec![f32::INFINITY; count];
-    for round in 0..=ROUNDS {
-        let pictures = grid::pictures(&draw_mixed(generator, noise, &fine, attributes.side));
-        let looks: Vec<Looks> = pictures
-            .iter()
-            .zip(faces)
-            .map(|(picture, face)| match face {
-                Some(face) => looks::measure(picture, face),
-                None => [f32::NAN; COLUMNS],
-            })
-            .collect();
-        if round == 0 {
-            first.clone_from(&looks);
-        }
-        let missed: Vec<f32> = looks
-            .iter()
-            .zip(wanted)
-            .map(|(looks, wanted)| miss(looks, wanted))
-            .collect();
-        match &mut best {
-            None => {
-                best = Some(Steered {
-                    fine: fine.copy(),
-                    pictures: pictures.clone(),
-                    looks: looks.clone(),
-                });
-                nearest.clone_from(&missed);
-            }
-            Some(best) => {
-                for row in 0..count {
-                    if missed[row] >= nearest[row] {
-                        continue;
-                    }
-                    nearest[row] = missed[row];
-                    best.fine.get(row as i64).copy_(&fine.get(row as i64));
-                    best.pictures[row] = pictures[row].clone();
-                    best.looks[row] = looks[row];
-                }
-            }
-        }
-        let errors: Vec<f64> = (0..count)
-            .flat_map(|row| {
-                let target = (0..COLUMNS).map(move |column| (row, column));
-                target.map(|(row, column)| {
-                    let wanted = match wanted[row][column] {
-                        number if number.is_finite() => number,
-                        _ => first[row][column],
-                    };
-                    let error = f64::from(wanted - looks[row][column]) / deviations[column];
-                    if error.is_finite() { error } else { 0.0 }
-                })
-            })
-            .collect();
-        let errors = Tensor::from_slice(&errors).view([count as i64, COLUMNS as i64]);
-        let step = errors.matmul(&inverse).to_kind(Kind::Float).view_as(noise) * SHARE;
-        let change = &fine + step - noise;
+    let moved = attributes.moved(&generator.plan);
+    let mut best = Steered::draw(generator, rows, faces);
+    let (mut looks, start) = (best.looks.clone(), best.looks.clone());
+    let mut change = Tensor::zeros([faces.len() as i64, NOISE], (Kind::Float, Device::Cpu));
+    for _ in 0..ROUNDS {
+        let errors = errors(&looks, &start, wanted, &attributes.deviations());
+        change += errors.matmul(&inverse).to_kind(Kind::Float) * SHARE;
         let length = change.norm_scalaropt_dim(2, [1i64].as_slice(), true);
-        fine = noise + change * (length.reciprocal() * FARTHEST).clamp_max(1.0);
+        change *= (length.reciprocal() * FARTHEST).clamp_max(1.0);
+        let tried = Steered::draw(generator, &(rows + change.unsqueeze(1) * &moved), faces);
+        looks.clone_from(&tried.looks);
+        best.take_better(tried, wanted);
     }
-    best.expect("there is a round")
+    best
+}
+
+/// How far each number is from what is wanted, or from what it was, in units of its deviation: [n, columns].
+fn errors(looks: &[Looks], start: &[Looks], wanted: &[Looks], deviations: &[f64]) -> Tensor {
+    let mut errors = Vec::with_capacity(looks.len() * COLUMNS);
+    for ((looks, start), wanted) in looks.iter().zip(start).zip(wanted) {
+        for column in 0..COLUMNS {
+            let wanted = if wanted[column].is_finite() {
+                wanted[column]
+            } else {
+                start[column]
+            };
+            let error = f64::from(wanted - looks[column]) / deviations[column];
+            errors.push(if error.is_finite() { error } else { 0.0 });
+        }
+    }
+    Tensor::from_slice(&errors).view([-1, COLUMNS as i64])
 }
 
 /// Colours that are asked for.

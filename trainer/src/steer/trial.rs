@@ -7,7 +7,7 @@ use vision::{BBox, Detection, iou};
 
 use super::attributes::Attributes;
 use super::colour::{ANOTHER, Asked};
-use super::edit::{farthest, steer, wanted};
+use super::edit::{self, farthest, steer, wanted};
 use super::looks::Looks;
 use crate::eval::extract;
 use crate::gan::trained::Trained;
@@ -31,6 +31,7 @@ pub fn run(trained: &Trained, attributes: &Attributes, eval: &EvalSettings, nois
     };
     let before = find(&pictures)?;
     let boxes: Vec<Option<BBox>> = before.iter().map(|face| face.as_ref().map(|face| face.bbox)).collect();
+    let rows = edit::rows(&trained.generator, noise);
     let found = boxes.iter().flatten().count();
     println!(
         "steered, {found} heads a colour; met: within {ANOTHER:.0} of what was asked (CIE Lab); faces still found; how \
@@ -49,7 +50,7 @@ pub fn run(trained: &Trained, attributes: &Attributes, eval: &EvalSettings, nois
                 .zip(&boxes)
                 .map(|(picture, face)| wanted(attributes, picture, face.as_ref(), asked))
                 .collect();
-            let steered = steer(&trained.generator, attributes, noise, &boxes, &targets);
+            let steered = steer(&trained.generator, attributes, &rows, &boxes, &targets);
             let mut apart: Vec<f32> = (0..targets.len())
                 .filter(|row| boxes[*row].is_some())
                 .map(|row| farthest(&steered.looks[row], &targets[row]))

@@ -43,8 +43,22 @@ function show() {
   guarded(near)();
 }
 
+// Its hair or its eyes in another colour: one of each at the end of an address.
+function recolour(letter, colour) {
+  const address = shown.at(-1);
+  const [colours] = address.match(/(~[he][0-9a-f]{6})*$/);
+  const others = colours.replace(new RegExp(`~${letter}[0-9a-f]{6}`), '');
+  open(`${address.slice(0, address.length - colours.length)}${others}~${letter}${colour.slice(1)}`);
+}
+
+for (const [name, letter] of [['hair', 'h'], ['eyes', 'e']]) $(name).addEventListener('change', () => recolour(letter, $(name).value));
+
 function buttons() {
   const address = shown.at(-1);
+  const why = studio.state.colourless;
+  $('hair').disabled = $('eyes').disabled = why !== null;
+  $('colourless').hidden = why === null;
+  $('colourless').textContent = why ?? '';
   $('view-keep').textContent = studio.kept.has(address) ? words.letGo : words.keep;
   $('view-choose').textContent = studio.chosen.includes(address) ? words.chosen : words.choose;
 }

@@ -3,6 +3,7 @@
 
 #[path = "../../../../pipeline/tests/heads/serve/browser.rs"]
 mod browser;
+mod colours;
 mod page;
 mod refused;
 
