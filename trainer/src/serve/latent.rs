@@ -16,8 +16,8 @@ use crate::show::walk::slerp;
 /// Heads more than asked for whose noise is drawn with it: the next ones are asked for next.
 const AHEAD: usize = 512;
 
-/// What moves the rows of noise until the head has a colour.
-pub type Recolour<'a> = &'a mut dyn FnMut(&Tensor, Part, [u8; 3]) -> Result<Tensor>;
+/// What moves the rows of noise until the head has colours.
+pub type Recolour<'a> = &'a mut dyn FnMut(&Tensor, &[(Part, [u8; 3])]) -> Result<Tensor>;
 
 /// The noise of heads.
 pub struct Latents {
@@ -52,9 +52,17 @@ impl Latents {
         };
         let count = 1 + self.sides.len() as i64;
         let mut rows = start.view([1, NOISE]).repeat([count, 1]);
-        for (place, edit) in head.edits.iter().enumerate() {
+        let mut edits = head.edits.as_slice();
+        while let Some((edit, rest)) = edits.split_first() {
+            edits = rest;
             rows = match edit {
-                Edit::Colour(part, rgb) => self.coloured(head, place + 1, || recolour(&rows, *part, *rgb))?,
+                Edit::Colour(..) => {
+                    // Colours that follow one another are sought at once: each alone would undo the one before.
+                    let from = head.edits.len() - edits.len() - 1;
+                    let colours = colours(&head.edits[from..]);
+                    edits = &head.edits[from + colours.len()..];
+                    self.coloured(head, from + colours.len(), || recolour(&rows, &colours))?
+                }
                 Edit::Truncate(limit) => truncated(&rows, limit.value()),
                 Edit::Between(other, share) => between(&rows, &self.rows(other, recolour)?, share.value()),
                 Edit::Mix(other, side) => {
@@ -112,6 +120,15 @@ impl Latents {
     }
 }
 
+/// The colours that edits begin with.
+fn colours(edits: &[Edit]) -> Vec<(Part, [u8; 3])> {
+    let colours = edits.iter().map_while(|edit| match edit {
+        Edit::Colour(part, rgb) => Some((*part, *rgb)),
+        _ => None,
+    });
+    colours.collect()
+}
+
 /// Each row along the great circle.
 fn between(from: &Tensor, to: &Tensor, share: f64) -> Tensor {
     let rows = (0..from.size()[0]).map(|row| slerp(&from.get(row), &to.get(row), share));
@@ -160,7 +177,9 @@ mod tests {
     }
 
     fn picture(generator: &Network, head: &str) -> Tensor {
-        let rows = Latents::of(&generator.plan).rows(&head.parse().expect("is a head"), &mut |rows, ..| Ok(rows + 0.1));
+        let rows = Latents::of(&generator.plan).rows(&head.parse().expect("is a head"), &mut |rows, colours| {
+            Ok(rows + 0.1 * colours.len() as f64)
+        });
         drawn(generator, &rows.expect("has rows"))
     }
 
@@ -183,6 +202,8 @@ mod tests {
         assert!(picture(&generator, "7.33~b(9.4)1").allclose(&picture(&generator, "9.4"), 1e-4, 1e-5, false));
         assert!(!equal("7.33~b(9.4)0.1", "7.33"));
         assert!(!equal("7.33~h000000", "7.33") && equal("7.33~h000000", "7.33~e000000"));
+        assert!(equal("7.33~h000000~e000000~t1", "7.33~e000000~h000000~t1"));
+        assert!(!equal("7.33~h000000~t1", "7.33~h000000~e000000~t1"));
         // With the other's noise from the smallest map on, only the network's input is the first one's.
         assert!(equal("7.33~m(7.33)4", "7.33"));
         let of = |side: u32| picture(&generator, &format!("7.33~m(9.4){side}"));

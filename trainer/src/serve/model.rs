@@ -126,10 +126,10 @@ impl Model {
             detector,
             ..
         } = self;
-        latents.rows(head, &mut |rows, part, rgb| {
+        latents.rows(head, &mut |rows, colours| {
             let attributes = attributes.as_ref().map_err(|why| Usage(why.clone()))?;
             let detector = detector.as_ref().context("the detector was just loaded")?;
-            recoloured(trained, attributes, detector, rows, part, Lab::of(rgb))
+            recoloured(trained, attributes, detector, rows, colours)
         })
     }
 
@@ -195,8 +195,7 @@ fn recoloured(
     attributes: &Attributes,
     detector: &Detector,
     rows: &Tensor,
-    part: Part,
-    Lab(colour): Lab,
+    colours: &[(Part, [u8; 3])],
 ) -> Result<Tensor> {
     let picture = grid::pictures(&drawn(&trained.generator, rows));
     let faces = detector.detect_at_side(&picture, detector.side_for_heads())?;
@@ -204,9 +203,11 @@ fn recoloured(
         return Ok(rows.shallow_clone());
     };
     let mut wanted = [f32::NAN; COLUMNS];
-    let places: &[usize] = if part == Part::Hair { &[0] } else { &[3, 6] };
-    for first in places {
-        wanted[*first..first + 3].copy_from_slice(&colour);
+    for (part, rgb) in colours {
+        let places: &[usize] = if *part == Part::Hair { &[0] } else { &[3, 6] };
+        for first in places {
+            wanted[*first..first + 3].copy_from_slice(&Lab::of(*rgb).0);
+        }
     }
     let steered = steer(
         &trained.generator,

@@ -53,14 +53,14 @@ impl Steered {
         }
     }
 
-    /// Takes what another try came nearer with.
-    fn take_better(&mut self, other: Self, wanted: &[Looks]) {
-        let pairs = other.pictures.into_iter().zip(other.looks).zip(wanted);
-        for (head, ((picture, looks), wanted)) in pairs.enumerate() {
-            if miss(&looks, wanted) < miss(&self.looks[head], wanted) {
+    /// Takes the heads of another try whose faults are smaller.
+    fn take_better(&mut self, other: Self, faults: &mut [f64], of_other: Vec<f64>) {
+        let pairs = other.pictures.into_iter().zip(other.looks).zip(of_other);
+        for (head, ((picture, looks), fault)) in pairs.enumerate() {
+            if fault < faults[head] {
                 let place = head as i64;
                 self.rows.get(place).copy_(&other.rows.get(place));
-                (self.pictures[head], self.looks[head]) = (picture, looks);
+                (self.pictures[head], self.looks[head], faults[head]) = (picture, looks, fault);
             }
         }
     }
@@ -86,35 +86,51 @@ pub fn steer(
     let inverse = attributes.inverse(&weights);
     let moved = attributes.moved(&generator.plan);
     let mut best = Steered::draw(generator, rows, faces);
-    let (mut looks, start) = (best.looks.clone(), best.looks.clone());
+    let start = best.looks.clone();
+    let errors = |looks: &[Looks]| errors(looks, &start, wanted, &attributes.deviations());
+    let mut error = errors(&start);
+    let mut faults = faults(&error, &weights);
     let mut change = Tensor::zeros([faces.len() as i64, NOISE], (Kind::Float, Device::Cpu));
     for _ in 0..ROUNDS {
-        let errors = errors(&looks, &start, wanted, &attributes.deviations());
-        change += errors.matmul(&inverse).to_kind(Kind::Float) * SHARE;
+        change += known(&error).matmul(&inverse).to_kind(Kind::Float) * SHARE;
         let length = change.norm_scalaropt_dim(2, [1i64].as_slice(), true);
         change *= (length.reciprocal() * FARTHEST).clamp_max(1.0);
         let tried = Steered::draw(generator, &(rows + change.unsqueeze(1) * &moved), faces);
-        looks.clone_from(&tried.looks);
-        best.take_better(tried, wanted);
+        error = errors(&tried.looks);
+        best.take_better(tried, &mut faults, self::faults(&error, &weights));
     }
     best
 }
 
-/// How far each number is from what is wanted, or from what it was, in units of its deviation: [n, columns].
+/// How far each number is from what is wanted, or from what it was, in units of its deviation: [n, columns]. NaN where
+/// what is wanted cannot be told, and 0 where what was cannot.
 fn errors(looks: &[Looks], start: &[Looks], wanted: &[Looks], deviations: &[f64]) -> Tensor {
     let mut errors = Vec::with_capacity(looks.len() * COLUMNS);
     for ((looks, start), wanted) in looks.iter().zip(start).zip(wanted) {
         for column in 0..COLUMNS {
-            let wanted = if wanted[column].is_finite() {
-                wanted[column]
-            } else {
-                start[column]
+            let error = match wanted[column].is_finite() {
+                true => wanted[column] - looks[column],
+                false => Some(start[column] - looks[column])
+                    .filter(|error| error.is_finite())
+                    .unwrap_or(0.0),
             };
-            let error = f64::from(wanted - looks[column]) / deviations[column];
-            errors.push(if error.is_finite() { error } else { 0.0 });
+            errors.push(f64::from(error) / deviations[column]);
         }
     }
     Tensor::from_slice(&errors).view([-1, COLUMNS as i64])
+}
+
+/// Errors of which none is NaN.
+fn known(errors: &Tensor) -> Tensor {
+    errors.nan_to_num(0.0, None, None)
+}
+
+/// The length of each head's errors by their weights; infinite where one is NaN.
+fn faults(errors: &Tensor, weights: &[f64; COLUMNS]) -> Vec<f64> {
+    let weighted = errors * Tensor::from_slice(weights);
+    let lengths = weighted.norm_scalaropt_dim(2, [1i64].as_slice(), false);
+    let lengths = lengths.nan_to_num(f64::INFINITY, f64::INFINITY, None);
+    Vec::try_from(lengths).expect("a flat tensor of f64 is a vector of f64")
 }
 
 /// Colours that are asked for.
@@ -211,14 +227,4 @@ pub fn farthest(looks: &Looks, wanted: &Looks) -> f32 {
     apart
         .map(|distance| if distance.is_nan() { f32::INFINITY } else { distance })
         .fold(0.0, f32::max)
-}
-
-/// How far a head is from what was wanted, in the units of the numbers; infinite where nothing can be told.
-pub fn miss(looks: &Looks, wanted: &Looks) -> f32 {
-    let asked: Vec<f32> = (0..COLUMNS)
-        .filter(|column| wanted[*column].is_finite())
-        .map(|column| wanted[column] - looks[column])
-        .collect();
-    let apart = asked.iter().map(|apart| apart * apart).sum::<f32>().sqrt();
-    if apart.is_finite() { apart } else { f32::INFINITY }
 }
