@@ -44,6 +44,15 @@ pub fn set(threads: usize) {
     tch::set_num_threads(threads as i32);
 }
 
+/// Does something on one thread: the sums of another number of them have other last bits.
+pub fn on_one<T>(work: impl FnOnce() -> T) -> T {
+    let before = tch::get_num_threads();
+    tch::set_num_threads(1);
+    let done = work();
+    tch::set_num_threads(before);
+    done
+}
+
 /// What computes a run, as "2 threads on Cpu": another answer has other bits.
 pub fn computed_by(device: tch::Device) -> String {
     format!("{} on {device:?}", count())

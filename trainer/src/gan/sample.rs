@@ -13,6 +13,7 @@ use super::gan_state::{Draw, GanState, noise, seed};
 use super::grid;
 use crate::engine::checkpoint::bytes;
 use crate::engine::network::{Mode, Network};
+use crate::threads;
 
 /// Heads drawn at once.
 const BATCH: i64 = 64;
@@ -58,16 +59,18 @@ fn write_buffers(path: &Path, key: String, buffers: &Tensor) {
     }
 }
 
-/// The EMA needs batch-norm buffers of their own, measured here over fixed noise.
+/// The EMA needs batch-norm buffers of their own, measured here over fixed noise; on one thread, so that a
+/// checkpoint's heads are the same whoever shows it first.
 fn recalibrate(ema_generator: &Network, run_seed: u64) {
     seed(run_seed, Draw::Statistics, 0);
-    tch::no_grad(|| {
+    let recalibrate = || {
         for number in 1..=RECALIBRATION_BATCHES {
             // A share of 1/n makes the running value the plain mean of n batches.
             let noise = noise(BATCH).to_device(ema_generator.parameters.device());
             let _ = ema_generator.forward(&noise, Mode::BatchStatistics(1.0 / number as f64));
         }
-    });
+    };
+    threads::on_one(|| tch::no_grad(recalibrate));
 }
 
 /// SHA-256 of all that the buffers depend on: the EMA's weights, the trained buffers, the noise.

@@ -178,6 +178,18 @@ impl Completions {
         !all.known.values().any(active)
     }
 
+    /// Says of the completion under way that it failed.
+    pub fn fail(&self) {
+        let mut all = self.all();
+        let running = all
+            .known
+            .values_mut()
+            .find(|known| known.progress.stage == Stage::Running);
+        if let Some(known) = running {
+            known.progress.stage = Stage::Failed;
+        }
+    }
+
     /// One step of the completion under way, or the beginning of the next one.
     pub fn advance(&self, model: &mut Model, running: Option<Running>) -> Option<Running> {
         let Some(mut running) = running else {
@@ -210,14 +222,6 @@ impl Completions {
 
     fn begin(&self, model: &Model) -> Option<Running> {
         let mut all = self.all();
-        // One whose step ended in a panic is nobody's any more.
-        for known in all
-            .known
-            .values_mut()
-            .filter(|known| known.progress.stage == Stage::Running)
-        {
-            known.progress.stage = Stage::Failed;
-        }
         let number = all.waiting.pop_front()?;
         let known = all.known.get_mut(&number)?;
         let task = known.task.take()?;

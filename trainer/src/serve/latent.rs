@@ -135,11 +135,13 @@ fn between(from: &Tensor, to: &Tensor, share: f64) -> Tensor {
     Tensor::stack(&rows.collect::<Vec<Tensor>>(), 0).to_kind(Kind::Float)
 }
 
-/// One head [1, 3, side, side] in -1..1. It is drawn by itself: in a batch its last bits would depend on the others.
+/// One head [1, 3, side, side] in -1..1. It is drawn by itself and on one thread: in a batch, or by more threads, its
+/// last bits would be others.
 pub fn drawn(generator: &Network, rows: &Tensor) -> Tensor {
     let rows: Vec<Tensor> = rows.split(1, 0);
     let input = rows[0].view([1, NOISE, 1, 1]);
-    tch::no_grad(|| generator.forward_modulated(&input, &rows[1..], Mode::Eval))
+    let draw = || generator.forward_modulated(&input, &rows[1..], Mode::Eval);
+    crate::threads::on_one(|| tch::no_grad(draw))
 }
 
 #[cfg(test)]

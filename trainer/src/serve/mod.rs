@@ -49,7 +49,7 @@ pub struct Args {
     /// token, without which nothing is shown; what is sent is not encrypted
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
-    /// Threads; 0 takes all cores
+    /// Threads of a search; 0 takes all cores. Heads are drawn on one, so that each keeps its bits
     #[arg(long, default_value_t = 0)]
     threads: usize,
 }
@@ -143,6 +143,8 @@ pub fn run(args: &Args, settings: &Settings, data: &Path) -> Result<()> {
         }
         // A favourite that is being written is written to its end.
         let _last = studio.keeping.lock().await;
+        let ending = Arc::clone(&studio);
+        tokio::task::spawn_blocking(move || ending.queue.end()).await?;
         Ok(())
     })
 }

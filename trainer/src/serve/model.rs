@@ -3,8 +3,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow};
 use dataset::failure::Usage;
@@ -219,11 +220,14 @@ fn recoloured(
     Ok(steered.rows.get(0))
 }
 
-type Job = Box<dyn FnOnce(&mut Model) + Send>;
+/// What the model is to do; none: its thread ends.
+type Job = Option<Box<dyn FnOnce(&mut Model) + Send>>;
 
 /// Where requests wait for the model.
-#[derive(Clone)]
-pub struct Queue(SyncSender<Job>);
+pub struct Queue {
+    sender: SyncSender<Job>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
 
 impl Queue {
     /// Starts the model's thread.
@@ -232,14 +236,25 @@ impl Queue {
     /// Where the system gives no thread.
     pub fn start(model: Model, threads: usize, completions: Arc<Completions>) -> Result<Self> {
         let (sender, jobs) = sync_channel(WAITING);
-        std::thread::Builder::new()
-            .name("model".into())
-            .spawn(move || {
-                crate::threads::set(threads);
-                work(model, &jobs, &completions);
-            })
-            .context("cannot start the model's thread")?;
-        Ok(Self(sender))
+        let main = move || {
+            crate::threads::set(threads);
+            work(model, &jobs, &completions);
+        };
+        let thread = std::thread::Builder::new().name("model".into()).spawn(main);
+        Ok(Self {
+            sender,
+            thread: Mutex::new(Some(thread.context("cannot start the model's thread")?)),
+        })
+    }
+
+    /// Ends the thread after what waits: libtorch must not compute while the program ends.
+    pub fn end(&self) {
+        let thread = super::locked(&self.thread).take();
+        if let Some(thread) = thread
+            && self.sender.send(None).is_ok()
+        {
+            let _ = thread.join();
+        }
     }
 
     /// Has the model do something when its turn comes; who does not wait any more is passed over.
@@ -257,7 +272,7 @@ impl Queue {
             }
         };
         let busy = || Stopped::Busy(format!("{WAITING} drawings wait already: try again in a moment"));
-        self.0.try_send(Box::new(job)).map_err(|_| busy())?;
+        self.sender.try_send(Some(Box::new(job))).map_err(|_| busy())?;
         answered
             .await
             .map_err(|_| anyhow!("this drawing failed; the program's terminal says why"))?
@@ -266,7 +281,7 @@ impl Queue {
     /// Lets the thread look for a completion that waits.
     pub fn wake(&self) {
         // A full queue wakes it as well.
-        let _ = self.0.try_send(Box::new(|_| ()));
+        let _ = self.sender.try_send(Some(Box::new(|_| ())));
     }
 }
 
@@ -278,14 +293,16 @@ fn work(mut model: Model, jobs: &Receiver<Job>, completions: &Completions) {
             true => jobs.try_recv(),
             false => jobs.recv().map_err(|_| TryRecvError::Disconnected),
         };
-        if matches!(job, Err(TryRecvError::Disconnected)) {
+        if matches!(job, Ok(None) | Err(TryRecvError::Disconnected)) {
             return;
         }
         let step = || match job {
-            Ok(job) => job(&mut model),
-            Err(_) => running = completions.advance(&mut model, running.take()),
+            Ok(Some(job)) => job(&mut model),
+            _ => running = completions.advance(&mut model, running.take()),
         };
         // A panic ends what was asked for, not the thread: the message is on the terminal.
-        let _ = catch_unwind(AssertUnwindSafe(step));
+        if catch_unwind(AssertUnwindSafe(step)).is_err() && running.is_none() {
+            completions.fail();
+        }
     }
 }

@@ -67,6 +67,21 @@ fn the_ranks_choose_among_the_same_heads() {
 }
 
 #[test]
+fn batch_norms_are_recalibrated_to_the_same_bits_by_one_thread_and_by_two() {
+    let data = trained();
+    let buffers = data.path().join("runs/a/ema_buffers.safetensors");
+    let out = data.path().join("sampled");
+    let shown = out.to_string_lossy();
+    let recalibrated = |threads: &str| {
+        std::fs::remove_file(&buffers).expect("is there");
+        let flags = ["--count", "2", "--keep", "2", "--rank", "d", "--threads", threads];
+        done(data.path(), &[&["sample", "a", "--out", &shown], &flags[..]].concat());
+        std::fs::read(&buffers).expect("is written")
+    };
+    assert!(recalibrated("1") == recalibrated("2"));
+}
+
+#[test]
 fn progress_shows_every_epoch_as_gif_or_webp() {
     let data = trained();
     done(data.path(), &["progress", "a"]);

@@ -532,7 +532,7 @@ async fn what_was_erased_is_filled_and_what_was_there_stays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn completions_wait_for_one_another_and_can_be_cancelled() {
     let data = trained();
-    let studio = Studio::open(data.path(), &["a"]).await;
+    let mut studio = Studio::open(data.path(), &["a"]).await;
     let picture = std::io::Cursor::new(std::fs::read(data.path().join("runs/a/grids/epoch-0001.png")).expect("reads"));
     let (status, upload) = studio.post_bytes("/api/pictures", picture.into_inner()).await;
     assert_eq!((status, &upload["by"]), (StatusCode::OK, &json!("middle")), "{upload}");
@@ -570,4 +570,11 @@ async fn completions_wait_for_one_another_and_can_be_cancelled() {
     assert_eq!(all.as_array().expect("a list").len(), 3);
     let (status, told) = studio.post("/api/checkpoint", &json!({})).await;
     assert_eq!(status, StatusCode::OK, "{told}");
+    // The program ends in order, also in the middle of a search.
+    let (status, told) = studio.post_bytes(&asked, half_erased(&before)).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    let process = studio.child.id().to_string();
+    let asked = std::process::Command::new("kill").args(["-TERM", &process]).status();
+    assert!(asked.expect("starts").success());
+    assert_eq!(studio.child.wait().expect("ends").code(), Some(0));
 }
