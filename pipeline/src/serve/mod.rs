@@ -6,6 +6,7 @@ mod bounds;
 mod filters;
 mod gallery;
 mod guard;
+mod pictures;
 mod write;
 
 use std::collections::HashMap;
@@ -119,6 +120,9 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/state", get(api::state))
         .route("/api/heads", get(api::heads))
         .route("/api/heads/{hash}", get(api::head))
+        .route("/api/pictures", get(pictures::list))
+        .route("/api/pictures/{hash}", get(pictures::picture))
+        .route("/api/pictures/{hash}/boxes", post(pictures::change))
         .route("/api/decisions", post(write::decide))
         .route("/api/verdicts", post(write::curate))
         .route("/api/reload", post(write::reload))
@@ -136,6 +140,7 @@ async fn page(State(desk): State<Arc<Desk>>) -> Html<String> {
 async fn asset(Path(file): Path<String>) -> Response {
     let (kind, text) = match file.as_str() {
         "desk.js" => ("text/javascript", include_str!("page/desk.js")),
+        "boxes.js" => ("text/javascript", include_str!("page/boxes.js")),
         "desk.css" => ("text/css", include_str!("page/desk.css")),
         "report.css" => ("text/css", include_str!("../sheet/report/style.css")),
         _ => return error(StatusCode::NOT_FOUND, "there is no such page"),

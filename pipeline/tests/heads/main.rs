@@ -21,6 +21,7 @@ macro_rules! on_both {
     )+ };
 }
 
+mod boxes;
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;
