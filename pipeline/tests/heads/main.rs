@@ -42,4 +42,5 @@ mod serve;
 mod show;
 mod sidecars;
 mod style;
+mod swap;
 mod verdicts;
