@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{crawl, crop, curate, detect, export, failures, import, manifest, purge, run, serve, sheet, status};
+use crate::{crawl, crop, curate, detect, export, failures, import, manifest, purge, run, serve, sheet, status, swap};
 
 /// From image boards to frozen datasets of anime heads
 #[derive(Debug, Parser)]
@@ -66,4 +66,6 @@ pub enum Command {
     Failures(failures::Args),
     /// Finds the faces in picture files; needs no catalog
     Detect(detect::Args),
+    /// Sets other heads over the faces of a picture, for fun; needs no catalog
+    Swap(swap::Args),
 }

@@ -12,7 +12,7 @@ use crate::reporter::Reporter;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::summary::Summary;
-use crate::{crawl, curate, detect, failures, manifest, purge, run, serve, status};
+use crate::{crawl, curate, detect, failures, manifest, purge, run, serve, status, swap};
 
 /// Does what was asked.
 ///
@@ -60,6 +60,7 @@ async fn dispatch(
     let summary = match command {
         Command::Detect(args) if args.compare.is_some() => compare_detectors(args, settings, data, stop).await?,
         Command::Detect(args) => detect_files(args, settings, stop).await?,
+        Command::Swap(args) => return swap_heads(args, settings, stop).await,
         Command::Status(args) => return show_status(&args, AppContext::to_read(settings, data, stop).await?).await,
         Command::Serve(args) => {
             let context = AppContext::to_read(settings, data, stop).await?;
@@ -143,6 +144,20 @@ async fn detect_files(args: detect::Args, settings: Settings, stop: Stop) -> any
         detect::run(&args, &detector, &limits, least, &stop)
     });
     detected.await?
+}
+
+async fn swap_heads(args: swap::Args, settings: Settings, stop: Stop) -> anyhow::Result<u8> {
+    let swapped = tokio::task::spawn_blocking(move || {
+        let finder = swap::Finder {
+            detector: settings.crop.load_detector(0)?,
+            rule: settings.crop.rule(),
+            limits: settings.crop.limits(),
+            min_score: args.min_score.unwrap_or(settings.curate.min_score),
+        };
+        swap::run(&args, &finder, &stop)
+    });
+    swapped.await??;
+    Ok(0)
 }
 
 async fn compare_detectors(

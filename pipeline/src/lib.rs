@@ -35,4 +35,5 @@ pub mod sheet;
 pub mod status;
 pub mod stop;
 pub mod summary;
+pub mod swap;
 mod target;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What commands do; what lies between them is the catalog.
-const STAGES: [&str; 9] = [
-    "crawl", "import", "crop", "curate", "manifest", "export", "sheet", "purge", "detect",
+const STAGES: [&str; 10] = [
+    "crawl", "import", "crop", "curate", "manifest", "export", "sheet", "purge", "detect", "swap",
 ];
 
 /// Rooms that know neither a stage nor what calls them.

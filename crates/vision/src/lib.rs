@@ -18,6 +18,7 @@ pub mod perceptual;
 pub mod picture;
 pub mod runtime;
 pub mod sharpness;
+pub mod swap;
 pub mod thumbnail;
 pub mod yolo;
 

@@ -78,13 +78,14 @@ impl Decision {
     }
 }
 
-fn bbox(edges: [f64; 4]) -> BBox {
+/// A box as geometry has it.
+pub(super) fn bbox(edges: [f64; 4]) -> BBox {
     let [x0, y0, x1, y1] = edges.map(|edge| edge as f32);
     BBox { x0, y0, x1, y1 }
 }
 
 /// Whether two boxes of a picture are one face.
-fn same(a: &BBox, b: &BBox) -> bool {
+pub(super) fn same(a: &BBox, b: &BBox) -> bool {
     vision::iou(a, b) >= SAME_FACE
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use dataset::Key;
+use sqlx::{Any, Executor};
 use vision::BBox;
 
 use super::binds::Binds;
@@ -15,6 +16,10 @@ use crate::selection::Selection;
 
 /// The detector and crop of imported heads.
 pub const GIVEN: &str = "given";
+/// The detector of boxes that a hand made.
+pub const HAND: &str = "hand";
+/// The score of such a box: the column wants one.
+pub const HAND_SCORE: f64 = 1.0;
 
 row! {
     /// A stored picture that waits for the detector.
@@ -26,6 +31,8 @@ row! {
         pub format: String,
         /// 1 where the faces are known and only the heads are wanting.
         pub detected: i64,
+        /// 1 where a hand made boxes in it.
+        pub by_hand: i64,
     }
 }
 
@@ -91,11 +98,17 @@ pub async fn pending(
 ) -> anyhow::Result<Vec<PendingPicture>> {
     let mut binds = Binds::default();
     let pending = pending_condition(selection, key, &mut binds);
-    let detector = binds.text(&key.detector);
+    let (detector, hand) = (binds.text(&key.detector), binds.text(HAND));
     let (last, limit) = (binds.text(last), binds.number(limit));
+    let has = |detector: &str, outcomes: &str| {
+        format!(
+            "CAST(CASE WHEN EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {detector} \
+             AND d.outcome IN ({outcomes})) THEN 1 ELSE 0 END AS BIGINT)"
+        )
+    };
+    let (detected, by_hand) = (has(&detector, "'found', 'nothing'"), has(&hand, "'found'"));
     let sql = format!(
-        "SELECT i.image, i.format, CAST(CASE WHEN EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image \
-         AND d.detector = {detector} AND d.outcome = 'found') THEN 1 ELSE 0 END AS BIGINT) AS detected \
+        "SELECT i.image, i.format, {detected} AS detected, {by_hand} AS by_hand \
          FROM images AS i WHERE {pending} AND i.image > {last} ORDER BY i.image LIMIT {limit}"
     );
     let rows = binds.fetch(sql, catalog.pool()).await;
@@ -145,10 +158,10 @@ pub async fn with_lost_heads(
 ) -> anyhow::Result<Vec<PendingPicture>> {
     let mut binds = Binds::default();
     let selected = selected_condition(selection, &mut binds);
-    let (detector, crop) = (binds.text(&key.detector), binds.text(&key.crop));
+    let (detectors, crop) = (binds.texts(&[&key.detector, HAND]), binds.text(&key.crop));
     let sql = format!(
         "SELECT h.head, i.image, i.format FROM images AS i JOIN heads AS h ON h.image = i.image \
-         WHERE h.detector = {detector} AND h.crop = {crop} AND i.dropped_at IS NULL AND {selected}"
+         WHERE h.detector IN ({detectors}) AND h.crop = {crop} AND i.dropped_at IS NULL AND {selected}"
     );
     let scanned = scan(catalog, sql, binds, BTreeMap::new(), move |lost, cells| {
         if !is_there(&Key::head(cells.text(0)?)?) {
@@ -161,29 +174,35 @@ pub async fn with_lost_heads(
         image,
         format,
         detected: 1,
+        by_hand: 1,
     };
     Ok(lost.into_iter().map(picture).collect())
 }
 
-/// The faces of one picture by falling score.
+/// The faces of one picture by falling score; `executor` is the catalog's pool or a transaction.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn faces(catalog: &Catalog, image: &str, detector: &str) -> anyhow::Result<Vec<Face>> {
+pub async fn faces<'connection>(
+    executor: impl Executor<'connection, Database = Any>,
+    image: &str,
+    detector: &str,
+) -> anyhow::Result<Vec<Face>> {
     let sql = "SELECT ordinal, x0, y0, x1, y1, score FROM faces WHERE image = $1 AND detector = $2 ORDER BY ordinal";
     let query = sqlx::query_as(sql).bind(image).bind(detector);
     query
-        .fetch_all(catalog.pool())
+        .fetch_all(executor)
         .await
         .with_context(|| format!("cannot read the faces of {image}"))
 }
 
-/// Whether a detector, and not only imports, has left results in the catalog.
+/// Whether a detector, and not only imports and hands, has left results in the catalog.
 ///
 /// # Errors
 /// Where the database refuses.
 pub async fn any(catalog: &Catalog) -> anyhow::Result<bool> {
-    let query = sqlx::query("SELECT 1 FROM detections WHERE detector <> $1 LIMIT 1").bind(GIVEN);
+    let sql = "SELECT 1 FROM detections WHERE detector NOT IN ($1, 'hand', 'deleted', 'checked') LIMIT 1";
+    let query = sqlx::query(sql).bind(GIVEN);
     let row = query.fetch_optional(catalog.pool()).await;
     Ok(row.context("cannot look for detections in the catalog")?.is_some())
 }
@@ -226,12 +245,13 @@ fn pending_condition(selection: &Selection, key: &CropKey, binds: &mut Binds) ->
 /// wanting.
 pub(super) fn lacks(key: &CropKey, binds: &mut Binds) -> String {
     let detector = binds.text(&key.detector);
+    let either = binds.texts(&[&key.detector, HAND]);
     let crop = binds.text(&key.crop);
     let score = binds.real(key.min_score);
     format!(
         "NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {detector} \
          AND d.outcome <> 'failed') \
-         OR EXISTS (SELECT 1 FROM faces AS a WHERE a.image = i.image AND a.detector = {detector} AND a.score >= {score} \
+         OR EXISTS (SELECT 1 FROM faces AS a WHERE a.image = i.image AND a.detector IN ({either}) AND a.score >= {score} \
          AND NOT EXISTS (SELECT 1 FROM heads AS h WHERE h.image = a.image AND h.detector = a.detector \
          AND h.ordinal = a.ordinal AND h.crop = {crop}))"
     )

@@ -1,6 +1,6 @@
 //! All that verdicts depend on, read table by table and held in memory: some 250 bytes a head.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -8,8 +8,9 @@ use vision::Style;
 
 use super::Catalog;
 use super::binds::Binds;
+use super::boxes;
 use super::decisions::{Decision, Decisions};
-use super::detections::{Face, GIVEN};
+use super::detections::{Face, GIVEN, HAND};
 use super::duplicate_groups;
 use super::pictures::{ByFace, FaceKey, Hash, Pictures, hash_of};
 use super::posts::Rating;
@@ -23,7 +24,7 @@ pub struct Facts {
     pub(super) stored: Arc<Pictures>,
     /// Stored pictures, by their number.
     pub pictures: Vec<Picture>,
-    /// Every face of these detectors.
+    /// Every face of these detectors and of a hand, without those that a hand made anew or took away.
     pub faces: ByFace<Face>,
     /// The heads.
     pub heads: ByFace<Head>,
@@ -117,9 +118,10 @@ impl Facts {
 /// Where the database refuses.
 pub async fn load(catalog: &Catalog, digests: &Digests, ai_tags: &[String]) -> anyhow::Result<Facts> {
     let stored = Pictures::load(catalog).await?;
+    let hidden = boxes::hidden(catalog, digests, &stored).await?;
     let (pictures, faces, heads, groups, recorded, decisions) = tokio::try_join!(
         pictures(catalog, &stored, ai_tags),
-        faces(catalog, digests, &stored),
+        faces(catalog, digests, &stored, hidden),
         heads(catalog, digests, &stored),
         duplicate_groups::shared(catalog),
         verdicts::recorded(catalog, digests, &stored),
@@ -205,14 +207,19 @@ impl Artists {
     }
 }
 
-async fn faces(catalog: &Catalog, digests: &Digests, stored: &Arc<Pictures>) -> anyhow::Result<Vec<(FaceKey, Face)>> {
+async fn faces(
+    catalog: &Catalog,
+    digests: &Digests,
+    stored: &Arc<Pictures>,
+    hidden: HashSet<FaceKey>,
+) -> anyhow::Result<Vec<(FaceKey, Face)>> {
     let mut binds = Binds::default();
-    let detectors = binds.texts(&[&digests.detector, GIVEN]);
+    let detectors = binds.texts(&[&digests.detector, GIVEN, HAND]);
     let sql =
         format!("SELECT image, detector, ordinal, x0, y0, x1, y1, score FROM faces WHERE detector IN ({detectors})");
     let stored = Arc::clone(stored);
     let read = scan(catalog, sql, binds, Vec::new(), move |faces, cells| {
-        if let Some(key) = FaceKey::of(cells, &stored)? {
+        if let Some(key) = FaceKey::of(cells, &stored)?.filter(|key| !hidden.contains(key)) {
             let face = Face {
                 ordinal: key.ordinal.into(),
                 x0: cells.real(3)?,

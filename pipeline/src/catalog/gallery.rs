@@ -6,7 +6,6 @@ use anyhow::Context;
 
 use super::Catalog;
 use super::binds::{Binds, row};
-use super::detections::GIVEN;
 use super::facts::Facts;
 use super::pictures::{ByFace, FaceKey};
 use super::scan::scan;
@@ -154,7 +153,7 @@ pub async fn detail(
 ) -> anyhow::Result<Option<String>> {
     let mut binds = Binds::default();
     let (image, ordinal) = (binds.text(&facts.image(key)), binds.number(key.ordinal.into()));
-    let detector = binds.text(if key.given { GIVEN } else { &digests.detector });
+    let detector = binds.text(key.words(digests)[0]);
     let (current, policy) = (FaceKey::condition(digests, &mut binds), binds.text(&digests.policy));
     let sql = format!(
         "SELECT detail FROM verdicts WHERE image = {image} AND ordinal = {ordinal} AND detector = {detector} \

@@ -55,6 +55,17 @@ pub async fn object_of(catalog: &Catalog, image: &str) -> anyhow::Result<Option<
     object.transpose()
 }
 
+/// Width and height of a picture, upright; `None` where no such picture is known.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn size_of(catalog: &Catalog, image: &str) -> anyhow::Result<Option<[i64; 2]>> {
+    let query = sqlx::query_as::<_, (i64, i64)>("SELECT width, height FROM images WHERE image = $1").bind(image);
+    let row = query.fetch_optional(catalog.pool()).await;
+    let row = row.with_context(|| format!("cannot look for picture {image}"))?;
+    Ok(row.map(|(width, height)| [width, height]))
+}
+
 /// Writes a picture whose bytes are in the store; says whether it is new, or was dropped before.
 ///
 /// # Errors

@@ -8,6 +8,7 @@
 
 pub mod aliases;
 mod binds;
+pub mod boxes;
 pub mod cursors;
 pub mod decisions;
 pub mod denied;
@@ -57,8 +58,12 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::secrets;
 
-/// The schema, embedded in the program: the number that its file's name begins with, and its text.
-const SCHEMA: (i64, &str) = (20261130, include_str!("../../../migrations/20261130_catalog.sql"));
+/// The schema, embedded in the program: of each file the number that its name begins with, and its text. A file
+/// that was released is never changed; what comes later is a file of its own.
+const SCHEMA: [(i64, &str); 2] = [
+    (20261130, include_str!("../../../migrations/20261130_catalog.sql")),
+    (20261201, include_str!("../../../migrations/20261201_hand.sql")),
+];
 
 /// Enough for one writer beside a few readers that stream.
 const CONNECTIONS: u32 = 4;
@@ -263,10 +268,12 @@ async fn connect(url: &str, backend: Backend) -> anyhow::Result<AnyPool> {
 }
 
 async fn migrate(pool: &AnyPool) -> anyhow::Result<()> {
-    let (newest, sql) = SCHEMA;
-    let sql = SqlStr::from_static(sql);
-    let schema = Migration::new(newest, "catalog".into(), MigrationType::Simple, sql, false);
-    match Migrator::with_migrations(vec![schema]).run(pool).await {
+    let newest = SCHEMA[SCHEMA.len() - 1].0;
+    let migration = |(number, sql)| {
+        let sql = SqlStr::from_static(sql);
+        Migration::new(number, "catalog".into(), MigrationType::Simple, sql, false)
+    };
+    match Migrator::with_migrations(SCHEMA.map(migration).into()).run(pool).await {
         Ok(()) => Ok(()),
         Err(MigrateError::VersionMissing(version)) if version > newest => anyhow::bail!(
             "its schema has version {version}, which this program does not know: use the newer program that made it"
@@ -290,7 +297,7 @@ mod tests {
             let url = Catalog::sqlite_url(&folder.path().join(format!("{version}.sqlite")));
             let catalog = Catalog::open(&url).await.expect("opens");
             let sql = "INSERT INTO _sqlx_migrations SELECT $1, description, installed_on, success, checksum, \
-                       execution_time FROM _sqlx_migrations";
+                       execution_time FROM _sqlx_migrations LIMIT 1";
             let applied = sqlx::query(sql).bind(version).execute(catalog.pool()).await;
             applied.expect("writes");
             catalog.close().await;

@@ -7,6 +7,7 @@ use sqlx::Row;
 use super::Catalog;
 use super::binds::Binds;
 use super::binds::row;
+use super::detections::{GIVEN, HAND};
 use super::manifest_query::current;
 use crate::digests::Digests;
 use crate::period::DAY;
@@ -61,14 +62,14 @@ pub struct HeadWithVerdict {
     pub native_side: i64,
     /// As measured.
     pub sharpness: f64,
-    /// Whether a detector found it.
-    pub detected: bool,
+    /// Whether it was cut from a picture: by a detector's box or a hand's.
+    pub cut: bool,
     /// The face box in the picture: left, upper, right, lower edge.
     pub face: [f64; 4],
     /// Width and height of the picture in pixels.
     pub picture: [i64; 2],
-    /// The detector's score.
-    pub score: f64,
+    /// The detector's score, where one found it.
+    pub score: Option<f64>,
     /// `accepted` or the reason of refusal.
     pub verdict: String,
 }
@@ -114,7 +115,7 @@ fn head_of(row: &sqlx::any::AnyRow) -> Result<HeadWithVerdict, sqlx::Error> {
         views: row.try_get("views")?,
         native_side: row.try_get("native_side")?,
         sharpness: row.try_get("sharpness")?,
-        detected: detector != super::detections::GIVEN,
+        cut: detector != GIVEN,
         face: [
             row.try_get("x0")?,
             row.try_get("y0")?,
@@ -122,7 +123,10 @@ fn head_of(row: &sqlx::any::AnyRow) -> Result<HeadWithVerdict, sqlx::Error> {
             row.try_get("y1")?,
         ],
         picture: [row.try_get("width")?, row.try_get("height")?],
-        score: row.try_get("score")?,
+        score: match detector.as_str() {
+            GIVEN | HAND => None,
+            _ => Some(row.try_get("score")?),
+        },
         verdict: row.try_get("verdict")?,
     })
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::Catalog;
 use super::binds::Binds;
-use super::detections::GIVEN;
+use super::detections::{GIVEN, HAND};
 use super::scan::{Cells, scan};
 use crate::digests::Digests;
 
@@ -105,14 +105,25 @@ fn beginning(name: &Hash) -> usize {
     usize::from(u16::from_be_bytes([name[0], name[1]]))
 }
 
-/// A face of a picture, and so its head: of the current detector under the current crop rule, or imported. In
-/// the order of the tables' keys.
+/// Who says where a face is, in the order of the tables' words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FoundBy {
+    /// The current detector.
+    #[default]
+    Detector,
+    /// It was imported as a head.
+    Import,
+    /// A hand made its box.
+    Hand,
+}
+
+/// A face of a picture, and so its head: under the current crop rule, or imported. In the order of the tables' keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FaceKey {
     /// The picture's number.
     pub picture: u32,
-    /// Whether it was imported as a head.
-    pub given: bool,
+    /// Who says so.
+    pub found_by: FoundBy,
     /// Which face of the picture.
     pub ordinal: u32,
 }
@@ -125,16 +136,34 @@ impl FaceKey {
         };
         Ok(Some(Self {
             picture,
-            given: cells.text(1)? == GIVEN,
+            found_by: match cells.text(1)? {
+                GIVEN => FoundBy::Import,
+                HAND => FoundBy::Hand,
+                _ => FoundBy::Detector,
+            },
             ordinal: u32::try_from(cells.number(2)?)?,
         }))
     }
 
     /// The condition on the detector and the crop rule of a row.
     pub(super) fn condition(digests: &Digests, binds: &mut Binds) -> String {
-        let (detector, crop) = (binds.text(&digests.detector), binds.text(&digests.crop));
+        let (detectors, crop) = (binds.texts(&[&digests.detector, HAND]), binds.text(&digests.crop));
         let given = binds.text(GIVEN);
-        format!("(detector = {given} OR (detector = {detector} AND crop = {crop}))")
+        format!("(detector = {given} OR (detector IN ({detectors}) AND crop = {crop}))")
+    }
+
+    /// Whether it was imported as a head.
+    pub fn imported(self) -> bool {
+        self.found_by == FoundBy::Import
+    }
+
+    /// The tables' words for its detector and crop rule.
+    pub fn words(self, digests: &Digests) -> [&str; 2] {
+        match self.found_by {
+            FoundBy::Detector => [&digests.detector, &digests.crop],
+            FoundBy::Import => [GIVEN, GIVEN],
+            FoundBy::Hand => [HAND, &digests.crop],
+        }
     }
 }
 

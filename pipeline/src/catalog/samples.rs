@@ -8,6 +8,8 @@ use anyhow::Context;
 use super::Catalog;
 use super::binds::Binds;
 use super::binds::row;
+use super::boxes::{self, Edges};
+use super::detections::{GIVEN, HAND};
 use super::manifest_query::current;
 use crate::digests::Digests;
 use crate::selection::Selection;
@@ -20,6 +22,8 @@ row! {
         pub head: String,
         /// SHA-256 of its picture.
         pub image: String,
+        /// Digest of the detector; `given` for imported heads, `hand` for boxes that a hand made.
+        pub detector: String,
         /// The detector's score.
         pub score: f64,
         /// Side of the stored head in pixels.
@@ -71,10 +75,21 @@ row! {
         pub x1: f64,
         /// Lower edge.
         pub y1: f64,
-        /// The detector's score.
+        /// Digest of the detector, or `hand`.
+        pub detector: String,
+        /// The detector's score; 1 where a hand made it.
         pub score: f64,
+        /// SHA-256 of its head, where one was cut.
+        pub head: Option<String>,
         /// `accepted`, the reason of refusal, or none where the face has no head.
         pub verdict: Option<String>,
+    }
+}
+
+impl SampleFace {
+    /// Left, upper, right and lower edge.
+    pub fn edges(&self) -> Edges {
+        [self.x0, self.y0, self.x1, self.y1]
     }
 }
 
@@ -92,7 +107,7 @@ const JOINS: &str = "JOIN faces AS a ON a.image = h.image AND a.detector = h.det
                      AND v.crop = h.crop";
 
 /// The columns of a [`SampleHead`]: each file once, the face of highest score.
-const COLUMNS: &str = "h.head, MIN(h.image) AS image, MAX(a.score) AS score, MAX(h.side) AS side, \
+const COLUMNS: &str = "h.head, MIN(h.image) AS image, MIN(h.detector) AS detector, MAX(a.score) AS score, MAX(h.side) AS side, \
                        MIN(COALESCE(v.reason, 'accepted')) AS verdict, MIN(v.detail) AS detail";
 
 /// At most `limit` current heads of a verdict (`accepted` or a reason).
@@ -144,12 +159,12 @@ pub async fn borderline(
     for (compared, order) in [(">=", "ASC"), ("<", "DESC")] {
         let mut binds = Binds::default();
         let current = current(digests, &mut binds);
-        let (policy, given) = (binds.text(&digests.policy), binds.text(super::detections::GIVEN));
+        let (policy, others) = (binds.text(&digests.policy), binds.texts(&[GIVEN, HAND]));
         let of_posts = of_posts(selection, &mut binds);
         let (bound, limit) = (binds.real(bound), binds.number(limit));
         let sql = format!(
             "SELECT {COLUMNS} FROM heads AS h {JOINS} WHERE v.policy = {policy} AND {current} \
-             AND h.detector <> {given} AND a.score {compared} {bound}{of_posts} \
+             AND h.detector NOT IN ({others}) AND a.score {compared} {bound}{of_posts} \
              GROUP BY h.head ORDER BY MAX(a.score) {order}, h.head LIMIT {limit}"
         );
         let some: Vec<SampleHead> = binds
@@ -195,14 +210,15 @@ pub async fn shown(catalog: &Catalog, images: &[&str]) -> anyhow::Result<HashMap
     Ok(found)
 }
 
-/// At most `limit` pictures in which the current detector found a face, and whose bytes are kept.
+/// At most `limit` pictures in which the current detector found a face or a hand made a box, and whose bytes are kept.
 ///
 /// # Errors
 /// Where the database refuses.
 pub async fn pictures(catalog: &Catalog, digests: &Digests, limit: i64) -> anyhow::Result<Vec<SamplePicture>> {
-    let sql = "SELECT i.image, i.format FROM images AS i JOIN detections AS d ON d.image = i.image \
-               WHERE d.detector = $1 AND d.outcome = 'found' AND i.dropped_at IS NULL ORDER BY i.image LIMIT $2";
-    let query = sqlx::query_as(sql).bind(&digests.detector).bind(limit);
+    let sql = "SELECT i.image, i.format FROM images AS i WHERE i.dropped_at IS NULL AND EXISTS \
+               (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector IN ($1, $3) \
+               AND d.outcome = 'found') ORDER BY i.image LIMIT $2";
+    let query = sqlx::query_as(sql).bind(&digests.detector).bind(limit).bind(HAND);
     query
         .fetch_all(catalog.pool())
         .await
@@ -224,20 +240,28 @@ pub async fn dropped(catalog: &Catalog, digests: &Digests) -> anyhow::Result<u64
     dropped.context("cannot count the dropped pictures")
 }
 
-/// The faces of a picture with what became of their heads, by falling score.
+/// The faces of a picture with what became of their heads, by falling score, those that a hand made first; what a
+/// hand has made anew or taken away is left out.
 ///
 /// # Errors
 /// Where the database refuses.
 pub async fn faces(catalog: &Catalog, digests: &Digests, image: &str) -> anyhow::Result<Vec<SampleFace>> {
-    let sql = "SELECT a.x0, a.y0, a.x1, a.y1, a.score, CASE WHEN v.accepted = 1 THEN 'accepted' ELSE v.reason END \
-               AS verdict FROM faces AS a LEFT JOIN verdicts AS v ON v.image = a.image AND v.detector = a.detector \
+    let sql = "SELECT a.x0, a.y0, a.x1, a.y1, a.detector, a.score, h.head, \
+               CASE WHEN v.accepted = 1 THEN 'accepted' ELSE v.reason END AS verdict FROM faces AS a \
+               LEFT JOIN heads AS h ON h.image = a.image AND h.detector = a.detector \
+               AND h.ordinal = a.ordinal AND h.crop = $1 \
+               LEFT JOIN verdicts AS v ON v.image = a.image AND v.detector = a.detector \
                AND v.ordinal = a.ordinal AND v.crop = $1 AND v.policy = $2 \
-               WHERE a.image = $3 AND a.detector = $4 ORDER BY a.ordinal";
+               WHERE a.image = $3 AND a.detector IN ($4, $5) ORDER BY a.score DESC, a.detector, a.ordinal";
     let query = sqlx::query_as(sql)
         .bind(&digests.crop)
         .bind(&digests.policy)
         .bind(image)
-        .bind(&digests.detector);
+        .bind(&digests.detector)
+        .bind(HAND);
     let rows = query.fetch_all(catalog.pool()).await;
-    rows.with_context(|| format!("cannot read the faces of {image}"))
+    let mut faces: Vec<SampleFace> = rows.with_context(|| format!("cannot read the faces of {image}"))?;
+    let by_hand = boxes::of(catalog.pool(), image).await?;
+    faces.retain(|face| face.detector == HAND || !by_hand.hides(&face.edges()));
+    Ok(faces)
 }

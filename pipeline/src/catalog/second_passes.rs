@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use anyhow::Context;
 
 use super::binds::{Binds, insert_new, literal};
-use super::facts::Facts;
-use super::pictures::{Hash, hash_of};
+use super::facts::{Facts, Head};
+use super::pictures::{FaceKey, FoundBy, Hash, hash_of};
 use super::scan::scan;
 use super::{Catalog, Write};
 
@@ -30,9 +30,10 @@ pub async fn fill(catalog: &Catalog, network: &str, facts: &mut Facts) -> anyhow
     Ok(())
 }
 
-/// Gives heads the scores of their files.
+/// Gives heads the scores of their files; the network is not asked about a box that a hand made.
 pub fn give(facts: &mut Facts, scores: &HashMap<Hash, f64>) {
-    for (_, head) in &mut facts.heads.rows {
+    let detected = |(key, _): &&mut (FaceKey, Head)| key.found_by == FoundBy::Detector;
+    for (_, head) in facts.heads.rows.iter_mut().filter(detected) {
         if let Some(score) = scores.get(&head.head) {
             head.second_score = Some(*score);
         }

@@ -11,9 +11,8 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use super::binds::row;
 use super::binds::{Binds, LITERAL_ROWS, literal};
-use super::detections::GIVEN;
 use super::facts::Facts;
-use super::pictures::{FaceKey, Pictures};
+use super::pictures::{FaceKey, FoundBy, Pictures};
 use super::purge::AT_ONCE;
 use super::scan::scan;
 use super::{Catalog, Write};
@@ -167,17 +166,18 @@ pub async fn record(
         let (reason, detail) = (text(verdict.reason), text(verdict.detail.as_deref()));
         format!("('{image}', {}, {accepted}, {reason}, {detail}, {kept})", key.ordinal)
     };
-    let given = |at: &usize| facts.heads.rows[*at].0.given;
     for some in heads.chunks(LITERAL_ROWS) {
-        for is_given in [false, true] {
-            let rows: Vec<String> = some.iter().filter(|at| given(at) == is_given).map(row).collect();
+        for found_by in [FoundBy::Detector, FoundBy::Import, FoundBy::Hand] {
+            let of = |at: &&usize| facts.heads.rows[**at].0.found_by == found_by;
+            let rows: Vec<String> = some.iter().filter(of).map(row).collect();
             if rows.is_empty() {
                 continue;
             }
-            let (detector, crop) = match is_given {
-                true => (GIVEN, GIVEN),
-                false => (digests.detector.as_str(), digests.crop.as_str()),
+            let key = FaceKey {
+                found_by,
+                ..FaceKey::default()
             };
+            let [detector, crop] = key.words(digests);
             // What all rows share stands there once.
             let sql = format!(
                 "WITH decided (image, ordinal, accepted, reason, detail, kept) AS (VALUES {}) \

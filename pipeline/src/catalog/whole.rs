@@ -8,6 +8,7 @@ use sqlx::Row;
 
 use super::Catalog;
 use super::binds::Binds;
+use super::boxes;
 use super::detections::GIVEN;
 use super::images::parse_format;
 use super::posts::{Post, from_row};
@@ -30,28 +31,49 @@ pub struct Whole {
     pub page: i64,
 }
 
+/// Which pictures are taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'run> {
+    /// Of which posts.
+    pub selection: &'run Selection,
+    /// Only those whose boxes a hand found right.
+    pub checked: bool,
+}
+
+impl Whole {
+    /// The name of its file: its hash and the ending of its format; `None` where its bytes were dropped.
+    pub fn name(&self) -> Option<String> {
+        let ending = self.object.as_ref()?.as_str().rsplit('.').next().unwrap_or_default();
+        Some(format!("{}.{ending}", self.image))
+    }
+}
+
 /// `images AS i` is selected. Imported heads are none of their own accord: their source must be named.
-fn selected(selection: &Selection, binds: &mut Binds) -> String {
-    let shows = binds.shows("i.image", selection);
-    let heads = match selection.source {
+fn selected(wanted: Wanted<'_>, binds: &mut Binds) -> String {
+    let shows = binds.shows("i.image", wanted.selection);
+    let checked = match wanted.checked {
+        true => format!(" AND EXISTS ({})", boxes::CHECKED_OF),
+        false => String::new(),
+    };
+    let heads = match wanted.selection.source {
         Some(_) => String::new(),
         None => format!(
             " AND NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {})",
             binds.text(GIVEN)
         ),
     };
-    format!("{shows}{heads}")
+    format!("{shows}{checked}{heads}")
 }
 
 /// How many pictures a selection takes.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn count(catalog: &Catalog, selection: &Selection) -> anyhow::Result<u64> {
+pub async fn count(catalog: &Catalog, wanted: Wanted<'_>) -> anyhow::Result<u64> {
     let mut binds = Binds::default();
     let sql = format!(
         "SELECT COUNT(*) FROM images AS i WHERE {}",
-        selected(selection, &mut binds)
+        selected(wanted, &mut binds)
     );
     let count = binds.count(sql, catalog.pool()).await;
     count.context("cannot count the selected pictures")
@@ -61,10 +83,10 @@ pub async fn count(catalog: &Catalog, selection: &Selection) -> anyhow::Result<u
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn page(catalog: &Catalog, selection: &Selection, last: &str, limit: i64) -> anyhow::Result<Vec<Whole>> {
+pub async fn page(catalog: &Catalog, wanted: Wanted<'_>, last: &str, limit: i64) -> anyhow::Result<Vec<Whole>> {
     const CANNOT: &str = "cannot read the selected pictures";
     let mut binds = Binds::default();
-    let selected = selected(selection, &mut binds);
+    let selected = selected(wanted, &mut binds);
     let (last, limit) = (binds.text(last), binds.number(limit));
     let sql = format!(
         "SELECT i.image, i.format, i.md5, i.width, i.height, i.dropped_at FROM images AS i \
@@ -76,7 +98,7 @@ pub async fn page(catalog: &Catalog, selection: &Selection, last: &str, limit: i
         .map(|row| row.try_get("image"))
         .collect::<Result<_, _>>()
         .context(CANNOT)?;
-    let mut posts = posts_of(catalog, selection, &images).await.context(CANNOT)?;
+    let mut posts = posts_of(catalog, wanted.selection, &images).await.context(CANNOT)?;
     let mut found = Vec::with_capacity(rows.len());
     for (row, image) in rows.iter().zip(images) {
         // A purge beside this has taken it out.

@@ -2,6 +2,7 @@
 //! thread from its bytes to its heads, so that every core is busy whatever the share of decoding in the
 //! work; a budget of memory bounds the pictures under way.
 
+pub mod by_hand;
 mod originals;
 mod picture;
 mod select;
@@ -17,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use vision::DetectorError;
 
-use crate::catalog::detections::{self, CropKey, DetectionOutcome, PendingPicture};
+use crate::catalog::detections::{self, CropKey, DetectionOutcome, HAND, PendingPicture};
 use crate::catalog::{Catalog, heads};
 use crate::progress;
 use crate::selection::{Selection, SelectionArgs};
@@ -193,11 +194,20 @@ async fn feed(
 }
 
 async fn prepare(catalog: &Catalog, key: &CropKey, picture: PendingPicture) -> anyhow::Result<Job> {
+    let of = async |detector: &str| detections::faces(catalog.pool(), &picture.image, detector).await;
     let faces = match picture.detected {
         0 => None,
-        _ => Some(detections::faces(catalog, &picture.image, &key.detector).await?),
+        _ => Some(of(&key.detector).await?),
     };
-    Ok(Job { picture, faces })
+    let by_hand = match picture.by_hand {
+        0 => Vec::new(),
+        _ => of(HAND).await?,
+    };
+    Ok(Job {
+        picture,
+        faces,
+        by_hand,
+    })
 }
 
 /// What was recorded.
@@ -213,7 +223,7 @@ struct Counts {
 
 impl Counts {
     fn add(&mut self, done: Done) {
-        self.heads += done.heads.len() as u64;
+        self.heads += (done.heads.len() + done.by_hand.len()) as u64;
         match (done.outcome, done.lost) {
             (Some(DetectionOutcome::Detected(faces)), _) => {
                 self.detected += 1;
@@ -259,6 +269,7 @@ async fn record(catalog: &Catalog, key: &CropKey, mut results: Results, total: u
                 }
                 None => heads::record(&mut write, &done.image, &key.detector, &done.heads).await?,
             }
+            heads::record(&mut write, &done.image, HAND, &done.by_hand).await?;
             recorded.push(done);
         }
         write.commit().await?;

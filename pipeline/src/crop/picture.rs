@@ -18,6 +18,8 @@ pub(super) struct Job {
     pub(super) picture: PendingPicture,
     /// Known already where only heads are wanting.
     pub(super) faces: Option<Vec<Face>>,
+    /// Boxes that a hand made.
+    pub(super) by_hand: Vec<Face>,
 }
 
 /// What came of it; the heads' bytes are in the store.
@@ -26,6 +28,8 @@ pub(super) struct Done {
     /// `None` where the faces were known.
     pub(super) outcome: Option<DetectionOutcome>,
     pub(super) heads: Vec<HeadRecord>,
+    /// Heads of boxes that a hand made.
+    pub(super) by_hand: Vec<HeadRecord>,
     /// Why heads of known faces could not be cut.
     pub(super) lost: Option<&'static str>,
 }
@@ -45,8 +49,12 @@ pub(super) struct Workbench {
 /// What was computed of a picture: its faces, and each head that they give.
 struct Computed {
     faces: Vec<Face>,
-    heads: Vec<(HeadRecord, Vec<u8>)>,
+    heads: Vec<Cut>,
+    by_hand: Vec<Cut>,
 }
+
+/// A head, and its PNG that is not in the store yet.
+pub(super) type Cut = (HeadRecord, Vec<u8>);
 
 impl Workbench {
     /// Detects and cuts in one picture. A picture's own fault is an outcome.
@@ -54,7 +62,11 @@ impl Workbench {
     /// # Errors
     /// What concerns all pictures: the store vanished, the disk is full.
     pub(super) fn work(&self, job: Job, detectors: &Detectors) -> anyhow::Result<Done> {
-        let Job { picture, faces } = job;
+        let Job {
+            picture,
+            faces,
+            by_hand,
+        } = job;
         let known = faces.is_some();
         let without_heads = |outcome: DetectionOutcome| Done {
             image: picture.image.clone(),
@@ -64,6 +76,7 @@ impl Workbench {
             },
             outcome: (!known).then_some(outcome),
             heads: Vec::new(),
+            by_hand: Vec::new(),
         };
         let key = Key::image(&picture.image, parse_format(&picture.format)?.extension())?;
         let bytes = match self.store.read_blocking(&key) {
@@ -74,13 +87,14 @@ impl Workbench {
             }
             Err(error) => return Err(error.into()),
         };
-        let Computed { faces, heads } = match self.compute(bytes, faces, detectors)? {
+        let Computed { faces, heads, by_hand } = match self.compute(bytes, faces, &by_hand, detectors)? {
             Ok(computed) => computed,
             Err(outcome) => return Ok(without_heads(outcome)),
         };
         Ok(Done {
             outcome: (!known).then_some(DetectionOutcome::Detected(faces)),
-            heads: self.store(heads)?,
+            heads: store_heads(&self.store, heads)?,
+            by_hand: store_heads(&self.store, by_hand)?,
             image: picture.image,
             lost: None,
         })
@@ -91,6 +105,7 @@ impl Workbench {
         &self,
         bytes: Vec<u8>,
         faces: Option<Vec<Face>>,
+        by_hand: &[Face],
         detectors: &Detectors,
     ) -> anyhow::Result<Result<Computed, DetectionOutcome>> {
         let refused = |error: DecodeError| DetectionOutcome::Refused(error.reason(), error.to_string());
@@ -111,43 +126,50 @@ impl Workbench {
                 Ok(faces) => faces,
                 Err(detail) => return Ok(Err(DetectionOutcome::Failed("inference", detail))),
             };
-            let heads = self.cut_all(&decoded, &faces)?;
-            Ok(Ok(Computed { faces, heads }))
+            let worthwhile = |face: &&Face| face.score >= self.key.min_score;
+            let heads = cut_all(&decoded, faces.iter().filter(worthwhile), &self.rule, &self.key.crop)?;
+            let by_hand = cut_all(&decoded, by_hand, &self.rule, &self.key.crop)?;
+            Ok(Ok(Computed { faces, heads, by_hand }))
         })
     }
+}
 
-    fn cut_all(&self, picture: &RgbImage, faces: &[Face]) -> anyhow::Result<Vec<(HeadRecord, Vec<u8>)>> {
-        let worthwhile = faces.iter().filter(|face| face.score >= self.key.min_score);
-        let cut = worthwhile.map(|face| {
-            let (width, height) = picture.dimensions();
-            let region = self.rule.region(&face.bbox(), width, height);
-            let inside = self.rule.inside(region, width, height);
-            let CutHead { head, png } = head::encode(&self.rule.cut(picture, region))?;
-            let record = HeadRecord {
-                ordinal: face.ordinal,
-                crop: self.key.crop.clone(),
-                head,
-                native_side: i64::from(region.side),
-                inside: f64::from(inside),
-            };
-            Ok((record, png))
-        });
-        cut.collect()
-    }
+/// Cuts the heads of some faces.
+pub(super) fn cut_all<'face>(
+    picture: &RgbImage,
+    faces: impl IntoIterator<Item = &'face Face>,
+    rule: &CropRule,
+    crop: &str,
+) -> anyhow::Result<Vec<Cut>> {
+    let cut = faces.into_iter().map(|face| {
+        let (width, height) = picture.dimensions();
+        let region = rule.region(&face.bbox(), width, height);
+        let inside = rule.inside(region, width, height);
+        let CutHead { head, png } = head::encode(&rule.cut(picture, region))?;
+        let record = HeadRecord {
+            ordinal: face.ordinal,
+            crop: crop.into(),
+            head,
+            native_side: i64::from(region.side),
+            inside: f64::from(inside),
+        };
+        Ok((record, png))
+    });
+    cut.collect()
+}
 
-    /// Writes heads to the store; each of their folders is flushed once.
-    fn store(&self, heads: Vec<(HeadRecord, Vec<u8>)>) -> anyhow::Result<Vec<HeadRecord>> {
-        let (mut records, mut placed) = (Vec::with_capacity(heads.len()), Vec::new());
-        for (record, png) in heads {
-            let key = Key::head(&record.head.head)?;
-            if self.store.place_blocking(&key, png)? {
-                placed.push(key);
-            }
-            records.push(record);
+/// Writes heads to the store; each of their folders is flushed once.
+pub(super) fn store_heads(store: &Store, heads: Vec<Cut>) -> anyhow::Result<Vec<HeadRecord>> {
+    let (mut records, mut placed) = (Vec::with_capacity(heads.len()), Vec::new());
+    for (record, png) in heads {
+        let key = Key::head(&record.head.head)?;
+        if store.place_blocking(&key, png)? {
+            placed.push(key);
         }
-        self.store.flush_names(&placed)?;
-        Ok(records)
+        records.push(record);
     }
+    store.flush_names(&placed)?;
+    Ok(records)
 }
 
 /// The faces of a picture by falling score, or why the network failed.

@@ -13,7 +13,7 @@ use vision::{BBox, Detector, iou};
 
 use super::blocking;
 use crate::catalog::facts::Facts;
-use crate::catalog::pictures::Hash;
+use crate::catalog::pictures::{FoundBy, Hash};
 use crate::catalog::{Catalog, second_passes};
 use crate::decide::{Policy, decide_alone};
 use crate::head::load;
@@ -48,7 +48,11 @@ pub(super) async fn run(
     let mut due: Vec<(Hash, usize)> = Vec::new();
     for (at, verdict) in decide_alone(facts, policy).iter().enumerate() {
         let (key, head) = &facts.heads.rows[at];
-        if verdict.reason.is_none() && !key.given && head.decision.is_none() && head.second_score.is_none() {
+        if verdict.reason.is_none()
+            && key.found_by == FoundBy::Detector
+            && head.decision.is_none()
+            && head.second_score.is_none()
+        {
             due.push((head.head, at));
         }
     }

@@ -46,7 +46,7 @@ pub(super) async fn run(
     let (mut imported, mut cut) = (0_u64, 0_u64);
     for ((key, head), verdict) in facts.heads.rows.iter().zip(decide_alone(facts, policy)) {
         if verdict.reason.is_none() {
-            *if key.given { &mut imported } else { &mut cut } += 1;
+            *if key.imported() { &mut imported } else { &mut cut } += 1;
             due.extend(head.style.is_none().then_some(head.head));
         }
     }

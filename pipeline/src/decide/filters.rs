@@ -6,7 +6,7 @@ use vision::crop::{CropRule, Region};
 use super::CurateSettings;
 use crate::catalog::detections::Face;
 use crate::catalog::facts::{Facts, Head, Picture};
-use crate::catalog::pictures::FaceKey;
+use crate::catalog::pictures::{FaceKey, FoundBy};
 use crate::catalog::verdicts::Verdict;
 
 /// A head with what lies beside it.
@@ -39,8 +39,12 @@ type Filter = (&'static str, fn(&Subject<'_>, &CurateSettings) -> Option<String>
 /// In the order in which they are asked; the first that refuses gives the reason. The second pass, which costs
 /// most, is asked last.
 pub(super) const FILTERS: [Filter; 12] = [
-    // The detector is not sure enough: half of what it proposes below this is another organ or pattern.
-    ("score", |of, settings| below(of.face.score, settings.min_score)),
+    // The detector is not sure enough: half of what it proposes below this is another organ or pattern. It is not
+    // asked about a box that a hand made.
+    ("score", |of, settings| {
+        let detected = of.key.found_by != FoundBy::Hand;
+        below(of.face.score, settings.min_score).filter(|_| detected)
+    }),
     // Too few pixels in the picture for the sides that are trained.
     ("side", |of, settings| {
         let (side, least) = (of.head.native_side, settings.min_side);
@@ -106,7 +110,7 @@ fn below(value: f64, least: f64) -> Option<String> {
 const SAME: f32 = 0.6;
 
 fn two_heads(of: &Subject<'_>, settings: &CurateSettings) -> Option<String> {
-    if of.key.given {
+    if of.key.imported() {
         return None;
     }
     let own = of.face.bbox();
@@ -115,7 +119,7 @@ fn two_heads(of: &Subject<'_>, settings: &CurateSettings) -> Option<String> {
     let shown = |(key, face): &&(FaceKey, Face)| {
         let other = face.bbox();
         *key != of.key
-            && !key.given
+            && !key.imported()
             && face.score > settings.max_other_score
             && size(&other) >= settings.min_other_size * size(&own)
             && holds(&region, other.centre())

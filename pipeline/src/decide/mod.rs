@@ -58,7 +58,7 @@ pub fn decide(facts: &Facts, policy: &Policy<'_>) -> Vec<Verdict> {
     style::refuse_strangers(facts, policy, &mut verdicts);
     refuse_copies(facts, &mut verdicts);
     let (per_picture, per_artist) = (policy.settings.max_per_picture, policy.settings.max_per_artist);
-    let picture = |key: FaceKey| Some((key.picture, key.given));
+    let picture = |key: FaceKey| Some((key.picture, key.imported()));
     refuse_above(facts, &mut verdicts, (PER_PICTURE, per_picture), picture);
     let artist = |key: FaceKey| facts.picture(key).artist;
     refuse_above(facts, &mut verdicts, (PER_ARTIST, per_artist), artist);
@@ -163,7 +163,7 @@ fn rank(head: &Head, verdict: &Verdict) -> Rank {
 fn refuse_copies(facts: &Facts, verdicts: &mut [Verdict]) {
     let heads = &facts.heads.rows;
     let mut grouped: Vec<(Hash, bool, u32)> = accepted(verdicts)
-        .map(|at| (heads[at as usize].1.group, heads[at as usize].0.given, at))
+        .map(|at| (heads[at as usize].1.group, heads[at as usize].0.imported(), at))
         .collect();
     grouped.par_sort_unstable();
     for group in grouped

@@ -4,6 +4,7 @@
 mod place;
 mod sidecar;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -11,15 +12,17 @@ use dataset::failure::{Interrupted, Usage};
 use dataset::{Key, Store};
 use rayon::prelude::*;
 
-use crate::catalog::Catalog;
 use crate::catalog::denied::Denied;
-use crate::catalog::whole::{self, Whole};
+use crate::catalog::whole::{self, Wanted, Whole};
+use crate::catalog::{Catalog, boxes};
 use crate::progress;
 use crate::selection::{Selection, SelectionArgs};
 use crate::stop::Stop;
 use crate::summary::Summary;
 use place::{Place, Written};
 
+/// The table of faces.
+const BOXES: &str = "boxes.csv";
 /// Pictures of one step.
 const PAGE: i64 = 256;
 
@@ -62,6 +65,10 @@ pub struct Args {
     /// Writes pictures and sidecars anew that are not as they would be written now
     #[arg(long)]
     pub overwrite: bool,
+    /// Only pictures whose boxes a hand found right in the curation desk, and boxes.csv with their faces, as
+    /// `trainer detector train --pictures` reads them
+    #[arg(long)]
+    pub boxes: bool,
     /// At most so many pictures
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
@@ -82,15 +89,17 @@ pub async fn run(
     args: &Args,
     stop: &Stop,
 ) -> anyhow::Result<Summary> {
-    let selected = whole::count(catalog, selection).await?;
+    let wanted = Wanted {
+        selection,
+        checked: args.boxes,
+    };
+    let selected = whole::count(catalog, wanted).await?;
     let place = Place::begin(&args.dir)?;
     if selected == 0 {
         place.remove_purged(&Denied::load(catalog).await?)?;
-        let why = "no stored picture is selected: `pipeline status` says what is there, and imported heads are \
-                   exported where --source names them";
-        return Err(Usage(why.into()).into());
+        return Err(Usage(nothing_selected(args).into()).into());
     }
-    let mut counts = Counts::default();
+    let (mut counts, mut files) = (Counts::default(), BTreeMap::new());
     let mut left = selected.min(args.limit.unwrap_or(u64::MAX));
     let bar = progress::bar(left, "export");
     let mut last = String::new();
@@ -99,27 +108,74 @@ pub async fn run(
             return Err(Interrupted.into());
         }
         store.check_room()?;
-        let page = whole::page(catalog, selection, &last, PAGE.min(left.try_into().unwrap_or(i64::MAX))).await?;
+        let page = whole::page(catalog, wanted, &last, PAGE.min(left.try_into().unwrap_or(i64::MAX))).await?;
         let Some(end) = page.last() else { break };
         last.clone_from(&end.image);
         left -= page.len() as u64;
         bar.inc(page.len() as u64);
+        let names: Vec<_> = page
+            .iter()
+            .map(|picture| (picture.image.clone(), picture.name()))
+            .collect();
         let (store, place, args) = (store.clone(), place.clone(), args.clone());
         let written = tokio::task::spawn_blocking(move || {
             page.par_iter()
                 .map(|picture| write(picture, &store, &place, &args))
                 .collect::<anyhow::Result<Vec<Outcome>>>()
         });
-        for outcome in written.await.context("an export worker failed")?? {
+        for (outcome, (image, name)) in written
+            .await
+            .context("an export worker failed")??
+            .into_iter()
+            .zip(names)
+        {
+            if let (Outcome::Written { .. }, Some(name)) = (&outcome, name) {
+                files.insert(image, name);
+            }
             counts.add(outcome);
         }
     }
     bar.finish_and_clear();
     place.sync()?;
     // After all is written: a purge may have run beside it.
-    let purged = place.remove_purged(&Denied::load(catalog).await?)?;
+    let denied = Denied::load(catalog).await?;
+    let purged = place.remove_purged(&denied)?;
+    if args.boxes {
+        files.retain(|image, _| !denied.has_sha256(image));
+        place.write(BOXES, table(catalog, &files).await?.as_bytes(), true)?;
+        place.sync()?;
+    }
     println!("pictures are in {}", args.dir.display());
     Ok(counts.summary(selected, purged))
+}
+
+fn nothing_selected(args: &Args) -> &'static str {
+    match args.boxes {
+        true => {
+            "no selected picture has boxes that a hand found right: open `pipeline serve`, show pictures, and press c \
+             where the boxes are right"
+        }
+        false => {
+            "no stored picture is selected: `pipeline status` says what is there, and imported heads are exported \
+             where --source names them"
+        }
+    }
+}
+
+/// The checked faces of exported pictures, a line each; a picture without one has a line all the same.
+async fn table(catalog: &Catalog, files: &BTreeMap<String, String>) -> anyhow::Result<String> {
+    let images: Vec<&str> = files.keys().map(String::as_str).collect();
+    let mut text = String::from("file,x0,y0,x1,y1\n");
+    for (image, faces) in boxes::checked(catalog, &images).await? {
+        let file = &files[&image];
+        if faces.is_empty() {
+            text.push_str(&format!("{file},,,,\n"));
+        }
+        for [x0, y0, x1, y1] in faces {
+            text.push_str(&format!("{file},{x0},{y0},{x1},{y1}\n"));
+        }
+    }
+    Ok(text)
 }
 
 /// What became of a picture.
@@ -145,7 +201,6 @@ fn write(picture: &Whole, store: &Store, place: &Place, args: &Args) -> anyhow::
         // Not this picture's fault: the whole store is gone.
         Err(why) => anyhow::bail!(why),
     };
-    let ending = key.as_str().rsplit('.').next().unwrap_or_default();
     let beside = |kind: Sidecar, ending: &str, text: anyhow::Result<String>| {
         let text = text?;
         match args.sidecars.contains(&kind) && !text.trim().is_empty() {
@@ -157,7 +212,7 @@ fn write(picture: &Whole, store: &Store, place: &Place, args: &Args) -> anyhow::
         beside(Sidecar::Json, "json", sidecar::json(picture))?,
         beside(Sidecar::Txt, "txt", Ok(sidecar::text(picture, args.underscores)))?,
     ];
-    let name = format!("{}.{ending}", picture.image);
+    let name = picture.name().unwrap_or_default();
     let picture = match args.link {
         true => place.link(&name, &store.path_of(key), &bytes, args.overwrite)?,
         false => place.write(&name, &bytes, args.overwrite)?,

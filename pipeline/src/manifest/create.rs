@@ -136,7 +136,7 @@ async fn gather(
         posts,
         named,
         pictures: answer.pictures,
-        detector: origin.digests.detector.clone(),
+        digests: origin.digests.clone(),
         draw: Draw {
             seed: settings.split_seed,
             validation: settings.validation_share,

@@ -10,9 +10,9 @@ use dataset::manifest::{Laid, Spill, Spilled};
 use rayon::prelude::*;
 
 use super::choose::Draw;
-use crate::catalog::detections::GIVEN;
 use crate::catalog::manifest_query::{Head, Post};
 use crate::catalog::pictures::Pictures;
+use crate::digests::Digests;
 
 /// The oldest post of a picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,8 +110,8 @@ pub(super) struct Gathered {
     /// Their parts of the rows.
     pub(super) named: Spilled,
     pub(super) pictures: Arc<Pictures>,
-    /// Of those that were not imported.
-    pub(super) detector: String,
+    /// Under which they were found.
+    pub(super) digests: Digests,
     pub(super) draw: Draw,
 }
 
@@ -138,11 +138,7 @@ impl Gathered {
             image: self.pictures.name(picture),
             image_width,
             image_height,
-            detector: if head.key.given {
-                GIVEN.into()
-            } else {
-                self.detector.clone()
-            },
+            detector: head.key.words(&self.digests)[0].into(),
             ordinal: head.key.ordinal.into(),
             x0,
             y0,

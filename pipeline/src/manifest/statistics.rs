@@ -7,11 +7,11 @@ use dataset::{ManifestRow, Split};
 use vision::BBox;
 use vision::crop::CropRule;
 
-use crate::catalog::detections::GIVEN;
+use crate::catalog::detections::{GIVEN, HAND};
 use crate::period;
 
 /// Figures over rows that come one by one; face places are of the heads that `rule` cut, imported ones
-/// left out.
+/// left out; scores are a detector's.
 #[derive(Default)]
 pub(super) struct Figures {
     rule: CropRule,
@@ -48,6 +48,8 @@ impl Figures {
         self.train += u64::from(row.split == Split::Train);
         if row.detector != GIVEN {
             self.places.push(place(row, &self.rule));
+        }
+        if ![GIVEN, HAND].contains(&row.detector.as_str()) {
             self.scores.push(rounded(row.score));
         }
         self.sides.push(row.side);

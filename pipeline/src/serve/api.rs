@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -10,16 +9,18 @@ use axum::response::{IntoResponse, Response};
 use dataset::Key;
 use dataset::failure::Usage;
 use dataset::keys::check_hash;
+use serde::Deserialize;
 use serde_json::{Value, json};
-use vision::picture::{Format, decode};
+use vision::letterbox::resize;
+use vision::picture::{Format, Limits, decode};
 use web::error;
 
 use super::filters::{Filters, MEASURES, list_name};
-use super::gallery::{NO_FACE, chosen};
-use super::{Desk, Now, Refusal};
+use super::gallery::{NO_FACE, SCORE, chosen};
+use super::{Desk, Now, Refusal, pictures};
+use crate::catalog::gallery;
 use crate::catalog::images::object_of;
-use crate::catalog::pictures::hash_of;
-use crate::catalog::{gallery, samples};
+use crate::catalog::pictures::{FoundBy, hash_of};
 use crate::decide;
 
 /// Files are named by their hash: they never change.
@@ -88,20 +89,15 @@ pub(super) async fn head(State(desk): State<Arc<Desk>>, Path(hash): Path<String>
         .map(|(reason, why)| match reason {
             // The second pass is not asked again: what it said is recorded.
             NO_FACE => {
-                json!({ "reason": reason, "refused": detail.as_ref().filter(|_| snapshot.verdict(*key) == NO_FACE) })
+                let refused = detail.as_ref().filter(|_| snapshot.verdict(*key) == NO_FACE);
+                json!({ "reason": reason, "refused": refused, "asked": key.found_by != FoundBy::Hand })
             }
-            _ => json!({ "reason": reason, "refused": why }),
+            _ => json!({ "reason": reason, "refused": why, "asked": reason != SCORE || key.found_by != FoundBy::Hand }),
         })
         .collect();
-    let faces: Vec<Value> = samples::faces(catalog, &snapshot.digests, &image)
-        .await?
-        .into_iter()
-        .map(
-            |face| json!({ "box": [face.x0, face.y0, face.x1, face.y1], "score": face.score, "verdict": face.verdict }),
-        )
-        .collect();
     let face = snapshot.facts.face(row);
-    let picture = snapshot.facts.picture(*key);
+    let mut picture = pictures::describe(catalog, &snapshot, &image).await?;
+    picture["face"] = json!((!key.imported()).then_some([face.x0, face.y0, face.x1, face.y1]));
     // What was decided since has no reason of its own.
     let decision = row.decision.as_ref().filter(|_| !fresh.contains_key(&wanted));
     Ok(Json(json!({
@@ -110,15 +106,9 @@ pub(super) async fn head(State(desk): State<Arc<Desk>>, Path(hash): Path<String>
         "because": decision.map(|decision| decision.because.clone()),
         "measures": snapshot.measures(at),
         "filters": filters,
-        "picture": {
-            "image": image,
-            "kept": object_of(catalog, &image).await?.is_some(),
-            "width": picture.width,
-            "height": picture.height,
-            "face": (!key.given).then_some([face.x0, face.y0, face.x1, face.y1]),
-            "faces": faces,
-        },
-        "posts": gallery::posts(catalog, &image).await?,
+        "by_hand": key.found_by == FoundBy::Hand,
+        "posts": picture["posts"].take(),
+        "picture": picture,
         "group": hex::encode(row.group),
         "copies": group.iter().filter(|other| **other != at).map(|other| snapshot.tile(*other, &fresh)).collect::<Vec<_>>(),
     })))
@@ -166,8 +156,20 @@ pub(super) async fn head_file(State(desk): State<Arc<Desk>>, Path(hash): Path<St
     Ok(file("image/png", bytes))
 }
 
-/// A stored picture; as PNG where browsers do not know its format.
-pub(super) async fn picture_file(State(desk): State<Arc<Desk>>, Path(hash): Path<String>) -> Result<Response, Refusal> {
+/// How large a picture is wanted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Size {
+    /// Its longer side in pixels; as it is where none is named.
+    side: Option<u32>,
+}
+
+/// A stored picture; as PNG where browsers do not know its format, or where it is to be smaller.
+pub(super) async fn picture_file(
+    State(desk): State<Arc<Desk>>,
+    Path(hash): Path<String>,
+    Query(Size { side }): Query<Size>,
+) -> Result<Response, Refusal> {
     check_hash(&hash).map_err(|error| Usage(error.to_string()))?;
     let key = object_of(&desk.context.catalog, &hash).await?.map(|(key, _)| key);
     let bytes = match key {
@@ -188,22 +190,24 @@ pub(super) async fn picture_file(State(desk): State<Arc<Desk>>, Path(hash): Path
         "avif" => Some("image/avif"),
         _ => None,
     });
-    match known {
+    match known.filter(|_| side.is_none()) {
         Some(kind) => Ok(file(kind, bytes)),
         None => {
             let limits = desk.context.settings.crop.limits();
-            let drawn = tokio::task::spawn_blocking(move || png(&bytes, &limits)).await??;
+            let drawn = tokio::task::spawn_blocking(move || png(&bytes, &limits, side)).await??;
             Ok(file("image/png", drawn))
         }
     }
 }
 
-fn png(bytes: &[u8], limits: &vision::picture::Limits) -> anyhow::Result<Vec<u8>> {
-    let mut drawn = std::io::Cursor::new(Vec::new());
-    decode(bytes, limits)?
-        .write_to(&mut drawn, image::ImageFormat::Png)
-        .context("cannot write a PNG")?;
-    Ok(drawn.into_inner())
+fn png(bytes: &[u8], limits: &Limits, side: Option<u32>) -> anyhow::Result<Vec<u8>> {
+    let mut picture = decode(bytes, limits)?;
+    let longest = picture.width().max(picture.height());
+    if let Some(side) = side.map(|side| side.max(1)).filter(|side| *side < longest) {
+        let scaled = |length: u32| (u64::from(length) * u64::from(side) / u64::from(longest)).max(1) as u32;
+        picture = resize(&picture, scaled(picture.width()), scaled(picture.height()));
+    }
+    Ok(vision::picture::png(&picture)?)
 }
 
 /// An object's bytes; none where it is missing.

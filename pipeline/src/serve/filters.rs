@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::catalog::decisions::Choice;
 use crate::catalog::facts::{Facts, Head};
 use crate::catalog::gallery::Popularity;
-use crate::catalog::pictures::FaceKey;
+use crate::catalog::pictures::{FaceKey, FoundBy};
 use crate::selection::SelectionArgs;
 
 use super::bounds::Change;
@@ -36,8 +36,8 @@ pub type Measure = (&'static str, &'static str, fn(&Measured<'_>) -> Option<f64>
 
 /// All measures.
 pub const MEASURES: [Measure; 12] = [
-    ("score", "score of the face, 0 to 1", |of| {
-        (!of.key.given).then(|| of.facts.face(of.head).score)
+    ("score", "score of the face, 0 to 1; none of a box made by hand", |of| {
+        (of.key.found_by == FoundBy::Detector).then(|| of.facts.face(of.head).score)
     }),
     ("side", "side in the picture, pixels", |of| {
         Some(of.head.native_side as f64)
@@ -45,7 +45,7 @@ pub const MEASURES: [Measure; 12] = [
     ("aspect", "longest side of the face box over its shortest", |of| {
         let face = of.facts.face(of.head);
         let aspect = (face.x1 - face.x0) / (face.y1 - face.y0);
-        (!of.key.given).then(|| aspect.max(1.0 / aspect))
+        (!of.key.imported()).then(|| aspect.max(1.0 / aspect))
     }),
     ("sharpness", "sharpness, 0 to 1", |of| Some(of.head.sharpness)),
     ("detail", "pixels of true resolution", |of| Some(of.head.detail)),
@@ -148,6 +148,47 @@ impl ByHand {
     }
 }
 
+/// Whether the boxes of a picture were found right by a hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Checked {
+    /// They were.
+    Yes,
+    /// They were not.
+    No,
+}
+
+impl Checked {
+    /// Whether they were.
+    pub fn is_yes(self) -> bool {
+        self == Self::Yes
+    }
+}
+
+/// Whether a picture has accepted heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Heads {
+    /// It has.
+    Some,
+    /// It has none.
+    None,
+}
+
+impl Heads {
+    /// Whether it has.
+    pub fn is_some(self) -> bool {
+        self == Self::Some
+    }
+}
+
+/// What a gallery is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Show {
+    /// Heads.
+    Heads,
+    /// Whole pictures, for their boxes.
+    Pictures,
+}
+
 /// What moved bounds do to a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum InOrOut {
@@ -194,6 +235,15 @@ pub struct Filters {
     /// The measure by which they are ordered; by picture where none is named.
     #[arg(long, allow_hyphen_values = true)]
     pub order: Option<Order>,
+    /// What the gallery is of.
+    #[arg(long, value_enum)]
+    pub show: Option<Show>,
+    /// Of pictures: those whose boxes a hand found right, or the others.
+    #[arg(long, value_enum)]
+    pub checked: Option<Checked>,
+    /// Of pictures: those with accepted heads, or those without.
+    #[arg(long, value_enum)]
+    pub heads: Option<Heads>,
     /// Heads before the first one shown.
     #[arg(long, default_value_t = 0)]
     pub from: usize,

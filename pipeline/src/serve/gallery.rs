@@ -14,7 +14,7 @@ use super::filters::{Filters, InOrOut, ListName, MEASURES, Measure, Measured, Or
 use crate::catalog::decisions::Choice;
 use crate::catalog::facts::{self, Facts, Head};
 use crate::catalog::gallery::{self, Popularity, Recorded};
-use crate::catalog::pictures::{ByFace, FaceKey, Hash, hash_of};
+use crate::catalog::pictures::{ByFace, FaceKey, FoundBy, Hash, hash_of};
 use crate::catalog::verdicts::STYLE;
 use crate::catalog::{second_passes, summary};
 use crate::context::AppContext;
@@ -24,6 +24,8 @@ use crate::digests::{self, Digests};
 
 /// The reason of a head in which the second pass finds no face.
 pub const NO_FACE: &str = "no-face";
+/// The reason of a head whose face has too low a score.
+pub const SCORE: &str = "score";
 /// Lists that are kept: those of a few tabs, before and after a change of a filter.
 const LISTS: usize = 16;
 
@@ -218,6 +220,7 @@ impl Snapshot {
             "verdict": verdict,
             "decision": decided.map(Choice::word),
             "score": MEASURES[0].2(&of),
+            "by_hand": of.key.found_by == FoundBy::Hand,
             "side": of.head.native_side,
         })
     }

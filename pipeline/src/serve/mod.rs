@@ -5,6 +5,7 @@ mod api;
 mod bounds;
 mod filters;
 mod gallery;
+mod pictures;
 mod write;
 
 use std::collections::HashMap;
@@ -109,6 +110,9 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/state", get(api::state))
         .route("/api/heads", get(api::heads))
         .route("/api/heads/{hash}", get(api::head))
+        .route("/api/pictures", get(pictures::list))
+        .route("/api/pictures/{hash}", get(pictures::picture))
+        .route("/api/pictures/{hash}/boxes", post(pictures::change))
         .route("/api/decisions", post(write::decide))
         .route("/api/verdicts", post(write::curate))
         .route("/api/reload", post(write::reload))
@@ -126,6 +130,7 @@ async fn page(State(desk): State<Arc<Desk>>) -> Html<String> {
 async fn asset(Path(file): Path<String>) -> Response {
     match file.as_str() {
         "desk.js" => web::asset("text/javascript", include_str!("page/desk.js")),
+        "boxes.js" => web::asset("text/javascript", include_str!("page/boxes.js")),
         "desk.css" => web::asset("text/css", include_str!("page/desk.css")),
         "style.css" => web::asset("text/css", web::PAGE_STYLE),
         _ => error(StatusCode::NOT_FOUND, "there is no such page"),

@@ -23,7 +23,7 @@ use crate::settings::Settings;
 
 impl Desk {
     /// The data folder to write to, with the settings as they are in the file now.
-    async fn to_write(&self) -> anyhow::Result<AppContext> {
+    pub(super) async fn to_write(&self) -> anyhow::Result<AppContext> {
         let settings = Settings::load(&self.config)?;
         let context = &self.context;
         AppContext::to_write(settings, context.data.clone(), "serve", context.stop.clone()).await
@@ -58,7 +58,7 @@ impl Desk {
 }
 
 /// Does what was begun to its end.
-async fn to_the_end(
+pub(super) async fn to_the_end(
     work: impl Future<Output = anyhow::Result<Value>> + Send + 'static,
 ) -> Result<Json<Value>, Refusal> {
     Ok(Json(tokio::spawn(work).await??))
@@ -73,19 +73,28 @@ pub(super) struct Decisions {
     because: String,
 }
 
-/// Records decisions, all of them or none.
+/// Records decisions, all of them or none; says why those were taken that they replace, as far as they were given a
+/// reason.
 pub(super) async fn decide(
     State(desk): State<Arc<Desk>>,
     Json(asked): Json<Decisions>,
 ) -> Result<Json<Value>, Refusal> {
     let heads: HashSet<Hash> = asked.decisions.iter().map(|(head, _)| hash_of(head)).collect();
-    let known = desk.now().snapshot.known_heads(&heads);
+    let Now { snapshot, fresh } = desk.now();
+    let known = snapshot.known_heads(&heads);
     for (head, _) in &asked.decisions {
         check_hash(head).map_err(|error| Usage(error.to_string()))?;
         if !known.contains_key(&hash_of(head)) {
             return Err(Usage(format!("there is no head {head} under the current settings")).into());
         }
     }
+    // What was decided since has no reason of its own.
+    let had = known.iter().filter(|(head, _)| !fresh.contains_key(*head));
+    let had = had.filter_map(|(head, at)| {
+        let decision = snapshot.facts.heads.rows[*at as usize].1.decision.as_ref()?;
+        (!decision.because.is_empty()).then(|| (hex::encode(head), decision.because.clone()))
+    });
+    let had: Vec<(String, String)> = had.collect();
     to_the_end(async move {
         let _turn = desk.writing.lock().await;
         let context = desk.to_write().await?;
@@ -105,7 +114,7 @@ pub(super) async fn decide(
                 .iter()
                 .map(|(head, decided)| (hash_of(head), decided.choice())),
         );
-        Ok(json!({ "recorded": asked.decisions.len() }))
+        Ok(json!({ "recorded": asked.decisions.len(), "had": had }))
     })
     .await
 }

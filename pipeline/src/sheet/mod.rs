@@ -16,6 +16,7 @@ use vision::letterbox::resize;
 use vision::picture::Limits;
 
 use crate::canvas::{GREEN, GREY, RED, Tile, frame, sheet};
+use crate::catalog::detections::HAND;
 use crate::catalog::images::parse_format;
 use crate::catalog::samples::{self, Choice, SampleFace, SampleHead, SamplePicture};
 use crate::catalog::verdicts::DUPLICATE;
@@ -261,6 +262,7 @@ fn what(head: &SampleHead) -> String {
     }
     match (&head.detail, head.verdict.as_str()) {
         (Some(detail), verdict) if verdict != "accepted" => detail.clone(),
+        _ if head.detector == HAND => format!("by hand  {} px", head.side),
         _ => format!("{:.2}  {} px", head.score, head.side),
     }
 }

@@ -21,6 +21,7 @@ macro_rules! on_both {
     )+ };
 }
 
+mod boxes;
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;
@@ -41,4 +42,5 @@ mod serve;
 mod show;
 mod sidecars;
 mod style;
+mod swap;
 mod verdicts;

@@ -19,6 +19,7 @@ fn args(dir: &Path, sidecars: &[Sidecar]) -> Args {
         dir: dir.into(),
         sidecars: sidecars.to_vec(),
         underscores: false,
+        boxes: false,
         link: false,
         overwrite: false,
         limit: None,

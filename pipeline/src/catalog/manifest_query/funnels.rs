@@ -14,7 +14,7 @@ use crate::selection::Selection;
 /// What detectors have said of a picture.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Detected {
-    /// The current one has seen it, or it was imported as a head.
+    /// The current one or a hand has seen it, or it was imported as a head.
     pub(super) at_all: bool,
     /// There is a face in it.
     pub(super) face: bool,

@@ -1,6 +1,6 @@
 //! Heads that passed, each with what was found of its face.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -9,7 +9,7 @@ use rayon::slice::ParallelSliceMut;
 
 use super::super::Catalog;
 use super::super::binds::Binds;
-use super::super::detections::GIVEN;
+use super::super::detections::{GIVEN, HAND};
 use super::super::pictures::{ByFace, FaceKey, Hash, Pictures, hash_of};
 use super::super::scan::{Cells, scan};
 use super::super::verdicts::{DUPLICATE, PER_ARTIST, PER_PICTURE, of_policy};
@@ -99,11 +99,12 @@ impl Reasons {
     }
 }
 
-/// Every head that passed, in the order of the keys, and what was decided of all.
+/// Every head that passed, in the order of the keys, and what was decided of all; `hidden` ones are left out.
 pub(super) async fn read(
     catalog: &Catalog,
     digests: &Digests,
     pictures: &Arc<Pictures>,
+    hidden: HashSet<FaceKey>,
 ) -> anyhow::Result<(Reasons, Vec<Head>)> {
     let (reasons, decided) = decided(catalog, digests, pictures).await?;
     let groups = duplicate_groups::shared(catalog).await?;
@@ -115,12 +116,12 @@ pub(super) async fn read(
     );
     let (stored, none) = (Arc::clone(pictures), (reasons, Vec::new()));
     let read = scan(catalog, sql, binds, none, move |(reasons, heads), cells| {
-        let Some(key) = FaceKey::of(cells, &stored)? else {
+        let Some(key) = FaceKey::of(cells, &stored)?.filter(|key| !hidden.contains(key)) else {
             return Ok(());
         };
         let decided = decided.get(key);
         let reason = decided.map(|decided| decided.reason);
-        reasons.of.push((key.picture, key.given, reason));
+        reasons.of.push((key.picture, key.imported(), reason));
         if let Some(decided) = decided.filter(|decided| decided.passed) {
             let mut head = head(key, cells)?;
             head.shared = shared(&groups, &head.pixels);
@@ -197,7 +198,7 @@ async fn with_faces(
     heads: Vec<Head>,
 ) -> anyhow::Result<Vec<Head>> {
     let mut binds = Binds::default();
-    let detectors = binds.texts(&[&digests.detector, GIVEN]);
+    let detectors = binds.texts(&[&digests.detector, GIVEN, HAND]);
     let sql =
         format!("SELECT image, detector, ordinal, x0, y0, x1, y1, score FROM faces WHERE detector IN ({detectors})");
     let pictures = Arc::clone(pictures);

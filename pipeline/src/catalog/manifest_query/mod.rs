@@ -13,7 +13,8 @@ use anyhow::Context;
 
 use super::Catalog;
 use super::binds::Binds;
-use super::detections::GIVEN;
+use super::boxes;
+use super::detections::{GIVEN, HAND};
 use super::pictures::Pictures;
 use super::scan::scan;
 use crate::digests::Digests;
@@ -28,10 +29,10 @@ pub use posts::Post;
 /// Current heads: of the current detector and crop rule, and imported ones. A picture that was
 /// imported as a head is that head alone, whatever a detector sees in it.
 pub(super) fn current(digests: &Digests, binds: &mut Binds) -> String {
-    let (detector, crop) = (binds.text(&digests.detector), binds.text(&digests.crop));
+    let (detectors, crop) = (binds.texts(&[&digests.detector, HAND]), binds.text(&digests.crop));
     let given = binds.text(GIVEN);
     format!(
-        "(h.detector = {given} OR (h.detector = {detector} AND h.crop = {crop} AND NOT EXISTS \
+        "(h.detector = {given} OR (h.detector IN ({detectors}) AND h.crop = {crop} AND NOT EXISTS \
          (SELECT 1 FROM detections AS g WHERE g.image = h.image AND g.detector = {given})))"
     )
 }
@@ -62,10 +63,11 @@ pub async fn read<Posts: Send + 'static>(
     take_post: impl FnMut(&mut Posts, Post) -> anyhow::Result<()> + Send + 'static,
 ) -> anyhow::Result<Answer<Posts>> {
     let pictures = Pictures::load(catalog).await?;
+    let hidden = boxes::hidden(catalog, digests, &pictures).await?;
     let ((shown, taken), detected, (reasons, mut heads), posts) = tokio::try_join!(
         posts::each(catalog, selection, Arc::clone(&pictures), posts, take_post),
         detected(catalog, digests, Arc::clone(&pictures)),
-        heads::read(catalog, digests, &pictures),
+        heads::read(catalog, digests, &pictures, hidden),
         funnels::count_posts(catalog, selection),
     )?;
     let funnels = Funnels {
@@ -75,7 +77,7 @@ pub async fn read<Posts: Send + 'static>(
         reasons,
     };
     let selected = funnels.selected(None);
-    heads.retain(|head| funnels.has(&selected, head.key.picture, head.key.given));
+    heads.retain(|head| funnels.has(&selected, head.key.picture, head.key.imported()));
     Ok(Answer {
         funnels,
         posts: taken,
@@ -95,7 +97,7 @@ pub async fn funnels(catalog: &Catalog, selection: &Selection, digests: &Digests
 /// By picture.
 async fn detected(catalog: &Catalog, digests: &Digests, pictures: Arc<Pictures>) -> anyhow::Result<Vec<Detected>> {
     let mut binds = Binds::default();
-    let detectors = binds.texts(&[&digests.detector, GIVEN]);
+    let detectors = binds.texts(&[&digests.detector, GIVEN, HAND]);
     let sql = format!("SELECT image, detector, outcome FROM detections WHERE detector IN ({detectors})");
     let all = vec![Detected::default(); pictures.sizes.len()];
     let all = scan(catalog, sql, binds, all, move |all, cells| {

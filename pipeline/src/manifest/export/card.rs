@@ -7,6 +7,7 @@ use dataset::manifest::Statistics;
 use super::attribution::FILE;
 use super::columns::{COLUMNS, Kind};
 use super::{Contents, Form};
+use crate::catalog::detections::HAND;
 
 /// Artists that the card names; all are in the file.
 const ARTISTS: usize = 30;
@@ -138,7 +139,10 @@ fn origin(card: &mut String, contents: &Contents<'_>) {
     }
     line!(card, "\n| made by | digest |\n|---|---|");
     for detector in &body.detectors {
-        line!(card, "| face detector | `{detector}` |");
+        match detector.as_str() {
+            HAND => line!(card, "| face boxes | by hand |"),
+            detector => line!(card, "| face detector | `{detector}` |"),
+        }
     }
     line!(card, "| crop rule | `{}` |\n| filters | `{}` |", body.crop, body.policy);
     if let Some(parent) = &body.parent {

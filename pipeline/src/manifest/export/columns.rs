@@ -88,7 +88,7 @@ pub(super) const COLUMNS: [Column; 26] = [
     }),
     text(
         "detector",
-        "digest of the face detector; `given` for ready-made heads",
+        "digest of the face detector; `given` for ready-made heads, `hand` for a box made by hand",
         |row| some(&row.detector),
     ),
     real("x0", "left edge of the face box in that picture, pixels", |row| {
@@ -97,7 +97,9 @@ pub(super) const COLUMNS: [Column; 26] = [
     real("y0", "upper edge", |row| Cell::Real(row.y0)),
     real("x1", "right edge", |row| Cell::Real(row.x1)),
     real("y1", "lower edge", |row| Cell::Real(row.y1)),
-    real("score", "the detector's score, 0 to 1", |row| Cell::Real(row.score)),
+    real("score", "the detector's score, 0 to 1; 1 where none gave one", |row| {
+        Cell::Real(row.score)
+    }),
     whole("native_side", "side of the head as it was cut, pixels", |row| {
         Cell::Whole(Some(row.side))
     }),

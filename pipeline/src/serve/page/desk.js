@@ -1,10 +1,12 @@
 // The curation desk. The address names what is shown; decisions go to the program at once.
 
+import { IN_PICTURE, forgetPictures, isOpen, listPictures, openPicture, renew, settled } from './boxes.js';
+
 const $ = (id) => document.getElementById(id);
 const key = document.querySelector('meta[name="desk-key"]').content;
-const number = new Intl.NumberFormat('en');
+export const number = new Intl.NumberFormat('en');
 // What the address says of heads; the rest is about their posts.
-const OWN = ['verdict', 'decision', 'measure', 'order', 'group', 'picture', 'version', 'without-version', 'bound', 'change', 'from', 'count'];
+const OWN = ['verdict', 'decision', 'measure', 'order', 'group', 'picture', 'version', 'without-version', 'bound', 'change', 'from', 'count', 'show', 'checked', 'heads'];
 const AGAIN = 10000; // ms until verdicts are asked for again where a command holds the lock
 const IDLE = 2000; // ms without a decision after which the verdicts are brought up to date
 
@@ -16,7 +18,7 @@ let undone = [];
 let done = [];
 let idle;
 
-function say(text, bad = false) {
+export function say(text, bad = false) {
   for (const place of document.querySelectorAll('.said')) {
     place.hidden = !text;
     place.textContent = text;
@@ -24,7 +26,7 @@ function say(text, bad = false) {
   }
 }
 
-async function ask(path, body) {
+export async function ask(path, body) {
   const options = body && {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-desk-key': key },
@@ -44,19 +46,19 @@ async function ask(path, body) {
 // Runs what a control does, one after the other: a key pressed while the one before is on its way acts on what
 // that leaves. Shows what went wrong.
 let queue = Promise.resolve();
-function run(action) {
+export function run(action) {
   queue = queue.then(action).catch((error) => say(error.message, true));
 }
-const guarded = (action) => (...given) => run(() => action(...given));
+export const guarded = (action) => (...given) => run(() => action(...given));
 
-function element(tag, properties = {}, ...children) {
+export function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
   return made;
 }
 
 const shown = (value) => (value === null ? 'none' : Number.isInteger(value) ? number.format(value) : value.toFixed(3));
-const state = (verdict) => (verdict === 'accepted' ? 'accepted' : verdict === 'undecided' || verdict === null ? '' : 'refused');
+export const state = (verdict) => (verdict === 'accepted' ? 'accepted' : verdict === 'undecided' || verdict === null ? '' : 'refused');
 
 // ---- the filters
 
@@ -117,6 +119,7 @@ function fill() {
     } else if (field) choose(field, value);
   }
   const says = (...names) => names.some((name) => address.has(name));
+  $('layout').classList.toggle('pictures', ofPictures());
   if (says('measure')) $('measures').open = true;
   if (says('source', 'since', 'until', 'min-likes', 'min-views', 'tags', 'artist', 'character', 'rating')) $('posts').open = true;
   if (says('version', 'without-version')) $('versions').open = true;
@@ -159,7 +162,17 @@ addEventListener('popstate', guarded(async () => {
 
 // ---- the gallery
 
+const ofPictures = () => new URLSearchParams(location.search).get('show') === 'pictures';
+
 async function load() {
+  if (ofPictures()) {
+    const { total, from, pictures } = await listPictures(location.search);
+    [page, focus, anchor, chosen] = [{ total, from, heads: [] }, 0, 0, new Set()];
+    turning(from + pictures.length, pictures.length > 0);
+    tiles()[0]?.focus({ preventScroll: true });
+    return say('');
+  }
+  forgetPictures();
   page = await ask(`/api/heads${location.search}`);
   [focus, anchor, chosen] = [0, 0, new Set()];
   draw();
@@ -169,17 +182,21 @@ async function load() {
 
 function draw() {
   $('tiles').replaceChildren(...page.heads.map(tile));
-  $('empty').hidden = page.heads.length > 0;
   const last = page.from + page.heads.length;
   $('place').textContent = page.heads.length ? `${number.format(page.from + 1)} to ${number.format(last)} of ${number.format(page.total)}` : '';
+  turning(last, page.heads.length > 0);
+  mark();
+}
+
+function turning(last, any) {
+  $('empty').hidden = any;
   $('previous').disabled = page.from === 0;
   $('next').disabled = last >= page.total;
-  mark();
 }
 
 function tile(head, at) {
   const image = element('img', { src: `/heads/${head.head}`, loading: 'lazy', decoding: 'async', alt: `head ${head.head.slice(0, 10)}` });
-  const what = head.score === null ? `${head.side} px` : `${head.score.toFixed(2)}  ${head.side} px`;
+  const what = head.score === null ? `${head.by_hand ? 'by hand  ' : ''}${head.side} px` : `${head.score.toFixed(2)}  ${head.side} px`;
   const item = element('li', { tabIndex: -1 }, image,
     element('span', { className: 'id', textContent: head.head.slice(0, 10) }),
     element('span', { className: 'what', textContent: head.verdict === 'accepted' ? what : head.verdict }));
@@ -230,7 +247,7 @@ function across() {
 
 $('tiles').addEventListener('click', guarded(async (event) => {
   const item = event.target.closest('.tile');
-  if (!item) return;
+  if (!item || ofPictures()) return;
   const at = Number(item.dataset.at);
   if (event.ctrlKey || event.metaKey || $('choose').ariaPressed === 'true') return toggle(at);
   if (event.shiftKey) return move(at, true);
@@ -260,15 +277,25 @@ async function decide(heads, choice) {
   if (!changed.length) return;
   const before = changed.map((head) => [head.head, head.decision ?? 'none']);
   const after = changed.map((head) => [head.head, choice]);
-  await record(after);
-  done.push({ before, after });
-  undone = [];
-  historyButtons();
+  const reasons = await record(after);
+  remember({ undo: () => record(before, reasons), redo: () => record(after) });
   if (heads.length === 1 && heads[0] === page.heads[focus] && !$('view').open) move(focus + 1, false);
 }
 
-async function record(decisions) {
-  await ask('/api/decisions', { decisions });
+// What can be undone: each step knows the way back and forth.
+export function remember(step) {
+  done.push(step);
+  undone = [];
+  historyButtons();
+}
+
+// Records decisions, each with its reason; gives the reasons of those that they replace.
+async function record(decisions, reasons = new Map()) {
+  const had = new Map();
+  for (const [because, some] of Map.groupBy(decisions, ([head]) => reasons.get(head) ?? '')) {
+    const told = await ask('/api/decisions', { decisions: some, because });
+    for (const [head, reason] of told.had) had.set(head, reason);
+  }
   const now = new Map(decisions);
   const told = { keep: 'accepted', reject: 'by-hand', none: 'undecided' };
   for (const head of page.heads) {
@@ -279,9 +306,10 @@ async function record(decisions) {
   say(`${decisions.length} ${decisions.length === 1 ? 'decision' : 'decisions'} recorded`);
   counts(await ask('/api/state'));
   later();
+  return had;
 }
 
-function later(after = IDLE) {
+export function later(after = IDLE) {
   clearTimeout(idle);
   idle = setTimeout(refresh, after);
 }
@@ -297,8 +325,10 @@ async function refresh() {
   }
   run(async () => {
     const now = new Map(told.heads.map((head) => [head.head, head]));
-    for (const head of page.heads) Object.assign(head, now.get(head.head));
-    redraw((head) => now.has(head.head));
+    // A head that is no more is one whose box went.
+    for (const head of page.heads) Object.assign(head, now.get(head.head) ?? { verdict: 'deleted', decision: null });
+    redraw(() => true);
+    await renew();
     await controls();
     if (bounds.length) await effect();
   });
@@ -317,17 +347,19 @@ function historyButtons() {
 }
 
 async function undo() {
+  await settled();
   const last = done.at(-1);
   if (!last) return;
-  await record(last.before);
+  await last.undo();
   undone.push(done.pop());
   historyButtons();
 }
 
 async function redo() {
+  await settled();
   const next = undone.at(-1);
   if (!next) return;
-  await record(next.after);
+  await next.redo();
   done.push(undone.pop());
   historyButtons();
 }
@@ -351,15 +383,17 @@ async function open(hash) {
     made.addEventListener('click', guarded(action));
     return made;
   };
+  const box = viewed.by_hand ? ', box made by hand' : '';
   const why = head.decision
     ? `${head.decision === 'keep' ? 'kept' : 'rejected'} by hand${viewed.because ? `: ${viewed.because}` : ''}`
     : head.verdict + (viewed.detail ? (head.verdict === 'duplicate' ? ` of ${viewed.detail.slice(0, 10)}` : `, ${viewed.detail}`) : '');
   const top = element('div', { className: 'top' },
-    element('h2', { textContent: `${hash.slice(0, 10)}: ${why}` }),
+    element('h2', { textContent: `${hash.slice(0, 10)}: ${why}${box}` }),
     button('Keep', () => settle('keep')), button('Reject', () => settle('reject')), button('Forget', () => settle('none')),
+    ...(picture.imported ? [] : [button('Edit boxes', edit)]),
     Object.assign(button('Close', () => $('view').close()), { autofocus: true }));
   const left = element('div', {}, drawn(picture), ...viewed.posts.map(post));
-  const filters = viewed.filters.map(({ reason, refused }) => [reason, element('span', { className: refused ? 'no' : '', textContent: refused ?? 'passes' })]);
+  const filters = viewed.filters.map(({ reason, refused, asked }) => [reason, element('span', { className: refused ? 'no' : '', textContent: refused ?? (asked ? 'passes' : 'not asked: the box was made by hand') })]);
   const right = element('div', {},
     element('img', { className: 'large', src: `/heads/${hash}`, alt: 'the head' }),
     element('h3', { textContent: 'Filters' }), facts(filters),
@@ -387,6 +421,14 @@ async function settle(choice) {
   await open(head.head);
 }
 
+// The boxes of its picture.
+async function edit() {
+  const { picture } = viewed;
+  if (picture.imported) return;
+  await openPicture(picture.image, picture.face);
+  $('view').close();
+}
+
 async function leaf(by) {
   const to = focus + by;
   if (to < 0 || to >= page.heads.length) return;
@@ -404,7 +446,7 @@ function drawn(picture) {
     const [x0, y0, x1, y1] = face.box;
     for (const [name, value] of Object.entries({ x: x0, y: y0, width: x1 - x0, height: y1 - y0 })) rect.setAttribute(name, value);
     const isThis = picture.face && picture.face.every((edge, at) => Math.abs(edge - face.box[at]) < 0.5);
-    rect.setAttribute('class', `${state(face.verdict)} ${isThis ? 'this' : ''}`.trim());
+    rect.setAttribute('class', `${state(face.verdict)} ${face.by_hand ? 'hand' : ''} ${isThis ? 'this' : ''}`.trim());
     svg.append(rect);
   }
   const all = element('a', { href: `/?picture=${picture.image}`, textContent: 'all heads of this picture' });
@@ -412,7 +454,7 @@ function drawn(picture) {
   return element('div', {}, framed, picture.faces.length > 1 ? element('p', {}, all) : '');
 }
 
-function post(of) {
+export function post(of) {
   const link = /^https?:/.test(of.page_url ?? '')
     ? element('a', { href: of.page_url, target: '_blank', rel: 'noreferrer', textContent: `${of.source} ${of.post}` })
     : `${of.source} ${of.post}`;
@@ -561,17 +603,19 @@ const IN_VIEW = {
   k: () => settle('keep'),
   r: () => settle('reject'),
   f: () => settle('none'),
+  b: edit,
 };
 
 addEventListener('keydown', (event) => {
-  const viewing = $('view').open;
-  const action = (viewing ? IN_VIEW : KEYS)[event.key];
+  const viewing = $('view').open || isOpen();
+  const keys = isOpen() ? { ...IN_PICTURE, z: undo, y: redo } : viewing ? IN_VIEW : KEYS;
+  const action = keys[event.key];
   if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
   if (!viewing && document.querySelector('dialog[open]')) return;
   if (event.target.matches('input, select')) return;
   if (event.target.matches('button, summary, a') && [' ', 'Enter'].includes(event.key)) return;
   // A key held down decides once.
-  if (event.repeat && 'krfzy'.includes(event.key)) return;
+  if (event.repeat && 'krfzyacd'.includes(event.key)) return;
   event.preventDefault();
   run(() => action(event));
 });

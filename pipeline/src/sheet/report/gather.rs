@@ -113,7 +113,7 @@ impl Figures {
         let cell = self.cells.entry(origin.clone()).or_default();
         cell.heads += 1;
         cell.accepted += u64::from(accepted);
-        let place = head.detected.then(|| place(head, rule));
+        let place = head.cut.then(|| place(head, rule));
         if let (Some(place), true) = (place, accepted) {
             self.places
                 .iter_mut()
@@ -126,7 +126,7 @@ impl Figures {
                 "views" => head.views.map(|views| views as f64),
                 "side" => Some(head.native_side as f64),
                 "sharpness" => Some(head.sharpness),
-                "score" => head.detected.then_some(head.score),
+                "score" => head.score,
                 "across" => place.map(|place| place[0]),
                 "down" => place.map(|place| place[1]),
                 _ => place.map(|place| place[2]),

@@ -11,6 +11,7 @@ use image::codecs::jpeg::JpegEncoder;
 use vision::letterbox::resize;
 
 use super::html::escape;
+use crate::catalog::detections::HAND;
 use crate::catalog::samples::{SampleHead, Shown};
 use crate::sheet::ID;
 
@@ -42,13 +43,16 @@ pub(super) fn gallery(tiles: &[Tile<'_>], shown: &HashMap<String, Shown>) -> any
             .filter(|url| url.starts_with("https://") || url.starts_with("http://"));
         let _ = write!(
             html,
-            "<li><button type=\"button\" class=\"tile {}\" data-id=\"{id}\" data-verdict=\"{}\" data-detail=\"{}\" data-score=\"{:.3}\" \
+            "<li><button type=\"button\" class=\"tile {}\" data-id=\"{id}\" data-verdict=\"{}\" data-detail=\"{}\" data-score=\"{}\" \
              data-side=\"{}\" data-source=\"{}\" data-post=\"{}\" data-artist=\"{}\" data-page=\"{}\">\
              <span class=\"pictures\">{}{}</span><span class=\"id\">{id}</span><span class=\"what\">{}</span></button></li>",
             if accepted { "good" } else { "bad" },
             escape(&head.verdict),
             escape(detail),
-            head.score,
+            match head.detector.as_str() {
+                HAND => "box made by hand".to_string(),
+                _ => format!("{:.3}", head.score),
+            },
             head.side,
             escape(&from.source),
             escape(&from.post),

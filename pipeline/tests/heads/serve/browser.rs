@@ -112,6 +112,22 @@ impl Browser {
         .await;
     }
 
+    /// Presses a pointer (`mouse` or `touch`) at one place of the window, moves it to another and lets it go.
+    pub async fn drag(&self, kind: &str, from: [f64; 2], to: [f64; 2]) {
+        let go = |[x, y]: [f64; 2]| json!({ "type": "pointerMove", "duration": 0, "x": x.round(), "y": y.round() });
+        let middle = [(from[0] + to[0]) / 2.0, (from[1] + to[1]) / 2.0];
+        let actions = [
+            go(from),
+            json!({ "type": "pointerDown", "button": 0 }),
+            go(middle),
+            go(to),
+            json!({ "type": "pointerUp", "button": 0 }),
+        ];
+        let pointer =
+            json!({ "type": "pointer", "id": kind, "parameters": { "pointerType": kind }, "actions": actions });
+        self.post("actions", json!({ "actions": [pointer] })).await;
+    }
+
     /// What the page wrote to its console as an error.
     pub async fn errors(&self) -> Vec<Value> {
         let logged = self.post("se/log", json!({ "type": "browser" })).await;

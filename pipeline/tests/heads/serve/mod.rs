@@ -1,5 +1,6 @@
 //! The curation desk: its answers, what it writes, who may ask, and the page in a real browser.
 
+mod boxes;
 mod browser;
 mod page;
 
@@ -229,6 +230,23 @@ async fn a_decision_is_in_the_catalog_at_once_and_outlives_a_kill() {
         ["accepted -", "score -", "accepted -"]
     );
     assert_eq!(house.rows("SELECT head FROM decisions").await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reason_of_a_decision_is_told_to_whoever_replaces_it() {
+    let house = furnished().await;
+    let desk = Desk::open(&house, "127.0.0.1:0").await;
+    let head = desk.hashes("").await.remove(0);
+    let decide = async |choice: &str, because: &str| {
+        let asked = json!({ "decisions": [[head, choice]], "because": because });
+        desk.post("/api/decisions", &asked).await.1["had"].clone()
+    };
+    assert_eq!(decide("reject", "a cat").await, json!([]));
+    desk.post("/api/verdicts", &json!({})).await;
+    assert_eq!(decide("keep", "").await, json!([[head, "a cat"]]));
+    decide("reject", "a cat").await;
+    let recorded = house.rows("SELECT decision, because FROM decisions").await;
+    assert_eq!(recorded, ["reject a cat"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

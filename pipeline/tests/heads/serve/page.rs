@@ -8,11 +8,20 @@ async fn decisions(house: &House) -> Vec<String> {
     house.rows("SELECT decision FROM decisions ORDER BY decision").await
 }
 
-async fn heads_are_decided_by_keyboard_and_mouse(width: u32, height: u32, name: &str) {
+/// All of the page, at one size; each part goes on with what the one before left.
+async fn the_page_works(width: u32, height: u32, name: &str) {
     let house = furnished().await;
     let desk = Desk::open(&house, "127.0.0.1:0").await;
     let browser = Browser::open(width, height).await;
     browser.go(&format!("{}/?order=-likes", desk.url)).await;
+    heads_are_decided_by_keys(&browser, &house, name).await;
+    one_head_is_shown(&browser, name).await;
+    a_bound_is_moved(&browser, &house, name).await;
+    a_version_is_frozen(&browser, name).await;
+    assert_eq!(browser.errors().await, [(); 0].map(|()| serde_json::Value::Null));
+}
+
+async fn heads_are_decided_by_keys(browser: &Browser, house: &House, name: &str) {
     browser
         .until("document.querySelectorAll('.tile img').length === 3")
         .await;
@@ -31,7 +40,7 @@ async fn heads_are_decided_by_keyboard_and_mouse(width: u32, height: u32, name: 
     browser
         .until("document.querySelectorAll('.tile')[1].classList.contains('keep')")
         .await;
-    assert_eq!(decisions(&house).await, ["keep", "reject"]);
+    assert_eq!(decisions(house).await, ["keep", "reject"]);
     browser.press(&["z"]).await;
     browser
         .until("!document.querySelectorAll('.tile')[1].classList.contains('keep')")
@@ -40,7 +49,7 @@ async fn heads_are_decided_by_keyboard_and_mouse(width: u32, height: u32, name: 
     browser
         .until("!document.querySelector('.tile').classList.contains('reject')")
         .await;
-    assert_eq!(decisions(&house).await, [""; 0]);
+    assert_eq!(decisions(house).await, [""; 0]);
     browser.press(&["y"]).await;
     browser
         .until("document.querySelector('.tile').classList.contains('reject')")
@@ -58,8 +67,10 @@ async fn heads_are_decided_by_keyboard_and_mouse(width: u32, height: u32, name: 
     browser
         .until("document.getElementById('counts').textContent.includes('3 accepted')")
         .await;
+}
 
-    // One head: picture with its box, filters.
+async fn one_head_is_shown(browser: &Browser, name: &str) {
+    // The picture with its box, filters.
     browser.run("document.querySelectorAll('.tile')[1].click()").await;
     browser
         .until("document.querySelector('#view[open] svg rect.this')")
@@ -84,7 +95,9 @@ async fn heads_are_decided_by_keyboard_and_mouse(width: u32, height: u32, name: 
         )
         .await;
     browser.run("document.getElementById('view').close()").await;
+}
 
+async fn a_bound_is_moved(browser: &Browser, house: &House, name: &str) {
     // A filter stands in the address, and the way back is the browser's.
     browser.run("const form = document.getElementById('filters'); form.elements.decision.value = 'keep'; form.requestSubmit();").await;
     browser.until("location.search.includes('decision=keep')").await;
@@ -110,8 +123,9 @@ async fn heads_are_decided_by_keyboard_and_mouse(width: u32, height: u32, name: 
             .expect("reads")
             .contains("min_score = 0.25")
     );
+}
 
-    // A version.
+async fn a_version_is_frozen(browser: &Browser, name: &str) {
     browser.run("document.getElementById('freeze').click(); document.getElementById('version-name').value = 'v1'; document.querySelector('#name button[value=freeze]').click();").await;
     browser
         .until("document.querySelector('.said').textContent.includes('v1 has 3 heads')")
@@ -119,17 +133,16 @@ async fn heads_are_decided_by_keyboard_and_mouse(width: u32, height: u32, name: 
     browser.press(&["?"]).await;
     browser.until("document.querySelector('#keys[open]')").await;
     browser.screenshot(&format!("keys-{name}.png")).await;
-    assert_eq!(browser.errors().await, [(); 0].map(|()| serde_json::Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and chromedriver"]
 async fn on_a_desktop() {
-    heads_are_decided_by_keyboard_and_mouse(1280, 800, "desktop").await;
+    the_page_works(1280, 800, "desktop").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and chromedriver"]
 async fn on_a_phone() {
-    heads_are_decided_by_keyboard_and_mouse(390, 844, "phone").await;
+    the_page_works(390, 844, "phone").await;
 }
