@@ -175,7 +175,7 @@ impl Scores {
     }
 
     /// The places of the best heads, best first; the discriminator decides a tie, then the earlier. Those that
-    /// missed the colours asked for come last.
+    /// miss the colours asked for come after all others, the nearest first.
     pub fn best(&self, rank: Rank, keep: usize) -> Vec<usize> {
         let by_d = ranks(&self.discriminator);
         let by_faces = self.faces.as_deref().map(ranks).unwrap_or_else(|| by_d.clone());
@@ -185,16 +185,15 @@ impl Scores {
             Rank::Both => by_d[index] + by_faces[index],
         };
         let mut places: Vec<usize> = (0..by_d.len()).collect();
-        places.sort_by_key(|index| (self.misses(*index), place(*index), by_d[*index]));
+        places.sort_by_key(|index| (self.missed(*index), place(*index), by_d[*index]));
         places.truncate(keep);
         places
     }
 
-    /// Whether a head has not the colours that were asked for.
-    fn misses(&self, index: usize) -> bool {
-        self.distances
-            .as_ref()
-            .is_some_and(|distances| distances[index] > ANOTHER)
+    /// By how much a head misses the colours that were asked for, in whole units; 0 where it has them.
+    fn missed(&self, index: usize) -> u32 {
+        let distance = self.distances.as_ref().map_or(0.0, |distances| distances[index]);
+        if distance > ANOTHER { distance as u32 } else { 0 }
     }
 
     /// "17 d3 f120": the head's number, its rank by the discriminator and by its face.
@@ -222,7 +221,7 @@ impl Scores {
         if let Some(distances) = &self.distances {
             let mut of_kept: Vec<f32> = kept.iter().map(|place| distances[*place]).collect();
             of_kept.sort_by(f32::total_cmp);
-            let met = (0..distances.len()).filter(|index| !self.misses(*index)).count();
+            let met = (0..distances.len()).filter(|index| self.missed(*index) == 0).count();
             println!(
                 "of the kept, the colour farthest from what was asked is off by {:.0} (median; CIE Lab: 2 is just seen, {ANOTHER:.0} \
                  counts as another colour); {met} of {} drawn have it",

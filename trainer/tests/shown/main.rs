@@ -13,3 +13,4 @@ mod export;
 mod fixture;
 mod serve;
 mod show;
+mod steer;
