@@ -208,7 +208,12 @@ async fn recorded(house: &House, detector: &str) -> Vec<[i64; 4]> {
 
 /// To a pixel.
 fn assert_near(recorded: &[[i64; 4]], expected: [i64; 4]) {
-    let near = |edges: &[i64; 4]| edges.iter().zip(expected).all(|(edge, expected)| (edge - expected).abs() <= 1);
+    let near = |edges: &[i64; 4]| {
+        edges
+            .iter()
+            .zip(expected)
+            .all(|(edge, expected)| (edge - expected).abs() <= 1)
+    };
     assert!(recorded.len() == 1 && near(&recorded[0]), "{recorded:?} {expected:?}");
 }
 

@@ -67,7 +67,6 @@ async fn heads_are_decided_by_keys(browser: &Browser, house: &House, name: &str)
     browser
         .until("document.getElementById('counts').textContent.includes('3 accepted')")
         .await;
-
 }
 
 async fn one_head_is_shown(browser: &Browser, name: &str) {
@@ -96,7 +95,6 @@ async fn one_head_is_shown(browser: &Browser, name: &str) {
         )
         .await;
     browser.run("document.getElementById('view').close()").await;
-
 }
 
 async fn a_bound_is_moved(browser: &Browser, house: &House, name: &str) {
@@ -125,7 +123,6 @@ async fn a_bound_is_moved(browser: &Browser, house: &House, name: &str) {
             .expect("reads")
             .contains("min_score = 0.25")
     );
-
 }
 
 async fn a_version_is_frozen(browser: &Browser, name: &str) {
