@@ -20,6 +20,8 @@ const DRAWN: u64 = 6;
 /// How much unlike hair is worth, beside the likeness of the faces from -1 to 1: a distance of 25, brown beside
 /// black, is as bad as half of that.
 const HAIR: f32 = 0.02;
+/// How much it is worth that the detector sees a face in the head: more than any likeness.
+const UNSEEN: f32 = 2.0;
 
 /// A head that was chosen.
 pub(super) struct Head {
@@ -117,13 +119,14 @@ impl Heads {
         for at in order {
             let known = &mut self.0[*at];
             let picture = finder.read(&known.path)?;
-            let Some(face_box) = finder.face_of_head(&picture)? else {
+            let Some((face_box, seen)) = finder.face_of_head(&picture)? else {
                 known.faceless = true;
                 continue;
             };
             let of = Face::of(&picture, &face_box);
             let fit = face.fit(&of);
-            let unlike = HAIR * face.hair_distance(&of) - fit.alike;
+            let doubt = if seen { 0.0 } else { UNSEEN };
+            let unlike = HAIR * face.hair_distance(&of) - fit.alike + doubt;
             let head = Head {
                 path: known.path.clone(),
                 picture,

@@ -68,8 +68,9 @@ impl Finder {
         decode(&bytes, &self.limits).with_context(|| format!("cannot read {shown} as a picture"))
     }
 
-    /// Where the face of a head is: where the detector sees it best; else, in a square, where the rule puts it.
-    fn face_of_head(&self, head: &RgbImage) -> anyhow::Result<Option<BBox>> {
+    /// Where the face of a head is: where the detector sees it best; else, in a square, where the rule puts it. Says
+    /// whether it was seen.
+    fn face_of_head(&self, head: &RgbImage) -> anyhow::Result<Option<(BBox, bool)>> {
         let (width, height) = head.dimensions();
         let found = match width == height {
             true => {
@@ -81,8 +82,8 @@ impl Finder {
         };
         let best = found.into_iter().find(|face| f64::from(face.score) >= self.min_score);
         Ok(match best {
-            Some(face) => Some(face.bbox),
-            None if width == height => Some(self.by_rule(width)),
+            Some(face) => Some((face.bbox, true)),
+            None if width == height => Some((self.by_rule(width), false)),
             None => None,
         })
     }
@@ -115,7 +116,7 @@ pub fn run(args: &Args, finder: &Finder, stop: &Stop) -> anyhow::Result<()> {
         if stop.requested() {
             return Err(Interrupted.into());
         }
-        let head = heads.take(face, finder, args.seed.wrapping_add(*number as u64 * args.seed))?;
+        let head = heads.take(face, finder, args.seed.wrapping_mul(*number as u64))?;
         let fit = head.fit;
         lay(
             &mut picture,
@@ -189,9 +190,5 @@ fn write(picture: &RgbImage, out: &Path, format: Format) -> anyhow::Result<()> {
             bytes.into_inner()
         }
     };
-    let name = out.file_name().unwrap_or_default().to_string_lossy();
-    let part = out.with_file_name(format!(".{name}.part"));
-    dataset::files::write_durably(&part, &bytes)
-        .and_then(|()| std::fs::rename(&part, out))
-        .with_context(cannot)
+    dataset::files::write_durably(out, &bytes).with_context(cannot)
 }

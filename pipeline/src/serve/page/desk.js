@@ -209,6 +209,7 @@ function tile(head, at) {
 const tiles = () => $('tiles').children;
 
 function mark() {
+  if (ofPictures()) return;
   for (const [at, item] of [...tiles()].entries()) {
     item.setAttribute('aria-selected', String(chosen.has(page.heads[at].head)));
     item.tabIndex = at === focus ? 0 : -1;
@@ -329,6 +330,7 @@ async function refresh() {
     for (const head of page.heads) Object.assign(head, now.get(head.head) ?? { verdict: 'deleted', decision: null });
     redraw(() => true);
     await renew();
+    if (ofPictures()) await listPictures(location.search);
     await controls();
     if (bounds.length) await effect();
   });
