@@ -2,13 +2,16 @@
 
 use std::process::Command;
 
-/// Every line of README.md's code that calls `program`, in words; what a shell would do to them (quotes,
+/// Every line of the code in README.md and docs/tutorial.md that calls `program`, in words; what a shell would do to them (quotes,
 /// comments, variables) is done by one.
 pub fn commands(program: &str) -> Vec<Vec<String>> {
-    let readme = include_str!("../../../README.md");
+    let pages = [
+        include_str!("../../../README.md"),
+        include_str!("../../../docs/tutorial.md"),
+    ];
     let mut inside = false;
     let mut found = Vec::new();
-    for line in readme.lines() {
+    for line in pages.iter().flat_map(|page| page.lines()) {
         if line.starts_with("```") {
             inside = !inside;
         } else if inside && line.starts_with(&format!("{program} ")) {
