@@ -79,7 +79,7 @@ async fn a_change_of_boxes_is_recorded_judged_and_taken_back() {
         [false, true, false].map(Value::from)
     );
 
-    assert_eq!(pictures(&desk, "?checked=yes").await, std::slice::from_ref(&image));
+    assert_eq!(pictures(&desk, "?checked=yes").await, std::slice::from_ref(image));
     assert_eq!(pictures(&desk, "?checked=no").await.len(), 2);
     assert_eq!(pictures(&desk, "?heads=none").await.len(), 1);
     let small = desk
