@@ -126,7 +126,7 @@ async fn a_made_box_is_judged_as_others_and_a_deleted_one_is_gone(mut house: Hou
     assert_eq!(rows.iter().map(|row| &row.detector).collect::<Vec<_>>(), ["hand"]);
 
     // Another rule cuts it anew, also where the detector has nothing to do.
-    house.crop.margin = 1.5;
+    house.crop.margin = 1.7;
     let summary = house.crop(Selection::default()).await.expect("crops");
     assert_eq!(summary.done, 1, "{summary:?}");
     assert_eq!(verdicts(&house).await, ["hand accepted"]);

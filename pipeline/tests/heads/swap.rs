@@ -123,7 +123,7 @@ async fn what_cannot_be_done_is_told_with_the_way_out() {
             &house,
             &with(
                 "two.png",
-                &["--head", "heads", "--out", "o.png", "--min-score", "0.9999"]
+                &["--head", "heads", "--out", "o.png", "--min-score", "0.99999"]
             ),
             2
         )

@@ -31,7 +31,10 @@ export async function openPicture(image, edges) {
 export const isOpen = () => dialog().open;
 
 function show(told, edges) {
+  // The same picture stays where it is on the screen.
+  const before = picture?.image === told.image && dialog().querySelector('.picture');
   picture = told;
+  moving = undefined;
   shown = told.faces.map((face) => ({ edges: face.box, face }));
   chosen = edges && shown.find((box) => equal(box.edges, edges));
   const button = (text, title, action) => {
@@ -53,13 +56,15 @@ function show(told, edges) {
   const about = element('p', { className: 'about', textContent: told.imported
     ? 'This picture was imported as a head: it has no boxes.'
     : 'Drag a box or its corners; drag over a free place for a new one. Solid boxes count as faces; thin dashed ones are below min_score.' });
-  const framed = element('div', { className: 'picture' });
-  if (told.kept) {
+  const framed = before || element('div', { className: 'picture' });
+  if (before) {
+    // Nothing to make.
+  } else if (told.kept) {
     const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
     svg.setAttribute('viewBox', `0 0 ${told.width} ${told.height}`);
     svg.setAttribute('preserveAspectRatio', 'xMinYMin meet');
     for (const [name, action] of [['pointerdown', down], ['pointermove', drag], ['pointerup', up], ['pointercancel', cancel]]) svg.addEventListener(name, action);
-    const image = element('img', { src: `/pictures/${told.image}`, alt: 'the picture', draggable: false });
+    const image = element('img', { src: `/pictures/${told.image}`, alt: 'the picture', draggable: false, width: told.width, height: told.height });
     image.addEventListener('load', draw);
     framed.append(image, svg);
   } else framed.append('The picture is not in the store: it was dropped after its heads were cut. Boxes can be taken away, not made.');
@@ -248,8 +253,10 @@ async function put(image, before, boxes, edges) {
 
 // Verdicts have come: the boxes are drawn by them, unless a hand is at one.
 export async function renew() {
-  if (!isOpen() || moving || waiting) return;
-  show(await ask(`/api/pictures/${picture.image}`), chosen?.edges);
+  if (!isOpen()) return;
+  const told = await ask(`/api/pictures/${picture.image}`);
+  // A hand may have begun meanwhile.
+  if (!moving && !waiting) show(told, chosen?.edges);
 }
 
 // ---- keys
