@@ -72,9 +72,12 @@ fn digest(path: &Path) -> [u8; 20] {
 }
 
 /// The name through its first number (`Anime_103` of `Anime_103_2.jpg`): cuts of one picture share
-/// it. None without a number, or without a word before it.
+/// it. None without a number, without a word before it, or of a hash.
 fn family(path: &Path) -> Option<String> {
     let stem = path.file_stem()?.to_str()?;
+    if stem.len() == 64 && stem.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
     let start = stem
         .find(|letter: char| letter.is_ascii_digit())
         .filter(|start| *start > 0)?;

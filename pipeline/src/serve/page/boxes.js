@@ -10,6 +10,7 @@ let picture; // as the program knows it
 let shown = []; // its boxes as they are drawn: { edges, face }; a new one has no face
 let chosen; // one of them
 let moving; // what the pointer does
+let saving = false; // what was changed is on its way: a hand waits until it is known how the boxes are now
 let waiting; // the timer of a fine move that is not saved yet
 let around = []; // the pictures of the gallery
 
@@ -132,7 +133,7 @@ function at(event) {
 }
 
 function down(event) {
-  if (event.button > 0 || picture.imported || moving) return;
+  if (event.button > 0 || picture.imported || moving || saving) return;
   event.preventDefault();
   const { edges, at: index } = event.target.dataset;
   const from = at(event);
@@ -239,11 +240,14 @@ async function send(image, before, boxes, edges) {
 
 async function put(image, before, boxes, edges) {
   let told;
+  busy(true);
   try {
     told = await ask(`/api/pictures/${image}/boxes`, { before, boxes });
   } catch (error) {
     if (picture?.image === image) cancel();
     throw error;
+  } finally {
+    busy(false);
   }
   if (isOpen() && picture.image === image) show(told, edges ? round(edges) : undefined);
   say('recorded');
@@ -251,19 +255,24 @@ async function put(image, before, boxes, edges) {
   return told.boxes;
 }
 
+function busy(now) {
+  saving = now;
+  dialog().setAttribute('aria-busy', String(now));
+}
+
 // Verdicts have come: the boxes are drawn by them, unless a hand is at one.
 export async function renew() {
   if (!isOpen()) return;
   const told = await ask(`/api/pictures/${picture.image}`);
   // A hand may have begun meanwhile.
-  if (!moving && !waiting) show(told, chosen?.edges);
+  if (!moving && !waiting && !saving) show(told, chosen?.edges);
 }
 
 // ---- keys
 
 function nudge(across, down, event) {
   if (!chosen) return across ? leaf(across) : undefined;
-  if (picture.imported) return;
+  if (picture.imported || saving) return;
   const edges = event.shiftKey ? [2, 3] : [0, 1, 2, 3];
   chosen.edges = bounded(chosen.edges, edges, across, down);
   draw();

@@ -259,7 +259,10 @@ async fn boxes_are_edited(width: u32, height: u32, kind: &str, name: &str) {
     drag(&browser, kind, [125.0, 120.0], [175.0, 170.0]).await;
     browser.until("document.querySelectorAll('#picture rect.hand').length === 2 && document.querySelector('#picture rect.chosen')").await;
     browser
-        .until("document.getElementById('picture-title').textContent.includes('2 faces, 2 by hand, checked')")
+        .until("document.getElementById('picture-title').textContent.endsWith('2 faces, 2 by hand, checked')")
+        .await;
+    browser
+        .until("document.querySelector('#picture[aria-busy=false]')")
         .await;
     drag(&browser, kind, [175.0, 170.0], [185.0, 180.0]).await;
     browser

@@ -1,6 +1,7 @@
 //! The studio: its heads and their addresses, favourites, completions, what is watched, who may ask, and the page in
 //! a real browser.
 
+#[allow(dead_code, reason = "this page is not dragged on")]
 #[path = "../../../../pipeline/tests/heads/serve/browser.rs"]
 mod browser;
 mod colours;
