@@ -216,18 +216,20 @@ mod tests {
                 .double_value(&[])
         };
         assert!(away(4) > 0.0 && away(8) > 0.0 && away(16) > 0.0);
-        let rows = Latents::of(&generator.plan).rows(&"1.1~m(2.2)5".parse().expect("is a head"), &mut |rows, ..| {
-            Ok(rows + 0.1)
-        });
+        let rows =
+            Latents::of(&generator.plan).rows(
+                &"1.1~m(2.2)5".parse().expect("is a head"),
+                &mut |rows, _| Ok(rows + 0.1),
+            );
         assert!(rows.expect_err("is refused").to_string().contains("4, 8, 16 px"));
     }
 
     #[test]
     fn a_generator_whose_noise_goes_in_at_the_front_is_told_so() {
-        let rows = Latents::of(&self::generator(false).plan)
-            .rows(&"1.1~m(2.2)8".parse().expect("is a head"), &mut |rows, ..| {
-                Ok(rows + 0.1)
-            });
+        let rows = Latents::of(&self::generator(false).plan).rows(
+            &"1.1~m(2.2)8".parse().expect("is a head"),
+            &mut |rows, _| Ok(rows + 0.1),
+        );
         assert!(rows.expect_err("is refused").to_string().contains("towards the other"));
     }
 }

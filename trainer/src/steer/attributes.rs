@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use dataset::eval_settings::EvalSettings;
 use dataset::failure::Usage;
 use dataset::files::write_durably;
@@ -17,7 +17,7 @@ use super::trial;
 use crate::engine::checkpoint::bytes;
 use crate::engine::plan::Plan;
 use crate::eval::extract;
-use crate::gan::architecture;
+use crate::gan::config::NOISE;
 use crate::gan::folder::RunFolder;
 use crate::gan::sample;
 use crate::gan::trained::Trained;
@@ -91,8 +91,13 @@ impl Attributes {
                 value["format"]
             );
         }
-        let attributes: Self =
-            serde_json::from_value(value).with_context(|| format!("{} was changed; {way} anew", path.display()))?;
+        let changed = || format!("{} was changed; {way} anew", path.display());
+        let attributes: Self = serde_json::from_value(value).with_context(changed)?;
+        let fits = |known: &Direction| known.slope.len() == NOISE as usize && known.deviation > 0.0;
+        ensure!(
+            attributes.directions.len() == COLUMNS && attributes.directions.iter().flatten().all(fits),
+            changed()
+        );
         if attributes.generator != digest(&trained.generator.parameters) {
             let why = format!("the attributes of `{name}` are of an earlier checkpoint; {way} anew");
             return Err(Usage(why).into());
@@ -170,10 +175,9 @@ fn digest(parameters: &Tensor) -> String {
 pub fn run(args: &Args, eval: &EvalSettings, data: &Path) -> Result<()> {
     crate::threads::set(args.threads);
     let trained = Trained::load(data, args.run.path()?)?;
-    let modulated = !trained.generator.plan.modulated_sides().is_empty();
-    let side = args
-        .from_side
-        .unwrap_or_else(|| architecture::sides(trained.file.config.side)[1]);
+    let sides = trained.generator.plan.modulated_sides();
+    // All but the smallest.
+    let side = args.from_side.or_else(|| sides.get(1).copied()).unwrap_or(0);
     let noise = trained.noise(args.seed, args.count as usize);
     let mut looks: Vec<Looks> = Vec::new();
     for batch in noise.split(BATCH, 0) {
@@ -188,7 +192,7 @@ pub fn run(args: &Args, eval: &EvalSettings, data: &Path) -> Result<()> {
         format: FORMAT,
         generator: digest(&trained.generator.parameters),
         heads: looks.len(),
-        side: if modulated { side } else { 0 },
+        side: if sides.is_empty() { 0 } else { side },
         directions: directions::fit(&noise, &looks),
     };
     if attributes.directions.iter().all(Option::is_none) {
@@ -203,7 +207,12 @@ pub fn run(args: &Args, eval: &EvalSettings, data: &Path) -> Result<()> {
     println!("attributes: {}", path(&trained.folder).display());
     match args.trial {
         0 => Ok(()),
-        count => trial::run(&trained, &attributes, eval, &trained.noise(args.seed + 1, count)),
+        count => trial::run(
+            &trained,
+            &attributes,
+            eval,
+            &trained.noise(args.seed.wrapping_add(1), count),
+        ),
     }
 }
 

@@ -18,6 +18,8 @@ use crate::gan::config::NOISE;
 use crate::gan::grid;
 use crate::gan::sample::draw_rows;
 
+/// Greatest number of a head that is named: the noise of all before it is drawn too.
+const MOST: usize = 99_999;
 /// Times that heads are drawn, measured and moved on: a slope is right near the mean only.
 const ROUNDS: usize = 5;
 /// Share of the way that one round goes.
@@ -184,6 +186,9 @@ impl Wanted {
     /// The colours of the head to be like.
     fn colours_of(&self, like: &Path, detector: &Path, drawn: impl Fn(usize) -> RgbImage) -> Result<Looks> {
         let picture = match like.to_str().and_then(|text| text.parse().ok()) {
+            Some(number) if number > MOST => {
+                return Err(Usage(format!("--like {number}: heads of a seed are numbered up to {MOST}")).into());
+            }
             Some(number) => drawn(number),
             None => {
                 let cannot = || format!("cannot read {}", like.display());

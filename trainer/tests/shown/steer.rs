@@ -76,6 +76,8 @@ fn the_base_model_draws_hair_and_eyes_as_asked() {
     );
     assert!(said.contains("6 frames"), "{said}");
 
+    let far = ["sample", "base", "--like", "100000", "--out", "x"];
+    refused(data.path(), 2, &far, "numbered up to 99999");
     let attributes = data.path().join("runs/base/attributes.json");
     let text = std::fs::read_to_string(&attributes).expect("is unpacked");
     let asked = ["sample", "base", "--hair", "blue", "--out", "x"];
@@ -84,6 +86,14 @@ fn the_base_model_draws_hair_and_eyes_as_asked() {
     other.replace_range(digest..digest + 4, "0000");
     std::fs::write(&attributes, other).expect("writes");
     refused(data.path(), 2, &asked, "of an earlier checkpoint");
+    let slopes = text.replacen("\"slope\":[", "\"slope\":[1.0,", 1);
+    std::fs::write(&attributes, slopes).expect("writes");
+    refused(
+        data.path(),
+        1,
+        &asked,
+        "was changed; `trainer attributes base` measures them anew",
+    );
     std::fs::write(&attributes, &text[..text.len() / 2]).expect("writes");
     refused(
         data.path(),
