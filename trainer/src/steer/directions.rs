@@ -112,8 +112,8 @@ mod tests {
         let first = noise.select(1, 0) * 5.0 + 50.0;
         let second = noise.select(1, 1) * 2.0 + noise.select(1, 0);
         let (first, second) = (
-            Vec::<f64>::try_from(first).unwrap(),
-            Vec::<f64>::try_from(second).unwrap(),
+            Vec::<f64>::try_from(first).expect("a flat tensor"),
+            Vec::<f64>::try_from(second).expect("a flat tensor"),
         );
         let looks: Vec<Looks> = (0..2000)
             .map(|row| {
