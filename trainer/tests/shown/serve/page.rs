@@ -30,7 +30,9 @@ async fn heads_are_drawn_and_kept(browser: &Browser, studio: &Studio, name: &str
     browser
         .until("document.querySelectorAll('#heads .star[aria-pressed=true]').length === 2")
         .await;
-    let kept = addresses(&studio.json("/api/favourites").await["favourites"]);
+    // Both were kept at once: either may have come first.
+    let mut kept = addresses(&studio.json("/api/favourites").await["favourites"]);
+    kept.sort();
     let first = "[...document.querySelectorAll('#heads .tile')].slice(0, 2).map((tile) => tile.dataset.head)";
     let shown = browser.run(&format!("return {first}")).await;
     assert_eq!(shown, serde_json::json!(kept));
