@@ -15,7 +15,7 @@ use vision::picture::{Limits, decode};
 use super::complete::{LOOK, Progress};
 use super::model::Model;
 use super::task::Task;
-use super::{Refusal, Stopped, Studio, locked, watch};
+use super::{Refusal, Stopped, Studio, locked, monitor};
 use crate::show::blend::Blend;
 use crate::show::search::Search;
 
@@ -39,7 +39,7 @@ pub(super) async fn state(State(studio): State<Arc<Studio>>) -> Result<Json<Valu
         "detector": about.has_detector,
         "colourless": about.colourless,
         "seed": studio.sample.seed,
-        "runs": watch::runs(&studio.data)?,
+        "runs": monitor::runs(&studio.data)?,
     })))
 }
 

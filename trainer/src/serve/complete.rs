@@ -250,23 +250,14 @@ fn found(searching: &Searching) -> Head {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::show::search::Search;
+    use crate::serve::task::tests::how;
     use image::RgbImage;
 
     /// Of four pixels, one of which was erased.
     fn task() -> Task {
-        let how = Search {
-            steps: 5,
-            rate: 0.01,
-            weight: 0.1,
-            clip: 1.0,
-            tries: 1,
-            seed: 1,
-            every: 1,
-        };
         let mut touched = [0, 0, 0, 255].repeat(4);
         touched[3] = 0;
-        Task::new(RgbImage::new(2, 2), &touched, how, Blend::Plain).expect("is one")
+        Task::new(RgbImage::new(2, 2), &touched, how(), Blend::Plain).expect("is one")
     }
 
     #[test]

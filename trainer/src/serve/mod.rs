@@ -10,8 +10,8 @@ mod head;
 mod labelled;
 mod latent;
 mod model;
+mod monitor;
 mod task;
-mod watch;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -155,7 +155,9 @@ fn newest_run(data: &Path) -> Result<PathBuf> {
         let newest = checkpoint::list(&run.join("checkpoints")).ok()?.into_iter().next()?;
         newest.metadata().ok()?.modified().ok()
     };
-    let runs = watch::runs(data)?.into_iter().map(|name| data.join("runs").join(name));
+    let runs = monitor::runs(data)?
+        .into_iter()
+        .map(|name| data.join("runs").join(name));
     let newest = runs.filter_map(|run| Some((written(&run)?, run))).max();
     let known = || Usage(format!("no run has a checkpoint yet{}", folder::known(data)));
     Ok(newest.ok_or_else(known)?.1)
@@ -172,7 +174,7 @@ fn router(studio: Arc<Studio>) -> Router {
         .route("/favourites/{file}", get(favourites::file))
         .route("/pictures/{number}", get(files::picture))
         .route("/completions/{number}/{what}", get(files::completion))
-        .route("/runs/{run}/grids/{epoch}", get(watch::grid))
+        .route("/runs/{run}/grids/{epoch}", get(monitor::grid))
         .route("/api/state", get(api::state))
         .route("/api/draw", get(draw::draw))
         .route("/api/near", get(draw::near))
@@ -180,7 +182,7 @@ fn router(studio: Arc<Studio>) -> Router {
         .route("/api/head/{*address}", get(draw::one))
         .route("/api/checkpoint", post(api::newest))
         .route("/api/favourites", get(favourites::list).post(favourites::keep))
-        .route("/api/runs/{run}", get(watch::run))
+        .route("/api/runs/{run}", get(monitor::run))
         .route("/api/pictures", post(api::upload).layer(DefaultBodyLimit::max(UPLOAD)))
         .route("/api/completions", get(api::completions).post(api::complete))
         .route("/api/completions/{number}", get(api::completion))

@@ -93,10 +93,11 @@ impl Task {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn how() -> Search {
+    /// A search of a few steps from one start.
+    pub fn how() -> Search {
         Search {
             steps: 5,
             rate: 0.01,
