@@ -144,6 +144,14 @@ pub fn truncated(noise: &Tensor, limit: f64) -> Tensor {
     cut.clamp(-limit, limit).to_kind(Kind::Float)
 }
 
+/// The noise, with its tails cut off where a limit is given.
+pub fn limited(noise: Tensor, limit: Option<f64>) -> Tensor {
+    match limit {
+        Some(limit) => truncated(&noise, limit),
+        None => noise,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

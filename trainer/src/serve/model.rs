@@ -29,7 +29,7 @@ use crate::show::sample::Scores;
 use crate::steer::attributes::Attributes;
 use crate::steer::colour::Lab;
 use crate::steer::edit::steer;
-use crate::steer::looks::COLUMNS;
+use crate::steer::looks::{EYES, HAIR, UNKNOWN, set_colour};
 
 /// Requests that wait at once.
 const WAITING: usize = 64;
@@ -203,11 +203,11 @@ fn recoloured(
     let Some(face) = faces.first().and_then(|faces| faces.first()) else {
         return Ok(rows.shallow_clone());
     };
-    let mut wanted = [f32::NAN; COLUMNS];
+    let mut wanted = UNKNOWN;
     for (part, rgb) in colours {
-        let places: &[usize] = if *part == Part::Hair { &[0] } else { &[3, 6] };
+        let places: &[usize] = if *part == Part::Hair { &[HAIR] } else { &EYES };
         for first in places {
-            wanted[*first..first + 3].copy_from_slice(&Lab::of(*rgb).0);
+            set_colour(&mut wanted, *first, Lab::of(*rgb));
         }
     }
     let steered = steer(

@@ -14,7 +14,7 @@ use super::clear;
 use super::gallery::{Layout, gallery};
 use crate::eval::extract;
 use crate::gan::grid;
-use crate::gan::sample::{draw, draw_rows, parse_truncation, rate, truncated};
+use crate::gan::sample::{draw, draw_rows, limited, parse_truncation, rate};
 use crate::gan::trained::Trained;
 use crate::named::Named;
 use crate::steer::attributes::Attributes;
@@ -84,11 +84,7 @@ pub fn run(args: &Args, settings: &SampleSettings, eval: &EvalSettings, data: &P
     }
     crate::threads::set(args.threads);
     let trained = Trained::load(data, args.run.path()?)?;
-    let noise = |count: usize| {
-        let noise = trained.noise(settings.seed, count);
-        args.truncation
-            .map_or_else(|| noise.shallow_clone(), |limit| truncated(&noise, limit))
-    };
+    let noise = |count: usize| limited(trained.noise(settings.seed, count), args.truncation);
     let (heads, distances) = match args.wanted.is_empty() {
         true => (draw(&trained.generator, &noise(settings.count)), None),
         false => steered(args, &trained, eval, settings.count, noise)?,

@@ -12,7 +12,7 @@ use vision::letterbox::resize;
 
 use super::progress::parse_rate;
 use super::{animation, gallery};
-use crate::gan::sample::{parse_truncation, truncated};
+use crate::gan::sample::{limited, parse_truncation};
 use crate::gan::trained::Trained;
 use crate::named::Named;
 use crate::steer::along::{self, Along};
@@ -130,10 +130,7 @@ fn stations_of(args: &Args) -> i64 {
 fn stations(args: &Args, seed: u64, trained: &Trained) -> Tensor {
     let last = args.heads.iter().max().copied();
     let count = last.map_or(args.walks * args.stations, |last| last as u64 + 1);
-    let noise = trained.noise(seed, count as usize);
-    let noise = args
-        .truncation
-        .map_or_else(|| noise.shallow_clone(), |limit| truncated(&noise, limit));
+    let noise = limited(trained.noise(seed, count as usize), args.truncation);
     match args.heads.is_empty() {
         true => noise,
         false => {

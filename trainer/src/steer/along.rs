@@ -9,8 +9,9 @@ use image::RgbImage;
 use tch::Tensor;
 
 use super::attributes::Attributes;
+use super::colour::Lab;
 use super::edit::{self, steer};
-use super::looks::{self, COLUMNS, Looks};
+use super::looks::{self, BRIGHTNESS, EYES, HAIR, LENGTH, Looks, UNKNOWN, colour, set_colour};
 use crate::eval::extract;
 use crate::gan::grid;
 use crate::gan::sample::draw_rows;
@@ -73,27 +74,26 @@ fn circle(attributes: &Attributes, along: Along, looks: &Looks, steps: u64) -> R
     let unknown = || Usage("the run's heads do not tell that attribute; train it on".into());
     let turns = (0..steps).map(|step| step as f32 / steps as f32 * TAU);
     let colours = |columns: &'static [usize]| {
-        let own = &looks[columns[0]..columns[0] + 3];
-        let lightness = if own[0].is_finite() { own[0] } else { LIGHTNESS.0 };
-        let lightness = lightness.clamp(LIGHTNESS.0, LIGHTNESS.1);
-        let start = if own[1].is_finite() { own[2].atan2(own[1]) } else { 0.0 };
+        // Of a head that does not tell it: dark, from red on.
+        let Lab([l, a, b]) = colour(looks, columns[0]).unwrap_or(Lab([LIGHTNESS.0, 1.0, 0.0]));
+        let (lightness, start) = (l.clamp(LIGHTNESS.0, LIGHTNESS.1), b.atan2(a));
         turns.clone().map(move |turn| {
-            let mut wanted = [f32::NAN; COLUMNS];
+            let mut wanted = UNKNOWN;
             let (sine, cosine) = (start + turn).sin_cos();
             for first in columns {
-                wanted[*first..first + 3].copy_from_slice(&[lightness, CHROMA * cosine, CHROMA * sine]);
+                set_colour(&mut wanted, *first, Lab([lightness, CHROMA * cosine, CHROMA * sine]));
             }
             wanted
         })
     };
     Ok(match along {
-        Along::Hair => colours(&[0]).collect(),
-        Along::Eyes => colours(&[3, 6]).collect(),
+        Along::Hair => colours(&[HAIR]).collect(),
+        Along::Eyes => colours(&EYES).collect(),
         Along::Brightness | Along::Length => {
-            let column = if along == Along::Brightness { 9 } else { 10 };
+            let column = if along == Along::Brightness { BRIGHTNESS } else { LENGTH };
             let (mean, deviation) = attributes.range(column).ok_or_else(unknown)?;
             let wave = turns.map(|turn| {
-                let mut wanted = [f32::NAN; COLUMNS];
+                let mut wanted = UNKNOWN;
                 wanted[column] = (mean - FAR * deviation * f64::from(turn.cos())) as f32;
                 wanted
             });

@@ -12,7 +12,7 @@ use tch::Tensor;
 
 use super::colour::Lab;
 use super::directions::{self, Direction};
-use super::looks::{self, ATTRIBUTES, COLUMNS, Looks};
+use super::looks::{self, ATTRIBUTES, COLUMNS, Looks, UNKNOWN};
 use super::trial;
 use crate::engine::checkpoint::bytes;
 use crate::engine::plan::Plan;
@@ -185,7 +185,7 @@ pub fn run(args: &Args, eval: &EvalSettings, data: &Path) -> Result<()> {
         let faces = extract::best_faces(&pictures, &eval.detector, "measuring heads")?;
         looks.extend(pictures.iter().zip(faces).map(|(picture, face)| match face {
             Some(face) if face.score >= eval.min_score => looks::measure(picture, &face.bbox),
-            _ => [f32::NAN; COLUMNS],
+            _ => UNKNOWN,
         }));
     }
     let attributes = Attributes {

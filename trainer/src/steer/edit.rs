@@ -10,8 +10,8 @@ use vision::BBox;
 use vision::picture::{Limits, decode};
 
 use super::attributes::Attributes;
-use super::colour::{Asked, Lab};
-use super::looks::{self, COLOURS, COLUMNS, Looks};
+use super::colour::Asked;
+use super::looks::{self, COLOURS, COLUMNS, EYES, HAIR, Looks, UNKNOWN, colour, set_colour};
 use crate::engine::network::Network;
 use crate::eval::extract;
 use crate::gan::config::NOISE;
@@ -46,7 +46,7 @@ impl Steered {
         let pictures = grid::pictures(&draw_rows(generator, rows));
         let looks = pictures.iter().zip(faces).map(|(picture, face)| match face {
             Some(face) => looks::measure(picture, face),
-            None => [f32::NAN; COLUMNS],
+            None => UNKNOWN,
         });
         Self {
             rows: rows.copy(),
@@ -89,7 +89,8 @@ pub fn steer(
     let moved = attributes.moved(&generator.plan);
     let mut best = Steered::draw(generator, rows, faces);
     let start = best.looks.clone();
-    let errors = |looks: &[Looks]| errors(looks, &start, wanted, &attributes.deviations());
+    let deviations = attributes.deviations();
+    let errors = |looks: &[Looks]| errors(looks, &start, wanted, &deviations);
     let mut error = errors(&start);
     let mut faults = faults(&error, &weights);
     let mut change = Tensor::zeros([faces.len() as i64, NOISE], (Kind::Float, Device::Cpu));
@@ -212,13 +213,15 @@ pub fn wanted(
     face: Option<&BBox>,
     [hair, eyes]: [Option<Asked>; 2],
 ) -> Looks {
-    let own = face.map_or([f32::NAN; COLUMNS], |face| looks::measure(head, face));
-    let mut looks = [f32::NAN; COLUMNS];
-    for (first, asked) in [(0, hair), (3, eyes), (6, eyes)] {
+    let own = face.map_or(UNKNOWN, |face| looks::measure(head, face));
+    let mut looks = UNKNOWN;
+    for (first, asked) in [(HAIR, hair), (EYES[0], eyes), (EYES[1], eyes)] {
         if let Some(asked) = asked {
-            let own = Lab([own[first], own[first + 1], own[first + 2]]);
-            let Lab(colour) = asked.near(own.0[0].is_finite().then_some(own), attributes.colours(first));
-            looks[first..first + 3].copy_from_slice(&colour);
+            set_colour(
+                &mut looks,
+                first,
+                asked.near(colour(&own, first), attributes.colours(first)),
+            );
         }
     }
     looks
@@ -226,10 +229,9 @@ pub fn wanted(
 
 /// The largest distance of a colour that was asked for; infinite where one cannot be told.
 pub fn farthest(looks: &Looks, wanted: &Looks) -> f32 {
-    let colour = |numbers: &Looks, first: usize| Lab([numbers[first], numbers[first + 1], numbers[first + 2]]);
-    let asked = [0, 3, 6].into_iter().filter(|first| wanted[*first].is_finite());
-    let apart = asked.map(|first| colour(looks, first).distance(colour(wanted, first)));
-    apart
-        .map(|distance| if distance.is_nan() { f32::INFINITY } else { distance })
+    let asked = [HAIR, EYES[0], EYES[1]].into_iter();
+    let asked = asked.filter_map(|first| Some((colour(looks, first), colour(wanted, first)?)));
+    asked
+        .map(|(found, wanted)| found.map_or(f32::INFINITY, |found| found.distance(wanted)))
         .fold(0.0, f32::max)
 }

@@ -17,36 +17,58 @@ pub struct Attribute {
     pub unit: &'static str,
 }
 
+/// First number of the hair's colour.
+pub const HAIR: usize = 0;
+/// First numbers of the left eye's colour and of the right one's.
+pub const EYES: [usize; 2] = [3, 6];
+/// How light the picture is.
+pub const BRIGHTNESS: usize = 9;
+/// How much hair there is beside the cheeks.
+pub const LENGTH: usize = 10;
+
 /// All of them. Eyes are measured one by one, so that both can be given one colour.
 pub const ATTRIBUTES: [Attribute; 4] = [
     Attribute {
         name: "hair",
-        columns: (0, 3),
+        columns: (HAIR, EYES[0]),
         unit: "L*a*b*",
     },
     Attribute {
         name: "eyes",
-        columns: (3, 9),
+        columns: (EYES[0], BRIGHTNESS),
         unit: "L*a*b* of the left and of the right",
     },
     Attribute {
         name: "brightness",
-        columns: (9, 10),
+        columns: (BRIGHTNESS, LENGTH),
         unit: "mean L*",
     },
     Attribute {
         name: "length",
-        columns: (10, 11),
+        columns: (LENGTH, COLUMNS),
         unit: "share of hair beside and below the cheeks",
     },
 ];
 /// Numbers of colours, which come first.
-pub const COLOURS: usize = 9;
+pub const COLOURS: usize = BRIGHTNESS;
 /// Numbers of a head.
-pub const COLUMNS: usize = 11;
+pub const COLUMNS: usize = LENGTH + 1;
 
 /// The numbers of a head, in the order of [`ATTRIBUTES`]; NaN where one cannot be told.
 pub type Looks = [f32; COLUMNS];
+/// Nothing that is known, or that is asked.
+pub const UNKNOWN: Looks = [f32::NAN; COLUMNS];
+
+/// The colour that begins at a number, where it is known.
+pub fn colour(looks: &Looks, first: usize) -> Option<Lab> {
+    let colour = [looks[first], looks[first + 1], looks[first + 2]];
+    colour.iter().all(|number| number.is_finite()).then_some(Lab(colour))
+}
+
+/// Sets the colour that begins at a number.
+pub fn set_colour(looks: &mut Looks, first: usize, Lab(colour): Lab) {
+    looks[first..first + 3].copy_from_slice(&colour);
+}
 
 /// Where hair is looked for above the forehead, in shares of the detector's box, which in head crops begins at the
 /// hair and ends at the chin: x0 y0 x1 y1.
@@ -58,19 +80,16 @@ const LIKE_HAIR: f32 = 25.0;
 
 /// Measures a head whose face is known.
 pub fn measure(picture: &RgbImage, face: &BBox) -> Looks {
-    let mut looks = [f32::NAN; COLUMNS];
+    let mut looks = UNKNOWN;
     let hair = hair(picture, face);
-    let mut set = |first: usize, colour: Option<Lab>| {
-        if let Some(Lab(colour)) = colour {
-            looks[first..first + 3].copy_from_slice(&colour);
-        }
-    };
-    set(0, hair);
     let [left, right] = faces::eyes(picture, face).map(colourful);
-    set(3, left);
-    set(6, right);
+    for (first, found) in [(HAIR, hair), (EYES[0], left), (EYES[1], right)] {
+        if let Some(found) = found {
+            set_colour(&mut looks, first, found);
+        }
+    }
     let lightness: f32 = picture.pixels().map(|pixel| Lab::of(pixel.0).0[0]).sum();
-    looks[9] = lightness / (picture.width() * picture.height()) as f32;
+    looks[BRIGHTNESS] = lightness / (picture.width() * picture.height()) as f32;
     if let Some(hair) = hair {
         let beside: Vec<Lab> = BESIDE
             .iter()
@@ -78,7 +97,7 @@ pub fn measure(picture: &RgbImage, face: &BBox) -> Looks {
             .collect();
         let like = beside.iter().filter(|pixel| pixel.distance(hair) < LIKE_HAIR).count();
         if !beside.is_empty() {
-            looks[10] = like as f32 / beside.len() as f32;
+            looks[LENGTH] = like as f32 / beside.len() as f32;
         }
     }
     looks
@@ -128,13 +147,13 @@ mod tests {
         });
         let looks = measure(&picture, &face);
         let is = |first: usize, rgb: [u8; 3]| {
-            let found = Lab([looks[first], looks[first + 1], looks[first + 2]]);
+            let found = colour(&looks, first).expect("is told");
             assert!(found.distance(Lab::of(rgb)) < 0.01, "{first}: {found}");
         };
-        is(0, hair);
-        is(3, eye);
-        is(6, eye);
-        assert!((0.25..0.5).contains(&looks[10]), "{}", looks[10]);
+        is(HAIR, hair);
+        is(EYES[0], eye);
+        is(EYES[1], eye);
+        assert!((0.25..0.5).contains(&looks[LENGTH]), "{}", looks[LENGTH]);
         let blank = RgbImage::from_pixel(96, 96, Rgb(skin));
         assert!(measure(&blank, &face)[..9].iter().all(|number| number.is_nan()));
     }
