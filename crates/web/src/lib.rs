@@ -1,4 +1,4 @@
-//! What the pages of both programs share: who may ask, answers that say what is wrong, the style sheet.
+//! What the pages of both programs share: who may ask, answers that say what is wrong, style sheet and script.
 
 mod guard;
 
@@ -19,6 +19,9 @@ pub const STYLE: &str = include_str!("style.css");
 
 /// The same, and what served pages have beside: the bar at the top, fields, messages.
 pub const PAGE_STYLE: &str = concat!(include_str!("style.css"), include_str!("page.css"));
+
+/// The script of both pages' scripts: it says, asks and makes elements.
+pub const PAGE_SCRIPT: &str = include_str!("page.js");
 
 /// Listens on an address, and says which it is: port 0 takes a free one.
 ///

@@ -132,6 +132,7 @@ async fn asset(Path(file): Path<String>) -> Response {
         "desk.js" => web::asset("text/javascript", include_str!("page/desk.js")),
         "boxes.js" => web::asset("text/javascript", include_str!("page/boxes.js")),
         "desk.css" => web::asset("text/css", include_str!("page/desk.css")),
+        "page.js" => web::asset("text/javascript", web::PAGE_SCRIPT),
         "style.css" => web::asset("text/css", web::PAGE_STYLE),
         _ => error(StatusCode::NOT_FOUND, "there is no such page"),
     }

@@ -207,6 +207,7 @@ async fn asset(Segment(file): Segment<String>) -> Response {
         "watch.js" => script(include_str!("page/watch.js")),
         "complete.js" => script(include_str!("page/complete.js")),
         "studio.css" => web::asset("text/css", include_str!("page/studio.css")),
+        "page.js" => script(web::PAGE_SCRIPT),
         "style.css" => web::asset("text/css", web::PAGE_STYLE),
         _ => web::error(StatusCode::NOT_FOUND, "there is no such page"),
     }

@@ -1,6 +1,7 @@
 // The boxes of one picture: moved, made and taken away by hand; and the gallery of pictures.
 
-import { ask, element, guarded, later, number, post, remember, run, say, state } from './desk.js';
+import { ask, element, say } from '/page.js';
+import { guarded, later, number, post, remember, run, state } from './desk.js';
 
 const LEAST = 8; // pixels of the screen that a new box is drawn over at least
 const REACH = 16; // pixels of the screen round a corner that belong to it, for fingers too

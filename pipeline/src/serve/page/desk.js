@@ -1,9 +1,8 @@
 // The curation desk. The address names what is shown; decisions go to the program at once.
 
+import { $, ask, element, say } from '/page.js';
 import { IN_PICTURE, forgetPictures, isOpen, listPictures, openPicture, renew, settled } from './boxes.js';
 
-const $ = (id) => document.getElementById(id);
-const key = document.querySelector('meta[name="desk-key"]').content;
 export const number = new Intl.NumberFormat('en');
 // What the address says of heads; the rest is about their posts.
 const OWN = ['verdict', 'decision', 'measure', 'order', 'group', 'picture', 'version', 'without-version', 'bound', 'change', 'from', 'count', 'show', 'checked', 'heads'];
@@ -18,31 +17,6 @@ let undone = [];
 let done = [];
 let idle;
 
-export function say(text, bad = false) {
-  for (const place of document.querySelectorAll('.said')) {
-    place.hidden = !text;
-    place.textContent = text;
-    place.classList.toggle('bad', bad);
-  }
-}
-
-export async function ask(path, body) {
-  const options = body && {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-desk-key': key },
-    body: JSON.stringify(body),
-  };
-  let answer;
-  try {
-    answer = await fetch(path, options);
-  } catch {
-    throw new Error('the program does not answer: is it still running?');
-  }
-  const told = await answer.json().catch(() => ({ error: `the program answered ${answer.status}` }));
-  if (!answer.ok) throw new Error(told.error);
-  return told;
-}
-
 // Runs what a control does, one after the other: a key pressed while the one before is on its way acts on what
 // that leaves. Shows what went wrong.
 let queue = Promise.resolve();
@@ -50,12 +24,6 @@ export function run(action) {
   queue = queue.then(action).catch((error) => say(error.message, true));
 }
 export const guarded = (action) => (...given) => run(() => action(...given));
-
-export function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
 
 const shown = (value) => (value === null ? 'none' : Number.isInteger(value) ? number.format(value) : value.toFixed(3));
 export const state = (verdict) => (verdict === 'accepted' ? 'accepted' : verdict === 'undecided' || verdict === null ? '' : 'refused');

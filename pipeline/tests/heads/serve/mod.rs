@@ -3,9 +3,9 @@
 mod boxes;
 mod browser;
 mod page;
+mod served;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use pipeline::catalog::Catalog;
 use pipeline::selection::Selection;
@@ -13,23 +13,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::fixture::{House, picture, png};
-
-/// The program, serving a data folder.
-struct Desk {
-    child: Child,
-    /// Open as long as the program writes to it.
-    _output: BufReader<ChildStdout>,
-    url: String,
-    key: String,
-    client: reqwest::Client,
-}
-
-impl Drop for Desk {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use served::Served as Desk;
 
 /// A house of three pictures with a head each: two accepted ones (posts 1 and 3, of 10 and 30 likes) and one whose
 /// face has too low a score.
@@ -53,59 +37,13 @@ impl Desk {
         let file = file
             .into_iter()
             .find(|path| path.extension().is_some_and(|ending| ending == "sqlite"));
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pipeline"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+        command
             .current_dir(house.folder.path())
             .env("HEADS_CATALOG_URL", Catalog::sqlite_url(&file.expect("is a catalog")))
             .args(["--data", ".", "serve", "--listen", listen])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("starts");
-        let mut output = BufReader::new(child.stdout.take().expect("is piped"));
-        let mut line = String::new();
-        output.read_line(&mut line).expect("is text");
-        let url = line.split_whitespace().find(|word| word.starts_with("http://"));
-        let Some(url) = url.map(str::to_owned) else {
-            panic!("{line}{}", said(child.stderr.take().expect("is piped")));
-        };
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut desk = Self {
-            child,
-            _output: output,
-            url: url.trim_end_matches('/').into(),
-            key: String::new(),
-            client: reqwest::Client::builder().no_proxy().build().expect("a client"),
-        };
-        if !desk.url.contains("token") {
-            let page = desk.get("/").await.text().await.expect("is text");
-            let key = page.split("desk-key\" content=\"").nth(1).expect("has a key");
-            desk.key = key.split('"').next().expect("ends").into();
-        }
-        desk
-    }
-
-    async fn get(&self, path: &str) -> reqwest::Response {
-        self.client
-            .get(format!("{}{path}", self.url))
-            .send()
-            .await
-            .expect("answers")
-    }
-
-    async fn json(&self, path: &str) -> Value {
-        let answer = self.get(path).await;
-        let (status, text) = (answer.status(), answer.text().await.expect("is text"));
-        assert_eq!(status, StatusCode::OK, "{path}: {text}");
-        serde_json::from_str(&text).expect("is JSON")
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
-        let request = self
-            .client
-            .post(format!("{}{path}", self.url))
-            .header("x-desk-key", &self.key);
-        let answer = request.json(body).send().await.expect("answers");
-        (answer.status(), answer.json().await.expect("is JSON"))
+            .stderr(Stdio::piped());
+        Self::start(&mut command, "desk").await
     }
 
     /// Decides, which must succeed.
@@ -137,10 +75,6 @@ impl Desk {
             .map(|head| head["head"].as_str().expect("a hash").to_owned())
             .collect()
     }
-}
-
-fn said(stderr: ChildStderr) -> String {
-    std::io::read_to_string(stderr).unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,47 +1,15 @@
-// What every part of the page uses: asking the program, making elements, tiles of heads.
+// What every part of the page uses beside /page.js, which comes with it: tiles of heads, their files.
 
+import { element, say } from '/page.js';
 import { words } from '/words.js';
 
-export const $ = (id) => document.getElementById(id);
-const key = document.querySelector('meta[name="studio-key"]').content;
+export { $, ask, element, say } from '/page.js';
 
 // What the program said last, the kept heads by address, and the chosen ones in their order.
 export const studio = { state: null, kept: new Map(), chosen: [] };
 
-export function say(text, bad = false) {
-  for (const place of document.querySelectorAll('.said')) {
-    place.hidden = !text;
-    place.textContent = text;
-    place.classList.toggle('bad', bad);
-  }
-}
-
-export async function ask(path, body) {
-  const raw = body instanceof Blob || body instanceof Uint8Array;
-  const options = body !== undefined && {
-    method: 'POST',
-    headers: { 'content-type': raw ? 'application/octet-stream' : 'application/json', 'x-studio-key': key },
-    body: raw ? body : JSON.stringify(body),
-  };
-  let answer;
-  try {
-    answer = await fetch(path, options || {});
-  } catch {
-    throw new Error(words.unanswered);
-  }
-  const told = await answer.json().catch(() => ({ error: words.answered(answer.status) }));
-  if (!answer.ok) throw new Error(told.error);
-  return told;
-}
-
 // Does what a control asks for, and shows what went wrong.
 export const guarded = (action) => (...given) => Promise.resolve().then(() => action(...given)).catch((error) => say(error.message, true));
-
-export function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
 
 const inPath = (text) => text.split('/').map(encodeURIComponent).join('/');
 export const fileOf = (address, times = 1) => `/heads/${inPath(address)}${times > 1 ? `?times=${times}` : ''}`;

@@ -7,8 +7,6 @@ const minutes = (seconds) => `${count(Math.round(seconds / 60))} min`;
 const ago = (seconds) => (seconds < 90 ? `${seconds} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`);
 
 export const words = {
-  unanswered: 'the program does not answer: is it still running?',
-  answered: (status) => `the program answered ${status}`,
   source: ({ run, step, side }) => `${run}, step ${count(step)}, ${side} px`,
   newer: (step) => `Go on with the newer checkpoint (step ${count(step)})`,
   replaced: (step) => `Heads are drawn from step ${count(step)} now; addresses of the one before are not.`,

@@ -7,10 +7,11 @@ mod browser;
 mod colours;
 mod page;
 mod refused;
+#[path = "../../../../pipeline/tests/heads/serve/served.rs"]
+mod served;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, Stdio};
 
 use image::{GenericImageView, RgbImage};
 use reqwest::StatusCode;
@@ -20,26 +21,10 @@ use tempfile::TempDir;
 use super::common::trainer;
 use super::fixture::{detector, done};
 use super::runs;
+use served::Served as Studio;
 
 /// Side of the run's heads, pixels.
 const SIDE: u32 = 16;
-
-/// The program, serving a run.
-struct Studio {
-    child: Child,
-    /// Open as long as the program writes to it.
-    _output: BufReader<ChildStdout>,
-    url: String,
-    key: String,
-    client: reqwest::Client,
-}
-
-impl Drop for Studio {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A training that ends with the test, however that ends.
 struct Training(Child);
@@ -81,45 +66,7 @@ impl Studio {
         if !args.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("starts");
-        let mut output = BufReader::new(child.stdout.take().expect("is piped"));
-        let mut line = String::new();
-        output.read_line(&mut line).expect("is text");
-        let url = line.split_whitespace().find(|word| word.starts_with("http://"));
-        let url = url.unwrap_or_else(|| panic!("{line}")).trim_end_matches('/').to_owned();
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut studio = Self {
-            child,
-            _output: output,
-            url,
-            key: String::new(),
-            client: reqwest::Client::builder().no_proxy().build().expect("a client"),
-        };
-        if !studio.url.contains("token") {
-            let page = studio.get("/").await.text().await.expect("is text");
-            let key = page.split("studio-key\" content=\"").nth(1).expect("has a key");
-            studio.key = key.split('"').next().expect("ends").into();
-        }
-        studio
-    }
-
-    async fn get(&self, path: &str) -> reqwest::Response {
-        self.client
-            .get(format!("{}{path}", self.url))
-            .send()
-            .await
-            .expect("answers")
-    }
-
-    async fn bytes(&self, path: &str) -> Vec<u8> {
-        let answer = self.get(path).await;
-        let (status, bytes) = (answer.status(), answer.bytes().await.expect("reads"));
-        assert_eq!(status, StatusCode::OK, "{path}: {}", String::from_utf8_lossy(&bytes));
-        bytes.into()
-    }
-
-    async fn json(&self, path: &str) -> Value {
-        serde_json::from_slice(&self.bytes(path).await).expect("is JSON")
+        Self::start(&mut command, "studio").await
     }
 
     /// An answer that is an error: its status and what it says.
@@ -134,17 +81,6 @@ impl Studio {
                 .unwrap_or_else(|| panic!("{path}: {told}"))
                 .to_owned(),
         )
-    }
-
-    fn request(&self, path: &str) -> reqwest::RequestBuilder {
-        self.client
-            .post(format!("{}{path}", self.url))
-            .header("x-studio-key", &self.key)
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
-        let answer = self.request(path).json(body).send().await.expect("answers");
-        (answer.status(), answer.json().await.expect("is JSON"))
     }
 
     async fn post_bytes(&self, path: &str, body: Vec<u8>) -> (StatusCode, Value) {
