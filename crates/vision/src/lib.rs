@@ -4,6 +4,7 @@
 //!
 //! Architecture invariant: plain functions on plain data. No async, no database, no store, no torch.
 
+pub mod colour;
 pub mod crop;
 pub mod detail;
 pub mod detector;
@@ -22,6 +23,7 @@ pub mod swap;
 pub mod thumbnail;
 pub mod yolo;
 
+pub use colour::Lab;
 pub use detector::{Detector, DetectorError, DetectorSettings};
 pub use features::{FeatureError, FeatureInput, FeatureNet, Style, StyleNet};
 pub use geometry::{BBox, Detection, iou, nms};

@@ -3,6 +3,7 @@
 
 use image::{Rgb, RgbImage};
 
+use crate::colour::Lab;
 use crate::crop::Region;
 use crate::geometry::BBox;
 use crate::letterbox::resize;
@@ -31,8 +32,8 @@ const MATCHED: f32 = 0.5;
 pub struct Face {
     /// [`SIDE`] by [`SIDE`], the face in the middle.
     grey: Vec<f32>,
-    /// The usual colour above the face, in a space in which distances are as they are seen.
-    pub hair: [f32; 3],
+    /// The usual colour above the face.
+    hair: Lab,
     /// The usual colour of the middle of the face.
     skin: [f32; 3],
 }
@@ -71,8 +72,8 @@ impl Face {
         };
         Self {
             grey,
-            hair: lab(usual(picture, &band(-0.4, -0.75, 0.4, -0.5))),
-            skin: usual(picture, &band(-0.2, 0.05, 0.2, 0.4)),
+            hair: Lab::of(usual(picture, &band(-0.4, -0.75, 0.4, -0.5))),
+            skin: usual(picture, &band(-0.2, 0.05, 0.2, 0.4)).map(f32::from),
         }
     }
 
@@ -138,8 +139,7 @@ impl Face {
 
     /// How far apart the colours of the hair are, about as they are seen: 2 is hardly seen, 100 is black and white.
     pub fn hair_distance(&self, other: &Self) -> f32 {
-        let parts = self.hair.iter().zip(&other.hair);
-        parts.map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
+        self.hair.distance(other.hair)
     }
 }
 
@@ -252,7 +252,7 @@ fn normal(mut patch: [f32; PATCH * PATCH]) -> [f32; PATCH * PATCH] {
 }
 
 /// The median of each channel in the part of a box that lies in the picture; grey where none does.
-fn usual(picture: &RgbImage, part: &BBox) -> [f32; 3] {
+fn usual(picture: &RgbImage, part: &BBox) -> [u8; 3] {
     let part = part.clipped(picture.width() as f32, picture.height() as f32);
     let mut channels = [[0_u32; 256]; 3];
     let mut count = 0;
@@ -271,28 +271,8 @@ fn usual(picture: &RgbImage, part: &BBox) -> [f32; 3] {
             seen += level;
             2 * seen > count
         });
-        median.map_or(128.0, |level| level as f32)
+        median.map_or(128, |level| level as u8)
     })
-}
-
-/// CIE Lab of an sRGB colour of 0 to 255.
-fn lab(colour: [f32; 3]) -> [f32; 3] {
-    let [red, green, blue] = colour.map(|level| {
-        let level = level / 255.0;
-        match level <= 0.04045 {
-            true => level / 12.92,
-            false => ((level + 0.055) / 1.055).powf(2.4),
-        }
-    });
-    // D65.
-    let x = (0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505;
-    let y = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-    let z = (0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.089;
-    let [x, y, z] = [x, y, z].map(|part: f32| match part > 0.008856 {
-        true => part.cbrt(),
-        false => 7.787 * part + 16.0 / 116.0,
-    });
-    [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
 }
 
 #[cfg(test)]

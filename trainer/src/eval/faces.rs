@@ -8,9 +8,7 @@
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
-use vision::BBox;
-
-use crate::steer::colour::Lab;
+use vision::{BBox, Lab};
 
 /// Centre of the left eye's region, as shares of the face box; the right eye's mirrors it. Measured on
 /// the mean of 2,000 heads.

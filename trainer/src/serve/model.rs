@@ -14,6 +14,7 @@ use image::RgbImage;
 use sha2::{Digest, Sha256};
 use tch::Tensor;
 use tokio::sync::oneshot;
+use vision::Lab;
 use vision::detector::Detector;
 
 use super::Stopped;
@@ -27,7 +28,6 @@ use crate::gan::sample::rate;
 use crate::gan::trained::Trained;
 use crate::show::sample::Scores;
 use crate::steer::attributes::Attributes;
-use crate::steer::colour::Lab;
 use crate::steer::edit::steer;
 use crate::steer::looks::{EYES, HAIR, UNKNOWN, set_colour};
 

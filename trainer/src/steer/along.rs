@@ -7,9 +7,9 @@ use anyhow::Result;
 use dataset::failure::Usage;
 use image::RgbImage;
 use tch::Tensor;
+use vision::Lab;
 
 use super::attributes::Attributes;
-use super::colour::Lab;
 use super::edit::{self, steer};
 use super::looks::{self, BRIGHTNESS, EYES, HAIR, LENGTH, Looks, UNKNOWN, colour, set_colour};
 use crate::eval::extract;

@@ -9,8 +9,8 @@ use dataset::files::write_durably;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tch::Tensor;
+use vision::Lab;
 
-use super::colour::Lab;
 use super::directions::{self, Direction};
 use super::looks::{self, ATTRIBUTES, COLUMNS, Looks, UNKNOWN};
 use super::trial;

@@ -1,9 +1,8 @@
 //! What a head looks like, in numbers: colours of hair and eyes, brightness, length of the hair.
 
 use image::RgbImage;
-use vision::BBox;
+use vision::{BBox, Lab};
 
-use super::colour::Lab;
 use crate::eval::faces::{self, UNLIKE_SKIN};
 
 /// Something that heads differ in and that can be measured: its name and the numbers that it has in [`Looks`].
@@ -148,7 +147,7 @@ mod tests {
         let looks = measure(&picture, &face);
         let is = |first: usize, rgb: [u8; 3]| {
             let found = colour(&looks, first).expect("is told");
-            assert!(found.distance(Lab::of(rgb)) < 0.01, "{first}: {found}");
+            assert!(found.distance(Lab::of(rgb)) < 0.01, "{first}: {found:?}");
         };
         is(HAIR, hair);
         is(EYES[0], eye);
