@@ -19,6 +19,7 @@ use crate::gan::packed;
 use crate::gan::trained::Trained;
 use crate::named::Named;
 use crate::onnx::Storage;
+use crate::steer::attributes::Attributes;
 
 /// Largest difference from libtorch's own output that is let through, of heads in -1..1 (a step of
 /// a byte is .0078).
@@ -93,9 +94,14 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
             }
             Format::Run => {
                 let path = out.join("run.safetensors");
-                packed::write(&trained, &path)?;
+                let attributes = Attributes::load(&trained);
+                let with = match &attributes {
+                    Ok(_) => "with its attributes".to_owned(),
+                    Err(why) => format!("without attributes ({why:#})"),
+                };
+                packed::write(&trained, attributes.ok(), &path)?;
                 let length = std::fs::metadata(&path).map_or(0, |file| file.len() as usize);
-                tell(&path, length, "the run in half precision");
+                tell(&path, length, &format!("the run in half precision, {with}"));
             }
         }
     }

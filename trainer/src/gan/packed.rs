@@ -25,15 +25,14 @@ struct Contents {
     attributes: Option<Attributes>,
 }
 
-/// Writes a run with the generator that its heads are drawn by, and with its attributes where they were measured.
+/// Writes a run with the generator that its heads are drawn by, and with its attributes where there are any.
 ///
 /// # Errors
 /// What the disk says.
-pub fn write(trained: &Trained, path: &Path) -> Result<()> {
+pub fn write(trained: &Trained, attributes: Option<Attributes>, path: &Path) -> Result<()> {
     let half = |tensor: &Tensor| tensor.to_kind(Kind::Half);
     let (generator, discriminator) = (&trained.generator, &trained.gan.discriminator);
     let parameters = [half(&generator.parameters), half(&discriminator.parameters)];
-    let attributes = Attributes::load(trained).ok();
     let contents = Contents {
         run: trained.file.clone(),
         state: State {

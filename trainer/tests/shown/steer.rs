@@ -122,9 +122,13 @@ fn what_cannot_be_steered_is_told() {
 fn a_run_in_one_file_draws_what_the_run_draws_and_is_begun_from() {
     let data = trained();
     let out = data.path().join("out");
-    done(
+    let said = done(
         data.path(),
         &["export", "a", "--formats", "run", "--out", &out.to_string_lossy()],
+    );
+    assert!(
+        said.contains("without attributes (the attributes of `a` were not measured yet"),
+        "{said}"
     );
     let packed = data.path().join("packed.safetensors");
     std::fs::rename(out.join("run.safetensors"), &packed).expect("moves");
