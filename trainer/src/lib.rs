@@ -7,6 +7,7 @@ pub mod engine;
 pub mod eval;
 pub mod export;
 pub mod gan;
+pub mod guide;
 pub mod named;
 pub mod onnx;
 pub mod serve;

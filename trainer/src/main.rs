@@ -46,6 +46,12 @@ enum Command {
     /// Measures what a run's heads differ in, and how its noise changes it
     #[command(after_help = "Example:\n  trainer attributes v3-default")]
     Attributes(trainer::steer::attributes::Args),
+    /// Trains an encoder from coarse colour layouts to the noise of heads like them
+    #[command(after_help = "Example:\n  trainer encoder v3-default")]
+    Encoder(trainer::guide::teach::Args),
+    /// Draws heads that follow the colours of a painted picture
+    #[command(after_help = "Example:\n  trainer draw v3-default --layout painted.png --out followed")]
+    Draw(trainer::guide::draw::Args),
     /// Opens the studio: a page in the browser to draw, change, complete and keep heads, and to watch runs
     #[command(after_help = "Example:\n  trainer serve v3-default   (then open the address that it prints)")]
     Serve(trainer::serve::Args),
@@ -85,6 +91,10 @@ fn main() -> ExitCode {
         Command::Complete(args) => with_settings(&cli, |_, data| trainer::show::complete::run(args, data)),
         Command::Attributes(args) => with_settings(&cli, |settings, data| {
             trainer::steer::attributes::run(args, &settings.eval, data)
+        }),
+        Command::Encoder(args) => with_settings(&cli, |_, data| trainer::guide::teach::run(args, data)),
+        Command::Draw(args) => with_settings(&cli, |settings, data| {
+            trainer::guide::draw::run(args, &settings.eval, data)
         }),
         Command::Serve(args) => with_settings(&cli, |settings, data| trainer::serve::run(args, settings, data)),
         Command::Export(args) => with_settings(&cli, |_, data| trainer::export::run(args, data)),

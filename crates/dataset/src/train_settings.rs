@@ -163,6 +163,8 @@ train_settings! {
         residual: bool = false, any, arg(value_name = "true|false", value_parser = BoolishValueParser::new());
         /// The discriminator sees how much the heads of a batch differ (minibatch standard deviation)
         minibatch_deviation: bool = true, any, arg(value_name = "true|false", value_parser = BoolishValueParser::new());
+        /// Convolutions of the discriminator, from the picture on, that stay as the run of --from has them
+        freeze: usize = 0, any, arg(value_name = "N");
     }
     sitting {
         /// Ends the run after so many epochs

@@ -113,6 +113,11 @@ pub fn bytes(tensor: &Tensor) -> Vec<u8> {
     bytes
 }
 
+/// SHA-256 of a tensor's bytes: what is measured of a network or trained for it names it by this.
+pub fn digest_of(tensor: &Tensor) -> String {
+    hex::encode(Sha256::digest(bytes(tensor)))
+}
+
 /// SHA-256 of names and bytes, by name.
 fn digest<'a>(blocks: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
     let mut hash = Sha256::new();

@@ -265,6 +265,16 @@ impl Plan {
         })
     }
 
+    /// How many parameters the rows before the convolution after the first `count` have: those of a network's first
+    /// convolutions.
+    pub fn first_convolutions(&self, count: usize) -> usize {
+        let is_convolution = |row: &usize| matches!(self.layers[*row], Layer::Conv { .. });
+        let next = (0..self.layers.len()).filter(is_convolution).nth(count);
+        let row_of = |slot: &Slot| slot.name.split('.').next().and_then(|row| row.parse().ok());
+        let before = |slot: &&Slot| count > 0 && row_of(slot) < Some(next.unwrap_or(self.layers.len()));
+        self.parameters.iter().take_while(before).count()
+    }
+
     /// Sides of the maps that the network's input scales and shifts, in their order; none where it only goes in at
     /// the front.
     pub fn modulated_sides(&self) -> Vec<u32> {

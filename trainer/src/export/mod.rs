@@ -16,7 +16,10 @@ use crate::engine::network::{Mode, Network};
 use crate::engine::onnx::{self, Names, numbers};
 use crate::gan::gan_state::{Draw, noise, seed};
 use crate::gan::packed;
+use crate::gan::sample::draw;
 use crate::gan::trained::Trained;
+use crate::guide::encoder::Encoder;
+use crate::guide::layout;
 use crate::named::Named;
 use crate::onnx::Storage;
 use crate::steer::attributes::Attributes;
@@ -78,7 +81,11 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
     let out = args.out.clone().unwrap_or_else(|| trained.folder.path().join("export"));
     make_folder(&out)?;
     let facts = weights::facts(&trained)?;
+    let encoder = Encoder::load(&trained);
     let mut parts = vec![generator(&trained)];
+    if let Ok(encoder) = &encoder {
+        parts.push(encoder_part(&trained, encoder));
+    }
     if args.discriminator {
         parts.push(discriminator(&trained));
     }
@@ -95,13 +102,19 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
             Format::Run => {
                 let path = out.join("run.safetensors");
                 let attributes = Attributes::load(&trained);
-                let with = match &attributes {
-                    Ok(_) => "with its attributes".to_owned(),
-                    Err(why) => format!("without attributes ({why:#})"),
+                let with = |what: &str, why: Option<&anyhow::Error>| match why {
+                    None => format!("with its {what}"),
+                    Some(why) => format!("without {what} ({why:#})"),
                 };
-                packed::write(&trained, attributes.ok(), &path)?;
+                let attributes_go = with("attributes", attributes.as_ref().err());
+                let encoder_goes = with("encoder", encoder.as_ref().err());
+                packed::write(&trained, attributes.ok(), encoder.as_ref().ok(), &path)?;
                 let length = std::fs::metadata(&path).map_or(0, |file| file.len() as usize);
-                tell(&path, length, &format!("the run in half precision, {with}"));
+                tell(
+                    &path,
+                    length,
+                    &format!("the run in half precision, {attributes_go}, {encoder_goes}"),
+                );
             }
         }
     }
@@ -118,6 +131,12 @@ fn discriminator(trained: &Trained) -> Part<'static> {
     seed(1, Draw::Sample, 0);
     let heads = BATCHES.map(|count| tch::no_grad(|| trained.generator.forward(&noise(count), Mode::Eval)));
     part("discriminator", "heads", "logits", &trained.gan.discriminator, heads)
+}
+
+fn encoder_part(trained: &Trained, encoder: &Encoder) -> Part<'static> {
+    seed(1, Draw::Sample, 0);
+    let layouts = BATCHES.map(|count| layout::of_whole(&draw(&trained.generator, &noise(count))));
+    part("encoder", "layouts", "noise", &encoder.network, layouts)
 }
 
 fn part(

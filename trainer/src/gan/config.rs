@@ -99,6 +99,12 @@ fn check_network(config: &TrainConfig, settings: &TrainSettings) -> Result<()> {
     } else if config.schedule == Schedule::Table && (settings.rate_g.is_some() || settings.rate_d.is_some()) {
         "the report's table sets the learning rates: give --schedule constant (or cosine, watch) with --rate-g and --rate-d"
                 .into()
+    } else if config.freeze > 0 && config.freeze > sides.len() {
+        format!(
+            "--freeze {}: the discriminator has {} convolutions before its last",
+            config.freeze,
+            sides.len()
+        )
     } else {
         return Ok(());
     };

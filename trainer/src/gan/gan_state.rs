@@ -31,6 +31,8 @@ pub enum Draw {
     Statistics = 4,
     /// The noise of samples.
     Sample = 5,
+    /// What an encoder begins as, and learns from.
+    Encoder = 6,
 }
 
 /// Seeds libtorch's generator for one purpose; every use of it starts here. All draws are made on
@@ -179,7 +181,7 @@ impl GanState {
             Some(penalty) => &loss + penalty,
             None => loss.shallow_clone(),
         };
-        let gradient = gradient(&total, self.discriminator.leaves());
+        let gradient = self.discriminator_gradient(&total);
         let parameters = &mut self.discriminator.parameters;
         self.discriminator_adam.step(parameters, &gradient);
         tch::no_grad(|| {
@@ -191,6 +193,20 @@ impl GanState {
                 self.measure(Quantity::Penalty, penalty);
             }
         });
+    }
+
+    /// The gradient of the discriminator's parameters; 0 for those that are frozen, which lie first.
+    fn discriminator_gradient(&self, loss: &Tensor) -> Tensor {
+        let Network { plan, parameters, .. } = &self.discriminator;
+        let frozen = plan.first_convolutions(self.config.freeze);
+        let gradient = gradient(loss, &self.discriminator.leaves()[frozen..]);
+        match frozen {
+            0 => gradient,
+            _ => {
+                let still = parameters.numel() as i64 - gradient.numel() as i64;
+                Tensor::cat(&[Tensor::zeros([still], (Kind::Float, self.device)), gradient], 0)
+            }
+        }
     }
 
     /// Logits of real and generated heads, in one pass where nothing forbids it: batch norm, and a group that

@@ -13,6 +13,7 @@ use super::gan_state::GanState;
 use super::sample::keep_buffers;
 use super::trained::Trained;
 use crate::engine::checkpoint as file;
+use crate::guide::encoder::{Encoder, Facts};
 use crate::steer::attributes::Attributes;
 
 /// What the vectors do not tell.
@@ -23,16 +24,20 @@ struct Contents {
     state: State,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     attributes: Option<Attributes>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    encoder: Option<Facts>,
 }
 
-/// Writes a run with the generator that its heads are drawn by, and with its attributes where there are any.
+/// Writes a run with the generator that its heads are drawn by, and with its attributes and encoder where there are
+/// any.
 ///
 /// # Errors
 /// What the disk says.
-pub fn write(trained: &Trained, attributes: Option<Attributes>, path: &Path) -> Result<()> {
+pub fn write(trained: &Trained, attributes: Option<Attributes>, encoder: Option<&Encoder>, path: &Path) -> Result<()> {
     let half = |tensor: &Tensor| tensor.to_kind(Kind::Half);
     let (generator, discriminator) = (&trained.generator, &trained.gan.discriminator);
     let parameters = [half(&generator.parameters), half(&discriminator.parameters)];
+    let rounded = parameters[0].to_kind(Kind::Float);
     let contents = Contents {
         run: trained.file.clone(),
         state: State {
@@ -41,14 +46,19 @@ pub fn write(trained: &Trained, attributes: Option<Attributes>, path: &Path) -> 
             discriminator_steps: 0,
             ..trained.state.clone()
         },
-        attributes: attributes.map(|attributes| attributes.of(&parameters[0].to_kind(Kind::Float))),
+        attributes: attributes.map(|attributes| attributes.of(&rounded)),
+        encoder: encoder.map(|encoder| encoder.facts.clone().of(&rounded)),
     };
-    let tensors = [
+    let encoder = encoder.map(|encoder| (half(&encoder.network.parameters), &encoder.network.buffers));
+    let mut tensors = vec![
         ("generator", &parameters[0]),
         ("generator.buffers", &generator.buffers),
         ("discriminator", &parameters[1]),
         ("discriminator.buffers", &discriminator.buffers),
     ];
+    if let Some((parameters, buffers)) = &encoder {
+        tensors.extend([("encoder", parameters), ("encoder.buffers", *buffers)]);
+    }
     file::write(path, &tensors, &contents)
 }
 
@@ -63,7 +73,12 @@ pub fn unpack(path: &Path, folder: &RunFolder) -> Result<RunFile> {
             path.display()
         )
     })?;
-    let Contents { run, state, attributes } = &read.state;
+    let Contents {
+        run,
+        state,
+        attributes,
+        encoder,
+    } = &read.state;
     if let Some(there) = folder.read()? {
         let steps = checkpoint::list(&folder.checkpoints())?;
         let is_it = there.digest() == run.digest();
@@ -96,6 +111,9 @@ pub fn unpack(path: &Path, folder: &RunFolder) -> Result<RunFile> {
     keep_buffers(&part, &gan, &run.config, &gan.generator.buffers);
     if let Some(attributes) = attributes {
         attributes.write(&part)?;
+    }
+    if let Some(facts) = encoder {
+        Encoder::of(&read, facts.clone())?.write(&part)?;
     }
     part.begin(run)?;
     if let Err(error) = std::fs::rename(part.path(), folder.path()) {

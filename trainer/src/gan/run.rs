@@ -25,6 +25,7 @@ use super::limits::{End, Limits};
 use super::lr_schedule;
 use super::memory;
 use super::model_summary;
+use super::presets;
 use super::train::{Job, train};
 use crate::engine::sampler::Sampler;
 use crate::engine::training::Stop;
@@ -114,7 +115,8 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         _ => checkpoint::newest(&folder.checkpoints(), &file.digest())?,
     };
     model_summary::announce(&folder, &file, heads.len(), device);
-    let limits = limits(&settings, &file.config, &args.settings);
+    let begun_with = file.from.as_ref().map(|_| heads.len());
+    let limits = limits(&settings, &file.config, &args.settings, begun_with);
     let job = Job {
         folder: &folder,
         file: &file,
@@ -135,17 +137,24 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
 fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
     threads::set(settings.threads.unwrap_or_default());
     let device = device::resolve(settings.device.unwrap_or_default())?;
-    let mut config = resolve(settings, device)?;
     let heads = match &args.manifest {
         Some(name) => Some(count(data, name)?),
         None => None,
     };
+    let preset = settings.preset.unwrap_or_default();
+    let settings = &with_transfer(settings.clone(), args, preset, heads.unwrap_or(0));
+    let mut config = resolve(settings, device)?;
     if heads.is_none() {
         eprintln!("what follows from the number of heads is that of a small set; --manifest tells yours");
     }
     complete(&mut config, settings, heads.unwrap_or(0), args)?;
     memory::report_out_of_memory(&config, || {
-        model_summary::print(&config, heads, &limits(settings, &config, &args.settings), device)
+        model_summary::print(
+            &config,
+            heads,
+            &limits(settings, &config, &args.settings, args.from.as_ref().and(heads)),
+            device,
+        )
     })
 }
 
@@ -189,15 +198,28 @@ fn prepare(
         ))
         .into());
     };
+    if args.from.is_none() && settings.freeze.unwrap_or(0) > 0 {
+        return Err(Usage("--freeze keeps what another run learned: name it by --from".into()).into());
+    }
     let like = args.from.as_deref().map(|from| shape_of(from, data)).transpose()?;
-    let settings = &settings.clone().or(&like.unwrap_or_default());
-    let mut config = resolve(settings, device)?;
+    let settings = settings.clone().or(&like.unwrap_or_default());
+    let config = resolve(&settings, device)?;
     memory::check(&config, device)?;
     let heads = HeadDataset::open(data, manifest, config.side)?;
     refuse_small(&heads, config.side, args.enlarge)?;
-    complete(&mut config, settings, heads.len(), args)?;
+    let settings = with_transfer(settings, args, config.preset, heads.len());
+    let mut config = resolve(&settings, device)?;
+    complete(&mut config, &settings, heads.len(), args)?;
     let file = RunFile::new(&heads, config);
     Ok((RunFolder::new(data.join("runs").join(name)), file, heads))
+}
+
+/// The settings, with those that a run from another takes over so many heads.
+fn with_transfer(settings: TrainSettings, args: &Args, preset: Preset, heads: usize) -> TrainSettings {
+    match args.from {
+        Some(_) => settings.or(&presets::transfer(preset, heads)),
+        None => settings,
+    }
 }
 
 /// Heads that are smaller than the run's side hold no more than they did when they are enlarged, and
@@ -229,7 +251,7 @@ fn resolve(settings: &TrainSettings, device: tch::Device) -> Result<TrainConfig>
 /// Fills in what follows from the number of heads and the limits.
 fn complete(config: &mut TrainConfig, settings: &TrainSettings, heads: usize, args: &Args) -> Result<()> {
     let sampler = Sampler::new(heads.max(1), config.batch, config.seed);
-    let end = limits(settings, config, &args.settings).end;
+    let end = limits(settings, config, &args.settings, args.from.as_ref().map(|_| heads)).end;
     let by_epochs = end.epochs.map(|epochs| sampler.steps(epochs) * config.batch as u64);
     let end = [by_epochs, end.images].into_iter().flatten().min();
     config::complete(config, settings, heads, end)
@@ -337,7 +359,7 @@ fn warn_of_purged(file: &RunFile, heads: &HeadDataset) {
     }
 }
 
-fn limits(settings: &TrainSettings, config: &TrainConfig, flags: &TrainSettings) -> Limits {
+fn limits(settings: &TrainSettings, config: &TrainConfig, flags: &TrainSettings, begun_with: Option<usize>) -> Limits {
     let mut end = End {
         epochs: settings.epochs,
         minutes: settings.minutes,
@@ -347,7 +369,9 @@ fn limits(settings: &TrainSettings, config: &TrainConfig, flags: &TrainSettings)
         match config.preset {
             // The last row of the report's table ends there.
             Preset::Report => end.epochs = Some(lr_schedule::table_epochs()),
-            Preset::Default | Preset::Gan => end.images = Some(IMAGES),
+            Preset::Default | Preset::Gan => {
+                end.images = Some(begun_with.map_or(IMAGES, |heads| IMAGES.min(presets::transfer_images(heads))));
+            }
         }
     }
     Limits {

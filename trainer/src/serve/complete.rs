@@ -14,7 +14,7 @@ use super::head::{Head, Start};
 use super::model::Model;
 use super::task::Task;
 use crate::show::blend::Blend;
-use crate::show::search::Searching;
+use crate::show::search::{Goal, Searching};
 
 /// Completions that wait at once, and those that are remembered.
 const WAITING: usize = 8;
@@ -229,7 +229,12 @@ impl Completions {
         drop(all);
         Some(Running {
             number,
-            searching: Searching::begin(&model.trained, &task.target, &task.weights, &task.how),
+            searching: Searching::begin(
+                &model.trained,
+                model.encoder.as_ref(),
+                Goal::picture(&task.target, &task.weights),
+                &task.how,
+            ),
             task,
         })
     }

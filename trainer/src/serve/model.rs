@@ -26,6 +26,7 @@ use crate::eval::extract;
 use crate::gan::grid;
 use crate::gan::sample::rate;
 use crate::gan::trained::Trained;
+use crate::guide::encoder::Encoder;
 use crate::show::sample::Scores;
 use crate::steer::attributes::Attributes;
 use crate::steer::edit::steer;
@@ -42,6 +43,8 @@ pub struct Model {
     pub source: Source,
     /// How its noise changes its heads' colours, or why that is not known.
     attributes: Result<Attributes, String>,
+    /// Where completions begin, if there is one.
+    pub encoder: Option<Encoder>,
     latents: Latents,
     detector_file: PathBuf,
     /// Loaded when it is first asked.
@@ -85,6 +88,7 @@ impl Model {
                 digest: u32::from_be_bytes([first, second, third, fourth]),
             },
             attributes: Attributes::load(&trained).map_err(|error| format!("{error:#}")),
+            encoder: Encoder::load(&trained).ok(),
             latents: Latents::of(&trained.generator.plan),
             trained,
             detector_file: detector.into(),

@@ -14,17 +14,21 @@ use vision::picture::{Limits, decode};
 use super::blend::{Blend, blend};
 use super::gallery::{Layout, gallery};
 use super::mask::Mask;
-use super::search::{Search, search};
+use super::search::{Goal, Search, search};
 use super::{animation, clear};
 use crate::bar::bar;
 use crate::eval::reals::Reals;
 use crate::gan::grid;
 use crate::gan::trained::Trained;
+use crate::guide::encoder::Encoder;
 use crate::named::Named;
 
 /// Milliseconds of a picture of the sequence, and of the last.
 const STANDS: u32 = 120;
 const LAST: u32 = 2000;
+/// Steps of a search that an encoder begins, and of one that begins anywhere.
+const ENCODED: u64 = 60;
+const UNGUIDED: u64 = 600;
 /// What shows where the mask takes a picture away.
 const HOLE: Rgb<u8> = Rgb([128, 128, 128]);
 
@@ -43,9 +47,9 @@ pub struct Args {
     /// or of the pictures' size
     #[arg(long, default_value = "centre", value_name = "MASK")]
     mask: String,
-    /// Steps of the search
-    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    steps: u64,
+    /// Steps of the search [default: 60 where the run has an encoder (`trainer encoder`), else 600]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    steps: Option<u64>,
     /// Rate of its Adam
     #[arg(long, default_value_t = 0.01)]
     rate: f64,
@@ -86,21 +90,24 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
     let (pictures, sizes) = pictures(args, &trained, data)?;
     let mask = Mask::of(&args.mask).at(trained.file.config.side, &sizes, args.seed)?;
     make_folder(&args.out)?;
+    let encoder = Encoder::load(&trained).ok();
+    let steps = args.steps.unwrap_or(if encoder.is_some() { ENCODED } else { UNGUIDED });
     let how = Search {
-        steps: args.steps,
+        steps,
         rate: args.rate,
         weight: args.lambda,
         clip: args.clip,
         tries: args.tries,
         seed: args.seed,
-        every: (args.steps / 40).max(1),
+        every: (steps / 40).max(1),
     };
     clear(&args.out, "completed-")?;
     let mut rows = Vec::new();
     let mut sequences = Vec::new();
-    let bar = bar(pictures.len() * args.steps as usize, "searching");
+    let bar = bar(pictures.len() * steps as usize, "searching");
     for (number, picture) in (1..).zip(&pictures) {
-        let found = search(&trained, picture, &mask, &how, &bar);
+        let goal = Goal::picture(picture, &mask);
+        let found = search(&trained, encoder.as_ref(), goal, &how, &bar).found();
         let done = blend(picture, &found.head, &mask, args.blend);
         grid::save_png(&done, &args.out.join(format!("completed-{number:03}.png")))?;
         bar.suspend(|| {

@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 ///
 /// # Errors
 /// What the disk says.
-fn clear(folder: &Path, prefix: &str) -> Result<()> {
+pub(crate) fn clear(folder: &Path, prefix: &str) -> Result<()> {
     let is_ours = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let number = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(".png"));

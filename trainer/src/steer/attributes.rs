@@ -7,14 +7,13 @@ use dataset::eval_settings::EvalSettings;
 use dataset::failure::Usage;
 use dataset::files::write_durably;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tch::Tensor;
 use vision::Lab;
 
 use super::directions::{self, Direction};
 use super::looks::{self, ATTRIBUTES, COLUMNS, Looks, UNKNOWN};
 use super::trial;
-use crate::engine::checkpoint::bytes;
+use crate::engine::checkpoint::digest_of;
 use crate::engine::plan::Plan;
 use crate::eval::extract;
 use crate::gan::config::NOISE;
@@ -98,7 +97,7 @@ impl Attributes {
             attributes.directions.len() == COLUMNS && attributes.directions.iter().flatten().all(fits),
             changed()
         );
-        if attributes.generator != digest(&trained.generator.parameters) {
+        if attributes.generator != digest_of(&trained.generator.parameters) {
             let why = format!("the attributes of `{name}` are of an earlier checkpoint; {way} anew");
             return Err(Usage(why).into());
         }
@@ -109,7 +108,7 @@ impl Attributes {
     #[must_use]
     pub fn of(self, parameters: &Tensor) -> Self {
         Self {
-            generator: digest(parameters),
+            generator: digest_of(parameters),
             ..self
         }
     }
@@ -162,12 +161,6 @@ fn path(folder: &RunFolder) -> PathBuf {
     folder.path().join("attributes.json")
 }
 
-fn digest(parameters: &Tensor) -> String {
-    let mut hash = Sha256::new();
-    hash.update(bytes(parameters));
-    hex::encode(hash.finalize())
-}
-
 /// Measures and writes.
 ///
 /// # Errors
@@ -190,7 +183,7 @@ pub fn run(args: &Args, eval: &EvalSettings, data: &Path) -> Result<()> {
     }
     let attributes = Attributes {
         format: FORMAT,
-        generator: digest(&trained.generator.parameters),
+        generator: digest_of(&trained.generator.parameters),
         heads: looks.len(),
         side: if sides.is_empty() { 0 } else { side },
         directions: directions::fit(&noise, &looks),

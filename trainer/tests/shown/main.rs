@@ -11,6 +11,7 @@ mod compare;
 mod eval;
 mod export;
 mod fixture;
+mod guide;
 mod serve;
 mod show;
 mod steer;

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
+use trainer::engine::plan::Layer;
 use trainer::eval::extract::best_faces;
+use trainer::gan::trained::Trained;
 use trainer::steer::looks;
 
 use super::fixture::{detector, done, refused, train, trained};
@@ -18,7 +20,7 @@ pub fn base() -> tempfile::TempDir {
     folder
 }
 
-fn heads(folder: &Path, count: usize) -> Vec<RgbImage> {
+pub fn heads(folder: &Path, count: usize) -> Vec<RgbImage> {
     let path = |number| -> PathBuf { folder.join(format!("head-{number:04}.png")) };
     let open = |number| image::open(path(number)).expect("a head").into_rgb8();
     (1..=count).map(open).collect()
@@ -162,6 +164,27 @@ fn a_run_in_one_file_draws_what_the_run_draws_and_is_begun_from() {
         serde_json::from_slice::<serde_json::Value>(&text).expect("JSON")["config"].clone()
     };
     assert_eq!(config("b")["width"], config("a")["width"]);
+    // What a small set that begins from another run takes.
+    assert_eq!(
+        (&config("b")["freeze"], &config("b")["rate_d"]),
+        (&2.into(), &3e-4.into())
+    );
+    let discriminator = |run: &str| {
+        Trained::load(data.path(), Path::new(run))
+            .expect("loads")
+            .gan
+            .discriminator
+    };
+    let (before, after) = (discriminator("packed"), discriminator("b"));
+    let convolutions: Vec<usize> = (0..before.plan.layers.len())
+        .filter(|row| matches!(before.plan.layers[*row], Layer::Conv { .. }))
+        .collect();
+    for (number, row) in convolutions.into_iter().enumerate() {
+        let stays = before.tensor(row, "weight").equal(&after.tensor(row, "weight"));
+        assert_eq!(stays, number < 2, "convolution {number}");
+    }
+    let frozen = ["run", "--manifest", "v1", "--name", "d", "--freeze", "1"];
+    refused(data.path(), 2, &frozen, "name it by --from");
     train(data.path(), "c", &["--seed", "5"]);
     let bytes = std::fs::read(&packed).expect("reads");
     std::fs::write(data.path().join("half.safetensors"), &bytes[..bytes.len() / 2]).expect("writes");
