@@ -15,14 +15,10 @@ use crate::gan::grid;
 use crate::gan::trained::Trained;
 use crate::named::Named;
 use crate::show::clear;
-use crate::show::search::{Goal, Search, search};
+use crate::show::search::{CLIP, Goal, RATE, Search, search};
 
-/// Rate of the search, whose beginning is near already.
-const RATE: f64 = 0.03;
 /// Heads begun for each that is kept.
 const TRIES: i64 = 3;
-/// The noise stays within plus and minus this.
-const CLIP: f64 = 2.5;
 
 /// Draws heads that follow the colours of a painted picture.
 #[derive(Clone, Debug, clap::Args)]

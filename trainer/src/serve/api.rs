@@ -17,7 +17,7 @@ use super::model::Model;
 use super::task::Task;
 use super::{Refusal, Stopped, Studio, locked, monitor};
 use crate::show::blend::Blend;
-use crate::show::search::Search;
+use crate::show::search::{self, Search};
 
 /// What an uploaded picture may cost: a large illustration, and a third of a gigabyte while it is decoded.
 const LIMITS: Limits = Limits {
@@ -101,19 +101,29 @@ pub(super) struct Complete {
     steps: u64,
     #[serde(default = "usual_tries")]
     tries: i64,
+    /// Weight of the discriminator's score.
+    #[serde(default = "usual_weight")]
+    lambda: f64,
     #[serde(default)]
     seed: u64,
     #[serde(default)]
     plain: bool,
 }
 
+fn usual_weight() -> f64 {
+    search::WEIGHT
+}
+
 fn usual_steps() -> u64 {
-    300
+    100
 }
 
 fn usual_tries() -> i64 {
     4
 }
+
+/// Noise that the address of a head that was found can tell: hundredths in a byte.
+const ADDRESSED: f64 = 1.27;
 
 /// Takes a completion on. The body is the touched picture, RGBA row by row.
 pub(super) async fn complete(
@@ -124,17 +134,19 @@ pub(super) async fn complete(
     if !(1..=5000).contains(&asked.steps) || !(1..=32).contains(&asked.tries) {
         return Err(Usage("steps are 1 to 5000, tries 1 to 32".into()).into());
     }
+    if !(0.0..=1e6).contains(&asked.lambda) {
+        return Err(Usage("lambda is 0 to 1000000".into()).into());
+    }
     let picture = match (&asked.head, asked.picture) {
         (Some(head), None) => studio.picture(head).await?,
         (None, Some(number)) => locked(&studio.uploads).picture(number)?,
         _ => return Err(Usage("a head or a picture is expected, one of both".into()).into()),
     };
-    // As `trainer complete` has them.
     let how = Search {
         steps: asked.steps,
-        rate: 0.01,
-        weight: 0.1,
-        clip: 1.0,
+        rate: search::RATE,
+        weight: asked.lambda,
+        clip: ADDRESSED,
         tries: asked.tries,
         seed: asked.seed,
         every: LOOK,

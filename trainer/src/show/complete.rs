@@ -14,7 +14,7 @@ use vision::picture::{Limits, decode};
 use super::blend::{Blend, blend};
 use super::gallery::{Layout, gallery};
 use super::mask::Mask;
-use super::search::{Goal, Search, search};
+use super::search::{self, Goal, Search};
 use super::{animation, clear};
 use crate::bar::bar;
 use crate::eval::reals::Reals;
@@ -51,13 +51,13 @@ pub struct Args {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     steps: Option<u64>,
     /// Rate of its Adam
-    #[arg(long, default_value_t = 0.01)]
+    #[arg(long, default_value_t = search::RATE)]
     rate: f64,
     /// Weight of the discriminator's score against the difference of the pixels that are there
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = search::WEIGHT)]
     lambda: f64,
     /// The noise stays within plus and minus this
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = search::CLIP)]
     clip: f64,
     /// Searches from so many starts, of which the best is kept
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(i64).range(1..=256))]
@@ -107,7 +107,7 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
     let bar = bar(pictures.len() * steps as usize, "searching");
     for (number, picture) in (1..).zip(&pictures) {
         let goal = Goal::picture(picture, &mask);
-        let found = search(&trained, encoder.as_ref(), goal, &how, &bar).found();
+        let found = search::search(&trained, encoder.as_ref(), goal, &how, &bar).found();
         let done = blend(picture, &found.head, &mask, args.blend);
         grid::save_png(&done, &args.out.join(format!("completed-{number:03}.png")))?;
         bar.suspend(|| {

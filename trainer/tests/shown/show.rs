@@ -136,7 +136,18 @@ fn a_head_is_completed_and_what_was_there_stays() {
         .expect("writes");
     let pictures = whole.to_string_lossy();
     let complete = |mask: &str| {
-        let flags = ["--steps", "40", "--tries", "2", "--blend", "plain", "--threads", "1"];
+        let flags = [
+            "--steps",
+            "40",
+            "--tries",
+            "2",
+            "--blend",
+            "plain",
+            "--threads",
+            "1",
+            "--lambda",
+            "0.1",
+        ];
         let args = [
             "complete",
             "a",

@@ -430,7 +430,7 @@ async fn what_was_erased_is_filled_and_what_was_there_stays() {
     let studio = Studio::open(data.path(), &["a"]).await;
     let head = studio.heads("/api/draw?seed=5&count=1").await.remove(0);
     let before = studio.picture(&format!("/heads/{head}")).await;
-    let asked = format!("/api/completions?head={head}&steps=60&tries=2&seed=3&plain=true");
+    let asked = format!("/api/completions?head={head}&steps=60&tries=2&lambda=0.1&seed=3&plain=true");
     let (status, told) = studio.post_bytes(&asked, half_erased(&before)).await;
     assert_eq!(status, StatusCode::OK, "{told}");
     let told = studio.ended(&told["completion"]).await;

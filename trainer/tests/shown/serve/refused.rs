@@ -189,6 +189,7 @@ async fn pictures_are_bounded_in_bytes_and_pixels() {
         (format!("head={head}"), vec![0; 7], "7 bytes came"),
         (format!("head={head}"), vec![0; 4 * 16 * 16], "everything was erased"),
         (format!("head={head}&steps=1000000"), vec![9; 4 * 16 * 16], "steps are"),
+        (format!("head={head}&lambda=-1"), vec![9; 4 * 16 * 16], "lambda is"),
         ("picture=9".into(), vec![9; 4 * 16 * 16], "upload it again"),
         (String::new(), vec![9; 4 * 16 * 16], "one of both"),
     ] {
