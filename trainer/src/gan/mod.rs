@@ -28,6 +28,7 @@ pub mod packed;
 pub mod penalty;
 pub mod plot;
 pub mod presets;
+pub mod records;
 pub mod run;
 pub mod sample;
 pub mod train;

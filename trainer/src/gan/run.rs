@@ -1,15 +1,16 @@
 //! `trainer run`: settings, manifest and folder of a run, then its training.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use dataset::Split;
 use dataset::eval_settings::EvalSettings;
 use dataset::failure::{Interrupted, Usage};
 use dataset::lock::Lock;
 use dataset::manifest::check_name;
 use dataset::train_settings::{Precision, Preset, TrainConfig, TrainSettings};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::architecture;
@@ -26,6 +27,8 @@ use super::lr_schedule;
 use super::memory;
 use super::model_summary;
 use super::train::{Job, train};
+use crate::engine::checkpoint::Checkpoint;
+use crate::engine::ranks::Ranks;
 use crate::engine::sampler::Sampler;
 use crate::engine::training::Stop;
 use crate::show::card;
@@ -63,16 +66,104 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         return dry_run(args, &settings, data);
     }
     let stop = Stop::listen()?;
+    let ranks = Ranks::join()?;
     let device = device::resolve(settings.device.unwrap_or_default())?;
+    if device.is_cuda() && ranks.world() > 1 {
+        return Err(Usage("several processes on GPUs are not supported yet: give --device cpu".into()).into());
+    }
+    let mut ours = None;
+    let shared = ranks.first(|| {
+        let begun = begin(args, &settings, eval, data, device, &ranks, &stop)?;
+        let shared = begun.shared();
+        ours = Some(begun);
+        Ok(shared)
+    })?;
+    let Begun {
+        folder,
+        file,
+        heads,
+        best,
+        resumed,
+        ..
+    } = &mut match ours {
+        Some(begun) => begun,
+        None => follow(args, shared, data, &ranks)?,
+    };
+    let limits = limits(&settings, &file.config, &args.settings);
+    let job = Job {
+        folder,
+        file,
+        heads,
+        limits: &limits,
+        device,
+        ranks: &ranks,
+        eval_epochs: settings.eval_epochs,
+    };
+    memory::report_out_of_memory(&file.config, || train(&job, resumed.take(), best.take(), &stop))?;
+    if !ranks.is_first() {
+        return Ok(());
+    }
+    // The run itself is whole without its card.
+    match card::write(data, folder.path()) {
+        Ok(path) => eprintln!("model card: {}", path.display()),
+        Err(error) => eprintln!("warning: there is no model card: {error:#}"),
+    }
+    Ok(())
+}
+
+/// A run that is ready to be trained.
+struct Begun {
+    folder: RunFolder,
+    file: RunFile,
+    heads: HeadDataset,
+    /// The threads that the user asked for or that computed it before.
+    threads: Option<usize>,
+    best: Option<Best>,
+    resumed: Option<Checkpoint<State>>,
+    /// Two that write checkpoints and metrics of one run would leave neither whole. Rank 0 has it.
+    _lock: Option<Lock>,
+}
+
+/// What rank 0 tells the others of it.
+#[derive(Serialize, Deserialize)]
+struct Shared {
+    folder: PathBuf,
+    file: RunFile,
+    heads_digest: String,
+    threads: Option<usize>,
+}
+
+impl Begun {
+    fn shared(&self) -> Shared {
+        Shared {
+            folder: self.folder.path().into(),
+            file: self.file.clone(),
+            heads_digest: self.heads.digest.clone(),
+            threads: self.threads,
+        }
+    }
+}
+
+/// Begins a run or goes on with it, as rank 0: its folder and its heads are there then.
+fn begin(
+    args: &Args,
+    settings: &TrainSettings,
+    eval: &EvalSettings,
+    data: &Path,
+    device: tch::Device,
+    ranks: &Ranks,
+    stop: &Stop,
+) -> Result<Begun> {
     let name = args.run_name(settings.preset.unwrap_or_default(), data)?;
-    let existing_run = existing(&name, args.resume, data)?;
+    let existing_run = existing(&name, args.resume || ranks.has_begun(&name)?, data)?;
     let resumed = match &existing_run {
         Some((folder, file)) => checkpoint::newest(&folder.checkpoints(), &file.digest())?,
         None => None,
     };
     // Another number of threads would end the run's exactness.
     let before = resumed.as_ref().map(|checkpoint| checkpoint.state.computed_by.as_str());
-    threads::set(threads::resumed(settings.threads.unwrap_or_default(), before).unwrap_or_default());
+    let threads = threads::resumed(settings.threads.unwrap_or_default(), before);
+    set_threads(threads, ranks);
     let is_new = existing_run.is_none();
     let (folder, mut file, heads) = match existing_run {
         Some((folder, file)) => {
@@ -82,8 +173,9 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
             warn_of_purged(&file, &heads);
             (folder, file, heads)
         }
-        None => prepare(&name, args, &settings, data, device)?,
+        None => prepare(&name, args, settings, data, device)?,
     };
+    refuse_indivisible(file.config.batch, ranks.world())?;
     // Before a new run is written: what cannot be measured is told while there is nothing to tidy up.
     let best = match settings.eval_epochs {
         Some(every) => Some(Best::open(data, &folder, &file, eval, every)?),
@@ -96,8 +188,7 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
     if stop.requested() {
         return Err(Interrupted.into());
     }
-    // Two that write checkpoints and metrics of one run would leave neither whole.
-    let _lock = Lock::take(folder.path(), "trainer run")?;
+    let lock = Lock::take(folder.path(), "trainer run")?;
     if is_new {
         // Another process may have begun it since it was looked for.
         existing(&name, false, data)?;
@@ -108,27 +199,58 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         }
         folder.begin(&file)?;
     }
+    ranks.note_begun(&name)?;
     // A run that goes on goes on from where it is now: another process may have trained it since.
     let resumed = match resumed {
         Some(resumed) if newest_step(&folder)? == Some(resumed.state.step) => Some(resumed),
         _ => checkpoint::newest(&folder.checkpoints(), &file.digest())?,
     };
-    model_summary::announce(&folder, &file, heads.len(), device);
-    let limits = limits(&settings, &file.config, &args.settings);
-    let job = Job {
-        folder: &folder,
-        file: &file,
-        heads: &heads,
-        limits: &limits,
-        device,
-    };
-    memory::report_out_of_memory(&file.config, || train(&job, resumed, best, &stop))?;
-    // The run itself is whole without its card.
-    match card::write(data, folder.path()) {
-        Ok(path) => eprintln!("model card: {}", path.display()),
-        Err(error) => eprintln!("warning: there is no model card: {error:#}"),
+    model_summary::announce(&folder, &file, heads.len(), device, ranks.world());
+    Ok(Begun {
+        folder,
+        file,
+        heads,
+        threads,
+        best,
+        resumed,
+        _lock: Some(lock),
+    })
+}
+
+/// The run that rank 0 has begun, in another rank: it reads the heads and nothing else.
+fn follow(args: &Args, shared: Shared, data: &Path, ranks: &Ranks) -> Result<Begun> {
+    set_threads(shared.threads, ranks);
+    let manifest = args.manifest.as_ref().unwrap_or(&shared.file.manifest);
+    let heads = HeadDataset::open(data, manifest, shared.file.config.side)?;
+    if heads.digest != shared.heads_digest {
+        bail!("rank {} has other heads in {} than rank 0", ranks.rank(), data.display());
     }
-    Ok(())
+    Ok(Begun {
+        folder: RunFolder::new(shared.folder),
+        file: shared.file,
+        heads,
+        threads: shared.threads,
+        best: None,
+        resumed: None,
+        _lock: None,
+    })
+}
+
+/// Several ranks on a machine share its cores; one takes those that are idle.
+fn set_threads(threads: Option<usize>, ranks: &Ranks) {
+    threads::set(threads.or(ranks.threads()).unwrap_or_default());
+}
+
+/// Every rank takes as many heads of a batch, and the statistics of a batch want two at least.
+fn refuse_indivisible(batch: usize, world: usize) -> Result<()> {
+    if batch.is_multiple_of(world) && (world == 1 || batch >= 2 * world) {
+        return Ok(());
+    }
+    Err(Usage(format!(
+        "a batch of {batch} cannot be split over {world} processes: give a --batch of {} or another multiple of {world},          or start another number of them",
+        batch.next_multiple_of(world).max(2 * world)
+    ))
+    .into())
 }
 
 /// Prints what a run would be, and measures a few of its steps; nothing is written.
