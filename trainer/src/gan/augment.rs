@@ -99,7 +99,12 @@ mod tests {
     fn heads_keep_their_shape_and_gradients_reach_them() {
         tch::manual_seed(1);
         let heads = Tensor::rand([4, 3, 16, 16], (Kind::Float, tch::Device::Cpu)).set_requires_grad(true);
-        let changed = augment(&heads, &[Augment::Colour, Augment::Translation, Augment::Cutout], 1.0, Share::WHOLE);
+        let changed = augment(
+            &heads,
+            &[Augment::Colour, Augment::Translation, Augment::Cutout],
+            1.0,
+            Share::WHOLE,
+        );
         assert_eq!(changed.size(), [4, 3, 16, 16]);
         let gradient = Tensor::run_backward(&[changed.square().sum(Kind::Float)], &[&heads], false, false);
         assert!(gradient[0].abs().sum(Kind::Float).double_value(&[]) > 0.0);
@@ -124,9 +129,12 @@ mod tests {
     fn a_hole_is_at_most_half_a_side_wide() {
         tch::manual_seed(2);
         let heads = Tensor::ones([64, 1, 16, 16], (Kind::Float, tch::Device::Cpu));
-        let left: Vec<f64> =
-            Vec::try_from(holed(&heads, 1.0, Share::WHOLE).sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Double))
-                .expect("a vector");
+        let left: Vec<f64> = Vec::try_from(holed(&heads, 1.0, Share::WHOLE).sum_dim_intlist(
+            [1i64, 2, 3].as_slice(),
+            false,
+            Kind::Double,
+        ))
+        .expect("a vector");
         assert!(
             left.iter().all(|left| (256.0 - 64.0..256.0 - 15.0).contains(left)),
             "{left:?}"

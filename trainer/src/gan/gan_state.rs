@@ -199,9 +199,13 @@ impl GanState {
         );
         let (real, fake) = self.logits(&heads, &fakes);
         let loss = loss::discriminator(self.config.loss, &real, &fake);
-        let penalty = penalty::penalty(regulariser, (&heads, &real), (&fakes, &fake), ranks.share(), |between| {
-            self.forward(&self.discriminator, between)
-        });
+        let penalty = penalty::penalty(
+            regulariser,
+            (&heads, &real),
+            (&fakes, &fake),
+            ranks.share(),
+            |between| self.forward(&self.discriminator, between),
+        );
         let penalty = penalty.map(|penalty| penalty * (self.config.penalty * lazy as f64));
         let total = match &penalty {
             Some(penalty) => &loss + penalty,

@@ -223,7 +223,11 @@ fn follow(args: &Args, shared: Shared, data: &Path, ranks: &Ranks) -> Result<Beg
     let manifest = args.manifest.as_ref().unwrap_or(&shared.file.manifest);
     let heads = HeadDataset::open(data, manifest, shared.file.config.side)?;
     if heads.digest != shared.heads_digest {
-        bail!("rank {} has other heads in {} than rank 0", ranks.rank(), data.display());
+        bail!(
+            "rank {} has other heads in {} than rank 0",
+            ranks.rank(),
+            data.display()
+        );
     }
     Ok(Begun {
         folder: RunFolder::new(shared.folder),

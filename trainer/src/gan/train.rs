@@ -168,20 +168,27 @@ impl<'a> Run<'a> {
                 self.job.folder.checkpoints().display()
             );
         }
-        let Job { file, folder, ranks, .. } = *self.job;
+        let Job {
+            file, folder, ranks, ..
+        } = *self.job;
         self.gan = GanState::on(&file.config, self.gan.device);
         let (gan, returned) = (&mut self.gan, self.returned);
         self.step = ranks.first(|| {
-            Ok(match checkpoint::newest_but(&folder.checkpoints(), returned, &file.digest())? {
-                Some(checkpoint) => checkpoint::restore(gan, checkpoint)?.step,
-                None => 0,
-            })
+            Ok(
+                match checkpoint::newest_but(&folder.checkpoints(), returned, &file.digest())? {
+                    Some(checkpoint) => checkpoint::restore(gan, checkpoint)?.step,
+                    None => 0,
+                },
+            )
         })?;
         self.gan.take_first(ranks)?;
         self.returned = Some(self.step);
         self.lr_controller.roll_back();
         if let Some(records) = &mut self.records {
-            records.roll_back(self.step, format!("{why}: back to step {}, both rates halved", self.step))?;
+            records.roll_back(
+                self.step,
+                format!("{why}: back to step {}, both rates halved", self.step),
+            )?;
         }
         self.write_checkpoint().map(drop)
     }

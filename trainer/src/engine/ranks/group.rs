@@ -47,7 +47,15 @@ impl Store {
     pub fn open(host: &str, mut port: u16, serves: bool, timeout: Duration) -> Result<(Self, u16)> {
         let (host, mut store) = (CString::new(host)?, ptr::null_mut());
         // SAFETY: the host is a C string; port and store outlive the call, which fills them in.
-        checked(unsafe { trainer_store(host.as_ptr(), &mut port, serves.into(), milliseconds(timeout), &mut store) })?;
+        checked(unsafe {
+            trainer_store(
+                host.as_ptr(),
+                &mut port,
+                serves.into(),
+                milliseconds(timeout),
+                &mut store,
+            )
+        })?;
         Ok((Self(store), port))
     }
 

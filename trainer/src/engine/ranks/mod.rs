@@ -117,10 +117,15 @@ impl Ranks {
         }
         let interface = std::env::var("GLOO_SOCKET_IFNAME").unwrap_or_default();
         let address = Some(place.host.as_str()).filter(|host| place::is_loopback(host));
-        let group = Group::connect(&store, (rank, world), (&interface, address.unwrap_or_default()), meeting)
-            .with_context(|| {
-                format!("rank {rank} of {world} cannot connect to the others; GLOO_SOCKET_IFNAME names a network interface")
-            })?;
+        let group = Group::connect(
+            &store,
+            (rank, world),
+            (&interface, address.unwrap_or_default()),
+            meeting,
+        )
+        .with_context(|| {
+            format!("rank {rank} of {world} cannot connect to the others; GLOO_SOCKET_IFNAME names a network interface")
+        })?;
         Ok(Self {
             share: Share { rank, world },
             joined: Some(Joined {
@@ -349,7 +354,11 @@ fn set_timeout() -> Result<Option<Duration>> {
     };
     let seconds = text.parse().ok().filter(|seconds| *seconds > 0.0);
     let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let wrong = || Usage(format!("the environment has {TIMEOUT}=`{text}`, which is no number of seconds"));
+    let wrong = || {
+        Usage(format!(
+            "the environment has {TIMEOUT}=`{text}`, which is no number of seconds"
+        ))
+    };
     Ok(Some(time.ok_or_else(wrong)?))
 }
 
@@ -360,10 +369,12 @@ mod tests {
     #[test]
     fn the_shares_of_all_ranks_are_the_whole() {
         let whole = Tensor::arange(12, (Kind::Int64, Device::Cpu)).view([6, 2]);
-        let rows = |rank| Share { rank, world: 3 }.rows(2, |count| {
-            assert_eq!(count, 6);
-            whole.shallow_clone()
-        });
+        let rows = |rank| {
+            Share { rank, world: 3 }.rows(2, |count| {
+                assert_eq!(count, 6);
+                whole.shallow_clone()
+            })
+        };
         assert!(Tensor::cat(&[rows(0), rows(1), rows(2)], 0).equal(&whole));
         let batch = [1, 2, 3, 4, 5, 6];
         assert_eq!(Share { rank: 1, world: 3 }.of(&batch), [3, 4]);

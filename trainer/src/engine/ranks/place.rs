@@ -31,7 +31,9 @@ impl Place {
     /// # Errors
     /// [`Usage`] where a variable is missing or no number.
     pub fn from_env() -> Result<Option<Self>> {
-        Ok(Self::read(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?)
+        Ok(Self::read(&|name| {
+            std::env::var(name).ok().filter(|value| !value.is_empty())
+        })?)
     }
 
     fn read(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, Usage> {
@@ -73,7 +75,8 @@ impl Place {
             world,
             local_world: local_world.clamp(1, world),
             agent_store: variable("TORCHELASTIC_USE_AGENT_STORE").is_some_and(|value| value == "True"),
-            restarts: variable("TORCHELASTIC_RESTART_COUNT").map_or(Ok(0), |_| number("TORCHELASTIC_RESTART_COUNT"))? as u64,
+            restarts: variable("TORCHELASTIC_RESTART_COUNT").map_or(Ok(0), |_| number("TORCHELASTIC_RESTART_COUNT"))?
+                as u64,
             host,
             port,
         }))
@@ -82,7 +85,10 @@ impl Place {
 
 /// Whether a host is this machine by its own name for itself.
 pub fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn missing(name: &str) -> Usage {
@@ -146,12 +152,21 @@ mod tests {
     #[test]
     fn no_ranks_are_none_and_half_of_the_variables_are_refused() {
         assert_eq!(read(&[]).expect("reads"), None);
-        assert_eq!(read(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "1")]).expect("reads"), None);
+        assert_eq!(
+            read(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "1")]).expect("reads"),
+            None
+        );
         for (variables, expected) in [
             (vec![("RANK", "0"), ("MASTER_ADDR", "a")], "lacks WORLD_SIZE"),
             (vec![("RANK", "0"), ("WORLD_SIZE", "2")], "lacks MASTER_ADDR"),
-            (vec![("RANK", "2"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "a")], "no rank 2 of 2"),
-            (vec![("RANK", "x"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "a")], "RANK=`x`"),
+            (
+                vec![("RANK", "2"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "a")],
+                "no rank 2 of 2",
+            ),
+            (
+                vec![("RANK", "x"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "a")],
+                "RANK=`x`",
+            ),
         ] {
             let error = read(&variables).expect_err("is refused");
             assert!(error.0.contains(expected), "{error}");
