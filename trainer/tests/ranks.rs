@@ -1,16 +1,18 @@
 //! A run that several processes train: what it learns, and what it keeps through kills and missing ranks.
 
 mod common;
+#[path = "common/processes.rs"]
+mod processes;
 #[path = "common/runs.rs"]
 mod runs;
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use dataset::train_settings::{TrainConfig, TrainSettings};
+use processes::{as_rank, begin, ended, free_port, spawn};
 use runs::{assert_refused, checkpoints, data, final_bits, metrics, poison, run, stderr, tiny};
 use tch::{Kind, Tensor};
 use trainer::engine::checkpoint;
@@ -21,37 +23,6 @@ use trainer::engine::ranks::{Ranks, Store};
 use trainer::gan::checkpoint::step_of;
 use trainer::gan::gan_state::{BETA2, GanState};
 use trainer::gan::{architecture, config};
-
-/// A port that nobody listens at.
-fn free_port() -> u16 {
-    let socket = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    socket.local_addr().expect("has one").port()
-}
-
-/// The command as rank `rank` of `world` that meet at a port.
-fn as_rank(mut command: Command, rank: usize, world: usize, port: u16) -> Command {
-    command
-        .env("MASTER_ADDR", "127.0.0.1")
-        .env("MASTER_PORT", port.to_string())
-        .env("RANK", rank.to_string())
-        .env("WORLD_SIZE", world.to_string());
-    command
-}
-
-fn spawn(mut command: Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().expect("the program starts")
-}
-
-/// The command as each of two ranks.
-fn begin(command: impl Fn() -> Command) -> [Child; 2] {
-    let port = free_port();
-    [0, 1].map(|rank| spawn(as_rank(command(), rank, 2, port)))
-}
-
-fn ended(ranks: [Child; 2]) -> [Output; 2] {
-    ranks.map(|rank| rank.wait_with_output().expect("ends"))
-}
 
 /// Runs the command as two ranks, of which the second says nothing.
 fn both(command: impl Fn() -> Command) {
@@ -153,7 +124,7 @@ fn two_ranks_learn_what_one_learns() {
         let apart = (first - alone).norm().double_value(&[]) / alone.norm().double_value(&[]);
         println!("{name}: {apart:.1e}");
         // The spread of heads is measured within a rank's share.
-        assert!(apart < 1e-3 || name == "sums", "{name} is {apart} apart");
+        assert!(apart < 1e-4 || name == "sums", "{name} is {apart} apart");
     }
 }
 

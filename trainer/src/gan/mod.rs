@@ -6,6 +6,7 @@
 pub mod architecture;
 pub mod args;
 pub mod augment;
+mod begin;
 pub mod best;
 pub mod canvas;
 pub mod chart;

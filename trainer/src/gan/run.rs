@@ -1,22 +1,20 @@
 //! `trainer run`: settings, manifest and folder of a run, then its training.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use dataset::Split;
 use dataset::eval_settings::EvalSettings;
-use dataset::failure::{Interrupted, Usage};
-use dataset::lock::Lock;
+use dataset::failure::Usage;
 use dataset::manifest::check_name;
 use dataset::train_settings::{Precision, Preset, TrainConfig, TrainSettings};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::architecture;
 pub use super::args::Args;
-use super::best::Best;
-use super::checkpoint::{self, State};
+use super::begin::{Begun, begin, follow};
+use super::checkpoint;
 use super::config;
 use super::device;
 use super::folder::{self, RunFile, RunFolder, known};
@@ -27,7 +25,6 @@ use super::lr_schedule;
 use super::memory;
 use super::model_summary;
 use super::train::{Job, train};
-use crate::engine::checkpoint::Checkpoint;
 use crate::engine::ranks::Ranks;
 use crate::engine::sampler::Sampler;
 use crate::engine::training::Stop;
@@ -111,152 +108,6 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
     Ok(())
 }
 
-/// A run that is ready to be trained.
-struct Begun {
-    folder: RunFolder,
-    file: RunFile,
-    heads: HeadDataset,
-    /// The threads that the user asked for or that computed it before.
-    threads: Option<usize>,
-    best: Option<Best>,
-    resumed: Option<Checkpoint<State>>,
-    /// Two that write checkpoints and metrics of one run would leave neither whole. Rank 0 has it.
-    _lock: Option<Lock>,
-}
-
-/// What rank 0 tells the others of it.
-#[derive(Serialize, Deserialize)]
-struct Shared {
-    folder: PathBuf,
-    file: RunFile,
-    heads_digest: String,
-    threads: Option<usize>,
-}
-
-impl Begun {
-    fn shared(&self) -> Shared {
-        Shared {
-            folder: self.folder.path().into(),
-            file: self.file.clone(),
-            heads_digest: self.heads.digest.clone(),
-            threads: self.threads,
-        }
-    }
-}
-
-/// Begins a run or goes on with it, as rank 0: its folder and its heads are there then.
-fn begin(
-    args: &Args,
-    settings: &TrainSettings,
-    eval: &EvalSettings,
-    data: &Path,
-    device: tch::Device,
-    ranks: &Ranks,
-    stop: &Stop,
-) -> Result<Begun> {
-    let name = args.run_name(settings.preset.unwrap_or_default(), data)?;
-    let existing_run = existing(&name, args.resume || ranks.has_begun(&name)?, data)?;
-    let resumed = match &existing_run {
-        Some((folder, file)) => checkpoint::newest(&folder.checkpoints(), &file.digest())?,
-        None => None,
-    };
-    // Another number of threads would end the run's exactness.
-    let before = resumed.as_ref().map(|checkpoint| checkpoint.state.computed_by.as_str());
-    let threads = threads::resumed(settings.threads.unwrap_or_default(), before);
-    set_threads(threads, ranks);
-    let is_new = existing_run.is_none();
-    let (folder, mut file, heads) = match existing_run {
-        Some((folder, file)) => {
-            refuse_changes(&name, args, &file, data)?;
-            memory::check(&file.config, device)?;
-            let heads = reopen_heads(args, &file, data)?;
-            warn_of_purged(&file, &heads);
-            (folder, file, heads)
-        }
-        None => prepare(&name, args, settings, data, device)?,
-    };
-    refuse_indivisible(file.config.batch, ranks.world())?;
-    // Before a new run is written: what cannot be measured is told while there is nothing to tidy up.
-    let best = match settings.eval_epochs {
-        Some(every) => Some(Best::open(data, &folder, &file, eval, every)?),
-        None => None,
-    };
-    let begun = match args.from.as_deref().filter(|_| is_new) {
-        Some(from) => Some(start_from(from, &mut file, data)?),
-        None => None,
-    };
-    if stop.requested() {
-        return Err(Interrupted.into());
-    }
-    let lock = Lock::take(folder.path(), "trainer run")?;
-    if is_new {
-        // Another process may have begun it since it was looked for.
-        existing(&name, false, data)?;
-        folder.clear_checkpoints()?;
-        if let Some(begun) = begun {
-            // Before run.json, so that a run that is there has it.
-            checkpoint::save(&folder.checkpoints(), &begun, &State::new(&begun, 0, &file), 1)?;
-        }
-        folder.begin(&file)?;
-    }
-    ranks.note_begun(&name)?;
-    // A run that goes on goes on from where it is now: another process may have trained it since.
-    let resumed = match resumed {
-        Some(resumed) if newest_step(&folder)? == Some(resumed.state.step) => Some(resumed),
-        _ => checkpoint::newest(&folder.checkpoints(), &file.digest())?,
-    };
-    model_summary::announce(&folder, &file, heads.len(), device, ranks.world());
-    Ok(Begun {
-        folder,
-        file,
-        heads,
-        threads,
-        best,
-        resumed,
-        _lock: Some(lock),
-    })
-}
-
-/// The run that rank 0 has begun, in another rank: it reads the heads and nothing else.
-fn follow(args: &Args, shared: Shared, data: &Path, ranks: &Ranks) -> Result<Begun> {
-    set_threads(shared.threads, ranks);
-    let manifest = args.manifest.as_ref().unwrap_or(&shared.file.manifest);
-    let heads = HeadDataset::open(data, manifest, shared.file.config.side)?;
-    if heads.digest != shared.heads_digest {
-        bail!(
-            "rank {} has other heads in {} than rank 0",
-            ranks.rank(),
-            data.display()
-        );
-    }
-    Ok(Begun {
-        folder: RunFolder::new(shared.folder),
-        file: shared.file,
-        heads,
-        threads: shared.threads,
-        best: None,
-        resumed: None,
-        _lock: None,
-    })
-}
-
-/// Several ranks on a machine share its cores; one takes those that are idle.
-fn set_threads(threads: Option<usize>, ranks: &Ranks) {
-    threads::set(threads.or(ranks.threads()).unwrap_or_default());
-}
-
-/// Every rank takes as many heads of a batch, and the statistics of a batch want two at least.
-fn refuse_indivisible(batch: usize, world: usize) -> Result<()> {
-    if batch.is_multiple_of(world) && (world == 1 || batch >= 2 * world) {
-        return Ok(());
-    }
-    Err(Usage(format!(
-        "a batch of {batch} cannot be split over {world} processes: give a --batch of {} or another multiple of {world},          or start another number of them",
-        batch.next_multiple_of(world).max(2 * world)
-    ))
-    .into())
-}
-
 /// Prints what a run would be, and measures a few of its steps; nothing is written.
 fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
     threads::set(settings.threads.unwrap_or_default());
@@ -284,7 +135,7 @@ fn count(data: &Path, name: &str) -> Result<usize> {
 }
 
 /// The run that is there under the name, if any.
-fn existing(name: &str, resume: bool, data: &Path) -> Result<Option<(RunFolder, RunFile)>> {
+pub(super) fn existing(name: &str, resume: bool, data: &Path) -> Result<Option<(RunFolder, RunFile)>> {
     check_name(name).map_err(|_| {
         let rule = "1 to 64 of the letters a-z, digits, `.`, `_` and `-`, beginning with a letter or digit";
         Usage(format!("`{name}` is no name for a run: {rule}"))
@@ -301,7 +152,7 @@ fn existing(name: &str, resume: bool, data: &Path) -> Result<Option<(RunFolder, 
 }
 
 /// A new run under the name; nothing of it is written yet.
-fn prepare(
+pub(super) fn prepare(
     name: &str,
     args: &Args,
     settings: &TrainSettings,
@@ -362,7 +213,7 @@ fn complete(config: &mut TrainConfig, settings: &TrainSettings, heads: usize, ar
 }
 
 /// The step of a run's newest checkpoint file.
-fn newest_step(folder: &RunFolder) -> Result<Option<u64>> {
+pub(super) fn newest_step(folder: &RunFolder) -> Result<Option<u64>> {
     Ok(checkpoint::list(&folder.checkpoints())?
         .first()
         .and_then(|path| checkpoint::step_of(path)))
@@ -377,7 +228,7 @@ fn shape_of(from: &str, data: &Path) -> Result<TrainSettings> {
 }
 
 /// The start of a new run with a trained one's networks, which `file` then names.
-fn start_from(from: &str, file: &mut RunFile, data: &Path) -> Result<GanState> {
+pub(super) fn start_from(from: &str, file: &mut RunFile, data: &Path) -> Result<GanState> {
     let (theirs, trained) = folder::find(data, Path::new(from))?;
     let (ours, other) = (&file.config, &trained.config);
     let fits = architecture::generator(ours) == architecture::generator(other)
@@ -397,7 +248,7 @@ fn start_from(from: &str, file: &mut RunFile, data: &Path) -> Result<GanState> {
 }
 
 /// A resumed run keeps its settings; flags that say otherwise are refused, all at once.
-fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Result<()> {
+pub(super) fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Result<()> {
     let mut flags = args.settings.clone();
     flags.precision = flags.precision.filter(|precision| *precision != Precision::Auto);
     let mut changes = differences(&file.config, &file.config.clone().with(&flags), |_| true)?;
@@ -434,7 +285,7 @@ fn differences(theirs: &TrainConfig, ours: &TrainConfig, counts: impl Fn(&str) -
 
 /// The heads of a run that goes on: of the manifest it was begun with, wherever that is now. Bits go on
 /// only over the same one.
-fn reopen_heads(args: &Args, file: &RunFile, data: &Path) -> Result<HeadDataset> {
+pub(super) fn reopen_heads(args: &Args, file: &RunFile, data: &Path) -> Result<HeadDataset> {
     let manifest = args.manifest.as_ref().unwrap_or(&file.manifest);
     let heads = HeadDataset::open(data, manifest, file.config.side)
         .context("the run's manifest cannot be opened; --manifest names it where it was moved")?;
@@ -450,7 +301,7 @@ fn reopen_heads(args: &Args, file: &RunFile, data: &Path) -> Result<HeadDataset>
 }
 
 /// A run goes on over what a purge left; only its exactness ends there.
-fn warn_of_purged(file: &RunFile, heads: &HeadDataset) {
+pub(super) fn warn_of_purged(file: &RunFile, heads: &HeadDataset) {
     if file.heads_digest != heads.digest {
         eprintln!(
             "warning: heads of the manifest `{}` were purged since the run began: it goes on over {} of {}. Its \
