@@ -217,9 +217,8 @@ impl Ranks {
         let mut from = 0;
         for tensor in tensors {
             let count = tensor.numel() as i64;
-            let _ = tensor
-                .shallow_clone()
-                .copy_(&all.narrow(0, from, count).view(tensor.size().as_slice()));
+            let mean = all.narrow(0, from, count).view(tensor.size().as_slice());
+            tensor.shallow_clone().copy_(&mean);
             from += count;
         }
         Ok(())
@@ -233,7 +232,7 @@ impl Ranks {
         let Some(joined) = &self.joined else {
             return Ok(flags);
         };
-        let sums = Tensor::from_slice(&flags.map(|flag| i64::from(flag)));
+        let sums = Tensor::from_slice(&flags.map(i64::from));
         joined.sum(&sums)?;
         Ok(std::array::from_fn(|place| sums.int64_value(&[place as i64]) > 0))
     }
