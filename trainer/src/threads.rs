@@ -53,9 +53,12 @@ pub fn on_one<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// What computes a run, as "2 threads on Cpu": another answer has other bits.
-pub fn computed_by(device: tch::Device) -> String {
-    format!("{} on {device:?}", count())
+/// What computes a run, as "2 threads on Cpu" or "2 threads on Cpu in 4 processes": another answer has other bits.
+pub fn computed_by(device: tch::Device, processes: usize) -> String {
+    match processes {
+        1 => format!("{} on {device:?}", count()),
+        _ => format!("{} on {device:?} in {processes} processes", count()),
+    }
 }
 
 /// "1 thread" or "2 threads".
@@ -74,8 +77,8 @@ pub fn resumed(asked: usize, before: Option<&str>) -> Option<usize> {
 }
 
 /// Says on standard error where a run goes on by something else than what computed it.
-pub fn warn_of_others(before: &str, device: tch::Device) {
-    let now = computed_by(device);
+pub fn warn_of_others(before: &str, device: tch::Device, processes: usize) {
+    let now = computed_by(device, processes);
     if !before.is_empty() && before != now {
         eprintln!(
             "warning: the run was computed by {before} and goes on by {now}: its exactness ends here (an undisturbed \

@@ -15,6 +15,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use runs::{assert_refused, checkpoints, data, final_bits, metrics, poison, run, stderr, tiny};
+use trainer::engine::ranks::Ranks;
 use trainer::gan::config;
 use trainer::gan::folder::{RunFile, RunFolder};
 use trainer::gan::head_dataset::HeadDataset;
@@ -431,6 +432,8 @@ fn a_run_that_ends_in_nan_is_rolled_back_and_then_stops_with_the_reason() {
             heads: &heads,
             limits: &limits,
             device: tch::Device::Cpu,
+            ranks: &Ranks::alone(),
+            eval_epochs: None,
         };
         let error = train(&job, None, None, &stop).expect_err("ends in NaN");
         let expected = format!("NaN or infinite at step {step}, after 3 rollbacks");

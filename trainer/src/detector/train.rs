@@ -25,6 +25,7 @@ use super::start;
 use super::yolov3::{self, Precision};
 use crate::engine::metrics::{Accumulator, MetricsLog};
 use crate::engine::progress::Progress;
+use crate::engine::ranks::Ranks;
 use crate::engine::training::{self, Clock, Stop, Training};
 use crate::threads;
 
@@ -113,8 +114,8 @@ pub fn train(settings: &Train) -> Result<()> {
     // More material may have come; anchors and weights stay.
     state.sources = settings.sources.clone();
     state.held_out = names(&material.held_out);
-    threads::warn_of_others(&state.computed_by, Device::Cpu);
-    state.computed_by = threads::computed_by(Device::Cpu);
+    threads::warn_of_others(&state.computed_by, Device::Cpu, 1);
+    state.computed_by = threads::computed_by(Device::Cpu, 1);
     let plan = yolov3::plan(i64::from(settings.side));
     println!(
         "network: {:.2} M parameters, {:.2} GFLOP at {}; anchors {}",
@@ -138,7 +139,7 @@ pub fn train(settings: &Train) -> Result<()> {
             waited: Waited::default(),
             state,
         };
-        training::train(&mut run, checkpoint_every, &stop)
+        training::train(&mut run, checkpoint_every, &stop, &Ranks::alone())
     })
 }
 

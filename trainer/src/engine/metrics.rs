@@ -24,6 +24,11 @@ impl<const N: usize> Accumulator<N> {
         &self.0
     }
 
+    /// Adds the sums and counts of another.
+    pub fn add_all(&self, other: &Tensor) {
+        let _ = self.0.shallow_clone().g_add_(other);
+    }
+
     /// Adds to one quantity (a tensor of one element).
     pub fn add(&self, quantity: usize, value: &Tensor) {
         let cell = |row: i64| self.0.select(0, row).narrow(0, quantity as i64, 1);

@@ -13,6 +13,7 @@ pub mod onnx;
 pub mod optimiser;
 pub mod plan;
 pub mod progress;
+pub mod ranks;
 pub mod rng;
 pub mod sampler;
 pub mod spectral;

@@ -98,6 +98,13 @@ impl Network {
         &self.leaves
     }
 
+    /// What the network keeps of the batches it saw: a view of the buffers without the directions, which follow from
+    /// the weights.
+    pub fn statistics(&self) -> Tensor {
+        let directions: usize = self.directions.iter().map(Tensor::numel).sum();
+        self.buffers.narrow(0, 0, self.plan.buffer_count() - directions as i64)
+    }
+
     /// A parameter or buffer of a row by its name, as "weight": a view.
     pub fn tensor(&self, row: usize, name: &str) -> Tensor {
         let name = format!("{row}.{name}");

@@ -9,6 +9,8 @@ use dataset::failure::Paused;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
+use super::ranks::Ranks;
+
 /// A run under way.
 pub trait Training {
     /// Whether a limit is reached.
@@ -33,18 +35,22 @@ pub trait Training {
     fn finish(&mut self) -> Result<()>;
 }
 
-/// Trains to the first limit, with a checkpoint every so often and at the end.
+/// Trains to the first limit of any rank, with a checkpoint every so often and at the end.
 ///
 /// # Errors
 /// [`Paused`] after Ctrl-C, once all is saved; else the run's own.
-pub fn train(run: &mut impl Training, checkpoint_every: Duration, stop: &Stop) -> Result<()> {
+pub fn train(run: &mut impl Training, checkpoint_every: Duration, stop: &Stop, ranks: &Ranks) -> Result<()> {
     let mut saved = Instant::now();
-    while !run.is_over() {
+    let [mut over] = ranks.any([run.is_over()])?;
+    while !over {
         run.step()?;
-        let stopped = stop.requested();
-        if stopped || run.is_over() || saved.elapsed() >= checkpoint_every {
+        let (stopped, due);
+        [stopped, over, due] = ranks.any([stop.requested(), run.is_over(), saved.elapsed() >= checkpoint_every])?;
+        if stopped || over || due {
             run.save()?;
             saved = Instant::now();
+            // Saving may go back to an earlier step.
+            [over] = ranks.any([run.is_over()])?;
         }
         if stopped {
             return Err(Paused.into());

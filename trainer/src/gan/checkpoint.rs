@@ -46,7 +46,7 @@ impl State {
             lr_controller: LrController::default(),
             notes: Vec::new(),
             end: None,
-            computed_by: threads::computed_by(gan.device),
+            computed_by: threads::computed_by(gan.device, 1),
             run: run.digest(),
         }
     }
@@ -172,7 +172,8 @@ pub fn load_newest(folder: &Path, gan: &mut GanState, run: &str) -> Result<Optio
 }
 
 /// The state that a run goes on from, which `gan` then stands in: that of a checkpoint, or that before the first
-/// step. Says on standard error where it begins anew, and where its exactness ends.
+/// step. Says on standard error where it begins anew, and where its exactness ends, as with another number of
+/// processes.
 ///
 /// # Errors
 /// As [`restore`]; where a run that began with another's networks has lost them.
@@ -181,6 +182,7 @@ pub fn resume(
     file: &RunFile,
     gan: &mut GanState,
     checkpoint: Option<Checkpoint<State>>,
+    processes: usize,
 ) -> Result<State> {
     let Some(checkpoint) = checkpoint else {
         ensure!(
@@ -195,6 +197,6 @@ pub fn resume(
         return Ok(State::new(gan, 0, file));
     };
     let state = restore(gan, checkpoint)?;
-    threads::warn_of_others(&state.computed_by, gan.device);
+    threads::warn_of_others(&state.computed_by, gan.device, processes);
     Ok(state)
 }

@@ -1,5 +1,6 @@
 //! Generator and discriminator with all that training changes, and one step of it.
 
+use anyhow::Result;
 use dataset::train_settings::{Precision, Regulariser, TrainConfig};
 use tch::{Device, Kind, Tensor};
 
@@ -12,6 +13,7 @@ use super::penalty;
 use crate::engine::network::{GROUP, Mode, Network};
 use crate::engine::optimiser::{Adam, gradient, is_finite, update_ema};
 use crate::engine::plan::Layer;
+use crate::engine::ranks::Ranks;
 use crate::engine::sampler::mixed;
 use crate::shim::Autocast;
 
@@ -135,32 +137,54 @@ impl GanState {
         self.tensors().into_iter().all(|(_, tensor)| is_finite(tensor))
     }
 
-    /// One step on a batch of heads [n, 3, side, side] in -1..1. `step` seeds the draws, `number`
-    /// decides which network is trained.
-    pub fn step(&mut self, heads: &Tensor, step: u64, number: u64) {
+    /// Makes the state that of rank 0.
+    ///
+    /// # Errors
+    /// Where a rank is gone.
+    pub fn take_first(&mut self, ranks: &Ranks) -> Result<()> {
+        for (_, tensor) in self.tensors() {
+            ranks.take_first(tensor)?;
+        }
+        let steps = (self.generator_adam.steps, self.discriminator_adam.steps);
+        (self.generator_adam.steps, self.discriminator_adam.steps) = ranks.first(|| Ok(steps))?;
+        Ok(())
+    }
+
+    /// One step on this rank's share of a batch of heads [n, 3, side, side] in -1..1. `step` seeds the draws,
+    /// `number` decides which network is trained. After it all ranks hold the same state.
+    ///
+    /// # Errors
+    /// Where a rank is gone.
+    pub fn step(&mut self, heads: &Tensor, step: u64, number: u64, ranks: &Ranks) -> Result<()> {
         seed(self.config.seed, Draw::Step, step);
+        let earlier = self.sums.tensor().copy();
+        self.sums.clear();
         let heads = match self.config.mirror {
-            true => mirrored(heads),
+            true => mirrored(heads, ranks.share()),
             false => heads.shallow_clone(),
         };
         let discriminates = number.is_multiple_of(self.config.d_every);
         let generates = number.is_multiple_of(self.config.g_every);
         let count = heads.size()[0];
-        let shared = (self.config.share_fakes && discriminates && generates).then(|| self.draw(count));
+        let shared = (self.config.share_fakes && discriminates && generates).then(|| self.draw(count, ranks));
         if discriminates {
             let fakes = match &shared {
                 Some(fakes) => fakes.detach(),
-                None => tch::no_grad(|| self.draw(count)),
+                None => tch::no_grad(|| self.draw(count, ranks)),
             };
-            self.train_discriminator(&heads, &fakes);
+            self.train_discriminator(&heads, &fakes, ranks)?;
         }
         if generates {
-            let fakes = shared.unwrap_or_else(|| self.draw(count));
-            self.train_generator(&heads, &fakes);
+            let fakes = shared.unwrap_or_else(|| self.draw(count, ranks));
+            self.train_generator(&heads, &fakes, ranks)?;
         }
+        let statistics = [&self.generator, &self.discriminator].map(Network::statistics);
+        tch::no_grad(|| ranks.means(&[self.sums.tensor(), &statistics[0], &statistics[1]]))?;
+        self.sums.add_all(&earlier);
+        Ok(())
     }
 
-    fn train_discriminator(&mut self, heads: &Tensor, fakes: &Tensor) {
+    fn train_discriminator(&mut self, heads: &Tensor, fakes: &Tensor, ranks: &Ranks) -> Result<()> {
         tch::no_grad(|| {
             self.measure(Quantity::Spread, &spread(fakes));
             self.measure(Quantity::SpreadReal, &spread(heads));
@@ -170,18 +194,27 @@ impl GanState {
             true => self.config.regulariser,
             false => Regulariser::None,
         };
-        let (heads, fakes) = penalty::leaves(regulariser, &self.augmented(heads), &self.augmented(fakes));
+        let (heads, fakes) = penalty::leaves(
+            regulariser,
+            &self.augmented(heads, ranks),
+            &self.augmented(fakes, ranks),
+        );
         let (real, fake) = self.logits(&heads, &fakes);
         let loss = loss::discriminator(self.config.loss, &real, &fake);
-        let penalty = penalty::penalty(regulariser, (&heads, &real), (&fakes, &fake), |between| {
-            self.forward(&self.discriminator, between)
-        });
+        let penalty = penalty::penalty(
+            regulariser,
+            (&heads, &real),
+            (&fakes, &fake),
+            ranks.share(),
+            |between| self.forward(&self.discriminator, between),
+        );
         let penalty = penalty.map(|penalty| penalty * (self.config.penalty * lazy as f64));
         let total = match &penalty {
             Some(penalty) => &loss + penalty,
             None => loss.shallow_clone(),
         };
         let gradient = self.discriminator_gradient(&total);
+        ranks.mean(&gradient)?;
         let parameters = &mut self.discriminator.parameters;
         self.discriminator_adam.step(parameters, &gradient);
         tch::no_grad(|| {
@@ -193,6 +226,7 @@ impl GanState {
                 self.measure(Quantity::Penalty, penalty);
             }
         });
+        Ok(())
     }
 
     /// The gradient of the discriminator's parameters; 0 for those that are frozen, which lie first.
@@ -224,15 +258,16 @@ impl GanState {
         (both.narrow(0, 0, count), both.narrow(0, count, count))
     }
 
-    fn train_generator(&mut self, heads: &Tensor, fakes: &Tensor) {
-        let fake = self.forward(&self.discriminator, &self.augmented(fakes));
+    fn train_generator(&mut self, heads: &Tensor, fakes: &Tensor, ranks: &Ranks) -> Result<()> {
+        let fake = self.forward(&self.discriminator, &self.augmented(fakes, ranks));
         let real = match loss::compares(self.config.loss) {
-            true => tch::no_grad(|| self.forward(&self.discriminator, &self.augmented(heads))),
+            true => tch::no_grad(|| self.forward(&self.discriminator, &self.augmented(heads, ranks))),
             false => fake.shallow_clone(),
         };
         let loss = loss::generator(self.config.loss, &real, &fake);
         // Only the generator's gradients are asked for, so the discriminator's are not computed.
         let gradient = gradient(&loss, self.generator.leaves());
+        ranks.mean(&gradient)?;
         let parameters = &mut self.generator.parameters;
         self.generator_adam.step(parameters, &gradient);
         if let Some(ema) = &mut self.ema {
@@ -242,6 +277,7 @@ impl GanState {
             self.measure(Quantity::LossG, &loss);
             self.measure(Quantity::GradientG, &gradient.norm());
         });
+        Ok(())
     }
 
     fn measure(&self, quantity: Quantity, value: &Tensor) {
@@ -249,13 +285,15 @@ impl GanState {
     }
 
     /// Heads out of fresh noise.
-    fn draw(&self, count: i64) -> Tensor {
-        self.forward(&self.generator, &noise(count).to_device(self.device))
+    fn draw(&self, count: i64, ranks: &Ranks) -> Tensor {
+        let noise = ranks.share().rows(count, noise);
+        self.forward(&self.generator, &noise.to_device(self.device))
     }
 
     /// A batch as the discriminator sees it.
-    fn augmented(&self, batch: &Tensor) -> Tensor {
-        augment(batch, &self.config.augment, self.config.augment_strength)
+    fn augmented(&self, batch: &Tensor, ranks: &Ranks) -> Tensor {
+        let share = ranks.share();
+        augment(batch, &self.config.augment, self.config.augment_strength, share)
     }
 
     /// One forward pass in the configured precision; the answer is f32.

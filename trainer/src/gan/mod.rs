@@ -6,6 +6,7 @@
 pub mod architecture;
 pub mod args;
 pub mod augment;
+mod begin;
 pub mod best;
 pub mod canvas;
 pub mod chart;
@@ -28,6 +29,7 @@ pub mod packed;
 pub mod penalty;
 pub mod plot;
 pub mod presets;
+pub mod records;
 pub mod run;
 pub mod sample;
 pub mod train;

@@ -15,6 +15,7 @@ use super::limits::Limits;
 use super::memory::{self, Memory};
 use crate::engine::plan::Plan;
 use crate::engine::progress::duration;
+use crate::engine::ranks::Ranks;
 use crate::engine::sampler::Sampler;
 use crate::threads;
 
@@ -23,15 +24,15 @@ use crate::threads;
 const STEPS: (u64, u64) = (4, 20);
 
 /// One line each of the run and its networks, as training begins.
-pub fn announce(folder: &RunFolder, file: &RunFile, heads: usize, device: Device) {
+pub fn announce(folder: &RunFolder, file: &RunFile, heads: usize, device: Device, processes: usize) {
     let config = &file.config;
     eprintln!(
-        "{heads} heads of `{}` at {} px, preset {}, {}, {} on {device:?}; run in {}",
+        "{heads} heads of `{}` at {} px, preset {}, {}, {}; run in {}",
         file.manifest,
         config.side,
         word(config.preset),
         word(config.precision),
-        threads::count(),
+        threads::computed_by(device, processes),
         folder.path().display()
     );
     eprintln!("generator: {}", sums(&architecture::generator(config)));
@@ -46,7 +47,7 @@ fn sums(plan: &Plan) -> String {
 /// Prints a run that is not begun.
 ///
 /// # Errors
-/// Where the settings cannot be written as text, which does not happen.
+/// Where the settings cannot be written as text, or a step fails, which neither does.
 pub fn print(config: &TrainConfig, heads: Option<usize>, limits: &Limits, device: Device) -> Result<()> {
     println!("settings\n{}", serde_json::to_string_pretty(config)?);
     let (generator, discriminator) = (architecture::generator(config), architecture::discriminator(config));
@@ -58,7 +59,7 @@ pub fn print(config: &TrainConfig, heads: Option<usize>, limits: &Limits, device
     memory::check(config, device)?;
     arithmetic(config, &generator, &discriminator);
     let steps = (config.d_every * config.g_every).clamp(STEPS.0, STEPS.1);
-    let seconds = measured(config, device, steps);
+    let seconds = measured(config, device, steps)?;
     println!(
         "\ntime: {:.3} s a step, {:.0} img/s with {} on {device:?} (measured: the mean of {steps} steps on noise, \
          after {steps} to warm up)",
@@ -106,7 +107,7 @@ fn arithmetic(config: &TrainConfig, generator: &Plan, discriminator: &Plan) {
 }
 
 /// Seconds a step, both networks as often as the config trains them.
-fn measured(config: &TrainConfig, device: Device, steps: u64) -> f64 {
+fn measured(config: &TrainConfig, device: Device, steps: u64) -> Result<f64> {
     let mut gan = GanState::on(config, device);
     let side = i64::from(config.side);
     let heads = Tensor::rand([config.batch as i64, 3, side, side], (Kind::Float, Device::Cpu)) * 2.0 - 1.0;
@@ -118,10 +119,10 @@ fn measured(config: &TrainConfig, device: Device, steps: u64) -> f64 {
             let _ = gan.sums.means();
             began = Instant::now();
         }
-        gan.step(&heads, step, step);
+        gan.step(&heads, step, step, &Ranks::alone())?;
     }
     let _ = gan.sums.means();
-    began.elapsed().as_secs_f64() / steps as f64
+    Ok(began.elapsed().as_secs_f64() / steps as f64)
 }
 
 /// Time to the first limit.

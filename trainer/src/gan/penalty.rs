@@ -4,6 +4,8 @@
 use dataset::train_settings::Regulariser;
 use tch::{Kind, Tensor};
 
+use crate::engine::ranks::Share;
+
 /// Usual weight of a penalty and discriminator steps between two; none of what is no penalty on gradients. R1's
 /// with the lazy 16 of StyleGAN2 (arXiv:1912.04958), R1 and R2 at every step as in R3GAN (arXiv:2501.05441),
 /// WGAN-GP's own.
@@ -31,6 +33,7 @@ pub fn penalty(
     regulariser: Regulariser,
     (heads, real): (&Tensor, &Tensor),
     (fakes, fake): (&Tensor, &Tensor),
+    share: Share,
     discriminate: impl Fn(&Tensor) -> Tensor,
 ) -> Option<Tensor> {
     match regulariser {
@@ -38,7 +41,7 @@ pub fn penalty(
         Regulariser::R1 => Some(flat(real, heads)),
         Regulariser::R1r2 => Some(flat(real, heads) + flat(fake, fakes)),
         Regulariser::Gp => {
-            let between = between(heads, fakes);
+            let between = between(heads, fakes, share);
             Some(unit(&discriminate(&between), &between))
         }
     }
@@ -58,8 +61,9 @@ fn unit(logits: &Tensor, heads: &Tensor) -> Tensor {
 }
 
 /// Pictures between real and generated ones, each at a place of its own; they require gradients.
-fn between(real: &Tensor, fake: &Tensor) -> Tensor {
-    let place = Tensor::rand([real.size()[0], 1, 1, 1], (Kind::Float, tch::Device::Cpu)).to_device(real.device());
+fn between(real: &Tensor, fake: &Tensor, share: Share) -> Tensor {
+    let draw = |count| Tensor::rand([count, 1, 1, 1], (Kind::Float, tch::Device::Cpu));
+    let place = share.rows(real.size()[0], draw).to_device(real.device());
     leaf(&real.lerp_tensor(fake, &place))
 }
 

@@ -6,16 +6,15 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use dataset::Split;
 use dataset::eval_settings::EvalSettings;
-use dataset::failure::{Interrupted, Usage};
-use dataset::lock::Lock;
+use dataset::failure::Usage;
 use dataset::manifest::check_name;
 use dataset::train_settings::{Precision, Preset, TrainConfig, TrainSettings};
 use serde_json::Value;
 
 use super::architecture;
 pub use super::args::Args;
-use super::best::Best;
-use super::checkpoint::{self, State};
+use super::begin::{Begun, begin, follow};
+use super::checkpoint;
 use super::config;
 use super::device;
 use super::folder::{self, RunFile, RunFolder, known};
@@ -27,6 +26,7 @@ use super::memory;
 use super::model_summary;
 use super::presets;
 use super::train::{Job, train};
+use crate::engine::ranks::Ranks;
 use crate::engine::sampler::Sampler;
 use crate::engine::training::Stop;
 use crate::show::card;
@@ -64,67 +64,44 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Pa
         return dry_run(args, &settings, data);
     }
     let stop = Stop::listen()?;
+    let ranks = Ranks::join()?;
     let device = device::resolve(settings.device.unwrap_or_default())?;
-    let name = args.run_name(settings.preset.unwrap_or_default(), data)?;
-    let existing_run = existing(&name, args.resume, data)?;
-    let resumed = match &existing_run {
-        Some((folder, file)) => checkpoint::newest(&folder.checkpoints(), &file.digest())?,
-        None => None,
-    };
-    // Another number of threads would end the run's exactness.
-    let before = resumed.as_ref().map(|checkpoint| checkpoint.state.computed_by.as_str());
-    threads::set(threads::resumed(settings.threads.unwrap_or_default(), before).unwrap_or_default());
-    let is_new = existing_run.is_none();
-    let (folder, mut file, heads) = match existing_run {
-        Some((folder, file)) => {
-            refuse_changes(&name, args, &file, data)?;
-            memory::check(&file.config, device)?;
-            let heads = reopen_heads(args, &file, data)?;
-            warn_of_purged(&file, &heads);
-            (folder, file, heads)
-        }
-        None => prepare(&name, args, &settings, data, device)?,
-    };
-    // Before a new run is written: what cannot be measured is told while there is nothing to tidy up.
-    let best = match settings.eval_epochs {
-        Some(every) => Some(Best::open(data, &folder, &file, eval, every)?),
-        None => None,
-    };
-    let begun = match args.from.as_deref().filter(|_| is_new) {
-        Some(from) => Some(start_from(from, &mut file, data)?),
-        None => None,
-    };
-    if stop.requested() {
-        return Err(Interrupted.into());
+    if device.is_cuda() && ranks.world() > 1 {
+        return Err(Usage("several processes on GPUs are not supported yet: give --device cpu".into()).into());
     }
-    // Two that write checkpoints and metrics of one run would leave neither whole.
-    let _lock = Lock::take(folder.path(), "trainer run")?;
-    if is_new {
-        // Another process may have begun it since it was looked for.
-        existing(&name, false, data)?;
-        folder.clear_checkpoints()?;
-        if let Some(begun) = begun {
-            // Before run.json, so that a run that is there has it.
-            checkpoint::save(&folder.checkpoints(), &begun, &State::new(&begun, 0, &file), 1)?;
-        }
-        folder.begin(&file)?;
-    }
-    // A run that goes on goes on from where it is now: another process may have trained it since.
-    let resumed = match resumed {
-        Some(resumed) if newest_step(&folder)? == Some(resumed.state.step) => Some(resumed),
-        _ => checkpoint::newest(&folder.checkpoints(), &file.digest())?,
+    let mut ours = None;
+    let shared = ranks.first(|| {
+        let begun = begin(args, &settings, eval, data, device, &ranks, &stop)?;
+        let shared = begun.shared();
+        ours = Some(begun);
+        Ok(shared)
+    })?;
+    let Begun {
+        folder,
+        file,
+        heads,
+        best,
+        resumed,
+        ..
+    } = &mut match ours {
+        Some(begun) => begun,
+        None => follow(args, shared, data, &ranks)?,
     };
-    model_summary::announce(&folder, &file, heads.len(), device);
     let begun_with = file.from.as_ref().map(|_| heads.len());
     let limits = limits(&settings, &file.config, &args.settings, begun_with);
     let job = Job {
-        folder: &folder,
-        file: &file,
-        heads: &heads,
+        folder,
+        file,
+        heads,
         limits: &limits,
         device,
+        ranks: &ranks,
+        eval_epochs: settings.eval_epochs,
     };
-    memory::report_out_of_memory(&file.config, || train(&job, resumed, best, &stop))?;
+    memory::report_out_of_memory(&file.config, || train(&job, resumed.take(), best.take(), &stop))?;
+    if !ranks.is_first() {
+        return Ok(());
+    }
     // The run itself is whole without its card.
     match card::write(data, folder.path()) {
         Ok(path) => eprintln!("model card: {}", path.display()),
@@ -167,7 +144,7 @@ fn count(data: &Path, name: &str) -> Result<usize> {
 }
 
 /// The run that is there under the name, if any.
-fn existing(name: &str, resume: bool, data: &Path) -> Result<Option<(RunFolder, RunFile)>> {
+pub(super) fn existing(name: &str, resume: bool, data: &Path) -> Result<Option<(RunFolder, RunFile)>> {
     check_name(name).map_err(|_| {
         let rule = "1 to 64 of the letters a-z, digits, `.`, `_` and `-`, beginning with a letter or digit";
         Usage(format!("`{name}` is no name for a run: {rule}"))
@@ -184,7 +161,7 @@ fn existing(name: &str, resume: bool, data: &Path) -> Result<Option<(RunFolder, 
 }
 
 /// A new run under the name; nothing of it is written yet.
-fn prepare(
+pub(super) fn prepare(
     name: &str,
     args: &Args,
     settings: &TrainSettings,
@@ -258,7 +235,7 @@ fn complete(config: &mut TrainConfig, settings: &TrainSettings, heads: usize, ar
 }
 
 /// The step of a run's newest checkpoint file.
-fn newest_step(folder: &RunFolder) -> Result<Option<u64>> {
+pub(super) fn newest_step(folder: &RunFolder) -> Result<Option<u64>> {
     Ok(checkpoint::list(&folder.checkpoints())?
         .first()
         .and_then(|path| checkpoint::step_of(path)))
@@ -273,7 +250,7 @@ fn shape_of(from: &str, data: &Path) -> Result<TrainSettings> {
 }
 
 /// The start of a new run with a trained one's networks, which `file` then names.
-fn start_from(from: &str, file: &mut RunFile, data: &Path) -> Result<GanState> {
+pub(super) fn start_from(from: &str, file: &mut RunFile, data: &Path) -> Result<GanState> {
     let (theirs, trained) = folder::find(data, Path::new(from))?;
     let (ours, other) = (&file.config, &trained.config);
     let fits = architecture::generator(ours) == architecture::generator(other)
@@ -293,7 +270,7 @@ fn start_from(from: &str, file: &mut RunFile, data: &Path) -> Result<GanState> {
 }
 
 /// A resumed run keeps its settings; flags that say otherwise are refused, all at once.
-fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Result<()> {
+pub(super) fn refuse_changes(name: &str, args: &Args, file: &RunFile, data: &Path) -> Result<()> {
     let mut flags = args.settings.clone();
     flags.precision = flags.precision.filter(|precision| *precision != Precision::Auto);
     let mut changes = differences(&file.config, &file.config.clone().with(&flags), |_| true)?;
@@ -330,7 +307,7 @@ fn differences(theirs: &TrainConfig, ours: &TrainConfig, counts: impl Fn(&str) -
 
 /// The heads of a run that goes on: of the manifest it was begun with, wherever that is now. Bits go on
 /// only over the same one.
-fn reopen_heads(args: &Args, file: &RunFile, data: &Path) -> Result<HeadDataset> {
+pub(super) fn reopen_heads(args: &Args, file: &RunFile, data: &Path) -> Result<HeadDataset> {
     let manifest = args.manifest.as_ref().unwrap_or(&file.manifest);
     let heads = HeadDataset::open(data, manifest, file.config.side)
         .context("the run's manifest cannot be opened; --manifest names it where it was moved")?;
@@ -346,7 +323,7 @@ fn reopen_heads(args: &Args, file: &RunFile, data: &Path) -> Result<HeadDataset>
 }
 
 /// A run goes on over what a purge left; only its exactness ends there.
-fn warn_of_purged(file: &RunFile, heads: &HeadDataset) {
+pub(super) fn warn_of_purged(file: &RunFile, heads: &HeadDataset) {
     if file.heads_digest != heads.digest {
         eprintln!(
             "warning: heads of the manifest `{}` were purged since the run began: it goes on over {} of {}. Its \

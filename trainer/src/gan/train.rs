@@ -1,42 +1,35 @@
 //! The GAN's training run: what falls due after each step.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
-use dataset::files::make_folder_of;
-use tch::{Device, Tensor};
+use tch::Device;
 
 use super::best::Best;
-use super::chart;
 use super::checkpoint::{self, State};
-use super::events::Events;
 use super::folder::{RunFile, RunFolder};
-use super::gan_state::{Draw, GanState, noise, seed};
-use super::grid;
+use super::gan_state::GanState;
 use super::head_dataset::HeadDataset;
 use super::limits::{End, Limits};
 use super::lr_controller::LrController;
 use super::lr_schedule::Rates;
 use super::metrics::Metrics;
-use super::sample::{draw, final_generator};
+use super::records::Records;
+use super::sample::final_generator;
 use crate::engine::checkpoint::Checkpoint;
-use crate::engine::metrics::MetricsLog;
-use crate::engine::progress::{Progress, Standing, duration, sparkline};
+use crate::engine::network::Network;
+use crate::engine::progress::duration;
+use crate::engine::ranks::Ranks;
 use crate::engine::sampler::Sampler;
 use crate::engine::training::{self, Clock, Stop, Training};
-use crate::eval::{evaluator, record};
+use crate::eval::evaluator;
+use crate::threads;
 
 /// Steps between two lines of metrics: ten of the report's generator steps.
 const WINDOW: u64 = 50;
-/// Heads of a grid of the fixed noise.
-const GRID: i64 = 64;
 /// Times that a run is rolled back after NaN or infinity, each time to half the rates.
 const ROLLBACKS: u32 = 3;
-/// Time between two drawings of the chart.
-const CHART: Duration = Duration::from_secs(30);
-/// Letters of a curve of losses.
-const CURVE: usize = 32;
 
 /// What is trained, on what, until when.
 pub struct Job<'a> {
@@ -50,6 +43,10 @@ pub struct Job<'a> {
     pub limits: &'a Limits,
     /// Where the tensors are.
     pub device: Device,
+    /// The processes that train it.
+    pub ranks: &'a Ranks,
+    /// Epochs between two measurements, where it is measured while it trains.
+    pub eval_epochs: Option<u64>,
 }
 
 /// A run under way.
@@ -58,29 +55,23 @@ struct Run<'a> {
     end: End,
     sampler: Sampler,
     gan: GanState,
-    log: MetricsLog<Metrics>,
-    events: Events,
-    best: Option<Best>,
     lr_controller: LrController,
-    /// Notes for the next line of metrics.
-    notes: Vec<String>,
     /// The step of the checkpoint that the run was last rolled back to.
     returned: Option<u64>,
-    progress: Progress,
     step: u64,
     clock: Clock,
-    charted: Instant,
-    fixed_noise: Tensor,
+    /// Rank 0 alone has them.
+    records: Option<Records<'a>>,
 }
 
-/// Trains from a checkpoint (or the start) to the first limit.
+/// Trains from a checkpoint (or the start) to the first limit. Checkpoint and measures are rank 0's.
 ///
 /// # Errors
-/// [`dataset::failure::Paused`] after Ctrl-C, once all is saved; else what the disk says, or that loss or
-/// weights became NaN or infinite.
+/// [`dataset::failure::Paused`] after Ctrl-C, once all is saved; else what the disk says, that loss or
+/// weights became NaN or infinite, or that a rank is gone.
 pub fn train(job: &Job, checkpoint: Option<Checkpoint<State>>, best: Option<Best>, stop: &Stop) -> Result<()> {
     let mut run = Run::open(job, checkpoint, best)?;
-    if run.is_over() {
+    if run.records.is_some() && run.is_over() {
         eprintln!(
             "the run is at its end ({}): a later --epochs, --minutes or --max-images trains it on",
             run.end
@@ -88,31 +79,29 @@ pub fn train(job: &Job, checkpoint: Option<Checkpoint<State>>, best: Option<Best
     }
     // A kill while the run was measured left that undone.
     run.score()?;
-    training::train(&mut run, job.limits.checkpoint_every, stop)
+    training::train(&mut run, job.limits.checkpoint_every, stop, job.ranks)
 }
 
 impl<'a> Run<'a> {
     fn open(job: &'a Job<'a>, checkpoint: Option<Checkpoint<State>>, best: Option<Best>) -> Result<Self> {
         let config = &job.file.config;
         let mut gan = GanState::on(config, job.device);
-        let state = checkpoint::resume(job.folder, job.file, &mut gan, checkpoint)?;
-        seed(config.seed, Draw::Grid, 0);
+        let resume = || checkpoint::resume(job.folder, job.file, &mut gan, checkpoint, job.ranks.world());
+        let state = job.ranks.first(resume)?;
+        gan.take_first(job.ranks)?;
         Ok(Self {
             job,
             end: state.end.filter(|_| !job.limits.end_is_asked).unwrap_or(job.limits.end),
             sampler: Sampler::new(job.heads.len(), config.batch, config.seed),
             gan,
-            log: MetricsLog::open(&job.folder.metrics(), state.step)?,
-            events: Events::begin(&job.folder.events(), state.step)?,
-            best,
             lr_controller: state.lr_controller,
-            notes: state.notes,
             returned: None,
-            progress: Progress::new(),
             step: state.step,
             clock: Clock::after(state.seconds),
-            charted: Instant::now(),
-            fixed_noise: noise(GRID).to_device(job.device),
+            records: match job.ranks.is_first() {
+                true => Some(Records::open(job, state.step, best, state.notes)?),
+                false => None,
+            },
         })
     }
 
@@ -152,27 +141,17 @@ impl<'a> Run<'a> {
     /// Writes a line of metrics. Where a loss became NaN or infinite, the run is rolled back instead: the answer
     /// is false.
     fn write_metrics(&mut self, epoch: u64) -> Result<bool> {
-        let mut metrics = self.metrics(epoch);
+        let metrics = self.metrics(epoch);
         self.gan.sums.clear();
         if !metrics.is_finite() {
             self.roll_back()?;
             return Ok(false);
         }
-        metrics.notes.append(&mut self.notes);
-        self.log.lines.push(metrics);
-        let config = &self.job.file.config;
-        let notes = self.lr_controller.update(&self.log.lines, config.schedule, config.loss);
-        let mut metrics = self.log.lines.pop().expect("was just pushed");
-        for note in &notes {
-            self.progress.say(&format!("step {}: {note}", self.step));
-        }
-        metrics.notes.extend(notes);
-        self.events.push(&metrics)?;
-        self.log.push(metrics)?;
-        if self.charted.elapsed() >= CHART {
-            self.charted = Instant::now();
-            self.draw_chart(&self.log.lines)?;
-        }
+        let (controller, records) = (self.lr_controller.clone(), &mut self.records);
+        self.lr_controller = self.job.ranks.first(|| match records {
+            Some(records) => records.record(metrics, controller),
+            None => Ok(controller),
+        })?;
         Ok(true)
     }
 
@@ -189,83 +168,92 @@ impl<'a> Run<'a> {
                 self.job.folder.checkpoints().display()
             );
         }
-        self.gan = GanState::on(&self.job.file.config, self.gan.device);
-        let (folder, digest) = (self.job.folder.checkpoints(), self.job.file.digest());
-        self.step = match checkpoint::newest_but(&folder, self.returned, &digest)? {
-            Some(checkpoint) => checkpoint::restore(&mut self.gan, checkpoint)?.step,
-            None => 0,
-        };
+        let Job {
+            file, folder, ranks, ..
+        } = *self.job;
+        self.gan = GanState::on(&file.config, self.gan.device);
+        let (gan, returned) = (&mut self.gan, self.returned);
+        self.step = ranks.first(|| {
+            Ok(
+                match checkpoint::newest_but(&folder.checkpoints(), returned, &file.digest())? {
+                    Some(checkpoint) => checkpoint::restore(gan, checkpoint)?.step,
+                    None => 0,
+                },
+            )
+        })?;
+        self.gan.take_first(ranks)?;
         self.returned = Some(self.step);
         self.lr_controller.roll_back();
-        // What was measured of steps that are given up is no figure of this run any more.
-        record::forget_after(self.job.folder.path(), self.step)?;
-        if let Some(best) = &mut self.best {
-            best.forget_after(self.step);
+        if let Some(records) = &mut self.records {
+            records.roll_back(
+                self.step,
+                format!("{why}: back to step {}, both rates halved", self.step),
+            )?;
         }
-        self.log = MetricsLog::open(&self.job.folder.metrics(), self.step)?;
-        self.events = Events::begin(&self.job.folder.events(), self.step)?;
-        let note = format!("{why}: back to step {}, both rates halved", self.step);
-        self.progress.say(&format!("warning: {note}"));
-        self.notes.push(note);
         self.write_checkpoint().map(drop)
     }
 
-    /// Writes a checkpoint and gives its path; none where the run was rolled back.
-    fn checkpoint(&mut self) -> Result<Option<PathBuf>> {
-        if !self.gan.is_finite() {
+    /// Whether no number of the state is NaN or infinite; else the run is rolled back.
+    fn is_sound(&mut self) -> Result<bool> {
+        let [broken] = self.job.ranks.any([!self.gan.is_finite()])?;
+        if broken {
             self.roll_back()?;
-            return Ok(None);
         }
-        self.write_checkpoint().map(Some)
+        Ok(!broken)
     }
 
-    fn write_checkpoint(&self) -> Result<PathBuf> {
+    /// Writes a checkpoint and gives its path; none where this rank writes none.
+    fn write_checkpoint(&self) -> Result<Option<PathBuf>> {
+        let Some(records) = &self.records else {
+            return Ok(None);
+        };
         let state = State {
             seconds: self.clock.seconds(),
             lr_controller: self.lr_controller.clone(),
-            notes: self.notes.clone(),
+            notes: records.notes.clone(),
             end: Some(self.end),
+            computed_by: threads::computed_by(self.gan.device, self.job.ranks.world()),
             ..State::new(&self.gan, self.step, self.job.file)
         };
-        checkpoint::save(&self.job.folder.checkpoints(), &self.gan, &state, self.job.limits.keep)
+        checkpoint::save(&self.job.folder.checkpoints(), &self.gan, &state, self.job.limits.keep).map(Some)
     }
 
     /// Measures the run where an epoch has just ended and that is due; the time that it takes is not
     /// training time.
     fn score(&mut self) -> Result<()> {
-        let due = |best: &Best| best.is_due(&self.sampler, self.step);
-        if !self.best.as_ref().is_some_and(due) {
-            return Ok(());
-        }
-        let Some(checkpoint) = self.checkpoint()? else {
+        let Some(every) = self.job.eval_epochs else {
             return Ok(());
         };
+        if !self.sampler.completes(every, self.step) {
+            return Ok(());
+        }
+        let best = self.records.as_ref().and_then(|records| records.best.as_ref());
+        let [due] = self
+            .job
+            .ranks
+            .any([best.is_some_and(|best| best.is_due(&self.sampler, self.step))])?;
+        if !due || !self.is_sound()? {
+            return Ok(());
+        }
+        let checkpoint = self.write_checkpoint()?;
         let began = Instant::now();
         let standing = evaluator::Standing {
             step: self.step,
             images: self.images(),
             seconds: self.clock.seconds(),
         };
-        let generator = final_generator(self.job.folder, &self.gan, &self.job.file.config);
-        if let Some(best) = &mut self.best {
-            let note = best.evaluate(&generator, standing, self.job.folder, self.job.file, &checkpoint)?;
-            self.progress.say(&note);
-            self.notes.push(note);
-        }
+        let generator = self.records.is_some().then(|| self.final_generator());
+        let records = &mut self.records;
+        self.job.ranks.first(|| match (records, generator, checkpoint) {
+            (Some(records), Some(generator), Some(checkpoint)) => records.measure(&generator, standing, &checkpoint),
+            _ => Ok(()),
+        })?;
         self.clock.leave_out(began);
         Ok(())
     }
 
-    fn draw_grid(&self, epoch: u64) -> Result<()> {
-        let generator = final_generator(self.job.folder, &self.gan, &self.job.file.config);
-        let (heads, path) = (draw(&generator, &self.fixed_noise), self.job.folder.grid(epoch));
-        // Somebody may have tidied the grids away.
-        make_folder_of(&path)?;
-        grid::save_png(&grid::grid(&grid::pictures(&heads)), &path)
-    }
-
-    fn draw_chart(&self, lines: &[Metrics]) -> Result<()> {
-        grid::save_png(&chart::draw(lines), &self.job.folder.chart())
+    fn final_generator(&self) -> Network {
+        final_generator(self.job.folder, &self.gan, &self.job.file.config)
     }
 }
 
@@ -276,63 +264,48 @@ impl Training for Run<'_> {
 
     fn step(&mut self) -> Result<()> {
         let position = self.sampler.position(self.step);
-        let heads = self.job.heads.batch(&self.sampler.batch(self.step), self.gan.device);
+        let batch = self.sampler.batch(self.step);
+        let ranks = self.job.ranks;
+        let heads = self.job.heads.batch(ranks.share().of(&batch), self.gan.device);
         let rates = self.rates(position.epoch);
         self.gan.generator_adam.learning_rate = rates.generator;
         self.gan.discriminator_adam.learning_rate = rates.discriminator;
-        self.gan.step(&heads, self.step, position.number);
+        self.gan.step(&heads, self.step, position.number, ranks)?;
         self.step += 1;
         if self.step.is_multiple_of(WINDOW) && !self.write_metrics(position.epoch)? {
             return Ok(());
         }
-        if self.sampler.completes(self.job.file.config.grid_epochs, self.step) {
-            self.draw_grid(position.epoch)?;
+        if let Some(records) = &self.records
+            && self.sampler.completes(self.job.file.config.grid_epochs, self.step)
+        {
+            records.draw_grid(&self.final_generator(), position.epoch)?;
         }
         self.score()?;
         let (images, share) = (self.images(), self.spent());
-        let lines = &self.log.lines;
-        self.progress.show(|| standing(position.epoch, images, share, lines));
+        if let Some(records) = &mut self.records {
+            records.show(position.epoch, images, share);
+        }
         Ok(())
     }
 
     fn save(&mut self) -> Result<()> {
-        self.checkpoint().map(drop)
+        if self.is_sound()? {
+            self.write_checkpoint()?;
+        }
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<()> {
         let epoch = self.sampler.position(self.step.saturating_sub(1)).epoch;
-        self.draw_grid(epoch)?;
-        // The window under way is shown, and stays open for a run that goes on.
-        let mut lines = self.log.lines.clone();
-        lines.push(self.metrics(epoch));
-        self.draw_chart(&lines)?;
-        self.progress.finish();
+        let Some(records) = &self.records else {
+            return Ok(());
+        };
+        let grid = records.draw_grid(&self.final_generator(), epoch)?;
+        records.finish(self.metrics(epoch))?;
         let (images, time) = (self.images(), duration(self.clock.time()));
         println!("trained on {images} images ({epoch} epochs) in {time}");
-        println!("grid of the fixed noise: {}", self.job.folder.grid(epoch).display());
+        println!("grid of the fixed noise: {}", grid.display());
         println!("losses: {}", self.job.folder.chart().display());
         Ok(())
-    }
-}
-
-/// What the progress shows of a run.
-fn standing(epoch: u64, images: u64, share: Option<f64>, lines: &[Metrics]) -> Standing {
-    let curve = |value: fn(&Metrics) -> Option<f64>| -> String {
-        sparkline(&lines.iter().filter_map(value).collect::<Vec<f64>>(), CURVE)
-    };
-    let metrics = lines.last().map(|last| {
-        vec![
-            ("loss D", last.loss_d),
-            ("G", last.loss_g),
-            ("D(real)", last.d_real),
-            ("D(fake)", last.d_fake),
-        ]
-    });
-    Standing {
-        place: format!("epoch {epoch}"),
-        images,
-        share,
-        metrics: metrics.unwrap_or_default(),
-        curves: format!("loss D {}  G {}", curve(|line| line.loss_d), curve(|line| line.loss_g)),
     }
 }

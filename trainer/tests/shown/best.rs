@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::fixture::{data, detector, done, refused, train};
+use super::fixture::{data, detector, done, refused, train, training};
+use super::processes::{begin, ended};
 use super::runs::poison;
 
 /// Settings that name the small feature network, with so many fakes.
@@ -57,6 +58,21 @@ fn a_run_is_measured_while_it_trains_and_its_best_checkpoint_is_a_run() {
     let apart = kid(again.last().expect("a score")) - kid(lowest);
     // Another number of threads rounds otherwise.
     assert!(apart.abs() < 0.01 * kid(lowest).abs(), "{apart}");
+}
+
+#[test]
+fn the_first_of_two_ranks_measures_while_the_other_waits() {
+    let data = data();
+    settings(data.path(), 16);
+    let flags = ["--eval-epochs", "1", "--resume"];
+    for rank in ended(begin(|| training(data.path(), "a", &flags))) {
+        assert!(rank.status.success(), "{rank:?}");
+    }
+    let steps: Vec<_> = scores(&data.path().join("runs/a"))
+        .iter()
+        .map(|score| score["step"].as_u64())
+        .collect();
+    assert_eq!(steps, [Some(4), Some(8)]);
 }
 
 #[test]

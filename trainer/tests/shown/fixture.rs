@@ -1,7 +1,7 @@
 //! A tiny run over drawn heads, and a tiny feature network.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
 use dataset::Split;
 use image::RgbImage;
@@ -66,11 +66,18 @@ pub fn trained() -> tempfile::TempDir {
 
 /// Trains a run of a few steps on `v1`.
 pub fn train(data: &Path, name: &str, more: &[&str]) {
+    let output = training(data, name, more).output().expect("the program starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The program that trains it.
+pub fn training(data: &Path, name: &str, more: &[&str]) -> Command {
     let manifest: &[&str] = match more.contains(&"--manifest") {
         true => &[],
         false => &["--manifest", "v1"],
     };
-    let output = trainer(data)
+    let mut command = trainer(data);
+    command
         .args(["run", "--name", name, "--side", "64", "--width", "8", "--batch", "8"])
         .args([
             "--epochs",
@@ -83,10 +90,8 @@ pub fn train(data: &Path, name: &str, more: &[&str]) {
             "f32",
         ])
         .args(manifest)
-        .args(more)
-        .output()
-        .expect("the program starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        .args(more);
+    command
 }
 
 /// The program over a data folder.

@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/processes.rs"]
+mod processes;
 #[path = "../common/runs.rs"]
 mod runs;
 
