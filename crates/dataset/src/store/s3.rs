@@ -29,6 +29,8 @@ const AT_ONCE: usize = 32;
 /// Objects from so many bytes on are sent in parts, of so many bytes each.
 const PARTS_FROM: usize = 16 << 20;
 const PART: usize = 8 << 20;
+/// Attempts to remove objects.
+const REMOVALS: usize = 3;
 /// Parts of one object under way at once.
 const PARTS_AT_ONCE: usize = 4;
 
@@ -148,19 +150,24 @@ impl S3 {
     }
 
     pub(super) fn remove(&self, keys: &[Key]) -> Result<(), StoreError> {
-        let names: Vec<_> = keys.iter().map(|key| Ok(self.0.name(key))).collect();
+        let names: Vec<Name> = keys.iter().map(|key| self.0.name(key)).collect();
         self.wait(|inner| async move {
             if !inner.has_marker().await? {
                 return Err(inner.vanished());
             }
-            let mut removed = inner.client.delete_stream(stream::iter(names).boxed());
-            while let Some(one) = removed.next().await {
-                match one {
-                    Ok(_) | Err(Error::NotFound { .. }) => {}
-                    Err(error) => return Err(inner.refusal("delete", "objects", &error)),
+            let remove = || async {
+                let removed = inner.client.delete_stream(stream::iter(names.clone()).map(Ok).boxed());
+                removed.try_for_each(|_| async { Ok(()) }).await
+            };
+            // The library does not repeat what may have been done; to remove twice is no harm.
+            let mut removed = remove().await;
+            for _ in 1..REMOVALS {
+                match removed {
+                    Err(Error::Generic { .. }) => removed = remove().await,
+                    _ => break,
                 }
             }
-            Ok(())
+            removed.map_err(|error| inner.refusal("delete", "objects", &error))
         })
     }
 

@@ -12,24 +12,24 @@ const MOST: usize = 300;
 impl Inner {
     /// The failure behind an error other than that of an object that is not there.
     pub(super) fn refusal(&self, verb: &'static str, name: impl ToString, error: &Error) -> StoreError {
+        let reason = reason(&innermost(error));
+        let way_out = match error {
+            _ if !self.has_keys => {
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, and the machine has no role of its own that \
+                 may do this"
+            }
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+                "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do in the bucket"
+            }
+            _ if reason.starts_with("NoSuchBucket") => "check the bucket in [store] objects or HEADS_STORE_URL",
+            _ => "check s3_endpoint and s3_region in [store], and the network; the same command goes on from here",
+        };
         StoreError::Remote {
             place: self.address.to_string(),
             verb,
             name: name.to_string(),
-            reason: reason(&innermost(error)),
-            way_out: match error {
-                _ if !self.has_keys => {
-                    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, and the machine has no role of its own \
-                     that may do this"
-                }
-                Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-                    "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do in the bucket"
-                }
-                Error::NotFound { .. } => "check the bucket in [store] objects or HEADS_STORE_URL",
-                _ => {
-                    "check [store] objects, s3_endpoint and s3_region, and the network; the same command goes on from here"
-                }
-            },
+            reason,
+            way_out,
         }
     }
 }

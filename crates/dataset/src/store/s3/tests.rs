@@ -212,7 +212,7 @@ fn a_busy_and_broken_service_is_asked_again() {
     let server = Server::start();
     let mut variables = environment(&server);
     // In place of two minutes.
-    variables.insert("AWS_TIMEOUT".into(), "300 milliseconds".into());
+    variables.insert("AWS_TIMEOUT".into(), "300ms".into());
     let store = settings("s3://heads/a/b")
         .create_with(Path::new("data"), &variables)
         .expect("creates");
