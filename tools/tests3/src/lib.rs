@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::error_handling::HandleError;
@@ -62,6 +63,9 @@ struct Watch {
     count: usize,
     choice: Option<Arc<Choice>>,
     seen: Vec<String>,
+    latency: Duration,
+    under_way: usize,
+    most: usize,
 }
 
 /// The server, which ends when it is dropped.
@@ -158,6 +162,16 @@ impl Server {
         self.watch.lock().expect("is whole").choice = Some(Arc::new(choice));
     }
 
+    /// From now on, lets every request wait so long.
+    pub fn delay(&self, latency: Duration) {
+        self.watch.lock().expect("is whole").latency = latency;
+    }
+
+    /// The most requests that were under way at once.
+    pub fn most_at_once(&self) -> usize {
+        self.watch.lock().expect("is whole").most
+    }
+
     /// The requests since this was asked last, as `METHOD path`.
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.watch.lock().expect("is whole").seen)
@@ -175,7 +189,29 @@ impl Drop for Server {
     }
 }
 
+/// A request under way, for as long as this lives.
+struct UnderWay(Arc<Mutex<Watch>>);
+
+impl UnderWay {
+    fn count(watch: &Arc<Mutex<Watch>>) -> (Self, Duration) {
+        let mut locked = watch.lock().expect("is whole");
+        locked.under_way += 1;
+        locked.most = locked.most.max(locked.under_way);
+        (Self(Arc::clone(watch)), locked.latency)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.lock().expect("is whole").under_way -= 1;
+    }
+}
+
 async fn misbehave(State(watch): State<Arc<Mutex<Watch>>>, request: Request, next: Next) -> Response {
+    let (_under_way, latency) = UnderWay::count(&watch);
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
     let path = request.uri().path_and_query().map_or("", |path| path.as_str());
     let method = request.method().clone();
     let (choice, number) = {
