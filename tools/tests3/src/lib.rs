@@ -1,6 +1,6 @@
 //! An S3 store on loopback: it checks signatures, keeps objects as files, and misbehaves on demand. For tests.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -17,7 +17,6 @@ use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
@@ -92,14 +91,15 @@ impl Server {
         let app = Router::new()
             .fallback_service(HandleError::new(service.build(), failed))
             .layer(from_fn_with_state(Arc::clone(&watch), misbehave));
-        let runtime = Runtime::new().expect("threads");
-        let listener = runtime
-            .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-            .expect("a port");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        listener.set_nonblocking(true).expect("may be awaited");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
+        // A thread of its own, so that a test may be async or not.
         let thread = std::thread::spawn(move || {
+            let runtime = Runtime::new().expect("threads");
             runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).expect("is a socket");
                 tokio::select! {
                     ended = async { serve(listener, app).await } => ended.expect("serves"),
                     _ = stopped => {}
