@@ -99,6 +99,15 @@ impl Store {
         }
     }
 
+    /// Threads that wait for it beside those that compute, so that none of these waits: an answer of a bucket
+    /// takes as long as a picture.
+    pub fn waiting_threads(&self) -> usize {
+        match &self.0 {
+            Place::Folder(_) => 2,
+            Place::S3(_) => 16,
+        }
+    }
+
     /// Does work that reads or writes many objects by rayon, on as many threads as the store bears at once:
     /// as many as there are cores for a folder, more for a bucket, whose answers are waited for.
     pub fn in_parallel<Done: Send>(&self, work: impl FnOnce() -> Done + Send) -> Done {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path as Name;
-use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, RetryConfig};
 use url::{Host, Url};
 
 use crate::store::error::failed;
@@ -100,19 +100,36 @@ impl Address {
         let of_environment = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint]
             .iter()
             .find_map(|key| Url::parse(&builder.get_config_value(key)?).ok());
+        let wrong = |why: &str| StoreError::Io {
+            verb: "connect to",
+            name: self.to_string(),
+            reason: why.into(),
+        };
         if let Some(mut endpoint) = settings.endpoint().ok().flatten().or(of_environment) {
             if is_here(&endpoint) {
                 builder = builder.with_allow_http(true);
+            } else if endpoint.scheme() == "http" && !allows_http(&builder) {
+                return Err(wrong(
+                    "plain http is for an endpoint on this machine; AWS_ALLOW_HTTP=true allows it elsewhere",
+                ));
             }
             if !settings.s3_path_style {
                 let host = format!("{}.{}", self.bucket, endpoint.host_str().unwrap_or_default());
-                endpoint.set_host(Some(&host)).map_err(|error| cannot(&error))?;
+                let named = endpoint.set_host(Some(&host));
+                named
+                    .map_err(|_| wrong("[store] s3_path_style = false needs an endpoint with a name, not a number"))?;
             }
             let address = endpoint.as_str().trim_end_matches('/');
             builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, address);
         }
         builder = builder.with_virtual_hosted_style_request(!settings.s3_path_style);
-        let has_keys = builder.get_config_value(&AmazonS3ConfigKey::AccessKeyId).is_some();
+        let [has_keys, has_secret] = [AmazonS3ConfigKey::AccessKeyId, AmazonS3ConfigKey::SecretAccessKey]
+            .map(|key| builder.get_config_value(&key).is_some());
+        if has_keys != has_secret {
+            return Err(wrong(
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set together, and only one is",
+            ));
+        }
         let hasty = builder.clone().with_retry(RetryConfig {
             backoff: BackoffConfig {
                 max_backoff: Duration::from_secs(1),
@@ -133,6 +150,11 @@ impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "s3://{}/{}", self.bucket, self.prefix)
     }
+}
+
+fn allows_http(builder: &AmazonS3Builder) -> bool {
+    let allowed = builder.get_config_value(&AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp));
+    allowed.is_some_and(|allowed| allowed == "true")
 }
 
 /// Whether an endpoint is on this machine.

@@ -21,7 +21,9 @@ impl Inner {
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
                 "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do in the bucket"
             }
-            _ if reason.starts_with("NoSuchBucket") => "check the bucket in [store] objects or HEADS_STORE_URL",
+            _ if reason.starts_with("NoSuchBucket") || reason.starts_with("404") => {
+                "check the bucket in [store] objects or HEADS_STORE_URL"
+            }
             _ => "check s3_endpoint and s3_region in [store], and the network; the same command goes on from here",
         };
         StoreError::Remote {

@@ -129,7 +129,10 @@ fn what_is_wrong_is_said_once_with_the_setting_and_without_secrets() {
     let right = environment(&server);
     let of = |url: &str, name: &str, value: &str| {
         let mut variables = right.clone();
-        variables.insert(name.into(), value.into());
+        match value {
+            "" => drop(variables.remove(name)),
+            value => drop(variables.insert(name.into(), value.into())),
+        }
         let error = settings(url)
             .create_with(Path::new("data"), &variables)
             .expect_err("is refused");
@@ -176,6 +179,13 @@ fn what_is_wrong_is_said_once_with_the_setting_and_without_secrets() {
         assert!(!text.contains("hush") && !text.contains(tests3::SECRET), "{text}");
         let asked = server.requests();
         assert!(asked.len() <= 2, "what is refused is not asked again: {asked:?}");
+    }
+    for (name, value, expected) in [
+        ("AWS_SECRET_ACCESS_KEY", "", "only one is"),
+        ("AWS_ENDPOINT_URL_S3", "http://bucket.example", "AWS_ALLOW_HTTP=true"),
+    ] {
+        let (code, text) = of("s3://heads", name, value);
+        assert!(code == 1 && text.contains(expected), "{text}");
     }
     let (code, text) = of("", "HEADS_STORE_URL", "s3://KEY:hush@heads");
     assert!(
