@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dataset::{Store, failure};
+use dataset::failure;
 
 use crate::catalog::Catalog;
 use crate::catalog::decisions::Choice;
@@ -12,7 +12,7 @@ use crate::reporter::Reporter;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::summary::Summary;
-use crate::{crawl, curate, detect, failures, manifest, purge, run, serve, status, swap};
+use crate::{crawl, curate, detect, failures, manifest, purge, run, secrets, serve, status, swap};
 
 /// Does what was asked.
 ///
@@ -20,6 +20,7 @@ use crate::{crawl, curate, detect, failures, manifest, purge, run, serve, status
 /// What stopped it; `dataset::failure::exit_code` gives the code.
 pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
     let mut settings = Settings::load(&cli.config)?;
+    secrets::keep_environment();
     let data = data_folder(cli.data.as_deref(), &settings)?;
     settings.crawl.token_file = Some(data.join("tokens.json"));
     let stop = Stop::on_signals()?;
@@ -266,7 +267,7 @@ async fn manifests(
         manifest::Command::List { json } => manifest::list(&folder, json)?,
         manifest::Command::Show { name, json } => manifest::show(&folder, &name, json)?,
         manifest::Command::Verify { name, copies, quick } => {
-            manifest::verify(&folder, &Store::open(&data.join("store"))?, &name, quick)?;
+            manifest::verify(&folder, &settings.store.open(&data)?, &name, quick)?;
             manifest::verify_copies(&folder, &name, &copies)?;
         }
         manifest::Command::Diff(args) => {
@@ -274,10 +275,10 @@ async fn manifests(
             manifest::diff::run(&folder, &catalog, &args, &stop).await?;
         }
         manifest::Command::Bundle { name, target } => {
-            manifest::bundle(&folder, &Store::open(&data.join("store"))?, &name, &target)?;
+            manifest::bundle(&folder, &settings.store.open(&data)?, &name, &target)?;
         }
         manifest::Command::Export(args) => {
-            manifest::export::run(&folder, &Store::open(&data.join("store"))?, &args, &stop)?;
+            manifest::export::run(&folder, &settings.store.open(&data)?, &args, &stop)?;
         }
     }
     Ok(0)

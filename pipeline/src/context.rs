@@ -67,13 +67,12 @@ impl AppContext {
 
     async fn open(settings: Settings, data: PathBuf, lock: Option<Lock>, stop: Stop) -> anyhow::Result<Self> {
         let catalog = Catalog::open(&settings.catalog_url(&data)).await?;
-        let folder = data.join("store");
         // Only an empty catalog may have no store: else its bytes have vanished, and making a new
         // store would hide it.
         let store = if summary::has_images(&catalog).await? {
-            Store::open(&folder)?
+            settings.store.open(&data)?
         } else {
-            Store::create(&folder)?
+            settings.store.create(&data)?
         };
         let store = store.keeping_free(settings.store.min_free_megabytes);
         if lock.as_ref().is_some_and(Lock::after_a_kill) {
@@ -238,7 +237,7 @@ impl AppContext {
         let plan = purge::Plan::of(&self.catalog, &self.store, &self.manifests(), &asked).await?;
         plan.explain();
         if args.dry_run {
-            plan.summary(&self.store).print("purge, nothing removed yet");
+            plan.summary(&self.store)?.print("purge, nothing removed yet");
             return Ok(());
         }
         purge::run(&self.catalog, &self.store, &self.data, &plan)

@@ -66,7 +66,7 @@ pub fn encode(head: &RgbImage) -> anyhow::Result<CutHead> {
 pub fn load(store: &Store, key: &Key, limits: &Limits) -> anyhow::Result<Option<RgbImage>> {
     let bytes = match store.read_blocking(key) {
         Ok(bytes) => bytes,
-        Err(error @ StoreError::Missing(_)) => {
+        Err(error @ (StoreError::Missing(_) | StoreError::Damaged(_))) => {
             eprintln!("left out: {error}");
             return Ok(None);
         }

@@ -55,7 +55,7 @@ impl Quarantine {
     /// # Errors
     /// Where it cannot be read.
     pub fn beside(store: &Store, denied: &Denied, megabytes: u64) -> anyhow::Result<Self> {
-        let folder = store.folder().with_file_name("quarantine");
+        let folder = store.beside("quarantine");
         let mut taken = 0;
         for path in entries(&folder)? {
             taken += std::fs::metadata(&path).map_or(0, |about| about.len());
@@ -108,7 +108,7 @@ impl Quarantine {
 /// # Errors
 /// Where the folder cannot be read or written.
 pub fn forget(store: &Store, goes: impl Fn(&(String, String), &str) -> bool) -> anyhow::Result<()> {
-    let folder = store.folder().with_file_name("quarantine");
+    let folder = store.beside("quarantine");
     for bytes in entries(&folder)?.into_iter().filter(|path| !is_note(path)) {
         let note = bytes.with_extension("json");
         let goes = match std::fs::read(&note) {

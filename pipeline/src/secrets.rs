@@ -75,6 +75,19 @@ pub fn keep_url(url: &str) {
     }
 }
 
+/// The keys of the store's bucket, which its own library reads from the environment.
+pub fn keep_environment() {
+    let read = |name: &str| std::env::var(name).unwrap_or_default();
+    match (read("AWS_ACCESS_KEY_ID"), read("AWS_SECRET_ACCESS_KEY")) {
+        (_, key) if key.is_empty() => {}
+        (user, key) => keep_login(&user, &key),
+    }
+    let token = read("AWS_SESSION_TOKEN");
+    if !token.is_empty() {
+        keep(&token);
+    }
+}
+
 fn add(secrets: Vec<Pattern>, names: Vec<Pattern>) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     let Known {

@@ -5,6 +5,7 @@ mod crop;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use dataset::StoreSettings;
 use dataset::eval_settings::EvalSettings;
 use dataset::settings;
 use dataset::settings::{SHIPPED_DETECTOR, SettingsFile, read, shipped_detector};
@@ -20,18 +21,6 @@ pub use crop::CropSettings;
 
 /// Environment variable that overrides `[store] catalog`: a URL with a password belongs there.
 pub const CATALOG_VARIABLE: &str = "HEADS_CATALOG_URL";
-
-settings! {
-    /// `[store]`: where the catalog is, what is kept, and what room is left.
-    pub struct StoreSettings {
-        /// Database URL; empty: catalog.sqlite in the data folder.
-        catalog: String = String::new();
-        /// Whether pictures stay in the store once their heads are cut.
-        keep_originals: bool = true;
-        /// Megabytes (10^6 bytes) of the store's disk that are kept free; 0: none.
-        min_free_megabytes: u64 = 1000;
-    }
-}
 
 settings! {
     /// `[run]`: what `pipeline run` does.
@@ -94,6 +83,7 @@ impl Settings {
             default_data: file.resolve(Path::new("data")),
         };
         settings.crawl.ai_tags.clone_from(&settings.curate.ai_tags);
+        settings.store.check(&mut file);
         settings.crawl.check(&mut file);
         settings.crop.check(&mut file);
         settings.curate.check(&mut file);

@@ -12,7 +12,7 @@ use dataset::failure::Usage;
 /// [`Usage`] for such a place; else what the system says of the path.
 pub(crate) fn check(target: &Path, manifests: &Path, store: &Store) -> anyhow::Result<()> {
     let place = resolved(target)?;
-    for own in [store.folder(), manifests] {
+    for own in store.folder().into_iter().chain([manifests]) {
         let own = resolved(own)?;
         if place.starts_with(&own) || own.starts_with(&place) {
             let (target, own) = (target.display(), own.display());

@@ -1,10 +1,10 @@
 //! The `trainer` program.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use trainer::settings::Settings;
+use trainer::settings::{DataFolder, Settings};
 
 /// Trains the GAN and the face detector.
 #[derive(Parser)]
@@ -111,9 +111,10 @@ fn main() -> ExitCode {
 }
 
 /// Runs a command that reads stages.toml and the data folder.
-fn with_settings(cli: &Cli, command: impl FnOnce(&Settings, &Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn with_settings(cli: &Cli, command: impl FnOnce(&Settings, &DataFolder) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let settings = Settings::load(&cli.config)?;
-    command(&settings, cli.data.as_deref().unwrap_or(&settings.default_data))
+    let path = cli.data.as_deref().unwrap_or(&settings.default_data);
+    command(&settings, &DataFolder::new(path, &settings.store))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! stages.toml as the trainer reads it.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use dataset::eval_settings::EvalSettings;
 use dataset::settings::{SettingsFile, read};
 use dataset::train_settings::{SampleSettings, TrainSettings};
+use dataset::{Store, StoreSettings};
 
 /// The trainer's tables; the others are the pipeline's, which checks them.
 #[derive(Clone, Debug)]
@@ -15,8 +17,44 @@ pub struct Settings {
     pub sample: SampleSettings,
     /// `[eval]`, its paths resolved against the settings file.
     pub eval: EvalSettings,
+    /// `[store]`.
+    pub store: StoreSettings,
     /// The data folder beside the settings file.
     pub default_data: PathBuf,
+}
+
+/// The data folder, with the place of its objects.
+#[derive(Clone, Debug)]
+pub struct DataFolder {
+    path: PathBuf,
+    store: StoreSettings,
+}
+
+impl DataFolder {
+    /// A folder whose objects are where the settings say.
+    pub fn new(path: &Path, store: &StoreSettings) -> Self {
+        let (path, store) = (path.into(), store.clone());
+        Self { path, store }
+    }
+
+    /// Opens the store of a manifest's home: of this folder, or of a bundle, which has one of its own.
+    ///
+    /// # Errors
+    /// As [`StoreSettings::open`].
+    pub fn store_of(&self, home: &Path) -> anyhow::Result<Store> {
+        match home == self.path {
+            true => self.store.open(home),
+            false => Ok(Store::open(&home.join("store"))?),
+        }
+    }
+}
+
+impl Deref for DataFolder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl Settings {
@@ -31,11 +69,13 @@ impl Settings {
             train: file.table("train"),
             sample: file.table("sample"),
             eval: file.table("eval"),
+            store: file.table("store"),
             default_data: file.resolve(Path::new("data")),
         };
         settings.train.check(&mut file);
         settings.sample.check(&mut file);
         settings.eval.check(&mut file);
+        settings.store.check(&mut file);
         for path in [&mut settings.eval.features, &mut settings.eval.detector] {
             if !path.as_os_str().is_empty() {
                 *path = file.resolve_detector(path);

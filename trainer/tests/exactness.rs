@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use dataset::lock::Lock;
 use dataset::manifest::Tombstones;
 use dataset::pack::Pack;
-use dataset::{Key, Manifest, ManifestRow, Store};
+use dataset::{Key, Manifest, ManifestRow, Store, StoreSettings};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -20,6 +20,7 @@ use trainer::gan::config;
 use trainer::gan::folder::{RunFile, RunFolder};
 use trainer::gan::head_dataset::HeadDataset;
 use trainer::gan::limits::{End, Limits};
+use trainer::settings::DataFolder;
 
 use trainer::engine::training::Stop;
 use trainer::gan::train::{Job, train};
@@ -327,7 +328,12 @@ fn purged_heads_are_passed_over_and_a_resumed_run_says_where_exactness_ends() {
         Tombstones::add(&place, rows.iter().map(|row| row.head.clone())).expect("adds");
         for row in rows {
             // Two drawn heads may be the same file.
-            let _ = std::fs::remove_file(store.path_of(&Key::head(&row.head).expect("a hash")));
+            let _ = std::fs::remove_file(
+                store
+                    .folder()
+                    .expect("a folder")
+                    .join(Key::head(&row.head).expect("a hash").as_str()),
+            );
         }
     };
     purge(&rows[..1]);
@@ -410,7 +416,7 @@ fn a_run_that_ends_in_nan_is_rolled_back_and_then_stops_with_the_reason() {
     };
     let mut config = config::resolve(&settings).expect("resolves");
     config.rate_g = 1e30;
-    let heads = HeadDataset::open(data.path(), "v1", 16).expect("opens");
+    let heads = HeadDataset::open(&DataFolder::new(data.path(), &StoreSettings::default()), "v1", 16).expect("opens");
     let file = RunFile::new(&heads, config);
     let stop = Stop::listen().expect("listens");
     // Seen by the first line of metrics; and, where none comes before the end, by the last checkpoint.

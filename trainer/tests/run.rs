@@ -4,6 +4,7 @@ mod common;
 #[path = "common/runs.rs"]
 mod runs;
 
+use std::path::Path;
 use std::process::Command;
 
 use common::{discs, freeze, freeze_splits, trainer};
@@ -138,6 +139,52 @@ fn a_changed_manifest_and_missing_heads_are_told_before_training() {
     );
     std::fs::remove_dir_all(data.path().join("store")).expect("removes");
     assert_refused(&run(tiny(data.path(), "a", &["--manifest", "v1"])), 1, "vanished");
+}
+
+#[test]
+fn heads_in_a_bucket_are_packed_as_those_in_a_folder() {
+    let (folder, bucket, service) = (data(40), data(40), tests3::Server::start());
+    let settings = format!(
+        "[store]\nobjects = \"s3://heads/a\"\ns3_endpoint = \"{}\"\n",
+        service.endpoint()
+    );
+    std::fs::write(bucket.path().join("stages.toml"), settings).expect("writes");
+    let train = |data: &Path, secret: &str| {
+        let mut command = tiny(data, "a", &["--manifest", "v1", "--epochs", "1"]);
+        command.env("AWS_ACCESS_KEY_ID", tests3::KEY);
+        command.env("AWS_SECRET_ACCESS_KEY", secret);
+        run(command)
+    };
+    // The store moves: what was at hand is not looked at any more.
+    let store = bucket.path().join("store");
+    let files = dataset::files::files_below(&store).expect("lists");
+    for file in &files {
+        let to = service.file("a").join(file.strip_prefix(&store).expect("is below"));
+        std::fs::create_dir_all(to.parent().expect("a folder")).expect("makes");
+        std::fs::rename(file, to).expect("moves");
+    }
+    std::fs::remove_dir_all(store).expect("removes");
+    // One request in three fails.
+    service.misbehave(|asked| (asked.number % 3 == 2).then_some(tests3::Fault::SlowDown));
+    for data in [&folder, &bucket] {
+        let output = train(data.path(), tests3::SECRET);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let pack = |data: &Path| {
+        let packs = dataset::files::sorted_entries(&data.join("packs")).expect("lists");
+        packs
+            .iter()
+            .map(|pack| std::fs::read(pack).expect("reads"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(pack(bucket.path()).len(), 1);
+    assert!(pack(bucket.path()) == pack(folder.path()));
+    // Without a pack it asks again, and is refused.
+    std::fs::remove_dir_all(bucket.path().join("packs")).expect("removes");
+    std::fs::remove_dir_all(bucket.path().join("runs")).expect("removes");
+    let refused = train(bucket.path(), "another");
+    assert_refused(&refused, 1, "AWS_SECRET_ACCESS_KEY");
+    assert!(!stderr(&refused).contains("another"));
 }
 
 #[test]

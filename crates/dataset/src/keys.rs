@@ -77,6 +77,19 @@ impl Key {
         &self.0
     }
 
+    /// The SHA-256 that the bytes have.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let name = self.0.rsplit('/').next().unwrap_or_default();
+        let mut digest = [0; 32];
+        hex::decode_to_slice(&name[..64], &mut digest).expect("a key is made of a hash");
+        digest
+    }
+
+    /// Whether these are the bytes that it names.
+    pub fn is_of(&self, bytes: impl AsRef<[u8]>) -> bool {
+        self.digest() == *Sha256::digest(bytes)
+    }
+
     fn of_kind(kind: &str, hash: &str, extension: &str) -> Result<Self, NotAHash> {
         check_hash(hash)?;
         Ok(Self(format!("{kind}/{}/{hash}.{extension}", &hash[..2])))

@@ -1,7 +1,7 @@
 //! The contract between the two programs: settings file, object store, manifest, and heads packed
 //! for training.
 //!
-//! Architecture invariant: no database, no HTTP, no torch, no ONNX.
+//! Architecture invariant: no database, no HTTP but the store's, no torch, no ONNX.
 
 pub mod eval_settings;
 pub mod failure;
@@ -17,4 +17,4 @@ pub mod train_settings;
 
 pub use keys::{Key, sha256};
 pub use manifest::{Manifest, ManifestRow, Split};
-pub use store::{Store, StoreError};
+pub use store::{Store, StoreError, StoreSettings};

@@ -53,6 +53,7 @@ macro_rules! settings {
 
         impl $table {
             /// Reports the values out of range; `table` is as it stands in the brackets.
+            #[allow(unused_variables, reason = "not every table has a range")]
             pub fn check_ranges(&self, table: &str, file: &mut $crate::settings::SettingsFile<'_>) {
                 $( $( if !($range).contains(&self.$field) {
                     file.refuse(table, stringify!($field), $why);

@@ -85,7 +85,13 @@ impl<'run> CrawlRun<'run> {
             return Ok(0);
         }
         let place = self.store.clone();
-        let is_there = move |key: &Key, bytes| place.holds(key, Some(bytes));
+        // Of a few pictures each is asked after, of many all that is there is listed.
+        let few = numbers.is_some();
+        let there = (!few).then(|| self.store.contents("images")).transpose()?;
+        let is_there = move |key: &Key, bytes| match &there {
+            Some(there) => Ok(there.holds(key, Some(bytes))),
+            None => Ok(place.holds(key, Some(bytes))?),
+        };
         let lost = files::lost(self.catalog, &request.name, &request.selection, numbers, is_there).await?;
         if !lost.is_empty() {
             let mut write = self.catalog.write().await?;

@@ -183,7 +183,10 @@ impl<'run> Fetcher<'run> {
     /// Whether a known picture's bytes are in the store, or were dropped on purpose.
     async fn is_there(&self, image: &str) -> anyhow::Result<bool> {
         let object = images::object_of(self.run.catalog, image).await?;
-        Ok(object.is_none_or(|(key, bytes)| self.run.store.holds(&key, Some(bytes))))
+        let Some((key, bytes)) = object else { return Ok(true) };
+        let store = self.run.store.clone();
+        let held = tokio::task::spawn_blocking(move || store.holds(&key, Some(bytes)));
+        Ok(held.await.context("looking for a picture failed")??)
     }
 
     /// The addresses of a post's pictures, at least one; or what came of asking for them.

@@ -90,7 +90,8 @@ pub async fn run(
     }
     let lost = detections::count_lost(catalog, &request.selection, &key).await?;
     let place = store.clone();
-    let is_there = move |head: &Key| place.holds(head, None);
+    let there = tokio::task::spawn_blocking(move || place.contents("heads")).await??;
+    let is_there = move |head: &Key| there.holds(head, None);
     let mut again = detections::with_lost_heads(catalog, &request.selection, &key, is_there).await?;
     let limit = request.limit.unwrap_or(u64::MAX);
     let pending_now = limit.min(pending + again.len() as u64);

@@ -85,6 +85,12 @@ impl Workbench {
                 let detail = format!("{key} is not in the store; the crawl or import that brought it brings it again");
                 return Ok(without_heads(DetectionOutcome::Failed("missing-bytes", detail)));
             }
+            Err(error @ StoreError::Damaged(_)) => {
+                return Ok(without_heads(DetectionOutcome::Failed(
+                    "damaged-bytes",
+                    error.to_string(),
+                )));
+            }
             Err(error) => return Err(error.into()),
         };
         let Computed { faces, heads, by_hand } = match self.compute(bytes, faces, &by_hand, detectors)? {

@@ -1,5 +1,5 @@
-//! Threads that detect and cut. So many compute at a time as there are detectors, one a core; two more
-//! threads read and write meanwhile, so that no core waits for the disk. How many pictures are held is
+//! Threads that detect and cut. So many compute at a time as there are detectors, one a core; some more
+//! threads read and write meanwhile, so that no core waits for the store. How many pictures are held is
 //! bounded by the memory that decoding them takes, whatever their sizes.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -10,9 +10,6 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use vision::Detector;
 
 use super::picture::{Done, Job, Workbench};
-
-/// Threads beside those that compute.
-const READERS_AND_WRITERS: usize = 2;
 
 /// Bytes of one permit of the budget.
 const UNIT: u64 = 1000;
@@ -106,7 +103,7 @@ pub(super) fn start(
 ) -> Vec<tokio::task::JoinHandle<()>> {
     let count = match computing {
         0 => 0,
-        computing => computing + READERS_AND_WRITERS,
+        computing => computing + bench.store.waiting_threads(),
     };
     let waiting = Arc::new(Mutex::new(waiting));
     let start = |_| {

@@ -38,7 +38,7 @@ pub(super) async fn run(catalog: &Catalog, store: &Store, limits: &Limits, stop:
                 let picture = load(&store, &Key::head(&head)?, &limits)?;
                 Ok(picture.map(|picture| (head, Measures::of(&picture))))
             };
-            page.into_par_iter().map(measure).collect::<anyhow::Result<Vec<_>>>()
+            store.in_parallel(|| page.into_par_iter().map(measure).collect::<anyhow::Result<Vec<_>>>())
         });
         let measured: Vec<_> = measured.await?;
         let mut write = catalog.write().await?;

@@ -112,7 +112,7 @@ fn score(store: &Store, detector: &Detector, side: u32, heads: &[Placed]) -> any
     let read = heads
         .par_iter()
         .map(|placed| Ok(load(store, &Key::head(&hex::encode(placed.0))?, &limits)?.map(|picture| (placed, picture))));
-    let read: Vec<_> = read.collect::<anyhow::Result<Vec<_>>>()?;
+    let read: Vec<_> = store.in_parallel(|| read.collect::<anyhow::Result<Vec<_>>>())?;
     let (names, pictures): (Vec<_>, Vec<_>) = read.into_iter().flatten().unzip();
     let found = detector.detect_at_side(&pictures, side)?;
     let scores = names

@@ -104,7 +104,7 @@ fn take(store: &Store, net: &StyleNet, heads: &[Hash]) -> anyhow::Result<Vec<(Ha
     let pictures = heads
         .par_iter()
         .map(|head| Ok(load(store, &Key::head(&hex::encode(head))?, &limits)?.map(|picture| (*head, picture))));
-    let pictures: Vec<_> = pictures.collect::<anyhow::Result<Vec<_>>>()?;
+    let pictures: Vec<_> = store.in_parallel(|| pictures.collect::<anyhow::Result<Vec<_>>>())?;
     let (names, pictures): (Vec<Hash>, Vec<_>) = pictures.into_iter().flatten().unzip();
     Ok(names.into_iter().zip(net.styles(&pictures)?).collect())
 }

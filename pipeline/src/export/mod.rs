@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use dataset::failure::{Interrupted, Usage};
-use dataset::{Key, Store};
+use dataset::{Key, Store, StoreError};
 use rayon::prelude::*;
 
 use crate::catalog::denied::Denied;
@@ -93,6 +93,9 @@ pub async fn run(
         selection,
         checked: args.boxes,
     };
+    if args.link && store.folder().is_none() {
+        return Err(no_links().into());
+    }
     let selected = whole::count(catalog, wanted).await?;
     let place = Place::begin(&args.dir)?;
     if selected == 0 {
@@ -119,9 +122,8 @@ pub async fn run(
             .collect();
         let (store, place, args) = (store.clone(), place.clone(), args.clone());
         let written = tokio::task::spawn_blocking(move || {
-            page.par_iter()
-                .map(|picture| write(picture, &store, &place, &args))
-                .collect::<anyhow::Result<Vec<Outcome>>>()
+            let written = page.par_iter().map(|picture| write(picture, &store, &place, &args));
+            store.in_parallel(|| written.collect::<anyhow::Result<Vec<Outcome>>>())
         });
         for (outcome, (image, name)) in written
             .await
@@ -178,6 +180,10 @@ async fn table(catalog: &Catalog, files: &BTreeMap<String, String>) -> anyhow::R
     Ok(text)
 }
 
+fn no_links() -> Usage {
+    Usage("--link needs a store in a folder, and this one is in a bucket; leave it out".into())
+}
+
 /// What became of a picture.
 enum Outcome {
     Written {
@@ -195,11 +201,15 @@ fn write(picture: &Whole, store: &Store, place: &Place, args: &Args) -> anyhow::
     let Some(key) = &picture.object else {
         return Ok(Outcome::Dropped);
     };
-    let bytes = match bytes_of(store, key, &picture.image) {
+    let bytes = match bytes_of(store, key) {
         Ok(bytes) => bytes,
-        Err(why) if store.check_room().is_ok() => return Ok(Outcome::Lost(why)),
-        // Not this picture's fault: the whole store is gone.
-        Err(why) => anyhow::bail!(why),
+        Err(why @ (StoreError::Missing(_) | StoreError::Damaged(_) | StoreError::Io { .. }))
+            if store.check_room().is_ok() =>
+        {
+            return Ok(Outcome::Lost(why.to_string()));
+        }
+        // Not this picture's fault: the whole store is gone, or does not answer.
+        Err(why) => return Err(why.into()),
     };
     let beside = |kind: Sidecar, ending: &str, text: anyhow::Result<String>| {
         let text = text?;
@@ -214,18 +224,21 @@ fn write(picture: &Whole, store: &Store, place: &Place, args: &Args) -> anyhow::
     ];
     let name = picture.name().unwrap_or_default();
     let picture = match args.link {
-        true => place.link(&name, &store.path_of(key), &bytes, args.overwrite)?,
+        true => {
+            let file = store.path_of(key).ok_or_else(no_links)?;
+            place.link(&name, &file, &bytes, args.overwrite)?
+        }
         false => place.write(&name, &bytes, args.overwrite)?,
     };
     Ok(Outcome::Written { picture, sidecars })
 }
 
-/// A picture's bytes, proved by their hash; or what is wrong with them.
-fn bytes_of(store: &Store, key: &Key, image: &str) -> Result<Vec<u8>, String> {
-    let bytes = store.read_blocking(key).map_err(|error| error.to_string())?;
-    match dataset::sha256(&bytes) == image {
+/// A picture's bytes, proved by their hash.
+fn bytes_of(store: &Store, key: &Key) -> Result<Vec<u8>, StoreError> {
+    let bytes = store.read_blocking(key)?;
+    match key.is_of(&bytes) {
         true => Ok(bytes),
-        false => Err(format!("{key} is damaged: its bytes do not hash to its name")),
+        false => Err(StoreError::Damaged(key.clone())),
     }
 }
 

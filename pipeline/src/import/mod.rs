@@ -215,14 +215,17 @@ async fn new_files(
         summary.line("denied: purged before", (before - found.len()) as u64);
     }
     // Without a file's bytes its row is worth nothing; what was dropped to save room is no loss.
-    let (place, lost) = (store.clone(), Arc::new(AtomicU64::new(0)));
+    let place = store.clone();
+    let there = move || anyhow::Ok((place.contents("images")?, place.contents("heads")?));
+    let (pictures, heads) = tokio::task::spawn_blocking(there).await??;
+    let lost = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&lost);
     let dealt_with = move |file: &Imported| {
         let picture = file
             .picture
             .as_ref()
-            .is_none_or(|(key, bytes)| place.holds(key, Some(*bytes)));
-        let whole = picture && file.head.as_ref().is_none_or(|head| place.holds(head, None));
+            .is_none_or(|(key, bytes)| pictures.holds(key, Some(*bytes)));
+        let whole = picture && file.head.as_ref().is_none_or(|head| heads.holds(head, None));
         count.fetch_add(u64::from(!whole), Ordering::Relaxed);
         whole
     };

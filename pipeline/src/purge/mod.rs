@@ -98,7 +98,7 @@ fn check_site(site: &str, known: &[String]) -> Result<(), Usage> {
 /// # Errors
 /// Where the disk or the catalog refuses. What was begun is finished by the next command that writes.
 pub async fn run(catalog: &Catalog, store: &Store, data: &Path, plan: &Plan) -> anyhow::Result<Summary> {
-    let summary = plan.summary(store);
+    let summary = plan.summary(store)?;
     let manifests = data.join("manifests");
     for (name, heads) in &plan.tombstones {
         Tombstones::add(&manifests.join(name), heads.iter().cloned())?;

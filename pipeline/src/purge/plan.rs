@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use dataset::manifest::Tombstones;
-use dataset::{Key, Manifest, ManifestRow, Store};
+use dataset::{Key, Manifest, ManifestRow, Store, StoreError};
+use rayon::prelude::*;
 
 use crate::catalog::Catalog;
 use crate::catalog::denied::{Entry, Kind, artist_name};
@@ -86,10 +87,15 @@ impl Plan {
     }
 
     /// The counts, with the bytes that are in the store now.
-    pub fn summary(&self, store: &Store) -> Summary {
+    ///
+    /// # Errors
+    /// Where the store does not answer.
+    pub fn summary(&self, store: &Store) -> Result<Summary, StoreError> {
         let heads = self.gone.heads.iter().filter_map(|head| Key::head(head).ok());
         let keys = self.gone.pictures.iter().map(|picture| picture.key.clone());
-        let length = |key: Key| std::fs::metadata(store.path_of(&key)).map_or(0, |about| about.len());
+        let all: Vec<Key> = keys.chain(heads).collect();
+        let length = |key: &Key| store.length(key).map(Option::unwrap_or_default);
+        let bytes: Result<Vec<u64>, StoreError> = store.in_parallel(|| all.par_iter().map(length).collect());
         let mut summary = Summary {
             done: self.known,
             ..Summary::default()
@@ -97,14 +103,14 @@ impl Plan {
         summary.line("posts", summary.done);
         summary.line("pictures", self.gone.pictures.len() as u64);
         summary.line("heads", self.gone.heads.len() as u64);
-        summary.line("bytes", keys.chain(heads).map(length).sum());
+        summary.line("bytes", bytes?.iter().sum());
         for (name, heads) in &self.tombstones {
             summary.line(format!("heads of manifest {name}"), heads.len() as u64);
         }
         if !self.held.is_empty() {
             summary.line("pictures that stay: other posts have them", self.held.len() as u64);
         }
-        summary
+        Ok(summary)
     }
 
     /// Says on standard error what the counts do not: what is not there, and what stays.
@@ -167,13 +173,14 @@ struct Frozen {
 /// Every manifest by its name.
 fn read_all(manifests: &Path, store: &Store) -> anyhow::Result<BTreeMap<String, Frozen>> {
     let names = dataset::manifest::list(manifests)?;
+    let there = store.contents("heads")?;
     let read = names.into_iter().map(|name| {
         let cannot = || format!("cannot tell what of the manifest `{name}` would go; restore or remove it first");
         let folder = manifests.join(&name);
         let manifest = Manifest::load(&folder).with_context(cannot)?;
         let tombstones = Tombstones::load(&folder).with_context(cannot)?;
         // A purge that was killed early has left tombstones, and heads in the store.
-        let stored = |head: &str| Key::head(head).is_ok_and(|key| store.path_of(&key).is_file());
+        let stored = |head: &str| Key::head(head).is_ok_and(|key| there.holds(&key, None));
         let (purged, there) = manifest
             .rows
             .into_iter()

@@ -237,14 +237,12 @@ fn head_sheet(title: &str, heads: &[SampleHead], store: &Store) -> anyhow::Resul
             frame,
         }))
     };
-    let tiles: anyhow::Result<Vec<[Option<Tile>; 2]>> = heads
-        .par_iter()
-        .map(|head| {
-            let frame = if head.verdict == "accepted" { GREEN } else { RED };
-            let kept = twin(head).map(|twin| tile(twin, "kept".into(), GREEN)).transpose()?;
-            Ok([tile(&head.head, what(head), frame)?, kept.flatten()])
-        })
-        .collect();
+    let tiles = heads.par_iter().map(|head| {
+        let frame = if head.verdict == "accepted" { GREEN } else { RED };
+        let kept = twin(head).map(|twin| tile(twin, "kept".into(), GREEN)).transpose()?;
+        Ok([tile(&head.head, what(head), frame)?, kept.flatten()])
+    });
+    let tiles: anyhow::Result<Vec<[Option<Tile>; 2]>> = store.in_parallel(|| tiles.collect());
     let tiles: Vec<Tile> = tiles?.into_iter().flatten().flatten().collect();
     Ok(sheet(title, &tiles, HEAD, 10))
 }

@@ -236,7 +236,7 @@ async fn more_pictures_of_a_work_come_once_more_are_allowed() {
 
 /// Every picture in the store.
 fn stored(site: &Site) -> Vec<std::path::PathBuf> {
-    let folders = dataset::files::sorted_entries(&site.store.folder().join("images")).expect("lists");
+    let folders = dataset::files::sorted_entries(&site.store.beside("store/images")).expect("lists");
     folders
         .iter()
         .flat_map(|folder| dataset::files::sorted_entries(folder).expect("lists"))

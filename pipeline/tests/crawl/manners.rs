@@ -37,7 +37,7 @@ async fn what_must_not_train_is_recorded_with_its_tag_and_what_is_another_file_i
         column(&site, "robots").await,
         [text("anime-heads: noai"), text("noindex"), None, None]
     );
-    let quarantine = site.store.folder().with_file_name("quarantine");
+    let quarantine = site.store.beside("quarantine");
     let mut kinds: Vec<String> = std::fs::read_dir(&quarantine)
         .expect("is there")
         .map(|entry| {

@@ -69,7 +69,7 @@ async fn a_filter_the_site_cannot_answer_is_a_usage_error_before_any_request() {
 #[tokio::test]
 async fn a_store_that_vanished_ends_the_run() {
     let crawl = Crawl::of([post(1)]).await;
-    std::fs::remove_dir_all(crawl.store.folder()).expect("vanishes");
+    std::fs::remove_dir_all(crawl.store.folder().expect("a folder")).expect("vanishes");
     let error = format!("{:#}", crawl.run(Args::default()).await.expect_err("ends"));
     assert!(error.contains("vanished"), "{error}");
     assert_eq!(crawl.count("files").await, 0);

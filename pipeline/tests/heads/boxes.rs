@@ -93,7 +93,7 @@ async fn a_made_box_is_judged_as_others_and_a_deleted_one_is_gone(mut house: Hou
         "an earlier version keeps its head"
     );
     let key = Key::head(&first.rows[0].head).expect("a hash");
-    assert!(house.store.holds(&key, None));
+    assert!(house.store.holds(&key, None).expect("looks"));
 
     // No bound of a score refuses it, another bound does, and a hand goes before all.
     house.curate.min_score = 0.9999;

@@ -64,7 +64,8 @@ async fn missing_bytes_are_an_item_failure_that_is_tried_again(house: House) {
     let [whole, empty, ..] = fill(&house).await;
     let path = house
         .store
-        .path_of(&dataset::Key::image(&whole, "png").expect("a hash"));
+        .path_of(&dataset::Key::image(&whole, "png").expect("a hash"))
+        .expect("a folder");
     let bytes = std::fs::read(&path).expect("reads");
     std::fs::remove_file(&path).expect("removes");
     let summary = house.crop(likes(800)).await.expect("goes on");

@@ -199,7 +199,7 @@ async fn an_export_honours_purges_and_tells_damage() {
     // A picture whose bytes were altered never leaves.
     let damaged = house.rows("SELECT image FROM files WHERE post = '2'").await.concat();
     let key = dataset::Key::image(&damaged, "png").expect("a hash");
-    std::fs::write(house.store.path_of(&key), png(&picture(9, &[]))).expect("alters");
+    std::fs::write(house.store.path_of(&key).expect("a folder"), png(&picture(9, &[]))).expect("alters");
     let summary = export(&house, &Selection::default(), &args)
         .await
         .expect("exports again");

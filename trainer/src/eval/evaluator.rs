@@ -1,6 +1,6 @@
 //! Everything fakes are measured against, opened once: reals, their features and faces, networks.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use dataset::Split;
@@ -18,6 +18,7 @@ use super::reals::Reals;
 use super::record::{Conditions, FORMAT, Score};
 use super::{distance, extract, faces};
 use crate::engine::network::Network;
+use crate::settings::DataFolder;
 
 /// What pictures are resized with on their way into the feature network.
 const RESIZE: &str = "bilinear, antialiased";
@@ -69,7 +70,7 @@ impl Evaluator {
     /// # Errors
     /// [`Usage`] where settings cannot be; else what the manifest or a network has against it.
     pub fn open(
-        data: &Path,
+        data: &DataFolder,
         manifest: &str,
         side: u32,
         settings: &EvalSettings,
@@ -233,7 +234,7 @@ fn check_count(reals: &Reals, manifest: &str, split: Split) -> Result<()> {
 
 /// The heads trained on with their features, measured by the network of that digest.
 fn training_heads(
-    data: &Path,
+    data: &DataFolder,
     manifest: &str,
     side: u32,
     settings: &EvalSettings,

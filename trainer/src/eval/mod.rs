@@ -32,6 +32,7 @@ use vision::picture::{Limits, decode};
 use crate::gan::folder::RunFile;
 use crate::gan::grid;
 use crate::gan::trained::Trained;
+use crate::settings::DataFolder;
 use evaluator::{Evaluator, Measured, Standing};
 pub use flags::Args;
 
@@ -43,7 +44,7 @@ const SIDES: [&str; 2] = ["fakes", "reals"];
 /// # Errors
 /// [`Usage`] where run, manifest, networks and settings do not go together; else what reading,
 /// measuring or writing met.
-pub fn run(args: &Args, settings: &EvalSettings, data: &Path) -> Result<()> {
+pub fn run(args: &Args, settings: &EvalSettings, data: &DataFolder) -> Result<()> {
     let settings = args.over(settings)?;
     match (args.run.given(), &args.pictures) {
         (Some(run), _) => of_run(args, &settings, data, run),
@@ -52,7 +53,7 @@ pub fn run(args: &Args, settings: &EvalSettings, data: &Path) -> Result<()> {
     }
 }
 
-fn of_run(args: &Args, settings: &EvalSettings, data: &Path, run: &Path) -> Result<()> {
+fn of_run(args: &Args, settings: &EvalSettings, data: &DataFolder, run: &Path) -> Result<()> {
     let trained = Trained::load(data, run)?;
     let config = &trained.file.config;
     let place = trained.folder.path();
@@ -100,7 +101,7 @@ fn trained_on<'a>(args: &'a Args, file: &'a RunFile, data: &Path) -> Result<&'a 
     })
 }
 
-fn of_pictures(args: &Args, settings: &EvalSettings, data: &Path, pictures: &Path) -> Result<()> {
+fn of_pictures(args: &Args, settings: &EvalSettings, data: &DataFolder, pictures: &Path) -> Result<()> {
     let fakes = read_pictures(pictures, args.side)?;
     let manifest = args.manifest.as_deref().unwrap_or_default();
     let training = (!args.no_neighbours).then_some(manifest);
@@ -113,7 +114,7 @@ fn of_pictures(args: &Args, settings: &EvalSettings, data: &Path, pictures: &Pat
 fn open(
     args: &Args,
     settings: &EvalSettings,
-    data: &Path,
+    data: &DataFolder,
     manifest: &str,
     side: u32,
     training: Option<&str>,

@@ -1,6 +1,6 @@
 //! The heads of one split of a manifest at the side of a run, and what was measured on them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use dataset::failure::Usage;
@@ -14,6 +14,7 @@ use tch::Tensor;
 use super::extract::Pictures;
 use super::record::FORMAT;
 use crate::gan::head_dataset::{self, Found};
+use crate::settings::DataFolder;
 
 /// Heads of a split, of a fixed choice: the most wanted, by the order of their hashes, which is as
 /// good as chance and the same on every machine.
@@ -33,7 +34,7 @@ impl Reals {
     ///
     /// # Errors
     /// [`Usage`] where there is no such manifest; else where a file of it was changed or is missing.
-    pub fn open(data: &Path, name: &str, side: u32, split: Split, most: usize) -> Result<Self> {
+    pub fn open(data: &DataFolder, name: &str, side: u32, split: Split, most: usize) -> Result<Self> {
         let found = head_dataset::find(data, name)?;
         let (manifest, folder) = (found.load()?, found.folder());
         let Found { home, name, .. } = found;
@@ -59,7 +60,7 @@ impl Reals {
             Split::Validation => format!("{}{side}-validation.pack", Pack::name_start(&id, &tombstones)),
         });
         if !path.exists() {
-            head_dataset::build(&home, &rows, &path, side)?;
+            head_dataset::build(&data.store_of(&home)?, &rows, &path, side)?;
             head_dataset::refuse_purged_meanwhile(&folder, &tombstones, &path)?;
         }
         let mut places: Vec<usize> = (0..rows.len()).collect();

@@ -1,6 +1,6 @@
 //! How a run begins or is resumed, before its first step: by rank 0, which the other ranks follow.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use dataset::eval_settings::EvalSettings;
@@ -20,6 +20,7 @@ use super::run::{existing, newest_step, prepare, refuse_changes, reopen_heads, s
 use crate::engine::checkpoint::Checkpoint;
 use crate::engine::ranks::Ranks;
 use crate::engine::training::Stop;
+use crate::settings::DataFolder;
 use crate::threads;
 
 /// A run that is ready to be trained.
@@ -69,7 +70,7 @@ pub fn begin(
     args: &Args,
     settings: &TrainSettings,
     eval: &EvalSettings,
-    data: &Path,
+    data: &DataFolder,
     device: tch::Device,
     ranks: &Ranks,
     stop: &Stop,
@@ -141,7 +142,7 @@ pub fn begin(
 ///
 /// # Errors
 /// Where the heads are not there, or are others.
-pub fn follow(args: &Args, shared: Shared, data: &Path, ranks: &Ranks) -> Result<Begun> {
+pub fn follow(args: &Args, shared: Shared, data: &DataFolder, ranks: &Ranks) -> Result<Begun> {
     set_threads(shared.threads, ranks);
     let manifest = args.manifest.as_ref().unwrap_or(&shared.file.manifest);
     let heads = HeadDataset::open(data, manifest, shared.file.config.side)?;

@@ -16,6 +16,7 @@ use crate::engine::network::Network;
 use crate::engine::sampler::Sampler;
 use crate::eval::evaluator::{Evaluator, Standing};
 use crate::eval::record::{self, Score};
+use crate::settings::DataFolder;
 
 /// Measures a run every so many epochs.
 pub struct Best {
@@ -33,7 +34,13 @@ impl Best {
     ///
     /// # Errors
     /// As [`Evaluator::open`].
-    pub fn open(data: &Path, folder: &RunFolder, file: &RunFile, settings: &EvalSettings, every: u64) -> Result<Self> {
+    pub fn open(
+        data: &DataFolder,
+        folder: &RunFolder,
+        file: &RunFile,
+        settings: &EvalSettings,
+        every: u64,
+    ) -> Result<Self> {
         let (side, input) = (file.config.side, FeatureInput::default());
         let evaluator = Evaluator::open(data, &file.manifest, side, settings, &input, Split::Validation, None)?;
         // Scores of other conditions, or of other noise, are no measure of these.

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
 use crate::bar::bar;
+use crate::settings::DataFolder;
 
 /// The training heads of one manifest that were not purged.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl HeadDataset {
     /// # Errors
     /// [`Usage`] where there is no such manifest or no head to train on; else where a file of it
     /// was changed or is missing, or a purge came in between.
-    pub fn open(data: &Path, name: &str, side: u32) -> Result<Self> {
+    pub fn open(data: &DataFolder, name: &str, side: u32) -> Result<Self> {
         let found = find(data, name)?;
         let (manifest, folder) = (found.load()?, found.folder());
         let Found { home, name, called } = found;
@@ -55,7 +56,7 @@ impl HeadDataset {
         sides.sort_unstable();
         let path = data.join("packs").join(Pack::name(&id, &tombstones, side));
         if !path.exists() {
-            build(&home, &rows, &path, side)?;
+            build(&data.store_of(&home)?, &rows, &path, side)?;
             refuse_purged_meanwhile(&folder, &tombstones, &path)?;
         }
         Ok(Self {
@@ -168,24 +169,19 @@ pub(crate) fn refuse_purged_meanwhile(folder: &Path, tombstones: &Tombstones, pa
     bail!("heads were purged while they were packed; the same command packs those that are left")
 }
 
-pub(crate) fn build(home: &Path, rows: &[&ManifestRow], path: &Path, side: u32) -> Result<()> {
-    let store = Store::open(&home.join("store"))?;
+pub(crate) fn build(store: &Store, rows: &[&ManifestRow], path: &Path, side: u32) -> Result<()> {
+    let there = store.contents("heads")?;
     // Looked for before anything is written, so that a manifest with holes is told at once.
     for row in rows {
         let key = Key::head(&row.head)?;
-        if !store.path_of(&key).is_file() {
+        if !there.holds(&key, None) {
             return Err(anyhow::Error::from(dataset::StoreError::Missing(key))
                 .context("the manifest's heads are not complete; `pipeline manifest verify` lists what is missing"));
         }
     }
     let bar = bar(rows.len(), &format!("packing heads at {side} px"));
-    let built = pack::build(
-        path,
-        side,
-        rows.len(),
-        |index| read_head(&store, rows[index]),
-        |done| bar.set_position(done as u64),
-    );
+    let head = |index: usize| read_head(store, rows[index]);
+    let built = store.in_parallel(|| pack::build(path, side, rows.len(), head, |done| bar.set_position(done as u64)));
     bar.finish_and_clear();
     built.context("cannot pack the heads")
 }

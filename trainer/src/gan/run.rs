@@ -29,6 +29,7 @@ use super::train::{Job, train};
 use crate::engine::ranks::Ranks;
 use crate::engine::sampler::Sampler;
 use crate::engine::training::Stop;
+use crate::settings::DataFolder;
 use crate::show::card;
 use crate::threads;
 
@@ -57,7 +58,7 @@ const SHAPE: [&str; 10] = [
 /// # Errors
 /// [`Usage`] where manifest, name and settings do not go together; [`dataset::failure::Locked`] where
 /// another process trains the run; else as [`train`].
-pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Path) -> Result<()> {
+pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &DataFolder) -> Result<()> {
     let settings = args.settings.clone().over(settings);
     config::refuse_impossible(&settings)?;
     if args.dry_run {
@@ -165,7 +166,7 @@ pub(super) fn prepare(
     name: &str,
     args: &Args,
     settings: &TrainSettings,
-    data: &Path,
+    data: &DataFolder,
     device: tch::Device,
 ) -> Result<(RunFolder, RunFile, HeadDataset)> {
     let Some(manifest) = &args.manifest else {
@@ -307,7 +308,7 @@ fn differences(theirs: &TrainConfig, ours: &TrainConfig, counts: impl Fn(&str) -
 
 /// The heads of a run that goes on: of the manifest it was begun with, wherever that is now. Bits go on
 /// only over the same one.
-pub(super) fn reopen_heads(args: &Args, file: &RunFile, data: &Path) -> Result<HeadDataset> {
+pub(super) fn reopen_heads(args: &Args, file: &RunFile, data: &DataFolder) -> Result<HeadDataset> {
     let manifest = args.manifest.as_ref().unwrap_or(&file.manifest);
     let heads = HeadDataset::open(data, manifest, file.config.side)
         .context("the run's manifest cannot be opened; --manifest names it where it was moved")?;

@@ -1,7 +1,7 @@
 //! `trainer complete`: a head with a part missing is completed by the head that the generator draws
 //! most like it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use dataset::Split;
@@ -22,6 +22,7 @@ use crate::gan::grid;
 use crate::gan::trained::Trained;
 use crate::guide::encoder::Encoder;
 use crate::named::Named;
+use crate::settings::DataFolder;
 
 /// Milliseconds of a picture of the sequence, and of the last.
 const STANDS: u32 = 120;
@@ -80,7 +81,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Usage`] where run, pictures or mask cannot be; else what reading or writing met.
-pub fn run(args: &Args, data: &Path) -> Result<()> {
+pub fn run(args: &Args, data: &DataFolder) -> Result<()> {
     let positive = |value: f64| value.is_finite() && value > 0.0;
     if !positive(args.rate) || !positive(args.clip) || !args.lambda.is_finite() {
         return Err(Usage("--rate and --clip must be above 0, and --lambda a number".into()).into());
@@ -134,7 +135,7 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
 type Size = (u32, u32);
 
 /// The heads to complete, at the run's side, and the sizes of those that were named.
-fn pictures(args: &Args, trained: &Trained, data: &Path) -> Result<(Vec<RgbImage>, Vec<Size>)> {
+fn pictures(args: &Args, trained: &Trained, data: &DataFolder) -> Result<(Vec<RgbImage>, Vec<Size>)> {
     let side = trained.file.config.side;
     let (mut pictures, mut sizes) = (Vec::new(), Vec::new());
     for path in &args.pictures {

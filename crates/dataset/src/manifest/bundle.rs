@@ -17,7 +17,7 @@ use super::disk::{HEADER, ROWS, head_bytes};
 use super::{ManifestRow, Opened, Problem, Tombstones, VerifyReport, verify};
 use crate::failure::{Locked, Usage};
 use crate::files::{self, write_durably};
-use crate::keys::{Key, sha256};
+use crate::keys::Key;
 use crate::lock::LockedFile;
 use crate::store::Store;
 
@@ -104,7 +104,7 @@ pub fn verify_bundle(opened: &Opened, target: &Path) -> anyhow::Result<Option<Ve
     }
     for head in Tombstones::load(opened.folder())?.iter() {
         let key = Key::head(head)?;
-        if store.path_of(&key).exists() {
+        if store.length(&key)?.is_some() {
             let (file, what) = (key.to_string(), PURGED.into());
             report.problems.push(Problem { file, what });
         }
@@ -143,7 +143,7 @@ fn to_folder(
     for batch in opened.batches()? {
         let batch = batch?;
         let left = batch.par_iter().filter(|row| !tombstones.contains(&row.head));
-        let keys: anyhow::Result<Vec<Key>> = left.map(|row| copy_head(row, store, &to)).collect();
+        let keys: anyhow::Result<Vec<Key>> = store.in_parallel(|| left.map(|row| copy_head(row, store, &to)).collect());
         to.flush_names(&keys?)?;
         done += batch.len() as u64;
         tick(done);
@@ -210,7 +210,7 @@ fn lock(ticket: &Path) -> anyhow::Result<LockedFile> {
 /// Copies a head that is not there, or not whole; its name is yet to be flushed.
 fn copy_head(row: &ManifestRow, from: &Store, to: &Store) -> anyhow::Result<Key> {
     let key = Key::head(&row.head)?;
-    if !std::fs::read(to.path_of(&key)).is_ok_and(|bytes| sha256(bytes) == row.head) {
+    if !to.read_blocking(&key).is_ok_and(|bytes| key.is_of(bytes)) {
         to.place_blocking(&key, head_bytes(from, row)?)?;
     }
     Ok(key)
@@ -261,7 +261,7 @@ fn read_me(opened: &Opened) -> String {
 mod tests {
     use super::*;
     use crate::manifest::Manifest;
-    use crate::manifest::fixture::frozen;
+    use crate::manifest::fixture::{frozen, path_of};
 
     #[test]
     fn a_bundle_is_a_data_folder_that_is_completed_and_follows_a_purge() {
@@ -278,10 +278,10 @@ mod tests {
 
         // What a killed run may leave: no manifest yet, a head that is missing, another that is damaged.
         std::fs::remove_dir_all(target.join("manifests")).expect("removes");
-        std::fs::remove_file(copy.path_of(&head(0))).expect("removes");
+        std::fs::remove_file(path_of(&copy, &head(0))).expect("removes");
         let mut bytes = copy.read_blocking(&head(1)).expect("reads");
         bytes[20] ^= 1;
-        std::fs::write(copy.path_of(&head(1)), bytes).expect("damages");
+        std::fs::write(path_of(&copy, &head(1)), bytes).expect("damages");
         assert_eq!(bundle(&place, &store, &target, |_| ()).expect("goes on").heads, 4);
 
         Tombstones::add(&place, [manifest.rows[2].head.clone()]).expect("adds");
@@ -354,7 +354,7 @@ mod tests {
         let (store, manifest) = frozen(folder.path(), 3);
         let place = folder.path().join("manifests/v1");
         let key = Key::head(&manifest.rows[1].head).expect("a hash");
-        std::fs::write(store.path_of(&key), b"other").expect("damages");
+        std::fs::write(path_of(&store, &key), b"other").expect("damages");
         for target in ["out", "out.tar"] {
             let target = folder.path().join(target);
             let error = bundle(&place, &store, &target, |_| ())

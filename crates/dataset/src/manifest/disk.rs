@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Manifest, ManifestError, ManifestRow, Opened, Writer, check_name};
 use crate::files;
-use crate::keys::{Key, sha256};
+use crate::keys::Key;
 use crate::store::Store;
 
 pub(super) const HEADER: &str = "manifest.json";
@@ -109,7 +109,7 @@ pub fn list(folder: &Path) -> Result<Vec<String>, ManifestError> {
 pub fn head_bytes(store: &Store, row: &ManifestRow) -> anyhow::Result<Vec<u8>> {
     let key = Key::head(&row.head)?;
     let bytes = store.read_blocking(&key)?;
-    match sha256(&bytes) == row.head {
+    match key.is_of(&bytes) {
         true => Ok(bytes),
         false => anyhow::bail!("the head {key} is damaged; `pipeline manifest verify` lists every such file"),
     }

@@ -1,6 +1,6 @@
 //! What the tests of manifests begin with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 
@@ -26,4 +26,9 @@ pub fn frozen(folder: &Path, count: u8) -> (Store, Manifest) {
     let manifest = Manifest::new("v1", ManifestBody::default(), rows.collect()).expect("is a manifest");
     manifest.write(&folder.join("manifests")).expect("writes");
     (store, manifest)
+}
+
+/// The file of an object.
+pub fn path_of(store: &Store, key: &Key) -> PathBuf {
+    store.path_of(key).expect("a store in a folder")
 }

@@ -8,7 +8,10 @@ use serde::Serialize;
 
 use super::{ManifestError, ManifestRow, Opened, Tombstones, pixel_hash};
 use crate::keys::{Key, sha256};
-use crate::store::{Store, StoreError};
+use crate::store::{Contents, Store, StoreError};
+
+/// What is wrong with bytes that are not those that were stored.
+const CHANGED: &str = "was changed: its bytes do not hash to its name";
 
 /// One file that is not as it was frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -60,12 +63,15 @@ pub fn verify(folder: &Path, store: &Store, deep: bool, mut tick: impl FnMut(u64
 
 fn check(folder: &Path, store: &Store, report: &mut VerifyReport, tick: &mut impl FnMut(u64)) -> anyhow::Result<()> {
     let (opened, tombstones) = (Opened::open(folder)?, Tombstones::load(folder)?);
+    let there = (!report.deep).then(|| store.contents("heads")).transpose()?;
     for batch in opened.batches()? {
         let batch = batch?;
         let (purged, left): (Vec<_>, Vec<_>) = batch.iter().partition(|row| tombstones.contains(&row.head));
-        let deep = report.deep;
-        let found: Result<Vec<Option<Problem>>, StoreError> =
-            left.par_iter().map(|row| check_head(row, store, deep)).collect();
+        let found: Result<Vec<Option<Problem>>, StoreError> = store.in_parallel(|| {
+            left.par_iter()
+                .map(|row| check_head(row, store, there.as_ref()))
+                .collect()
+        });
         report.problems.extend(found?.into_iter().flatten());
         report.heads += left.len() as u64;
         report.purged += purged.len() as u64;
@@ -74,7 +80,8 @@ fn check(folder: &Path, store: &Store, report: &mut VerifyReport, tick: &mut imp
     Ok(())
 }
 
-fn check_head(row: &ManifestRow, store: &Store, deep: bool) -> Result<Option<Problem>, StoreError> {
+/// What is wrong with a head; where what is there is known, its bytes are not read.
+fn check_head(row: &ManifestRow, store: &Store, there: Option<&Contents>) -> Result<Option<Problem>, StoreError> {
     let problem = |file: &str, what: String| {
         Some(Problem {
             file: file.into(),
@@ -85,15 +92,13 @@ fn check_head(row: &ManifestRow, store: &Store, deep: bool) -> Result<Option<Pro
         Ok(key) => key,
         Err(error) => return Ok(problem(&row.head, error.to_string())),
     };
-    if !deep && store.path_of(&key).is_file() {
+    if there.is_some_and(|there| there.holds(&key, None)) {
         return Ok(None);
     }
     match store.read_blocking(&key) {
-        Ok(bytes) => Ok(deep
-            .then(|| wrong_bytes(row, &bytes))
-            .flatten()
-            .and_then(|what| problem(key.as_str(), what))),
+        Ok(bytes) => Ok(wrong_bytes(row, &bytes).and_then(|what| problem(key.as_str(), what))),
         Err(StoreError::Missing(_)) => Ok(problem(key.as_str(), "is missing".into())),
+        Err(StoreError::Damaged(_)) => Ok(problem(key.as_str(), CHANGED.into())),
         Err(StoreError::Io { reason, .. }) => Ok(problem(key.as_str(), format!("cannot be read ({reason})"))),
         Err(error) => Err(error),
     }
@@ -102,7 +107,7 @@ fn check_head(row: &ManifestRow, store: &Store, deep: bool) -> Result<Option<Pro
 /// What is wrong with a head's bytes.
 fn wrong_bytes(row: &ManifestRow, bytes: &[u8]) -> Option<String> {
     if sha256(bytes) != row.head {
-        return Some("was changed: its bytes do not hash to its name".into());
+        return Some(CHANGED.into());
     }
     match image::load_from_memory_with_format(bytes, ImageFormat::Png) {
         Err(error) => Some(format!("is no PNG picture ({error})")),
@@ -116,7 +121,7 @@ fn wrong_bytes(row: &ManifestRow, bytes: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::fixture::frozen;
+    use crate::manifest::fixture::{frozen, path_of};
     use crate::manifest::{Manifest, ManifestBody, read_head};
 
     #[test]
@@ -134,8 +139,8 @@ mod tests {
         );
 
         let key = |index: usize| Key::head(&manifest.rows[index].head).expect("a hash");
-        std::fs::remove_file(store.path_of(&key(1))).expect("removes");
-        std::fs::write(store.path_of(&key(2)), b"other").expect("changes");
+        std::fs::remove_file(path_of(&store, &key(1))).expect("removes");
+        std::fs::write(path_of(&store, &key(2)), b"other").expect("changes");
         let files = |deep| -> Vec<String> {
             let report = verify(&place, &store, deep, |_| ()).expect("verifies");
             report.problems.into_iter().map(|problem| problem.file).collect()
@@ -152,7 +157,7 @@ mod tests {
         let place = folder.path().join("manifests/v1");
         let (purged, lost) = (&manifest.rows[0].head, &manifest.rows[1].head);
         for head in [purged, lost] {
-            std::fs::remove_file(store.path_of(&Key::head(head).expect("a hash"))).expect("removes");
+            std::fs::remove_file(path_of(&store, &Key::head(head).expect("a hash"))).expect("removes");
         }
         Tombstones::add(&place, [purged.clone()]).expect("adds");
         let report = verify(&place, &store, true, |_| ()).expect("verifies");
@@ -182,7 +187,7 @@ mod tests {
     fn a_vanished_store_is_an_error_and_no_list_of_missing_heads() {
         let folder = tempfile::tempdir().expect("a folder");
         let (store, _) = frozen(folder.path(), 2);
-        std::fs::remove_dir_all(store.folder()).expect("vanishes");
+        std::fs::remove_dir_all(store.folder().expect("a folder")).expect("vanishes");
         let error = verify(&folder.path().join("manifests/v1"), &store, false, |_| ()).expect_err("is gone");
         assert!(error.to_string().contains("vanished"), "{error}");
     }

@@ -1,83 +1,48 @@
-//! The object store: pictures and heads, named by their content.
+//! The object store: pictures and heads, named by their content, in a folder or in a bucket of S3.
 
 mod error;
+mod folder;
 mod new_file;
+mod s3;
+mod settings;
 
-use std::collections::BTreeSet;
-use std::io::ErrorKind;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::keys::Key;
 
 pub use error::StoreError;
-use error::failed;
-use new_file::write_new;
+use folder::Folder;
+use s3::S3;
+pub use settings::{STORE_VARIABLE, StoreSettings};
 
-/// A small file that only [`Store::create`] writes. Where it is gone, the folder was moved, or a
-/// disk is not mounted: writing on would start a second, empty store beside the catalog.
+/// A small object that only [`Store::create`] writes. Where it is gone, the store was moved, or a disk is
+/// not mounted: writing on would start a second, empty store beside the catalog.
 pub(crate) const MARKER: &str = "STORE";
 pub(crate) const MARKER_TEXT: &str =
     "Pictures and heads, named by their SHA-256. The catalog refers to them; do not edit.\n";
 
-/// A folder of content-addressed objects. Cheap to clone; every method may run from several threads.
-#[derive(Clone, Debug)]
-pub struct Store {
-    folder: PathBuf,
-    /// Megabytes of the disk that are kept free.
-    least_free: u64,
-}
-
 /// Bytes in a megabyte, as all settings count them.
 pub const MEGABYTE: u64 = 1_000_000;
 
+/// A place of content-addressed objects. Cheap to clone; every method may run from several threads. All of
+/// them block, those of a bucket for as long as the network takes: they are for worker threads.
+#[derive(Clone, Debug)]
+pub struct Store(Place);
+
+#[derive(Clone, Debug)]
+enum Place {
+    Folder(Folder),
+    S3(S3),
+}
+
 impl Store {
-    /// Opens a store that must exist.
+    /// Opens a store in a folder, which must exist; [`StoreSettings::open`] opens the one that is set.
     ///
     /// # Errors
     /// [`StoreError::Vanished`] where the folder or its marker is missing.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        if !folder.join(MARKER).is_file() {
-            return Err(StoreError::Vanished(folder.into()));
-        }
-        Ok(Self {
-            folder: folder.into(),
-            least_free: 0,
-        })
-    }
-
-    /// The same store, which writes nothing that would leave fewer megabytes of its disk free.
-    #[must_use]
-    pub fn keeping_free(self, megabytes: u64) -> Self {
-        Self {
-            least_free: megabytes,
-            ..self
-        }
-    }
-
-    /// Checks that there is room for more: before work whose result could not be kept.
-    ///
-    /// # Errors
-    /// [`StoreError::Full`]; [`StoreError::Vanished`]; [`StoreError::Io`] where the system does not say.
-    pub fn check_room(&self) -> Result<(), StoreError> {
-        self.check_marker()?;
-        self.check_room_for(0)
-    }
-
-    fn check_room_for(&self, bytes: u64) -> Result<(), StoreError> {
-        if self.least_free == 0 {
-            return Ok(());
-        }
-        let disk = rustix::fs::statvfs(&self.folder)
-            .map_err(|error| failed("measure the disk of", self.folder.display(), &error))?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free.saturating_sub(bytes) >= self.least_free.saturating_mul(MEGABYTE) {
-            return Ok(());
-        }
-        Err(StoreError::Full {
-            folder: self.folder.clone(),
-            free: free / MEGABYTE,
-            least: self.least_free,
-        })
+        Folder::open(folder).map(|folder| Self(Place::Folder(folder)))
     }
 
     /// Makes the folder and its marker where they are missing, and opens it. Only for a catalog
@@ -86,47 +51,127 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`] where the folder cannot be written.
     pub fn create(folder: &Path) -> Result<Self, StoreError> {
-        let io = |error: std::io::Error| failed("create", folder.display(), &error);
-        std::fs::create_dir_all(folder).map_err(io)?;
-        let marker = folder.join(MARKER);
-        if !marker.is_file() {
-            crate::files::write_durably(&marker, MARKER_TEXT.as_bytes()).map_err(io)?;
+        Folder::create(folder).map(|folder| Self(Place::Folder(folder)))
+    }
+
+    /// The same store, which writes nothing that would leave fewer megabytes of its disk free. A bucket
+    /// has no such bound.
+    #[must_use]
+    pub fn keeping_free(self, megabytes: u64) -> Self {
+        match self.0 {
+            Place::Folder(folder) => Self(Place::Folder(folder.keeping_free(megabytes))),
+            Place::S3(_) => self,
         }
-        Self::open(folder)
     }
 
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// An object's bytes. For worker threads.
+    /// Checks that there is room for more: before work whose result could not be kept.
     ///
     /// # Errors
-    /// [`StoreError::Missing`], [`StoreError::Vanished`] where the whole store is gone, or
-    /// [`StoreError::Io`].
+    /// [`StoreError::Full`]; [`StoreError::Vanished`]; [`StoreError::Io`] where the system does not say.
+    pub fn check_room(&self) -> Result<(), StoreError> {
+        match &self.0 {
+            Place::Folder(folder) => folder.check_room(),
+            Place::S3(_) => Ok(()),
+        }
+    }
+
+    /// The folder, if that is what it is.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.0 {
+            Place::Folder(folder) => Some(folder.path()),
+            Place::S3(_) => None,
+        }
+    }
+
+    /// The file that holds an object, of a store in a folder.
+    pub fn path_of(&self, key: &Key) -> Option<PathBuf> {
+        match &self.0 {
+            Place::Folder(folder) => Some(folder.path_of(key)),
+            Place::S3(_) => None,
+        }
+    }
+
+    /// A path in the data folder that the store belongs to.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        match &self.0 {
+            Place::Folder(folder) => folder.path().with_file_name(name),
+            Place::S3(s3) => s3.data().join(name),
+        }
+    }
+
+    /// Threads that wait for it beside those that compute, so that none of these waits: an answer of a bucket
+    /// takes as long as a picture.
+    pub fn waiting_threads(&self) -> usize {
+        match &self.0 {
+            Place::Folder(_) => 2,
+            Place::S3(_) => 16,
+        }
+    }
+
+    /// Does work that reads or writes many objects by rayon, on as many threads as the store bears at once:
+    /// as many as there are cores for a folder, more for a bucket, whose answers are waited for.
+    pub fn in_parallel<Done: Send>(&self, work: impl FnOnce() -> Done + Send) -> Done {
+        match &self.0 {
+            Place::Folder(_) => work(),
+            Place::S3(s3) => s3.threads().install(work),
+        }
+    }
+
+    /// An object's bytes; those of a bucket are proved by their hash.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Damaged`], [`StoreError::Vanished`] where the whole store is
+    /// gone, [`StoreError::Remote`] or [`StoreError::Io`].
     pub fn read_blocking(&self, key: &Key) -> Result<Vec<u8>, StoreError> {
-        std::fs::read(self.path_of(key)).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => self.missing(key),
-            _ => failed("read", key, &error),
-        })
+        match &self.0 {
+            Place::Folder(folder) => folder.read(key),
+            Place::S3(s3) => s3.read(key),
+        }
     }
 
-    /// Whether an object is there, and of that length where one is known; its bytes are not read. For
-    /// worker threads.
-    pub fn holds(&self, key: &Key, bytes: Option<i64>) -> bool {
-        let found = std::fs::metadata(self.path_of(key))
-            .ok()
-            .filter(|found| found.is_file());
-        found.is_some_and(|found| found.len() > 0 && bytes.is_none_or(|bytes| found.len() as i64 == bytes))
-    }
-
-    /// Writes an object under a temporary name, flushes it to the disk and renames it. Does nothing
-    /// where the same bytes are there under that name; others are replaced: they are damaged. For worker
-    /// threads; runs to the end whatever is interrupted.
+    /// An object's length in bytes; `None` where it is not there.
     ///
     /// # Errors
-    /// [`StoreError::Vanished`], [`StoreError::Full`] or [`StoreError::Io`].
+    /// [`StoreError::Remote`].
+    pub fn length(&self, key: &Key) -> Result<Option<u64>, StoreError> {
+        match &self.0 {
+            Place::Folder(folder) => Ok(folder.length(key)),
+            Place::S3(s3) => s3.length(key),
+        }
+    }
+
+    /// Whether an object is there, and of that length where one is known; its bytes are not read.
+    ///
+    /// # Errors
+    /// [`StoreError::Remote`].
+    pub fn holds(&self, key: &Key, bytes: Option<i64>) -> Result<bool, StoreError> {
+        Ok(is_whole(self.length(key)?, bytes))
+    }
+
+    /// What is there of a kind of object (`images`, `heads`), for who asks after many of them: of a bucket
+    /// all names are listed now.
+    ///
+    /// # Errors
+    /// [`StoreError::Remote`].
+    pub fn contents(&self, kind: &str) -> Result<Contents, StoreError> {
+        Ok(Contents(match &self.0 {
+            Place::Folder(folder) => Found::Files(folder.clone()),
+            Place::S3(s3) => {
+                let named = s3.listing(kind)?.into_iter().filter_map(|(name, bytes)| {
+                    let key = Key::parse(&name).ok()?;
+                    Some((key.digest(), bytes))
+                });
+                Found::Listed(named.collect())
+            }
+        }))
+    }
+
+    /// Stores an object so that it outlasts a power cut: a file is written under a temporary name, flushed
+    /// to the disk and renamed. Does nothing where the same bytes are there under that name (of a bucket: as
+    /// many); others are replaced: they are damaged. Runs to the end whatever is interrupted.
+    ///
+    /// # Errors
+    /// [`StoreError::Vanished`], [`StoreError::Full`], [`StoreError::Remote`] or [`StoreError::Io`].
     pub fn put_blocking(&self, key: &Key, bytes: impl AsRef<[u8]>) -> Result<(), StoreError> {
         match self.place_blocking(key, bytes)? {
             true => self.flush_names(std::slice::from_ref(key)),
@@ -140,199 +185,87 @@ impl Store {
     /// # Errors
     /// As [`Self::put_blocking`].
     pub fn place_blocking(&self, key: &Key, bytes: impl AsRef<[u8]>) -> Result<bool, StoreError> {
-        self.check_marker()?;
-        let (path, bytes) = (self.path_of(key), bytes.as_ref());
-        let same_length = std::fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64);
-        if same_length && std::fs::read(&path).is_ok_and(|found| found == bytes) {
-            return Ok(false);
+        match &self.0 {
+            Place::Folder(folder) => folder.place(key, bytes.as_ref()),
+            Place::S3(s3) => s3.place(key, bytes.as_ref()),
         }
-        self.check_room_for(bytes.len() as u64)?;
-        write_new(&path, bytes).map_err(|error| failed("write", key, &error))?;
-        Ok(true)
     }
 
     /// Flushes the names of placed objects to the disk, each of their folders once: to be done before
-    /// anything refers to them. For worker threads.
+    /// anything refers to them. Those of a bucket last from the start.
     ///
     /// # Errors
     /// [`StoreError::Io`].
     pub fn flush_names(&self, keys: &[Key]) -> Result<(), StoreError> {
-        let folders: BTreeSet<PathBuf> = keys
-            .iter()
-            .filter_map(|key| self.path_of(key).parent().map(Path::to_path_buf))
-            .collect();
-        for folder in folders {
-            crate::files::sync_folder(&folder).map_err(|error| failed("flush", folder.display(), &error))?;
+        match &self.0 {
+            Place::Folder(folder) => folder.flush_names(keys),
+            Place::S3(_) => Ok(()),
         }
-        Ok(())
     }
 
-    /// Removes objects so that none comes back after a power cut; those that are not there are no
-    /// error. For worker threads.
+    /// Removes objects so that none comes back after a power cut; those that are not there are no error.
     ///
     /// # Errors
-    /// [`StoreError::Vanished`] or [`StoreError::Io`].
+    /// [`StoreError::Vanished`], [`StoreError::Remote`] or [`StoreError::Io`].
     pub fn remove_durably(&self, keys: &[Key]) -> Result<(), StoreError> {
-        self.check_marker()?;
-        let mut folders = BTreeSet::new();
-        for key in keys {
-            let path = self.path_of(key);
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed("delete", key, &error)),
-                // What a killed run removed may not be on the disk yet: its folder is flushed all the same.
-                _ => folders.extend(path.parent().map(Path::to_path_buf)),
-            }
+        match &self.0 {
+            Place::Folder(folder) => folder.remove_durably(keys),
+            Place::S3(s3) => s3.remove(keys),
         }
-        for folder in folders.iter().filter(|folder| folder.is_dir()) {
-            crate::files::sync_folder(folder).map_err(|error| failed("flush", folder.display(), &error))?;
-        }
-        Ok(())
     }
 
     /// The names below a kind of object (`images`, `heads`), sorted; files half written are left out.
     ///
     /// # Errors
-    /// [`StoreError::Io`].
+    /// [`StoreError::Remote`] or [`StoreError::Io`].
     pub fn list(&self, kind: &str) -> Result<Vec<String>, StoreError> {
-        let files = self.files(kind)?.into_iter().filter(|path| !half_written(path));
-        Ok(files
-            .filter_map(|path| Some(path.strip_prefix(&self.folder).ok()?.to_str()?.to_owned()))
-            .collect())
-    }
-
-    /// The files of a kind of object, sorted: `<kind>/<two letters of the hash>/<name>`.
-    fn files(&self, kind: &str) -> Result<Vec<PathBuf>, StoreError> {
-        let entries = |folder: &Path| {
-            crate::files::sorted_entries(folder).map_err(|error| failed("list", folder.display(), &error))
-        };
-        let mut files = Vec::new();
-        for folder in entries(&self.folder.join(kind))? {
-            files.extend(entries(&folder)?);
+        match &self.0 {
+            Place::Folder(folder) => folder.list(kind),
+            Place::S3(s3) => {
+                let mut names: Vec<String> = s3.listing(kind)?.into_iter().map(|(name, _)| name).collect();
+                names.sort_unstable();
+                Ok(names)
+            }
         }
-        Ok(files)
     }
 
     /// Removes what a killed run left half written (`<name>#<number>`). Only under the lock: a
-    /// writer's own unfinished file has such a name too.
+    /// writer's own unfinished file has such a name too. In a bucket nothing half written has a name.
     ///
     /// # Errors
     /// [`StoreError::Io`].
     pub fn sweep(&self) -> Result<u64, StoreError> {
-        let mut removed = 0;
-        for kind in ["images", "heads"] {
-            for file in self.files(kind)?.iter().filter(|file| half_written(file)) {
-                std::fs::remove_file(file).map_err(|error| failed("delete", file.display(), &error))?;
-                removed += 1;
-            }
+        match &self.0 {
+            Place::Folder(folder) => folder.sweep(),
+            Place::S3(_) => Ok(0),
         }
-        Ok(removed)
-    }
-
-    /// The file that holds an object.
-    pub fn path_of(&self, key: &Key) -> PathBuf {
-        self.folder.join(key.as_str())
-    }
-
-    fn check_marker(&self) -> Result<(), StoreError> {
-        match self.folder.join(MARKER).is_file() {
-            true => Ok(()),
-            false => Err(StoreError::Vanished(self.folder.clone())),
-        }
-    }
-
-    fn missing(&self, key: &Key) -> StoreError {
-        self.check_marker()
-            .err()
-            .unwrap_or_else(|| StoreError::Missing(key.clone()))
     }
 }
 
-/// Whether a file has a writer's temporary name.
-fn half_written(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.to_string_lossy().contains('#'))
+/// What [`Store::contents`] found.
+pub struct Contents(Found);
+
+enum Found {
+    /// Each file is looked for when it is asked after.
+    Files(Folder),
+    /// Lengths by the hashes of what there is.
+    Listed(HashMap<[u8; 32], u64>),
+}
+
+impl Contents {
+    /// As [`Store::holds`].
+    pub fn holds(&self, key: &Key, bytes: Option<i64>) -> bool {
+        let found = match &self.0 {
+            Found::Files(folder) => folder.length(key),
+            Found::Listed(lengths) => lengths.get(&key.digest()).copied(),
+        };
+        is_whole(found, bytes)
+    }
+}
+
+fn is_whole(found: Option<u64>, bytes: Option<i64>) -> bool {
+    found.is_some_and(|found| found > 0 && bytes.is_none_or(|bytes| found as i64 == bytes))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key_of(bytes: &[u8]) -> Key {
-        Key::head(&crate::keys::sha256(bytes)).expect("a hash")
-    }
-
-    #[test]
-    fn an_object_comes_back_until_it_is_removed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::create(&folder.path().join("store")).expect("creates");
-        let key = key_of(b"head");
-        store.put_blocking(&key, b"head").expect("writes");
-        assert_eq!(store.read_blocking(&key).expect("reads"), b"head");
-        assert_eq!(store.list("heads").expect("lists"), [key.as_str()]);
-        let keys = std::slice::from_ref(&key);
-        store.remove_durably(keys).expect("deletes");
-        store.remove_durably(keys).expect("deletes twice");
-        assert!(store.list("heads").expect("lists").is_empty());
-        assert!(matches!(store.read_blocking(&key), Err(StoreError::Missing(_))));
-    }
-
-    #[test]
-    fn an_object_that_was_shortened_or_altered_is_written_again() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::create(folder.path()).expect("creates");
-        let key = key_of(b"whole");
-        store.put_blocking(&key, b"whole").expect("writes");
-        assert!(!store.place_blocking(&key, b"whole").expect("is there"));
-        for damaged in [&b"who"[..], b"whale"] {
-            std::fs::write(store.path_of(&key), damaged).expect("damages");
-            store.put_blocking(&key, b"whole").expect("writes again");
-            assert_eq!(store.read_blocking(&key).expect("reads"), b"whole");
-        }
-        assert!(store.holds(&key, None) && store.holds(&key, Some(5)) && !store.holds(&key, Some(4)));
-    }
-
-    #[test]
-    fn a_store_that_vanished_is_never_begun_anew() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let place = folder.path().join("store");
-        assert!(matches!(Store::open(&place), Err(StoreError::Vanished(_))));
-        let store = Store::create(&place).expect("creates");
-        std::fs::remove_dir_all(&place).expect("vanishes");
-        let key = key_of(b"head");
-        assert!(matches!(
-            store.put_blocking(&key, b"head"),
-            Err(StoreError::Vanished(_))
-        ));
-        assert!(matches!(store.read_blocking(&key), Err(StoreError::Vanished(_))));
-        assert!(!place.exists());
-    }
-
-    #[test]
-    fn a_disk_that_is_nearly_full_takes_nothing_more_and_gives_all() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::create(folder.path()).expect("creates");
-        store.check_room().expect("asks for nothing");
-        store.put_blocking(&key_of(b"old"), b"old").expect("writes");
-        let store = store.keeping_free(u64::MAX / 10_000_000);
-        let error = store.check_room().expect_err("has no such disk").to_string();
-        assert!(error.contains(&folder.path().display().to_string()), "{error}");
-        assert!(error.contains("min_free_megabytes"), "{error}");
-        let new = store.put_blocking(&key_of(b"new"), b"new");
-        assert!(matches!(new, Err(StoreError::Full { .. })), "{new:?}");
-        store.put_blocking(&key_of(b"old"), b"old").expect("is there already");
-        assert_eq!(store.read_blocking(&key_of(b"old")).expect("reads"), b"old");
-    }
-
-    #[test]
-    fn what_a_killed_writer_left_is_not_listed_and_is_swept() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::create(folder.path()).expect("creates");
-        let key = key_of(b"head");
-        store.put_blocking(&key, b"head").expect("writes");
-        let half = store.path_of(&key).with_extension("png#1");
-        std::fs::write(&half, b"he").expect("writes half");
-        assert_eq!(store.list("heads").expect("lists"), [key.as_str()]);
-        assert_eq!(store.sweep().expect("sweeps"), 1);
-        assert!(!half.exists() && store.path_of(&key).exists());
-    }
-}
+mod tests;

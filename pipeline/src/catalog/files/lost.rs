@@ -14,13 +14,13 @@ use crate::selection::Selection;
 /// in the store, and by `is_there` (object, length) are not.
 ///
 /// # Errors
-/// Where the database refuses.
+/// Where the database refuses, or `is_there` does.
 pub async fn lost(
     catalog: &Catalog,
     source: &str,
     selection: &Selection,
     numbers: Option<&[i64]>,
-    is_there: impl Fn(&Key, i64) -> bool + Send + 'static,
+    is_there: impl Fn(&Key, i64) -> anyhow::Result<bool> + Send + 'static,
 ) -> anyhow::Result<Vec<String>> {
     let mut binds = Binds::default();
     let (source, posts) = (binds.text(source), binds.posts(selection));
@@ -36,7 +36,7 @@ pub async fn lost(
     let scanned = scan(catalog, sql, binds, Vec::new(), move |lost, cells| {
         let image = cells.text(0)?;
         let key = Key::image(image, parse_format(cells.text(1)?)?.extension())?;
-        if !is_there(&key, cells.number(2)?) {
+        if !is_there(&key, cells.number(2)?)? {
             lost.push(image.to_string());
         }
         Ok(())

@@ -37,11 +37,10 @@ impl Picks {
         if rows.is_empty() {
             return Ok(None);
         }
-        let heads: anyhow::Result<Vec<RgbImage>> = rows
+        let heads = rows
             .par_iter()
-            .map(|row| fitted(&decode(row, &head_bytes(store, row)?)?, SIDE))
-            .collect();
-        let heads = heads?;
+            .map(|row| fitted(&decode(row, &head_bytes(store, row)?)?, SIDE));
+        let heads: Vec<RgbImage> = store.in_parallel(|| heads.collect::<anyhow::Result<_>>())?;
         let columns = COLUMNS.min(heads.len() as u32);
         let lines = (heads.len() as u32).div_ceil(columns);
         let across = |count: u32| count * (SIDE + GAP) + GAP;

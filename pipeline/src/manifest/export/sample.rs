@@ -21,16 +21,15 @@ pub(super) struct Sample {
 /// # Errors
 /// The first head that is missing or damaged.
 pub(super) fn read(rows: Vec<ManifestRow>, store: &Store, side: Option<u32>) -> anyhow::Result<Vec<Sample>> {
-    rows.into_par_iter()
-        .map(|row| {
-            let png = head_bytes(store, &row)?;
-            let png = match side {
-                None => png,
-                Some(side) => encode(&fitted(&decode(&row, &png)?, side)?)?,
-            };
-            Ok(Sample { row, png })
-        })
-        .collect()
+    let samples = rows.into_par_iter().map(|row| {
+        let png = head_bytes(store, &row)?;
+        let png = match side {
+            None => png,
+            Some(side) => encode(&fitted(&decode(&row, &png)?, side)?)?,
+        };
+        Ok(Sample { row, png })
+    });
+    store.in_parallel(|| samples.collect())
 }
 
 /// Its pixels.

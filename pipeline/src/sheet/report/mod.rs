@@ -74,16 +74,13 @@ pub(super) async fn write(
 }
 
 fn section<'gallery>(gallery: &'gallery Gallery, store: &Store) -> anyhow::Result<Section<'gallery>> {
-    let tiles: anyhow::Result<Vec<Option<Tile<'_>>>> = gallery
-        .heads
-        .par_iter()
-        .map(|head| {
-            let picture = load(store, &Key::head(&head.head)?, &Limits::default())?;
-            let twin = super::twin(head).map(|twin| load(store, &Key::head(twin)?, &Limits::default()));
-            let twin = twin.transpose()?.flatten();
-            Ok(picture.map(|picture| Tile { head, picture, twin }))
-        })
-        .collect();
+    let tiles = gallery.heads.par_iter().map(|head| {
+        let picture = load(store, &Key::head(&head.head)?, &Limits::default())?;
+        let twin = super::twin(head).map(|twin| load(store, &Key::head(twin)?, &Limits::default()));
+        let twin = twin.transpose()?.flatten();
+        Ok(picture.map(|picture| Tile { head, picture, twin }))
+    });
+    let tiles: anyhow::Result<Vec<Option<Tile<'_>>>> = store.in_parallel(|| tiles.collect());
     Ok(Section {
         title: gallery.title.clone(),
         sheets: gallery.sheets.clone(),

@@ -109,7 +109,8 @@ fn fill(
     for batch in opened.batches()? {
         for chunk in batch?.chunks(CHUNK) {
             let left: Vec<&ManifestRow> = chunk.iter().filter(|row| !tombstones.contains(&row.head)).collect();
-            let heads: anyhow::Result<Vec<Vec<u8>>> = left.par_iter().map(|row| head_bytes(store, row)).collect();
+            let heads: anyhow::Result<Vec<Vec<u8>>> =
+                store.in_parallel(|| left.par_iter().map(|row| head_bytes(store, row)).collect());
             for (row, bytes) in left.iter().zip(heads?) {
                 tar.add(&format!("store/{}", Key::head(&row.head)?), &bytes)?;
             }
