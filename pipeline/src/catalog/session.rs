@@ -27,9 +27,10 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Set on the connection that holds locks. A machine that is cut off answers no probe, and its locks are free
-/// after a minute; so are the rows of a process that was halted within a transaction.
-const SESSION: &str = "SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 4; \
-                       SET idle_in_transaction_session_timeout = '60s'";
+/// after a minute. Little memory, and plans made for the tables as they are now, keep the query for the next
+/// pictures from hashing a whole table each time.
+const SETTINGS: &str = "SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 4; \
+                        SET plan_cache_mode = force_custom_plan; SET work_mem = '64kB'";
 
 /// The database's clock, in epoch seconds.
 pub(super) const CLOCK: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)";
@@ -96,14 +97,20 @@ pub(super) struct Session {
 
 impl Session {
     async fn open(catalog: &Catalog, holder: Holder) -> anyhow::Result<Self> {
+        // The rows of a process that is halted within a transaction are free after its lease, too.
+        let settings = format!(
+            "{SETTINGS}; SET idle_in_transaction_session_timeout = '{}s'",
+            holder.lease
+        );
         let pool = AnyPoolOptions::new()
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
-            .after_connect(|connection, _| {
+            .after_connect(move |connection, _| {
+                let settings = AssertSqlSafe(settings.clone());
                 Box::pin(async move {
-                    connection.execute(SESSION).await?;
+                    connection.execute(settings).await?;
                     Ok(())
                 })
             })
@@ -276,6 +283,8 @@ impl Catalog {
             session.take_any(lock, &[*mode]).await?;
         }
         session.register().await.context("the catalog refuses to be written")?;
+        // Not the one of other clones, which have connections of their own.
+        self.writer = Arc::default();
         Session::keep_alive(&session, &self.writer);
         self.session = Some(session);
         Ok(self)
