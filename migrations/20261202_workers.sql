@@ -11,6 +11,7 @@ CREATE TABLE workers (
     began_at BIGINT NOT NULL,
     seen_at  BIGINT NOT NULL,      -- its last sign of life
     lease    BIGINT NOT NULL,      -- seconds without a sign of life after which its pictures are others'
+    crops    BIGINT NOT NULL,      -- 1: it takes pictures
     done     BIGINT NOT NULL       -- pictures
 );
 

@@ -124,11 +124,11 @@ pub(super) fn pending_of(
 impl CropKey {
     /// The columns of [`PendingPicture`] of `images AS i`.
     pub(super) fn described(&self, binds: &mut Binds) -> String {
-        let (detector, hand) = (binds.text(&self.detector), binds.text(HAND));
+        let (detector, hand, end) = (binds.text(&self.detector), binds.text(HAND), binds.end());
         let has = |detector: &str, outcomes: &str| {
             format!(
                 "CAST(CASE WHEN EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image \
-                 AND d.detector = {detector} AND d.outcome IN ({outcomes})) THEN 1 ELSE 0 END AS BIGINT)"
+                 AND d.detector = {detector} AND d.outcome IN ({outcomes}){end} THEN 1 ELSE 0 END AS BIGINT)"
             )
         };
         let (detected, by_hand) = (has(&detector, "'found', 'nothing'"), has(&hand, "'found'"));
@@ -268,21 +268,23 @@ pub(super) fn lacks(key: &CropKey, binds: &mut Binds) -> String {
     let detector = binds.text(&key.detector);
     let either = binds.texts(&[&key.detector, HAND]);
     let crop = binds.text(&key.crop);
-    let score = binds.real(key.min_score);
+    let (score, end) = (binds.real(key.min_score), binds.end());
     format!(
         "NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {detector} \
-         AND d.outcome <> 'failed') \
+         AND d.outcome <> 'failed'{end} \
          OR EXISTS (SELECT 1 FROM faces AS a WHERE a.image = i.image AND a.detector IN ({either}) AND a.score >= {score} \
          AND NOT EXISTS (SELECT 1 FROM heads AS h WHERE h.image = a.image AND h.detector = a.detector \
-         AND h.ordinal = a.ordinal AND h.crop = {crop}))"
+         AND h.ordinal = a.ordinal AND h.crop = {crop}{end}{end}"
     )
 }
 
 /// Selected, and no imported head: those are heads already.
 pub(super) fn selected_condition(selection: &Selection, binds: &mut Binds) -> String {
     let shows = binds.shows("i.image", selection);
-    let given = binds.text(GIVEN);
-    format!("{shows} AND NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {given})")
+    let (given, end) = (binds.text(GIVEN), binds.end());
+    format!(
+        "{shows} AND NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {given}{end}"
+    )
 }
 
 /// Records one picture's detection with its heads, as [`record_all`].

@@ -97,18 +97,15 @@ impl Share {
         // One enters after the other: what a run left is taken out by its first worker alone.
         let turn = "SELECT pg_advisory_xact_lock(CAST(CAST(CAST('passes' AS regclass) AS oid) AS bigint))";
         sqlx::query(turn).execute(write.connection()).await?;
-        let others = format!(
-            "SELECT COUNT(*) FROM workers AS w WHERE w.command = 'crop' AND w.worker <> $1 AND {}",
-            alive()
-        );
-        let (others,): (i64,) = sqlx::query_as(AssertSqlSafe(others))
-            .bind(&self.worker)
-            .fetch_one(write.connection())
-            .await?;
+        let others = format!("SELECT COUNT(*) FROM workers AS w WHERE w.crops = 1 AND {}", alive());
+        let others = sqlx::query_as(AssertSqlSafe(others));
+        let (others,): (i64,) = others.fetch_one(write.connection()).await?;
         if others == 0 {
             sqlx::query("DELETE FROM passes").execute(write.connection()).await?;
             sqlx::query("DELETE FROM leases").execute(write.connection()).await?;
         }
+        let enter = sqlx::query("UPDATE workers SET crops = 1 WHERE worker = $1").bind(&self.worker);
+        enter.execute(write.connection()).await?;
         let sql = "INSERT INTO passes (work, pass, place, pending) VALUES ($1, 1, '', 0) ON CONFLICT DO NOTHING";
         let entered = sqlx::query(sql).bind(&self.pass).execute(write.connection()).await?;
         write.commit().await?;
@@ -207,9 +204,9 @@ impl Share {
     }
 
     async fn take_page(&self, write: &mut Write, place: &str, limit: i64) -> anyhow::Result<Vec<Found>> {
-        let mut binds = Binds::default();
-        let (work, worker) = (binds.text(&self.work), binds.text(&self.worker));
-        let free = format!("NOT EXISTS (SELECT 1 FROM leases AS l WHERE l.image = i.image AND l.work = {work})");
+        let mut binds = Binds::one_by_one();
+        let (work, worker, end) = (binds.text(&self.work), binds.text(&self.worker), binds.end());
+        let free = format!("NOT EXISTS (SELECT 1 FROM leases AS l WHERE l.image = i.image AND l.work = {work}{end}");
         let page = pending_of(&self.selection, &self.key, place, limit, Some(&free), &mut binds);
         let sql = format!(
             "WITH page AS ({page}), taken AS (INSERT INTO leases (image, work, worker) \

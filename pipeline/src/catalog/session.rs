@@ -27,10 +27,8 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Set on the connection that holds locks. A machine that is cut off answers no probe, and its locks are free
-/// after a minute. Little memory, and plans made for the tables as they are now, keep the query for the next
-/// pictures from hashing a whole table each time.
-const SETTINGS: &str = "SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 4; \
-                        SET plan_cache_mode = force_custom_plan; SET work_mem = '64kB'";
+/// after a minute.
+const PROBES: &str = "SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 4";
 
 /// The database's clock, in epoch seconds.
 pub(super) const CLOCK: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)";
@@ -99,7 +97,7 @@ impl Session {
     async fn open(catalog: &Catalog, holder: Holder) -> anyhow::Result<Self> {
         // The rows of a process that is halted within a transaction are free after its lease, too.
         let settings = format!(
-            "{SETTINGS}; SET idle_in_transaction_session_timeout = '{}s'",
+            "{PROBES}; SET idle_in_transaction_session_timeout = '{}s'",
             holder.lease
         );
         let pool = AnyPoolOptions::new()
@@ -145,8 +143,8 @@ impl Session {
         let gone = sqlx::query(AssertSqlSafe(gone)).bind(self.backend);
         gone.execute(&mut *transaction).await?;
         let sql = format!(
-            "INSERT INTO workers (worker, backend, command, host, process, began_at, seen_at, lease, done) \
-             VALUES ($1, $2, $3, $4, $5, {CLOCK}, {CLOCK}, $6, 0)"
+            "INSERT INTO workers (worker, backend, command, host, process, began_at, seen_at, lease, crops, done) \
+             VALUES ($1, $2, $3, $4, $5, {CLOCK}, {CLOCK}, $6, 0, 0)"
         );
         let entered = sqlx::query(AssertSqlSafe(sql))
             .bind(&self.worker)
