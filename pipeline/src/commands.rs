@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dataset::failure;
 
+use crate::access::Access;
 use crate::catalog::Catalog;
 use crate::catalog::decisions::Choice;
 use crate::cli::{Cli, Command};
@@ -88,7 +89,9 @@ async fn dispatch(
         Command::Check(args) => {
             let request = args.resolve(&settings.crawl, &settings.sites)?;
             // Under the lock: a crawl under way asks its host for one answer at a time.
-            let context = AppContext::to_write(settings, data, &format!("check {}", args.site), stop).await?;
+            let name = format!("check {}", args.site);
+            let context =
+                AppContext::to_write(settings, data, &name, Access::Sites(vec![args.site.clone()]), stop).await?;
             context.check(&request).await?;
             return Ok(0);
         }
@@ -96,34 +99,47 @@ async fn dispatch(
         Command::Crawl(args) => {
             let requests = args.requests(&settings.crawl, &settings.sites)?;
             let name = requests.first().map_or("", |request| request.name.as_str());
-            let context = AppContext::to_write(settings, data, &format!("crawl {name}"), stop).await?;
+            let (command, access) = (format!("crawl {name}"), Access::Sites(sites_of(&requests)));
+            let context = AppContext::to_write(settings, data, &command, access, stop).await?;
             context.crawls(requests, reporter).await?
         }
         Command::Import(args) => {
             let request = args.resolve()?;
-            let context = AppContext::to_write(settings, data, "import", stop).await?;
+            let context = AppContext::to_write(settings, data, "import", Access::Heads, stop).await?;
             ended("import", context.import(&request).await?)
         }
         Command::Crop(args) => {
             let request = args.resolve()?;
-            let context = AppContext::to_write(settings, data, "crop", stop).await?;
+            let context = AppContext::to_write(settings, data, "crop", Access::Crop, stop).await?;
             ended("crop", context.crop(&request).await?)
         }
         Command::Curate(_) => {
-            let context = AppContext::to_write(settings, data, "curate", stop).await?;
+            let context = AppContext::to_write(settings, data, "curate", Access::Heads, stop).await?;
             ended("curate", context.curate().await?)
         }
         Command::Reject(args) => decide(Choice::Reject, &args, settings, data, stop).await?,
         Command::Keep(args) => decide(Choice::Keep, &args, settings, data, stop).await?,
         Command::Failures(args) => return list_failures(&args, settings, data, stop).await,
         Command::Purge(args) => return purges(&args, settings, data, stop).await,
-        Command::Run(_) => run::run(&AppContext::to_write(settings, data, "run", stop).await?, reporter).await?,
+        Command::Run(_) => {
+            let (requests, _) = run::resolve(&settings)?;
+            let access = Access::Run(sites_of(&requests));
+            run::run(
+                &AppContext::to_write(settings, data, "run", access, stop).await?,
+                reporter,
+            )
+            .await?
+        }
     };
     Ok(if summary.exceeds(share) {
         failure::ITEM_FAILURES
     } else {
         0
     })
+}
+
+fn sites_of(requests: &[crawl::CrawlRequest]) -> Vec<String> {
+    requests.iter().map(|request| request.name.clone()).collect()
 }
 
 /// Says what a crawl would do, beside a run that writes and without a lock.
@@ -214,7 +230,7 @@ async fn decide(
         curate::hand::print_list(&AppContext::to_read(settings, data, stop).await?.catalog).await?;
         return Ok(Summary::default());
     }
-    let context = AppContext::to_write(settings, data, choice.word(), stop).await?;
+    let context = AppContext::to_write(settings, data, choice.word(), Access::Heads, stop).await?;
     let summary = context.decide(choice, args).await?;
     summary.print("curate");
     Ok(summary)
@@ -222,7 +238,7 @@ async fn decide(
 
 async fn list_failures(args: &failures::Args, settings: Settings, data: PathBuf, stop: Stop) -> anyhow::Result<u8> {
     let context = match args.again {
-        true => AppContext::to_write(settings, data, "failures", stop).await?,
+        true => AppContext::to_write(settings, data, "failures", Access::Heads, stop).await?,
         false => AppContext::to_read(settings, data, stop).await?,
     };
     failures::run(&context.catalog, args).await?;
@@ -236,7 +252,9 @@ async fn purges(args: &purge::Args, settings: Settings, data: PathBuf, stop: Sto
     }
     if !args.allow.is_empty() {
         purge::allow(
-            &AppContext::to_write(settings, data, "purge", stop).await?.catalog,
+            &AppContext::to_write(settings, data, "purge", Access::Alone, stop)
+                .await?
+                .catalog,
             &args.allow,
         )
         .await?;
@@ -244,7 +262,7 @@ async fn purges(args: &purge::Args, settings: Settings, data: PathBuf, stop: Sto
     }
     let context = match args.dry_run {
         true => AppContext::to_read(settings, data, stop).await?,
-        false => AppContext::to_write(settings, data, "purge", stop).await?,
+        false => AppContext::to_write(settings, data, "purge", Access::Alone, stop).await?,
     };
     context.purge(args).await?;
     Ok(0)
@@ -261,7 +279,7 @@ async fn manifests(
     match command {
         manifest::Command::Create { name, select } => {
             let selection = select.resolve()?;
-            let context = AppContext::to_write(settings, data, "manifest create", stop).await?;
+            let context = AppContext::to_write(settings, data, "manifest create", Access::Heads, stop).await?;
             context.freeze(Some(&name), &selection, reporter).await?;
         }
         manifest::Command::List { json } => manifest::list(&folder, json)?,

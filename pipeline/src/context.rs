@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dataset::Store;
-use dataset::failure::Usage;
+use dataset::failure::{Locked, Usage};
 use dataset::lock::Lock;
 
+use crate::access::Access;
 use crate::catalog::decisions::Choice;
-use crate::catalog::{Catalog, aliases, summary};
+use crate::catalog::session::{HEADS, Holder};
+use crate::catalog::{Catalog, aliases, removals, summary};
 use crate::crawl::Network;
 use crate::digests::{self, Digests};
 use crate::manifest::Origin;
@@ -39,15 +41,58 @@ pub struct AppContext {
 }
 
 impl AppContext {
-    /// Opens a data folder to write to it: takes the lock, makes what is missing.
+    /// Opens a data folder to write to it: takes the locks, makes what is missing.
     ///
     /// # Errors
     /// `Locked`; a store that vanished; a database or folder that refuses.
-    pub async fn to_write(settings: Settings, data: PathBuf, command: &str, stop: Stop) -> anyhow::Result<Self> {
-        let lock = Lock::take(&data, &format!("pipeline {command}"))?;
-        let context = Self::open(settings, data, Some(lock), stop).await?;
-        context.store.check_room()?;
-        Ok(context)
+    pub async fn to_write(
+        settings: Settings,
+        data: PathBuf,
+        command: &str,
+        access: Access,
+        stop: Stop,
+    ) -> anyhow::Result<Self> {
+        let url = settings.catalog_url(&data);
+        let name = format!("pipeline {command}");
+        let (lock, catalog) = match Catalog::is_shared(&url) {
+            true => {
+                let lock = Lock::share(&data, &name)?;
+                let holder = Holder::this(command, settings.crop.lease_seconds);
+                let catalog = Catalog::open(&url).await?;
+                (lock, catalog.hold(holder, access.alone(), &access.locks()).await?)
+            }
+            false => (
+                Lock::take(&data, &name).map_err(one_writer)?,
+                Catalog::open(&url).await?,
+            ),
+        };
+        let context = Self::open(settings, data, catalog, stop).await?;
+        context.begin(&lock).await?;
+        if !access.alone() {
+            context.catalog.share().await?;
+        }
+        Ok(Self {
+            _lock: Some(lock),
+            ..context
+        })
+    }
+
+    /// Finishes what killed runs left, while nobody else writes: whoever comes to others that write is
+    /// behind one of them that did so.
+    async fn begin(&self, lock: &Lock) -> anyhow::Result<()> {
+        if self.catalog.is_alone() {
+            if lock.after_a_kill() {
+                self.store.sweep()?;
+            }
+            purge::finish(&self.catalog, &self.store, &self.data).await?;
+        } else if !removals::pending(&self.catalog).await?.is_empty() {
+            return Err(Locked {
+                what: "the catalog".into(),
+                holder: "a purge was killed, and is not finished yet".into(),
+            }
+            .into());
+        }
+        Ok(self.store.check_room()?)
     }
 
     /// Opens a data folder that must exist, to read from it beside a run that writes.
@@ -62,11 +107,11 @@ impl AppContext {
             );
             return Err(Usage(why).into());
         }
-        Self::open(settings, data, None, stop).await
+        let catalog = Catalog::open(&settings.catalog_url(&data)).await?;
+        Self::open(settings, data, catalog, stop).await
     }
 
-    async fn open(settings: Settings, data: PathBuf, lock: Option<Lock>, stop: Stop) -> anyhow::Result<Self> {
-        let catalog = Catalog::open(&settings.catalog_url(&data)).await?;
+    async fn open(settings: Settings, data: PathBuf, catalog: Catalog, stop: Stop) -> anyhow::Result<Self> {
         // Only an empty catalog may have no store: else its bytes have vanished, and making a new
         // store would hide it.
         let store = if summary::has_images(&catalog).await? {
@@ -75,12 +120,6 @@ impl AppContext {
             settings.store.create(&data)?
         };
         let store = store.keeping_free(settings.store.min_free_megabytes);
-        if lock.as_ref().is_some_and(Lock::after_a_kill) {
-            store.sweep()?;
-        }
-        if lock.is_some() {
-            purge::finish(&catalog, &store, &data).await?;
-        }
         Ok(Self {
             network: Network::new(&catalog, &settings.crawl, &stop),
             settings,
@@ -88,7 +127,7 @@ impl AppContext {
             catalog,
             store,
             stop,
-            _lock: lock,
+            _lock: None,
         })
     }
 
@@ -152,7 +191,7 @@ impl AppContext {
         Ok(summary)
     }
 
-    /// Cuts heads, and records the verdicts on them.
+    /// Cuts heads, and records the verdicts on them; of several workers the last one does that.
     ///
     /// # Errors
     /// As [`crop::run`] and [`curate::run`].
@@ -163,7 +202,11 @@ impl AppContext {
             ..request.clone()
         };
         let mut summary = crop::run(&self.catalog, &self.store, &self.settings.crop, request, &self.stop).await?;
-        summary.lines.extend(self.curate().await?.lines);
+        if self.catalog.last_of(HEADS).await? {
+            summary.lines.extend(self.curate().await?.lines);
+        } else {
+            eprintln!("other crop workers are at work: the last one to end records the verdicts");
+        }
         Ok(summary)
     }
 
@@ -279,6 +322,16 @@ impl AppContext {
         let manifest = &creation.manifest;
         reporter.manifest(&manifest.name, creation.created, manifest.rows, &manifest.id);
         Ok(creation)
+    }
+}
+
+/// Says what a second process that writes could use.
+fn one_writer(error: anyhow::Error) -> anyhow::Error {
+    match error.is::<Locked>() {
+        true => {
+            error.context("a SQLite catalog has one writer (several crop workers want PostgreSQL: [store] catalog)")
+        }
+        false => error,
     }
 }
 

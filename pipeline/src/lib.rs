@@ -3,6 +3,7 @@
 //! Architecture invariant: stages never import each other; the catalog is what lies between them.
 //! No torch here.
 
+pub mod access;
 mod canvas;
 pub mod catalog;
 pub mod cli;

@@ -8,6 +8,7 @@ use crate::crawl::CrawlRequest;
 use crate::crop::CropRequest;
 use crate::reporter::Reporter;
 use crate::selection::Selection;
+use crate::settings::Settings;
 use crate::summary::Summary;
 
 /// Does every stage that [run] of the settings names, and freezes a new version if rows changed
@@ -24,7 +25,7 @@ pub struct Args {
 /// # Errors
 /// Of the first stage that stops; what the stages before it recorded stays.
 pub async fn run(context: &AppContext, reporter: &Reporter) -> anyhow::Result<Summary> {
-    let (requests, selection) = resolve(context)?;
+    let (requests, selection) = resolve(&context.settings)?;
     let mut all = Summary::default();
     for request in &requests {
         let stage = format!("crawl {}", request.name);
@@ -48,8 +49,10 @@ pub async fn run(context: &AppContext, reporter: &Reporter) -> anyhow::Result<Su
 
 /// What is asked for, all of it before the first stage begins: a mistake in the last crawl does not
 /// wait until the others are done.
-fn resolve(context: &AppContext) -> anyhow::Result<(Vec<CrawlRequest>, Selection)> {
-    let settings = &context.settings;
+///
+/// # Errors
+/// `Usage` where one cannot be meant.
+pub fn resolve(settings: &Settings) -> anyhow::Result<(Vec<CrawlRequest>, Selection)> {
     let mut requests = Vec::new();
     for crawl in &settings.run.crawl {
         let named = crawl.args().requests(&settings.crawl, &settings.sites);

@@ -7,6 +7,7 @@ use dataset::store::MEGABYTE;
 use serde::Serialize;
 
 use crate::catalog::cursors::{self, Listed};
+use crate::catalog::session::{self, Worker};
 use crate::catalog::{Catalog, now, summary, traffic, verdicts};
 use crate::crawl::CrawlSettings;
 use crate::digests::Digests;
@@ -56,6 +57,8 @@ pub struct Status {
     pub failures_by_reason: BTreeMap<String, u64>,
     /// Files that are not meant to be had (films, what a site keeps from robots), by stage and reason.
     pub skipped_by_reason: BTreeMap<String, u64>,
+    /// Processes that write to a PostgreSQL catalog.
+    pub workers: Vec<Worker>,
     /// Names of the frozen versions.
     pub manifests: Vec<String>,
 }
@@ -90,6 +93,7 @@ pub async fn gather(
         failures: counts.failures.values().sum(),
         failures_by_reason: counts.failures,
         skipped_by_reason: counts.skipped,
+        workers: session::workers(catalog).await?,
         manifests: dataset::manifest::list(&data.join("manifests"))?,
     })
 }
@@ -137,12 +141,30 @@ pub fn print(status: &Status, data: &Path, catalog: &str) {
     for listing in &status.listings {
         println!("listed       {}", listed(listing));
     }
+    for worker in &status.workers {
+        println!("worker       {}", at_work(worker));
+    }
     let manifests = if status.manifests.is_empty() {
         "none".to_string()
     } else {
         status.manifests.join(" ")
     };
     println!("manifests    {manifests}");
+}
+
+fn at_work(worker: &Worker) -> String {
+    let since = match jiff::Timestamp::from_second(worker.began_at) {
+        Ok(since) => since.to_string(),
+        Err(_) => worker.began_at.to_string(),
+    };
+    let pictures = match worker.done {
+        0 => String::new(),
+        done => format!(", {done} pictures, {:.1}/s", done as f64 / worker.seconds.max(1) as f64),
+    };
+    format!(
+        "{} on {}, process {}, since {since}{pictures}; last sign of life {} s ago",
+        worker.command, worker.host, worker.process, worker.silent
+    )
 }
 
 fn listed(listing: &Listed) -> String {

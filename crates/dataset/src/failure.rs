@@ -30,11 +30,11 @@ pub struct Paused;
 
 /// Another run holds the lock.
 #[derive(Debug, thiserror::Error)]
-#[error("another run holds {path} ({holder}); wait for it to end, or stop it")]
+#[error("another run holds {what} ({holder}); wait for it to end, or stop it")]
 pub struct Locked {
-    /// The lock file.
-    pub path: String,
-    /// What the holder wrote into it: command and process id.
+    /// The lock file, or the part of a catalog.
+    pub what: String,
+    /// Who holds it: command and process, of a part of a catalog also host and since when.
     pub holder: String,
 }
 

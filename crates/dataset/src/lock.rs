@@ -1,8 +1,8 @@
 //! One writing process at a time: an advisory lock on a file in a data or run folder, which the system
-//! drops when the process ends, however it ends.
+//! drops when the process ends, however it ends. Processes that a database keeps apart share it.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -41,6 +41,8 @@ impl Drop for LockedFile {
 pub struct Lock {
     file: LockedFile,
     after_a_kill: bool,
+    /// This process's line in the file, where others may hold the lock as well.
+    shared: Option<String>,
 }
 
 impl Lock {
@@ -51,27 +53,44 @@ impl Lock {
     pub fn take(folder: &Path, command: &str) -> anyhow::Result<Self> {
         make_folder(folder)?;
         let path = folder.join("lock");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .with_context(|| format!("cannot open {}", path.display()))?;
-        let locked = LockedFile::take(file);
+        let locked = LockedFile::take(open(&path)?);
         let holder = std::fs::read_to_string(&path)?;
         let file = locked.map_err(|error| match error {
             Some(error) => anyhow::Error::new(error).context(format!("cannot lock {}", path.display())),
             None => anyhow::Error::new(Locked {
-                path: path.display().to_string(),
+                what: path.display().to_string(),
                 holder: holder.trim().to_string(),
             }),
         })?;
         file.0.set_len(0)?;
-        writeln!(&file.0, "{command}, process {}", std::process::id())?;
+        (&file.0).write_all(line(command).as_bytes())?;
         Ok(Self {
             file,
             after_a_kill: !holder.is_empty(),
+            shared: None,
+        })
+    }
+
+    /// Takes the lock together with others that do so. [`Self::after_a_kill`] is told to whoever comes first.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn share(folder: &Path, command: &str) -> anyhow::Result<Self> {
+        make_folder(folder)?;
+        let path = folder.join("lock");
+        let (file, line) = (open(&path)?, line(command));
+        let alone = file.try_lock().is_ok();
+        let mut before = String::new();
+        (&file).read_to_string(&mut before)?;
+        // In place of the lock of its own, which is let go first. Others have theirs for so long alone.
+        file.unlock()?;
+        file.lock_shared()
+            .with_context(|| format!("cannot lock {}", path.display()))?;
+        (&file).write_all(line.as_bytes())?;
+        Ok(Self {
+            file: LockedFile(file),
+            after_a_kill: alone && !before.is_empty(),
+            shared: Some(line),
         })
     }
 
@@ -83,9 +102,29 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        let file = &mut self.file.0;
+        if let Some(line) = &self.shared {
+            // Where others hold it still, or left something, who comes next sweeps once more.
+            let mut left = String::new();
+            let alone = file.unlock().is_ok() && file.try_lock().is_ok();
+            let read = file.rewind().and_then(|()| file.read_to_string(&mut left));
+            if !alone || read.is_err() || left != *line {
+                return;
+            }
+        }
         // An error here only makes the next run sweep once more.
-        let _ = self.file.0.set_len(0);
+        let _ = file.set_len(0);
     }
+}
+
+/// The lock file, whose content stays; what is written goes to its end.
+fn open(path: &Path) -> anyhow::Result<File> {
+    let file = OpenOptions::new().read(true).append(true).create(true).open(path);
+    file.with_context(|| format!("cannot open {}", path.display()))
+}
+
+fn line(command: &str) -> String {
+    format!("{command}, process {}\n", std::process::id())
 }
 
 #[cfg(test)]
@@ -119,5 +158,23 @@ mod tests {
         std::fs::write(folder.path().join("lock"), "pipeline crawl konachan, process 1\n").expect("is written");
         assert!(Lock::take(folder.path(), "crop").expect("is free").after_a_kill());
         assert!(!Lock::take(folder.path(), "crop").expect("is free").after_a_kill());
+    }
+
+    #[test]
+    fn a_shared_lock_has_several_holders_and_tells_the_first_of_a_kill() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("lock"), "pipeline crop, process 1\n").expect("is written");
+        let first = Lock::share(folder.path(), "pipeline crop").expect("is free");
+        let second = Lock::share(folder.path(), "pipeline crop").expect("is shared");
+        assert!(first.after_a_kill() && !second.after_a_kill());
+        assert!(Lock::take(folder.path(), "pipeline crop").is_err());
+        drop((first, second));
+        std::fs::write(folder.path().join("lock"), "").expect("is written");
+        drop(Lock::share(folder.path(), "pipeline crop").expect("is free"));
+        assert!(
+            !Lock::share(folder.path(), "pipeline crop")
+                .expect("is free")
+                .after_a_kill()
+        );
     }
 }

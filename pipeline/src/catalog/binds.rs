@@ -65,9 +65,30 @@ enum Bind {
 
 /// The values of a query under construction.
 #[derive(Default)]
-pub(super) struct Binds(Vec<Bind>);
+pub(super) struct Binds {
+    values: Vec<Bind>,
+    one_by_one: bool,
+}
 
 impl Binds {
+    /// Of a query of PostgreSQL's that reads a few of many rows: what its subqueries ask is asked of each row by itself.
+    /// By itself the server would hash the whole table asked, each time, where it takes the rows for few.
+    pub(super) fn one_by_one() -> Self {
+        Self {
+            values: Vec::new(),
+            one_by_one: true,
+        }
+    }
+
+    /// Ends a subquery of `EXISTS`.
+    pub(super) fn end(&self) -> &'static str {
+        match self.one_by_one {
+            // PostgreSQL makes neither a join nor a hash of what has an offset.
+            true => " OFFSET 0)",
+            false => ")",
+        }
+    }
+
     /// Adds a number and gives its placeholder.
     pub(super) fn number(&mut self, value: i64) -> String {
         self.push(Bind::Value(Value::Number(value)))
@@ -91,8 +112,8 @@ impl Binds {
 
     /// Adds a selection's values and gives its condition on `posts AS p`.
     pub(super) fn posts(&mut self, selection: &Selection) -> String {
-        let conditions = conditions(selection, self.0.len() + 1);
-        self.0.extend(conditions.values.into_iter().map(Bind::Value));
+        let conditions = conditions(selection, self.values.len() + 1);
+        self.values.extend(conditions.values.into_iter().map(Bind::Value));
         conditions.sql
     }
 
@@ -101,10 +122,10 @@ impl Binds {
     /// of a long reading. The post is found by its file, never the other way round, since SQLite would take an
     /// index of the posts where the selection has a bound of one.
     pub(super) fn shows(&mut self, image: &str, selection: &Selection) -> String {
+        let (posts, end) = (self.posts(selection), self.end());
         format!(
             "EXISTS (SELECT 1 FROM files AS f WHERE f.image = {image} AND f.outcome = 'stored' AND EXISTS \
-             (SELECT 1 FROM posts AS p WHERE p.source = f.source AND p.post = f.post AND {}))",
-            self.posts(selection)
+             (SELECT 1 FROM posts AS p WHERE p.source = f.source AND p.post = f.post AND {posts}{end}{end}"
         )
     }
 
@@ -151,7 +172,7 @@ impl Binds {
 
     /// Gives the values to a statement of SQLite's own interface.
     pub(super) fn bind_to(&self, statement: &mut rusqlite::Statement<'_>) -> rusqlite::Result<()> {
-        for (at, bind) in self.0.iter().enumerate() {
+        for (at, bind) in self.values.iter().enumerate() {
             let Some(place) = statement.parameter_index(&format!("${}", at + 1))? else {
                 continue;
             };
@@ -165,12 +186,12 @@ impl Binds {
     }
 
     fn push(&mut self, bind: Bind) -> String {
-        self.0.push(bind);
-        format!("${}", self.0.len())
+        self.values.push(bind);
+        format!("${}", self.values.len())
     }
 
     fn bind(self, query: Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments> {
-        self.0.into_iter().fold(query, |query, bind| match bind {
+        self.values.into_iter().fold(query, |query, bind| match bind {
             Bind::Value(Value::Number(value)) => query.bind(value),
             Bind::Value(Value::Text(value)) => query.bind(value),
             Bind::Real(value) => query.bind(value),

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use dataset::Key;
-use sqlx::{Any, Executor};
+use sqlx::{Any, AssertSqlSafe, Executor};
 use vision::BBox;
 
 use super::binds::Binds;
 use super::binds::row;
+use super::files::places;
 use super::heads::{self, HeadRecord};
+use super::posts::ROWS_AT_ONCE;
 use super::scan::scan;
 use super::{Catalog, Write, now};
 use crate::selection::Selection;
@@ -97,22 +99,41 @@ pub async fn pending(
     limit: i64,
 ) -> anyhow::Result<Vec<PendingPicture>> {
     let mut binds = Binds::default();
-    let pending = pending_condition(selection, key, &mut binds);
-    let (detector, hand) = (binds.text(&key.detector), binds.text(HAND));
-    let (last, limit) = (binds.text(last), binds.number(limit));
-    let has = |detector: &str, outcomes: &str| {
-        format!(
-            "CAST(CASE WHEN EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {detector} \
-             AND d.outcome IN ({outcomes})) THEN 1 ELSE 0 END AS BIGINT)"
-        )
-    };
-    let (detected, by_hand) = (has(&detector, "'found', 'nothing'"), has(&hand, "'found'"));
-    let sql = format!(
-        "SELECT i.image, i.format, {detected} AS detected, {by_hand} AS by_hand \
-         FROM images AS i WHERE {pending} AND i.image > {last} ORDER BY i.image LIMIT {limit}"
-    );
+    let sql = pending_of(selection, key, last, limit, None, &mut binds);
     let rows = binds.fetch(sql, catalog.pool()).await;
     rows.context("cannot read which pictures wait for the detector")
+}
+
+/// The query of [`pending`], with a further condition on `images AS i`.
+pub(super) fn pending_of(
+    selection: &Selection,
+    key: &CropKey,
+    last: &str,
+    limit: i64,
+    further: Option<&str>,
+    binds: &mut Binds,
+) -> String {
+    let pending = pending_condition(selection, key, binds);
+    let (pictures, last, limit) = (key.described(binds), binds.text(last), binds.number(limit));
+    let further = further.map_or(String::new(), |further| format!(" AND {further}"));
+    format!(
+        "SELECT {pictures} FROM images AS i WHERE {pending} AND i.image > {last}{further} ORDER BY i.image LIMIT {limit}"
+    )
+}
+
+impl CropKey {
+    /// The columns of [`PendingPicture`] of `images AS i`.
+    pub(super) fn described(&self, binds: &mut Binds) -> String {
+        let (detector, hand, end) = (binds.text(&self.detector), binds.text(HAND), binds.end());
+        let has = |detector: &str, outcomes: &str| {
+            format!(
+                "CAST(CASE WHEN EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image \
+                 AND d.detector = {detector} AND d.outcome IN ({outcomes}){end} THEN 1 ELSE 0 END AS BIGINT)"
+            )
+        };
+        let (detected, by_hand) = (has(&detector, "'found', 'nothing'"), has(&hand, "'found'"));
+        format!("i.image, i.format, {detected} AS detected, {by_hand} AS by_hand")
+    }
 }
 
 /// Hash and format of pictures that are in the store, imported heads left out, by hash.
@@ -247,25 +268,26 @@ pub(super) fn lacks(key: &CropKey, binds: &mut Binds) -> String {
     let detector = binds.text(&key.detector);
     let either = binds.texts(&[&key.detector, HAND]);
     let crop = binds.text(&key.crop);
-    let score = binds.real(key.min_score);
+    let (score, end) = (binds.real(key.min_score), binds.end());
     format!(
         "NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {detector} \
-         AND d.outcome <> 'failed') \
+         AND d.outcome <> 'failed'{end} \
          OR EXISTS (SELECT 1 FROM faces AS a WHERE a.image = i.image AND a.detector IN ({either}) AND a.score >= {score} \
          AND NOT EXISTS (SELECT 1 FROM heads AS h WHERE h.image = a.image AND h.detector = a.detector \
-         AND h.ordinal = a.ordinal AND h.crop = {crop}))"
+         AND h.ordinal = a.ordinal AND h.crop = {crop}{end}{end}"
     )
 }
 
 /// Selected, and no imported head: those are heads already.
-fn selected_condition(selection: &Selection, binds: &mut Binds) -> String {
+pub(super) fn selected_condition(selection: &Selection, binds: &mut Binds) -> String {
     let shows = binds.shows("i.image", selection);
-    let given = binds.text(GIVEN);
-    format!("{shows} AND NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {given})")
+    let (given, end) = (binds.text(GIVEN), binds.end());
+    format!(
+        "{shows} AND NOT EXISTS (SELECT 1 FROM detections AS d WHERE d.image = i.image AND d.detector = {given}{end}"
+    )
 }
 
-/// Records one picture's detection with its heads. Done again (after a transient failure), it
-/// replaces the outcome and counts the attempt.
+/// Records one picture's detection with its heads, as [`record_all`].
 ///
 /// # Errors
 /// Where the database refuses.
@@ -276,51 +298,79 @@ pub async fn record(
     outcome: &DetectionOutcome,
     heads: &[HeadRecord],
 ) -> anyhow::Result<()> {
-    let nothing: &[Face] = &[];
-    let (word, reason, detail, faces) = match outcome {
-        DetectionOutcome::Detected(faces) if faces.is_empty() => ("nothing", None, None, nothing),
-        DetectionOutcome::Detected(faces) => ("found", None, None, faces.as_slice()),
-        DetectionOutcome::Refused(reason, detail) => ("refused", Some(*reason), Some(detail.as_str()), nothing),
-        DetectionOutcome::Failed(reason, detail) => ("failed", Some(*reason), Some(detail.as_str()), nothing),
-    };
-    sqlx::query(
-        "INSERT INTO detections (image, detector, outcome, reason, detail, faces, attempts, recorded_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, 1, $7) ON CONFLICT (image, detector) DO UPDATE SET \
-         outcome = excluded.outcome, reason = excluded.reason, detail = excluded.detail, \
-         faces = excluded.faces, attempts = detections.attempts + 1, recorded_at = excluded.recorded_at",
-    )
-    .bind(image)
-    .bind(detector)
-    .bind(word)
-    .bind(reason)
-    .bind(detail)
-    .bind(faces.len() as i64)
-    .bind(now())
-    .execute(write.connection())
-    .await
-    .with_context(|| format!("cannot record the detection in {image}"))?;
-    for face in faces {
-        record_face(write, image, detector, face)
-            .await
-            .with_context(|| format!("cannot record a face of {image}"))?;
-    }
-    heads::record(write, image, detector, heads).await
+    record_all(write, detector, &[(image, outcome)]).await?;
+    let heads: Vec<_> = heads.iter().map(|head| (image, detector, head)).collect();
+    heads::record_all(write, &heads).await
 }
 
-async fn record_face(write: &mut Write, image: &str, detector: &str, face: &Face) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO faces (image, detector, ordinal, x0, y0, x1, y1, score) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (image, detector, ordinal) DO NOTHING",
-    )
-    .bind(image)
-    .bind(detector)
-    .bind(face.ordinal)
-    .bind(face.x0)
-    .bind(face.y0)
-    .bind(face.x1)
-    .bind(face.y1)
-    .bind(face.score)
-    .execute(write.connection())
-    .await?;
+/// Records detections in pictures, each once among them. One done again (after a transient failure) replaces the
+/// outcome and counts the attempt.
+///
+/// # Errors
+/// Where the database refuses.
+pub async fn record_all(
+    write: &mut Write,
+    detector: &str,
+    detections: &[(&str, &DetectionOutcome)],
+) -> anyhow::Result<()> {
+    let nothing: &[Face] = &[];
+    let mut faces = Vec::new();
+    for some in detections.chunks(ROWS_AT_ONCE) {
+        let sql = format!(
+            "INSERT INTO detections (image, detector, outcome, reason, detail, faces, attempts, recorded_at) VALUES {} \
+             ON CONFLICT (image, detector) DO UPDATE SET \
+             outcome = excluded.outcome, reason = excluded.reason, detail = excluded.detail, \
+             faces = excluded.faces, attempts = detections.attempts + 1, recorded_at = excluded.recorded_at",
+            places(some.len(), 8)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (image, outcome) in some {
+            let (word, reason, detail, found) = match outcome {
+                DetectionOutcome::Detected(faces) if faces.is_empty() => ("nothing", None, None, nothing),
+                DetectionOutcome::Detected(faces) => ("found", None, None, faces.as_slice()),
+                DetectionOutcome::Refused(reason, detail) => ("refused", Some(*reason), Some(detail.as_str()), nothing),
+                DetectionOutcome::Failed(reason, detail) => ("failed", Some(*reason), Some(detail.as_str()), nothing),
+            };
+            query = query
+                .bind(*image)
+                .bind(detector)
+                .bind(word)
+                .bind(reason)
+                .bind(detail)
+                .bind(found.len() as i64)
+                .bind(1_i64)
+                .bind(now());
+            faces.extend(found.iter().map(|face| (*image, face)));
+        }
+        let recorded = query.execute(write.connection()).await;
+        recorded.with_context(|| format!("cannot record the detection in {}", some[0].0))?;
+    }
+    for some in faces.chunks(ROWS_AT_ONCE) {
+        let recorded = record_faces(write, detector, some).await;
+        recorded.with_context(|| format!("cannot record a face of {}", some[0].0))?;
+    }
+    Ok(())
+}
+
+async fn record_faces(write: &mut Write, detector: &str, faces: &[(&str, &Face)]) -> Result<(), sqlx::Error> {
+    let sql = format!(
+        "INSERT INTO faces (image, detector, ordinal, x0, y0, x1, y1, score) VALUES {} \
+         ON CONFLICT (image, detector, ordinal) DO NOTHING",
+        places(faces.len(), 8)
+    );
+    let query = faces
+        .iter()
+        .fold(sqlx::query(AssertSqlSafe(sql)), |query, (image, face)| {
+            query
+                .bind(*image)
+                .bind(detector)
+                .bind(face.ordinal)
+                .bind(face.x0)
+                .bind(face.y0)
+                .bind(face.x1)
+                .bind(face.y1)
+                .bind(face.score)
+        });
+    query.execute(write.connection()).await?;
     Ok(())
 }

@@ -1,8 +1,13 @@
 //! The head crops: one row a face and crop rule.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
+use sqlx::AssertSqlSafe;
 
 use super::binds::Binds;
+use super::files::places;
+use super::posts::ROWS_AT_ONCE;
 use super::{Catalog, Write, now};
 use crate::head::{Measures, StoredHead, measures};
 
@@ -21,45 +26,64 @@ pub struct HeadRecord {
     pub inside: f64,
 }
 
-/// Records heads of one picture's faces; those already there stay.
+/// A head, and the face that it is of: the picture and who found it.
+pub type HeadOfFace<'a> = (&'a str, &'a str, &'a HeadRecord);
+
+/// Records heads; those already there stay.
 ///
 /// # Errors
 /// Where the database refuses.
-pub async fn record(write: &mut Write, image: &str, detector: &str, heads: &[HeadRecord]) -> anyhow::Result<()> {
-    for head in heads {
-        sqlx::query(
+pub async fn record_all(write: &mut Write, heads: &[HeadOfFace<'_>]) -> anyhow::Result<()> {
+    for some in heads.chunks(ROWS_AT_ONCE) {
+        let sql = format!(
             "INSERT INTO heads (image, detector, ordinal, crop, head, pixels, side, native_side, inside, \
-             sharpness, measures, perceptual, colour, contrast, crossings, detail, recorded_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+             sharpness, measures, perceptual, colour, contrast, crossings, detail, recorded_at) VALUES {} \
              ON CONFLICT (image, detector, ordinal, crop) DO NOTHING",
-        )
-        .bind(image)
-        .bind(detector)
-        .bind(head.ordinal)
-        .bind(&head.crop)
-        .bind(&head.head.head)
-        .bind(&head.head.pixels)
-        .bind(head.head.side)
-        .bind(head.native_side)
-        .bind(head.inside)
-        .bind(head.head.sharpness)
-        .bind(measures::VERSION)
-        .bind(&head.head.measures.perceptual)
-        .bind(head.head.measures.colour)
-        .bind(head.head.measures.contrast)
-        .bind(head.head.measures.crossings)
-        .bind(head.head.measures.detail)
-        .bind(now())
-        .execute(write.connection())
-        .await
-        .with_context(|| format!("cannot record a head of {image}"))?;
-        let thumbnail =
-            sqlx::query("INSERT INTO thumbnails (pixels, thumbnail) VALUES ($1, $2) ON CONFLICT (pixels) DO NOTHING")
-                .bind(&head.head.pixels)
-                .bind(&head.head.measures.thumbnail)
-                .execute(write.connection())
-                .await;
-        thumbnail.with_context(|| format!("cannot record the thumbnail of a head of {image}"))?;
+            places(some.len(), 17)
+        );
+        let query = some
+            .iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, (image, detector, head)| {
+                query
+                    .bind(*image)
+                    .bind(*detector)
+                    .bind(head.ordinal)
+                    .bind(&head.crop)
+                    .bind(&head.head.head)
+                    .bind(&head.head.pixels)
+                    .bind(head.head.side)
+                    .bind(head.native_side)
+                    .bind(head.inside)
+                    .bind(head.head.sharpness)
+                    .bind(measures::VERSION)
+                    .bind(&head.head.measures.perceptual)
+                    .bind(head.head.measures.colour)
+                    .bind(head.head.measures.contrast)
+                    .bind(head.head.measures.crossings)
+                    .bind(head.head.measures.detail)
+                    .bind(now())
+            });
+        let recorded = query.execute(write.connection()).await;
+        recorded.with_context(|| format!("cannot record a head of {}", some[0].0))?;
+    }
+    // In one order: processes that record equal heads at the same time wait for one another, never in a circle.
+    let thumbnails = heads.iter().map(|(_, _, head)| {
+        let head = &head.head;
+        (head.pixels.as_str(), head.measures.thumbnail.as_str())
+    });
+    let thumbnails: Vec<(&str, &str)> = thumbnails.collect::<BTreeMap<_, _>>().into_iter().collect();
+    for some in thumbnails.chunks(ROWS_AT_ONCE) {
+        let sql = format!(
+            "INSERT INTO thumbnails (pixels, thumbnail) VALUES {} ON CONFLICT (pixels) DO NOTHING",
+            places(some.len(), 2)
+        );
+        let query = some
+            .iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, (pixels, thumbnail)| {
+                query.bind(*pixels).bind(*thumbnail)
+            });
+        let recorded = query.execute(write.connection()).await;
+        recorded.context("cannot record the thumbnails of heads")?;
     }
     Ok(())
 }

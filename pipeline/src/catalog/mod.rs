@@ -4,7 +4,8 @@
 //!
 //! One pool serves both databases: sqlx's `Any` driver speaks exactly that shared part, nullable
 //! floats included, so there is no second copy of a query. What reads whole tables steps through a SQLite
-//! file by itself (`scan`), by the same queries.
+//! file by itself (`scan`), by the same queries. What keeps several processes apart (`session`, `leases`) is
+//! PostgreSQL's alone: a SQLite catalog has one that writes.
 
 pub mod aliases;
 mod binds;
@@ -24,6 +25,7 @@ pub mod holes;
 pub mod images;
 pub mod imports;
 pub mod known;
+pub mod leases;
 pub mod likes;
 pub mod manifest_query;
 pub mod originals;
@@ -38,6 +40,7 @@ pub mod samples;
 mod scan;
 pub mod second_passes;
 pub mod selection;
+pub mod session;
 pub mod splits;
 pub mod styles;
 pub mod summary;
@@ -49,6 +52,7 @@ pub mod whole;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -57,12 +61,14 @@ use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, Sq
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::secrets;
+use session::Session;
 
 /// The schema, embedded in the program: of each file the number that its name begins with, and its text. A file
 /// that was released is never changed; what comes later is a file of its own.
-const SCHEMA: [(i64, &str); 2] = [
+const SCHEMA: [(i64, &str); 3] = [
     (20261130, include_str!("../../../migrations/20261130_catalog.sql")),
     (20261201, include_str!("../../../migrations/20261201_hand.sql")),
+    (20261202, include_str!("../../../migrations/20261202_workers.sql")),
 ];
 
 /// Enough for one writer beside a few readers that stream.
@@ -88,6 +94,8 @@ pub struct Catalog {
     file: Option<PathBuf>,
     /// SQLite takes one writer: the others wait here instead of polling its lock.
     writer: Arc<Mutex<()>>,
+    /// Where others may write as well: the connection through which this process does.
+    session: Option<Arc<Session>>,
 }
 
 impl Catalog {
@@ -105,6 +113,11 @@ impl Catalog {
         format!("sqlite://{escaped}")
     }
 
+    /// Whether a URL names a PostgreSQL catalog, to which several processes may write.
+    pub fn is_shared(url: &str) -> bool {
+        url.starts_with("postgres:") || url.starts_with("postgresql:")
+    }
+
     /// Opens a catalog by URL, `sqlite://FOLDER/FILE` (made where it is missing; its folder must
     /// exist) or `postgres://USER:PASSWORD@HOST/DATABASE`, and brings its schema up to date.
     ///
@@ -116,7 +129,7 @@ impl Catalog {
         let shown = without_password(url);
         let backend = match url.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => Backend::Sqlite,
-            Some("postgres" | "postgresql") => Backend::Postgres,
+            _ if Self::is_shared(url) => Backend::Postgres,
             _ => {
                 return Err(dataset::failure::Usage(format!(
                     "the catalog's URL {shown} names no known database: it starts with sqlite:// or postgres://"
@@ -134,6 +147,7 @@ impl Catalog {
             backend,
             file: sqlite_file(url).filter(|file| file.exists()),
             writer: Arc::default(),
+            session: None,
         })
     }
 
@@ -167,15 +181,24 @@ impl Catalog {
             Backend::Sqlite => "BEGIN IMMEDIATE",
             Backend::Postgres => "BEGIN",
         };
-        let transaction = self.pool.begin_with(statement).await;
+        let transaction = match &self.session {
+            Some(session) => session.begin().await?,
+            None => {
+                let transaction = self.pool.begin_with(statement).await;
+                transaction.context("the catalog refuses to be written")?
+            }
+        };
         Ok(Write {
-            transaction: transaction.context("the catalog refuses to be written")?,
+            transaction,
             _turn: turn,
         })
     }
 
     /// Closes every connection; SQLite's log is then folded into its file.
     pub async fn close(self) {
+        if let Some(session) = &self.session {
+            session.pool.close().await;
+        }
         self.pool.close().await;
     }
 }
@@ -252,8 +275,12 @@ async fn connect(url: &str, backend: Backend) -> anyhow::Result<AnyPool> {
         first.execute(SQLITE_PRAGMAS).await?;
     }
     first.close().await?;
-    let pool = AnyPoolOptions::new()
-        .max_connections(CONNECTIONS)
+    let mut pool = AnyPoolOptions::new().max_connections(CONNECTIONS);
+    if backend == Backend::Postgres {
+        // A server has some hundred connections for all processes, which read at their beginning and end.
+        pool = pool.idle_timeout(Duration::from_secs(10));
+    }
+    let pool = pool
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 if backend == Backend::Sqlite {

@@ -6,19 +6,23 @@ pub mod by_hand;
 mod originals;
 mod picture;
 mod select;
+mod source;
 mod workers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
+use dataset::Store;
 use dataset::failure::Interrupted;
-use dataset::{Key, Store};
+use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use vision::DetectorError;
 
 use crate::catalog::detections::{self, CropKey, DetectionOutcome, HAND, PendingPicture};
+use crate::catalog::leases::Share;
+use crate::catalog::session::HEADS;
 use crate::catalog::{Catalog, heads};
 use crate::progress;
 use crate::selection::{Selection, SelectionArgs};
@@ -26,10 +30,9 @@ use crate::settings::CropSettings;
 use crate::stop::Stop;
 use crate::summary::Summary;
 use picture::{Done, Job, Workbench};
+use source::{Begun, Source};
 use workers::{Budget, Detectors};
 
-/// Pictures asked for at once; a page holds hashes alone.
-const PAGE: i64 = 500;
 /// Results of one transaction at most; it takes those that came while the last one was written.
 const COMMIT: usize = 64;
 
@@ -70,7 +73,8 @@ impl Args {
     }
 }
 
-/// Detects and cuts in every selected picture that lacks a result of this detector and crop rule.
+/// Detects and cuts in every selected picture that lacks a result of this detector and crop rule. Where other
+/// processes do so too, the pictures are shared with them, and it ends when all are done.
 ///
 /// # Errors
 /// `Usage` where nothing is selected; `Interrupted`; otherwise what stopped the stage: weights
@@ -84,26 +88,13 @@ pub async fn run(
 ) -> anyhow::Result<Summary> {
     let first = settings.load_detector(1)?;
     let key = settings.key(&first);
-    let (pending, selected) = detections::count(catalog, &request.selection, &key).await?;
-    if selected == 0 {
-        return Err(select::nothing_selected(catalog, &request.selection).await?);
-    }
-    let lost = detections::count_lost(catalog, &request.selection, &key).await?;
-    let place = store.clone();
-    let there = tokio::task::spawn_blocking(move || place.contents("heads")).await??;
-    let is_there = move |head: &Key| there.holds(head, None);
-    let mut again = detections::with_lost_heads(catalog, &request.selection, &key, is_there).await?;
-    let limit = request.limit.unwrap_or(u64::MAX);
-    let pending_now = limit.min(pending + again.len() as u64);
-    let mut summary = Summary {
-        skipped: selected.saturating_sub(pending + lost + again.len() as u64),
-        ..Summary::default()
-    };
-    summary.line("pictures selected", selected);
-    if !again.is_empty() {
-        summary.line("pictures with heads gone from the store", again.len() as u64);
-    }
-    again.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let Begun {
+        source,
+        waiting,
+        most,
+        lost,
+        mut summary,
+    } = source::begin(catalog, store, request, &key).await?;
     let bench = Arc::new(Workbench {
         store: store.clone(),
         rule: settings.rule(),
@@ -112,18 +103,20 @@ pub async fn run(
         memory: Budget::new(settings.memory()),
         bytes_per_pixel: first.bytes_per_pixel(),
     });
-    let workers = settings.workers().min(pending_now as usize);
+    let workers = settings.workers().min(usize::try_from(most).unwrap_or(usize::MAX));
     let detectors = Arc::new(Detectors::of(first));
     let others = load_others(settings, workers, &detectors);
 
-    let (jobs, waiting) = mpsc::channel(workers.max(1));
+    let (jobs, jobs_waiting) = mpsc::channel(workers.max(1));
     let (done, results) = mpsc::channel(COMMIT);
-    let threads = workers::start(workers, &detectors, &bench, waiting, &done);
+    let threads = workers::start(workers, &detectors, &bench, jobs_waiting, &done);
     drop(done);
+    let (share, bar) = (source.share().cloned(), progress::bar(waiting, "crop"));
     let (fed, recorded) = tokio::join!(
-        feed(catalog, request, &key, again, jobs, stop),
-        record(catalog, &key, results, pending_now)
+        feed(catalog, &key, source, jobs, &bar, stop),
+        record(catalog, share.as_ref(), &key, results, &bar)
     );
+    bar.finish_and_clear();
     for thread in threads {
         thread.await.context("a crop worker failed")?;
     }
@@ -137,10 +130,11 @@ pub async fn run(
     if lost > 0 {
         summary.line("dropped pictures that cannot be looked at again", lost);
     }
-    if request.drop_originals {
+    if request.drop_originals && catalog.last_of(HEADS).await? && catalog.try_alone().await? {
         let (dropped, bytes) = originals::drop_all(catalog, store, &key, stop).await?;
         summary.line("originals dropped", dropped);
         summary.line("bytes dropped", bytes);
+        catalog.share().await?;
     }
     Ok(summary)
 }
@@ -162,20 +156,20 @@ fn load_others(
 
 type Results = mpsc::Receiver<anyhow::Result<Done>>;
 
-/// Hands out the pictures given, then pending ones in the order of their hashes until none is left, the
-/// limit is reached or a stop is asked for.
+/// Hands out pictures until none is left or a stop is asked for.
 async fn feed(
     catalog: &Catalog,
-    request: &CropRequest,
     key: &CropKey,
-    mut page: Vec<PendingPicture>,
+    mut source: Source,
     jobs: mpsc::Sender<Job>,
+    bar: &ProgressBar,
     stop: &Stop,
 ) -> anyhow::Result<()> {
-    let mut last = String::new();
-    let mut left = i64::try_from(request.limit.unwrap_or(u64::MAX)).unwrap_or(i64::MAX);
     loop {
-        left -= page.len() as i64;
+        let page = source.next(catalog, key, bar, stop).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
         for picture in page {
             if stop.requested() {
                 return Ok(());
@@ -185,11 +179,6 @@ async fn feed(
             if jobs.send(job).await.is_err() {
                 return Ok(());
             }
-        }
-        page = detections::pending(catalog, &request.selection, key, &last, PAGE.min(left)).await?;
-        match page.last() {
-            Some(end) => last.clone_from(&end.image),
-            None => return Ok(()),
         }
     }
 }
@@ -254,29 +243,39 @@ impl Counts {
     }
 }
 
-/// Records what has come, up to so many results in one transaction: the bytes are in the store by then.
-async fn record(catalog: &Catalog, key: &CropKey, mut results: Results, total: u64) -> anyhow::Result<Counts> {
-    let bar = progress::bar(total, "crop");
+/// Records what has come, up to so many results in one transaction: the bytes are in the store by then. What
+/// another worker has taken over meanwhile is left to that one.
+async fn record(
+    catalog: &Catalog,
+    share: Option<&Share>,
+    key: &CropKey,
+    mut results: Results,
+    bar: &ProgressBar,
+) -> anyhow::Result<Counts> {
     let mut counts = Counts::default();
     let mut some = Vec::new();
     while results.recv_many(&mut some, COMMIT).await > 0 {
+        let mut done = some.drain(..).collect::<anyhow::Result<Vec<Done>>>()?;
         let mut write = catalog.write().await?;
-        let mut recorded = Vec::with_capacity(some.len());
-        for done in some.drain(..) {
-            let done = done?;
-            match &done.outcome {
-                Some(outcome) => {
-                    detections::record(&mut write, &done.image, &key.detector, outcome, &done.heads).await?
-                }
-                None => heads::record(&mut write, &done.image, &key.detector, &done.heads).await?,
-            }
-            heads::record(&mut write, &done.image, HAND, &done.by_hand).await?;
-            recorded.push(done);
+        if let Some(share) = share {
+            let given_back: Vec<(&str, bool)> = done.iter().map(|done| (&*done.image, done.failed())).collect();
+            let mine = share.finish(&mut write, &given_back).await?;
+            let mine: Vec<bool> = done.iter().map(|done| mine.contains(&*done.image)).collect();
+            let mut mine = mine.into_iter();
+            done.retain(|_| mine.next() == Some(true));
         }
+        let outcomes = done
+            .iter()
+            .filter_map(|done| Some((&*done.image, done.outcome.as_ref()?)));
+        detections::record_all(&mut write, &key.detector, &outcomes.collect::<Vec<_>>()).await?;
+        let heads = done.iter().flat_map(|done| {
+            let found = done.heads.iter().map(|head| (&*done.image, &*key.detector, head));
+            found.chain(done.by_hand.iter().map(|head| (&*done.image, HAND, head)))
+        });
+        heads::record_all(&mut write, &heads.collect::<Vec<_>>()).await?;
         write.commit().await?;
-        bar.inc(recorded.len() as u64);
-        recorded.into_iter().for_each(|done| counts.add(done));
+        bar.inc(done.len() as u64);
+        done.into_iter().for_each(|done| counts.add(done));
     }
-    bar.finish_and_clear();
     Ok(counts)
 }

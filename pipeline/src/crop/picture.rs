@@ -34,6 +34,13 @@ pub(super) struct Done {
     pub(super) lost: Option<&'static str>,
 }
 
+impl Done {
+    /// Whether it is tried again by another run.
+    pub(super) fn failed(&self) -> bool {
+        self.lost.is_some() || matches!(self.outcome, Some(DetectionOutcome::Failed(..)))
+    }
+}
+
 /// What every worker shares.
 pub(super) struct Workbench {
     pub(super) store: Store,

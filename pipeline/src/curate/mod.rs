@@ -56,7 +56,7 @@ pub async fn run(
     };
     let lost = measure::run(catalog, store, &crop.limits(), stop).await?;
     duplicates::group(catalog, settings.near_duplicate, stop).await?;
-    let mut facts = facts::load(catalog, &digests, &settings.ai_tags).await?;
+    let mut facts = facts::load(&catalog.snapshot().await?, &digests, &settings.ai_tags).await?;
     if let Some(detector) = detector.filter(|_| settings.min_second_score > 0.0) {
         second_pass::run(catalog, store, detector, &policy, &mut facts, stop).await?;
     }

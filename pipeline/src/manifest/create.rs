@@ -111,8 +111,9 @@ async fn gather(
     settings: &ManifestSettings,
     origin: &Origin<'_>,
 ) -> anyhow::Result<(Gathered, Vec<FunnelStep>)> {
+    let snapshot = catalog.snapshot().await?;
     let answer = manifest_query::read(
-        catalog,
+        &snapshot,
         origin.selection,
         origin.digests,
         Posts::create(folder)?,

@@ -15,6 +15,7 @@ use super::bounds::{self, Change};
 use super::filters::{ByHand, Filters};
 use super::gallery::Snapshot;
 use super::{Desk, Now, Refusal};
+use crate::access::Access;
 use crate::catalog::decisions;
 use crate::catalog::pictures::{Hash, hash_of};
 use crate::context::AppContext;
@@ -26,7 +27,8 @@ impl Desk {
     pub(super) async fn to_write(&self) -> anyhow::Result<AppContext> {
         let settings = Settings::load(&self.config)?;
         let context = &self.context;
-        AppContext::to_write(settings, context.data.clone(), "serve", context.stop.clone()).await
+        let (data, stop) = (context.data.clone(), context.stop.clone());
+        AppContext::to_write(settings, data, "serve", Access::Heads, stop).await
     }
 
     /// Brings verdicts and snapshot up to date.

@@ -45,6 +45,8 @@ settings! {
         memory_megabytes: u64 = 1000, 10..=1_000_000 => "10 to 1000000 are expected";
         /// Pictures under way at once; 0: one a core.
         workers: usize = 0;
+        /// Seconds without a sign of life after which a worker's pictures are others'.
+        lease_seconds: u64 = 60, 3..=3600 => "3 to 3600 seconds are expected";
         /// What the ONNX detector expects and answers, where it does not say so itself.
         model: ModelSettings = ModelSettings::default();
         /// The cascade.

@@ -21,11 +21,16 @@ pub async fn sqlite() -> (TempDir, Catalog) {
 
 /// An empty catalog in a schema of its own on the PostgreSQL server named by `TEST_POSTGRES_URL`.
 pub async fn postgres() -> Catalog {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
     let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL names a server");
+    Catalog::open(&schema_on(&server).await).await.expect("opens")
+}
+
+/// The URL of a new, empty schema on a PostgreSQL server.
+pub async fn schema_on(server: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
     sqlx::any::install_default_drivers();
     let schema = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let pool = sqlx::AnyPool::connect(&server).await.expect("the server answers");
+    let pool = sqlx::AnyPool::connect(server).await.expect("the server answers");
     for statement in [
         format!("DROP SCHEMA IF EXISTS {schema} CASCADE"),
         format!("CREATE SCHEMA {schema}"),
@@ -33,8 +38,7 @@ pub async fn postgres() -> Catalog {
         pool.execute(AssertSqlSafe(statement)).await.expect("makes a schema");
     }
     let joint = if server.contains('?') { '&' } else { '?' };
-    let url = format!("{server}{joint}options[search_path]={schema}");
-    Catalog::open(&url).await.expect("opens")
+    format!("{server}{joint}options[search_path]={schema}")
 }
 
 /// A safe post of `board`, uploaded in September 2020.

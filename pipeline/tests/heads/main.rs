@@ -22,6 +22,7 @@ macro_rules! on_both {
 }
 
 mod boxes;
+mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;
@@ -33,6 +34,7 @@ mod fixture;
 mod hand;
 mod import;
 mod kill;
+mod locks;
 mod lost;
 mod manifest;
 mod model;
@@ -44,3 +46,4 @@ mod sidecars;
 mod style;
 mod swap;
 mod verdicts;
+mod workers;

@@ -201,7 +201,7 @@ fn lock(ticket: &Path) -> anyhow::Result<LockedFile> {
     LockedFile::take(file).map_err(|error| match error {
         Some(error) => anyhow::Error::new(error).context("cannot lock the bundle"),
         None => anyhow::Error::new(Locked {
-            path: ticket.display().to_string(),
+            what: ticket.display().to_string(),
             holder: "pipeline manifest bundle".into(),
         }),
     })
