@@ -4,7 +4,6 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::error_handling::HandleError;
@@ -18,7 +17,7 @@ use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
+use tokio::sync::{Barrier, oneshot};
 
 /// The one bucket.
 pub const BUCKET: &str = "heads";
@@ -62,9 +61,19 @@ struct Watch {
     count: usize,
     choice: Option<Arc<Choice>>,
     seen: Vec<String>,
-    latency: Duration,
-    under_way: usize,
-    most: usize,
+    /// Still to come, and where they wait for each other.
+    together: Option<(usize, Arc<Barrier>)>,
+}
+
+impl Watch {
+    fn next_of_group(&mut self, method: &Method) -> Option<Arc<Barrier>> {
+        let (left, barrier) = self
+            .together
+            .as_mut()
+            .filter(|(left, _)| *left > 0 && method == "PUT")?;
+        *left -= 1;
+        Some(Arc::clone(barrier))
+    }
 }
 
 /// The server, which ends when it is dropped.
@@ -162,14 +171,9 @@ impl Server {
         self.watch.lock().expect("is whole").choice = Some(Arc::new(choice));
     }
 
-    /// From now on, lets every request wait so long.
-    pub fn delay(&self, latency: Duration) {
-        self.watch.lock().expect("is whole").latency = latency;
-    }
-
-    /// The most requests that were under way at once.
-    pub fn most_at_once(&self) -> usize {
-        self.watch.lock().expect("is whole").most
+    /// Lets the next so many objects that are put wait until all of them are under way.
+    pub fn gather(&self, puts: usize) {
+        self.watch.lock().expect("is whole").together = Some((puts, Arc::new(Barrier::new(puts))));
     }
 
     /// The requests since this was asked last, as `METHOD path`.
@@ -189,37 +193,18 @@ impl Drop for Server {
     }
 }
 
-/// A request under way, for as long as this lives.
-struct UnderWay(Arc<Mutex<Watch>>);
-
-impl UnderWay {
-    fn count(watch: &Arc<Mutex<Watch>>) -> (Self, Duration) {
-        let mut locked = watch.lock().expect("is whole");
-        locked.under_way += 1;
-        locked.most = locked.most.max(locked.under_way);
-        (Self(Arc::clone(watch)), locked.latency)
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.lock().expect("is whole").under_way -= 1;
-    }
-}
-
 async fn misbehave(State(watch): State<Arc<Mutex<Watch>>>, request: Request, next: Next) -> Response {
-    let (_under_way, latency) = UnderWay::count(&watch);
-    if !latency.is_zero() {
-        tokio::time::sleep(latency).await;
-    }
     let path = request.uri().path_and_query().map_or("", |path| path.as_str());
     let method = request.method().clone();
-    let (choice, number) = {
+    let (choice, number, together) = {
         let mut watch = watch.lock().expect("is whole");
         watch.count += 1;
         watch.seen.push(format!("{method} {path}"));
-        (watch.choice.clone(), watch.count - 1)
+        (watch.choice.clone(), watch.count - 1, watch.next_of_group(&method))
     };
+    if let Some(together) = together {
+        together.wait().await;
+    }
     let asked = Asked {
         number,
         method: &method,

@@ -20,6 +20,9 @@ const EXPECTED: &str = "write s3://BUCKET/PREFIX, or leave it empty for the fold
 /// A request's whole time: 16 megabytes come through at 1 Mbit/s. `AWS_TIMEOUT` sets another.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
+/// What the settings decide, whatever the environment says.
+const DECIDED: [AmazonS3ConfigKey; 2] = [AmazonS3ConfigKey::Bucket, AmazonS3ConfigKey::VirtualHostedStyleRequest];
+
 /// A prefix in a bucket: `s3://BUCKET/PREFIX`.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::store) struct Address {
@@ -84,51 +87,25 @@ impl Address {
     pub(super) fn clients(&self, settings: &StoreSettings, environment: &Environment) -> Result<Clients, StoreError> {
         // The crate's HTTP client takes what the process has; a second time is no harm.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let cannot = |error: &dyn std::error::Error| failed("connect to", self, error);
+        let cannot = |error: object_store::Error| failed("connect to", self, &error);
         let mut builder = AmazonS3Builder::new()
             .with_client_options(ClientOptions::new().with_timeout(TIMEOUT))
-            .with_bucket_name(&self.bucket);
-        for (name, value) in environment {
+            .with_bucket_name(&self.bucket)
+            .with_virtual_hosted_style_request(!settings.s3_path_style);
+        for (name, value) in environment.iter().filter(|(_, value)| !value.is_empty()) {
             let known = name.starts_with("AWS_").then(|| name.to_ascii_lowercase().parse().ok());
-            if let Some(key) = known.flatten().filter(|key| *key != AmazonS3ConfigKey::Bucket) {
+            if let Some(key) = known.flatten().filter(|key| !DECIDED.contains(key)) {
                 builder = builder.with_config(key, value);
             }
         }
         if !settings.s3_region.is_empty() {
             builder = builder.with_region(&settings.s3_region);
         }
-        let of_environment = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint]
-            .iter()
-            .find_map(|key| Url::parse(&builder.get_config_value(key)?).ok());
-        let wrong = |why: &str| StoreError::Io {
-            verb: "connect to",
-            name: self.to_string(),
-            reason: why.into(),
-        };
-        if let Some(mut endpoint) = settings.endpoint().ok().flatten().or(of_environment) {
-            if is_here(&endpoint) {
-                builder = builder.with_allow_http(true);
-            } else if endpoint.scheme() == "http" && !allows_http(&builder) {
-                return Err(wrong(
-                    "plain http is for an endpoint on this machine; AWS_ALLOW_HTTP=true allows it elsewhere",
-                ));
-            }
-            if !settings.s3_path_style {
-                let host = format!("{}.{}", self.bucket, endpoint.host_str().unwrap_or_default());
-                let named = endpoint.set_host(Some(&host));
-                named
-                    .map_err(|_| wrong("[store] s3_path_style = false needs an endpoint with a name, not a number"))?;
-            }
-            let address = endpoint.as_str().trim_end_matches('/');
-            builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, address);
-        }
-        builder = builder.with_virtual_hosted_style_request(!settings.s3_path_style);
+        builder = self.at_endpoint(builder, settings)?;
         let [has_keys, has_secret] = [AmazonS3ConfigKey::AccessKeyId, AmazonS3ConfigKey::SecretAccessKey]
             .map(|key| builder.get_config_value(&key).is_some());
         if has_keys != has_secret {
-            return Err(wrong(
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set together, and only one is",
-            ));
+            return Err(self.wrong("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set together, and only one is"));
         }
         let hasty = builder.clone().with_retry(RetryConfig {
             backoff: BackoffConfig {
@@ -139,10 +116,46 @@ impl Address {
             retry_timeout: Duration::from_secs(10),
         });
         Ok(Clients {
-            client: builder.build().map_err(|error| cannot(&error))?,
-            hasty: hasty.build().map_err(|error| cannot(&error))?,
+            client: builder.build().map_err(cannot)?,
+            hasty: hasty.build().map_err(cannot)?,
             has_keys,
         })
+    }
+
+    /// Asks the endpoint of the settings, or of the environment, where either names one.
+    fn at_endpoint(&self, builder: AmazonS3Builder, settings: &StoreSettings) -> Result<AmazonS3Builder, StoreError> {
+        let of_environment = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint];
+        let of_environment = of_environment
+            .iter()
+            .find_map(|key| Url::parse(&builder.get_config_value(key)?).ok());
+        let Some(mut endpoint) = settings.endpoint().ok().flatten().or(of_environment) else {
+            return Ok(builder);
+        };
+        let allowed = builder.get_config_value(&AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp));
+        let allowed = is_here(&endpoint) || allowed.is_some_and(|allowed| allowed == "true");
+        if endpoint.scheme() == "http" && !allowed {
+            return Err(
+                self.wrong("plain http is for an endpoint on this machine; AWS_ALLOW_HTTP=true allows it elsewhere")
+            );
+        }
+        if !settings.s3_path_style {
+            let host = format!("{}.{}", self.bucket, endpoint.host_str().unwrap_or_default());
+            let named = endpoint.set_host(Some(&host));
+            named
+                .map_err(|_| self.wrong("[store] s3_path_style = false needs an endpoint with a name, not a number"))?;
+        }
+        let address = endpoint.as_str().trim_end_matches('/');
+        Ok(builder
+            .with_allow_http(allowed)
+            .with_config(AmazonS3ConfigKey::S3Endpoint, address))
+    }
+
+    fn wrong(&self, why: &str) -> StoreError {
+        StoreError::Io {
+            verb: "connect to",
+            name: self.to_string(),
+            reason: why.into(),
+        }
     }
 }
 
@@ -150,11 +163,6 @@ impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "s3://{}/{}", self.bucket, self.prefix)
     }
-}
-
-fn allows_http(builder: &AmazonS3Builder) -> bool {
-    let allowed = builder.get_config_value(&AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp));
-    allowed.is_some_and(|allowed| allowed == "true")
 }
 
 /// Whether an endpoint is on this machine.
