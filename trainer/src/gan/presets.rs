@@ -10,27 +10,9 @@ const AUGMENTED: (f64, f64) = (1_000.0, 20_000.0);
 /// Fewest steps between two grids: drawing one takes as long as some ten.
 const GRID_STEPS: usize = 200;
 
-/// Fewer heads than so many are a small set for a run that begins from another: the discriminator knows such
-/// pictures from the start, and what it learns too fast costs the generator its faces (docs/training.md).
-const SMALL: usize = 5_000;
-/// There its first convolutions stay, and the others learn at this rate.
-const FROZEN: usize = 2;
-const SLOW: f64 = 3e-4;
-/// Images that such a run sees: each head so many times, and so many in all at least.
+/// Images that a run sees which begins from another: each head so many times, and so many in all at least.
 const TIMES: u64 = 100;
 const LEAST: u64 = 50_000;
-
-/// What a run that begins from another takes where no setting says else, by its number of heads.
-pub fn transfer(preset: Preset, heads: usize) -> TrainSettings {
-    match heads < SMALL && preset == Preset::Default {
-        true => TrainSettings {
-            freeze: Some(FROZEN),
-            rate_d: Some(SLOW),
-            ..TrainSettings::default()
-        },
-        false => TrainSettings::default(),
-    }
-}
 
 /// Images after which a run over so many heads ends that begins from another.
 pub fn transfer_images(heads: usize) -> u64 {

@@ -115,13 +115,11 @@ pub fn run(args: &Args, settings: &TrainSettings, eval: &EvalSettings, data: &Da
 fn dry_run(args: &Args, settings: &TrainSettings, data: &Path) -> Result<()> {
     threads::set(settings.threads.unwrap_or_default());
     let device = device::resolve(settings.device.unwrap_or_default())?;
+    let mut config = resolve(settings, device)?;
     let heads = match &args.manifest {
         Some(name) => Some(count(data, name)?),
         None => None,
     };
-    let preset = settings.preset.unwrap_or_default();
-    let settings = &with_transfer(settings.clone(), args, preset, heads.unwrap_or(0));
-    let mut config = resolve(settings, device)?;
     if heads.is_none() {
         eprintln!("what follows from the number of heads is that of a small set; --manifest tells yours");
     }
@@ -181,23 +179,13 @@ pub(super) fn prepare(
     }
     let like = args.from.as_deref().map(|from| shape_of(from, data)).transpose()?;
     let settings = settings.clone().or(&like.unwrap_or_default());
-    let config = resolve(&settings, device)?;
+    let mut config = resolve(&settings, device)?;
     memory::check(&config, device)?;
     let heads = HeadDataset::open(data, manifest, config.side)?;
     refuse_small(&heads, config.side, args.enlarge)?;
-    let settings = with_transfer(settings, args, config.preset, heads.len());
-    let mut config = resolve(&settings, device)?;
     complete(&mut config, &settings, heads.len(), args)?;
     let file = RunFile::new(&heads, config);
     Ok((RunFolder::new(data.join("runs").join(name)), file, heads))
-}
-
-/// The settings, with those that a run from another takes over so many heads.
-fn with_transfer(settings: TrainSettings, args: &Args, preset: Preset, heads: usize) -> TrainSettings {
-    match args.from {
-        Some(_) => settings.or(&presets::transfer(preset, heads)),
-        None => settings,
-    }
 }
 
 /// Heads that are smaller than the run's side hold no more than they did when they are enlarged, and

@@ -216,6 +216,8 @@ fn train_from(data: &Path, from: &str, name: &str) {
         name,
         "--batch",
         "8",
+        "--freeze",
+        "2",
         "--epochs",
         "1",
         "--threads",
