@@ -110,7 +110,7 @@ impl Machine {
     fn new(root: &str, store: &Store) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("data")).expect("makes");
-        std::os::unix::fs::symlink(store.folder(), folder.path().join("data/store")).expect("links");
+        std::os::unix::fs::symlink(store.folder().expect("a folder"), folder.path().join("data/store")).expect("links");
         let site = |name: &str| format!("[sites.{name}]\ndialect = \"moebooru\"\nroot = \"{root}\"\n");
         std::fs::write(folder.path().join("stages.toml"), site("one") + &site("two")).expect("writes");
         Self(folder)

@@ -13,7 +13,7 @@ use super::gan_state::GanState;
 use super::sample::keep_buffers;
 use super::trained::Trained;
 use crate::engine::checkpoint as file;
-use crate::guide::encoder::{Encoder, Facts};
+use crate::guide::encoder::{self, Encoder, Facts};
 use crate::steer::attributes::Attributes;
 
 /// What the vectors do not tell.
@@ -77,12 +77,16 @@ pub fn unpack(path: &Path, folder: &RunFolder) -> Result<RunFile> {
         run,
         state,
         attributes,
-        encoder,
+        encoder: facts,
     } = &read.state;
     if let Some(there) = folder.read()? {
         let steps = checkpoint::list(&folder.checkpoints())?;
         let is_it = there.digest() == run.digest();
         if is_it && steps.first().and_then(|path| checkpoint::step_of(path)) == Some(state.step) {
+            // Of an earlier version of the file, which had none.
+            if let (Some(facts), false) = (facts, encoder::path(folder).exists()) {
+                Encoder::of(&read, facts.clone())?.write(folder)?;
+            }
             return Ok(there);
         }
         // An earlier version of the file, which nobody trained on.
@@ -112,7 +116,7 @@ pub fn unpack(path: &Path, folder: &RunFolder) -> Result<RunFile> {
     if let Some(attributes) = attributes {
         attributes.write(&part)?;
     }
-    if let Some(facts) = encoder {
+    if let Some(facts) = facts {
         Encoder::of(&read, facts.clone())?.write(&part)?;
     }
     part.begin(run)?;

@@ -164,6 +164,7 @@ impl Encoder {
     }
 }
 
-fn path(folder: &RunFolder) -> PathBuf {
+/// Its file beside a run.
+pub fn path(folder: &RunFolder) -> PathBuf {
     Path::join(folder.path(), "encoder.safetensors")
 }

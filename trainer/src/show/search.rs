@@ -204,8 +204,7 @@ impl Searching {
         let rows = self.noise.view([how.tries, NOISE]);
         let longest = (NOISE as f64).sqrt();
         let length = rows.norm_scalaropt_dim(2, [1i64].as_slice(), true);
-        let _ = self
-            .noise
+        self.noise
             .copy_(&(rows * (length.reciprocal() * longest).clamp_max(1.0)).view([-1]));
         self.done += 1;
         true
