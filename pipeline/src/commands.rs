@@ -91,7 +91,7 @@ async fn dispatch(
             // Under the lock: a crawl under way asks its host for one answer at a time.
             let name = format!("check {}", args.site);
             let context =
-                AppContext::to_write(settings, data, &name, Access::Sites(vec![args.site.clone()]), stop).await?;
+                AppContext::to_write(settings, data, &name, Access::Sites(vec![request.name.clone()]), stop).await?;
             context.check(&request).await?;
             return Ok(0);
         }

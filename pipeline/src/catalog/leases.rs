@@ -141,7 +141,10 @@ impl Share {
     /// Where the database refuses.
     pub async fn pending(&self, catalog: &Catalog) -> anyhow::Result<u64> {
         let query = sqlx::query_as("SELECT pending FROM passes WHERE work = $1").bind(&self.pass);
-        let row: Option<(i64,)> = query.fetch_optional(catalog.pool()).await?;
+        let row: Option<(i64,)> = query
+            .fetch_optional(catalog.pool())
+            .await
+            .context("cannot read what waits")?;
         Ok(row.map_or(0, |(pending,)| pending as u64))
     }
 
