@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use dataset::failure::Usage;
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::layout::{CHANNELS, SIDE};
 use crate::engine::checkpoint as file;
@@ -13,6 +13,7 @@ use crate::engine::network::{Mode, Network};
 use crate::engine::plan::{Layer, Plan, Shape};
 use crate::gan::config::NOISE;
 use crate::gan::folder::RunFolder;
+use crate::gan::gan_state::noise;
 use crate::gan::trained::Trained;
 
 /// Version of the file.
@@ -153,12 +154,15 @@ impl Encoder {
         ]
     }
 
-    /// Noise [count, 100, 1, 1] of heads like a layout [1, 4, 24, 24]: the likeliest, then others, each by what the
-    /// encoder leaves open. Draws from libtorch's generator.
+    /// Noise [count, 100, 1, 1] of heads like a layout [1, 4, 24, 24]: the likeliest, then others that differ from it in
+    /// what the encoder leaves open, as much as it takes to make them as long as noise is: the less is painted, the
+    /// more. Draws from libtorch's generator.
     pub fn guesses(&self, layout: &Tensor, count: i64) -> Tensor {
         let likeliest = tch::no_grad(|| self.network.forward(layout, Mode::Eval));
-        let missed = Tensor::from_slice(&self.facts.missed).to_kind(tch::Kind::Float);
-        let off = crate::gan::gan_state::noise(count) * missed.view([1, NOISE, 1, 1]);
+        let missed = Tensor::from_slice(&self.facts.missed).to_kind(Kind::Float);
+        let length = |of: &Tensor| of.square().sum(Kind::Double).double_value(&[]);
+        let open = (NOISE as f64 - length(&likeliest)).max(0.0) / length(&missed).max(f64::MIN_POSITIVE);
+        let off = noise(count) * missed.view([1, NOISE, 1, 1]) * open.sqrt();
         let _ = off.get(0).zero_();
         likeliest + off
     }
