@@ -154,17 +154,15 @@ impl Encoder {
         ]
     }
 
-    /// Noise [count, 100, 1, 1] of heads like a layout [1, 4, 24, 24]: the likeliest, then others that differ from it in
-    /// what the encoder leaves open, as much as it takes to make them as long as noise is: the less is painted, the
-    /// more. Draws from libtorch's generator.
+    /// Noise [count, 100, 1, 1] of heads like a layout [1, 4, 24, 24]: they differ from the likeliest, which is the mean of
+    /// many and drawn blurred, in what the encoder leaves open, as much as it takes to make them as long as noise is:
+    /// the less is painted, the more. Draws from libtorch's generator.
     pub fn guesses(&self, layout: &Tensor, count: i64) -> Tensor {
         let likeliest = tch::no_grad(|| self.network.forward(layout, Mode::Eval));
         let missed = Tensor::from_slice(&self.facts.missed).to_kind(Kind::Float);
         let length = |of: &Tensor| of.square().sum(Kind::Double).double_value(&[]);
         let open = (NOISE as f64 - length(&likeliest)).max(0.0) / length(&missed).max(f64::MIN_POSITIVE);
-        let off = noise(count) * missed.view([1, NOISE, 1, 1]) * open.sqrt();
-        let _ = off.get(0).zero_();
-        likeliest + off
+        likeliest + noise(count) * missed.view([1, NOISE, 1, 1]) * open.sqrt()
     }
 }
 

@@ -59,8 +59,7 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
     for step in 0..steps {
         seed(args.seed, Draw::Encoder, 1 + step);
         adam.learning_rate = RATE * (1.0 - step as f64 / steps as f64);
-        let (noise, loss) = lesson(&trained, &network);
-        debug_assert_eq!(noise.size()[0], BATCH);
+        let loss = lesson(&trained, &network);
         let gradient = gradient(&loss, network.leaves());
         adam.step(&mut network.parameters, &gradient);
         bar.inc(1);
@@ -84,8 +83,8 @@ pub fn run(args: &Args, data: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The noise of some heads, and the loss of what the encoder makes of their layouts.
-fn lesson(trained: &Trained, encoder: &Network) -> (Tensor, Tensor) {
+/// The loss of what the encoder makes of the layouts of some heads.
+fn lesson(trained: &Trained, encoder: &Network) -> Tensor {
     let config = &trained.file.config;
     let drawn = |noise: &Tensor| {
         let _autocast = (config.precision == Precision::Bf16).then(|| Autocast::enter(trained.gan.device));
@@ -101,7 +100,7 @@ fn lesson(trained: &Trained, encoder: &Network) -> (Tensor, Tensor) {
     let missed = (&told - &noise).square().mean(Kind::Float);
     let wanted = painted.narrow(1, 3, 1);
     let off = (of_whole(&drawn(&told)) - whole).narrow(1, 0, 3) * wanted;
-    (noise, missed + off.square().mean(Kind::Float) * COLOURS)
+    missed + off.square().mean(Kind::Float) * COLOURS
 }
 
 struct Report {
