@@ -316,7 +316,9 @@ fn a_manifest_that_is_missing_and_one_that_was_changed_have_different_errors() {
     let manifest = place.path("data/manifests/v1");
     let id = Manifest::load(&manifest).expect("reads").id();
     let tombstones = Tombstones::load(&manifest).expect("reads");
-    let pack = place.path("data/packs").join(Pack::name(&id, &tombstones, 8));
+    let pack = place
+        .path("data/packs")
+        .join(format!("{}8.pack", Pack::name_start(&id, &tombstones)));
     let head = |_| Ok(image::RgbImage::new(8, 8));
     dataset::pack::build(&pack, 8, 1, head, |_| ()).expect("packs");
     place.expect(0, &["manifest", "verify", "v1"]);

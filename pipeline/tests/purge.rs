@@ -63,7 +63,10 @@ impl Place {
     fn pack(&self, manifest: &str) -> PathBuf {
         let folder = self.path("data/manifests").join(manifest);
         let id = Manifest::load(&folder).expect("reads").id();
-        let name = Pack::name(&id, &Tombstones::load(&folder).expect("reads"), 64);
+        let name = format!(
+            "{}64.pack",
+            Pack::name_start(&id, &Tombstones::load(&folder).expect("reads"))
+        );
         let path = self.path("data/packs").join(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(&path, b"").expect("writes");

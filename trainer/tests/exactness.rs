@@ -18,6 +18,7 @@ use runs::{assert_refused, checkpoints, data, final_bits, metrics, poison, run, 
 use trainer::engine::ranks::Ranks;
 use trainer::gan::config;
 use trainer::gan::folder::{RunFile, RunFolder};
+use trainer::gan::framing::Framing;
 use trainer::gan::head_dataset::HeadDataset;
 use trainer::gan::limits::{End, Limits};
 use trainer::settings::DataFolder;
@@ -416,7 +417,12 @@ fn a_run_that_ends_in_nan_is_rolled_back_and_then_stops_with_the_reason() {
     };
     let mut config = config::resolve(&settings).expect("resolves");
     config.rate_g = 1e30;
-    let heads = HeadDataset::open(&DataFolder::new(data.path(), &StoreSettings::default()), "v1", 16).expect("opens");
+    let heads = HeadDataset::open(
+        &DataFolder::new(data.path(), &StoreSettings::default()),
+        "v1",
+        Framing::as_cut(16),
+    )
+    .expect("opens");
     let file = RunFile::new(&heads, config);
     let stop = Stop::listen().expect("listens");
     // Seen by the first line of metrics; and, where none comes before the end, by the last checkpoint.

@@ -7,10 +7,20 @@ mod runs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{discs, freeze, freeze_splits, trainer};
+use common::{discs, freeze, freeze_changed, freeze_splits, trainer};
 use dataset::Split;
+use dataset::StoreSettings;
+use dataset::manifest::ManifestBody;
+use dataset::train_settings::TrainConfig;
+use image::{Rgb, RgbImage};
 use runs::{assert_refused, checkpoints, data, metrics, run, stderr, tiny};
+use tch::{Device, Tensor};
 use trainer::gan::folder::RunFolder;
+use trainer::gan::framing::Framing;
+use trainer::gan::head_dataset::HeadDataset;
+use trainer::settings::DataFolder;
+use vision::BBox;
+use vision::crop::CropRule;
 
 #[test]
 fn a_run_leaves_grids_metrics_chart_and_checkpoints() {
@@ -388,4 +398,94 @@ fn a_run_from_a_trained_one_begins_with_its_averaged_networks() {
     assert!(again.status.success(), "{}", stderr(&again));
     let other = run(tiny(data.path(), "b", &["--resume", "--from", "b"]));
     assert_refused(&other, 2, "was begun with another beginning than --from b");
+}
+
+/// Pictures of 200 pixels with a dark face of 48 pixels in each, cut to heads of 96 as the pipeline cuts them.
+fn freeze_faces(data: &Path, name: &str) {
+    let rule = CropRule::default();
+    let (x0, y0) = (70, 90);
+    let picture = RgbImage::from_fn(200, 200, |x, y| {
+        let inside = (x0..x0 + 48).contains(&x) && (y0..y0 + 48).contains(&y);
+        Rgb(if inside { [20; 3] } else { [230; 3] })
+    });
+    let [x0, y0, x1, y1] = [x0, y0, x0 + 48, y0 + 48].map(f64::from);
+    let bbox = BBox {
+        x0: x0 as f32,
+        y0: y0 as f32,
+        x1: x1 as f32,
+        y1: y1 as f32,
+    };
+    let head = rule.cut(&picture, rule.region(&bbox, 200, 200));
+    let settings = [("margin", "2"), ("centre_y", "0.58"), ("max_side", "512")];
+    let body = ManifestBody {
+        settings: settings
+            .map(|(key, value)| (format!("crop.{key}"), value.into()))
+            .into(),
+        ..ManifestBody::default()
+    };
+    // Each has a pixel of its own: equal heads are one.
+    let heads = (0..12).map(|number| {
+        let mut head = head.clone();
+        head.put_pixel(number, 0, Rgb([number as u8; 3]));
+        (head, if number < 8 { Split::Train } else { Split::Validation })
+    });
+    freeze_changed(data, name, body, heads, |row| {
+        row.detector = "d".into();
+        (row.image_width, row.image_height) = (200, 200);
+        (row.x0, row.y0, row.x1, row.y1) = (x0, y0, x1, y1);
+    });
+}
+
+/// Where the dark pixels of a packed head begin and end: left, top, right, bottom.
+fn dark(heads: &HeadDataset) -> [i64; 4] {
+    let row = |batch: &Tensor, dimension: i64| -> (i64, i64) {
+        let dark = batch.lt(0.0).any_dim(dimension, false).nonzero().view([-1]);
+        (dark.int64_value(&[0]), dark.int64_value(&[-1]) + 1)
+    };
+    let red = heads.batch(&[0], Device::Cpu).select(0, 0).select(0, 0);
+    // Without the first row, which tells the heads apart.
+    let red = red.slice(0, 1, None, 1);
+    let ((left, right), (top, bottom)) = (row(&red, 0), row(&red, 1));
+    [left, top + 1, right, bottom + 1]
+}
+
+#[test]
+fn a_run_from_another_has_its_heads_cut_to_the_framing_of_that_one() {
+    let data = data(12);
+    let config = |name: &str| -> serde_json::Value {
+        let file = std::fs::read(data.path().join(format!("runs/{name}/run.json"))).expect("reads");
+        serde_json::from_slice::<serde_json::Value>(&file).expect("parses")["config"].take()
+    };
+    let began = |name: &str, more: &[&str]| {
+        let output = run(tiny(data.path(), name, more));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        config(name)
+    };
+    let framed = ["--face-size", "0.75", "--face-shift", "-0.1"];
+    // Heads that were imported as heads stay as they are: the settings say where their faces stand.
+    let first = began("a", &[&["--manifest", "v1", "--epochs", "1"], &framed[..]].concat());
+    assert_eq!(
+        (&first["face_size"], &first["face_shift"]),
+        (&0.75.into(), &(-0.1).into())
+    );
+    freeze_faces(data.path(), "faces");
+    let second = began("b", &["--manifest", "faces", "--epochs", "1", "--from", "a"]);
+    assert_eq!(second["face_size"], first["face_size"]);
+    assert_eq!(second["face_shift"], first["face_shift"]);
+    let plain = began("c", &["--manifest", "faces", "--epochs", "1"]);
+    assert_eq!(plain.get("face_size"), None);
+
+    let folder = DataFolder::new(data.path(), &StoreSettings::default());
+    let open = |config: &serde_json::Value| {
+        let mut config: TrainConfig = serde_json::from_value(config.clone()).expect("a configuration");
+        config.side = 96;
+        HeadDataset::open(&folder, "faces", Framing::from(&config)).expect("opens")
+    };
+    // Half of 96 pixels, its middle at .58; then three quarters, its middle at .4.
+    assert_eq!(dark(&open(&plain)), [24, 32, 72, 80]);
+    let [left, top, right, bottom] = dark(&open(&second));
+    for (found, expected) in [(left, 12), (top, 2), (right, 84), (bottom, 74)] {
+        assert!((found - expected).abs() <= 2, "{left} {top} {right} {bottom}");
+    }
+    assert_eq!((open(&plain).smaller, open(&second).smaller), (0, 8));
 }

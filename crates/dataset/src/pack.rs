@@ -35,13 +35,8 @@ pub struct Pack {
 }
 
 impl Pack {
-    /// The name of the file that holds a manifest's training heads at a side. The tombstones' digest is a
-    /// part of it: after a purge the heads are packed anew, and no pack that holds the purged ones is read.
-    pub fn name(manifest_id: &str, tombstones: &Tombstones, side: u32) -> String {
-        format!("{}{side}.pack", Self::name_start(manifest_id, tombstones))
-    }
-
-    /// How the names of a manifest's packs begin, whatever their side.
+    /// How the names of a manifest's packs begin, whatever of its heads they hold. The tombstones' digest is a part
+    /// of it: after a purge the heads are packed anew, and no pack that holds the purged ones is read.
     pub fn name_start(manifest_id: &str, tombstones: &Tombstones) -> String {
         // Short enough to be read: a manifest has few lists of tombstones that could be mistaken.
         format!("{}-{}-", &manifest_id[..16], &tombstones.digest()[..8])

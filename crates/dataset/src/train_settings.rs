@@ -165,6 +165,11 @@ train_settings! {
         minibatch_deviation: bool = true, any, arg(value_name = "true|false", value_parser = BoolishValueParser::new());
         /// Convolutions of the discriminator, from the picture on, that stay as the run of --from has them
         freeze: usize = 0, any, arg(value_name = "N");
+        /// Size of the face box in a head, as a share of the head's side: heads are cut closer round their faces
+        /// [default: that of the run of --from, else as they were cut]
+        face_size: f64 = 0.0, |value| between(*value, 0.0, 1.0), arg(value_name = "SHARE");
+        /// How far below a head's middle the centre of its face box then stands, as a share of the side
+        face_shift: f64 = 0.0, |value| between(*value, -0.5, 0.5), arg(value_name = "SHARE", allow_negative_numbers = true);
     }
     sitting {
         /// Ends the run after so many epochs

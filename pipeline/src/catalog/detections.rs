@@ -17,7 +17,7 @@ use super::{Catalog, Write, now};
 use crate::selection::Selection;
 
 /// The detector and crop of imported heads.
-pub const GIVEN: &str = "given";
+pub const GIVEN: &str = dataset::manifest::GIVEN;
 /// The detector of boxes that a hand made.
 pub const HAND: &str = "hand";
 /// The score of such a box: the column wants one.

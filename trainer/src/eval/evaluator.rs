@@ -18,6 +18,7 @@ use super::reals::Reals;
 use super::record::{Conditions, FORMAT, Score};
 use super::{distance, extract, faces};
 use crate::engine::network::Network;
+use crate::gan::framing::Framing;
 use crate::settings::DataFolder;
 
 /// What pictures are resized with on their way into the feature network.
@@ -72,7 +73,7 @@ impl Evaluator {
     pub fn open(
         data: &DataFolder,
         manifest: &str,
-        side: u32,
+        framing: Framing,
         settings: &EvalSettings,
         input: &FeatureInput,
         split: Split,
@@ -89,7 +90,7 @@ impl Evaluator {
         // Both are loaded before anything is measured, so that a wrong file is told at once.
         let network = FeatureNet::load(&settings.features, input, 1)?;
         let detector = extract::load_detector(&settings.detector)?;
-        let reals = Reals::open(data, manifest, side, split, settings.reals)?;
+        let reals = Reals::open(data, manifest, framing, split, settings.reals)?;
         check_count(&reals, manifest, split)?;
         let digest = network.digest();
         let measure = |pictures: Pictures| extract::features(pictures, &settings.features, input, "features of reals");
@@ -97,7 +98,7 @@ impl Evaluator {
         let find = |pictures: Pictures| extract::faces(pictures, &settings.detector, "faces of reals");
         let real_faces = reals.kept(detector.digest(), find)?;
         let training = match training {
-            Some(manifest) => Some(training_heads(data, manifest, side, settings, input, digest)?),
+            Some(manifest) => Some(training_heads(data, manifest, framing, settings, input, digest)?),
             None => None,
         };
         let conditions = Conditions {
@@ -106,7 +107,7 @@ impl Evaluator {
             split: split.as_str().into(),
             reals: reals.len(),
             fakes: settings.count,
-            side,
+            side: framing.side,
             network: digest.to_owned(),
             form: network.form().clone(),
             resize: RESIZE.into(),
@@ -236,12 +237,12 @@ fn check_count(reals: &Reals, manifest: &str, split: Split) -> Result<()> {
 fn training_heads(
     data: &DataFolder,
     manifest: &str,
-    side: u32,
+    framing: Framing,
     settings: &EvalSettings,
     input: &FeatureInput,
     digest: &str,
 ) -> Result<(Reals, Tensor)> {
-    let training = Reals::open(data, manifest, side, Split::Train, MOST_TRAINING)?;
+    let training = Reals::open(data, manifest, framing, Split::Train, MOST_TRAINING)?;
     let measure =
         |pictures: Pictures| extract::features(pictures, &settings.features, input, "features of training heads");
     let features = training.kept(digest, measure)?;

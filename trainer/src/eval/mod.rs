@@ -30,6 +30,7 @@ use vision::letterbox::resize;
 use vision::picture::{Limits, decode};
 
 use crate::gan::folder::RunFile;
+use crate::gan::framing::Framing;
 use crate::gan::grid;
 use crate::gan::trained::Trained;
 use crate::settings::DataFolder;
@@ -71,7 +72,7 @@ fn of_run(args: &Args, settings: &EvalSettings, data: &DataFolder, run: &Path) -
         ))
         .into());
     }
-    let evaluator = open(args, settings, data, manifest, config.side, training)?;
+    let evaluator = open(args, settings, data, manifest, config.into(), training)?;
     let fakes = trained.pictures(&trained.noise(settings.seed, settings.count));
     let standing = Standing {
         step: trained.state.step,
@@ -105,7 +106,14 @@ fn of_pictures(args: &Args, settings: &EvalSettings, data: &DataFolder, pictures
     let fakes = read_pictures(pictures, args.side)?;
     let manifest = args.manifest.as_deref().unwrap_or_default();
     let training = (!args.no_neighbours).then_some(manifest);
-    let evaluator = open(args, settings, data, manifest, fakes[0].width(), training)?;
+    let evaluator = open(
+        args,
+        settings,
+        data,
+        manifest,
+        Framing::as_cut(fakes[0].width()),
+        training,
+    )?;
     let measured = evaluator.measure(&fakes, Standing::default())?;
     report::print(&measured.score, args.json)?;
     keep(args, &evaluator, &fakes, &measured, None)
@@ -116,13 +124,13 @@ fn open(
     settings: &EvalSettings,
     data: &DataFolder,
     manifest: &str,
-    side: u32,
+    framing: Framing,
     training: Option<&str>,
 ) -> Result<Evaluator> {
     if let Some(folder) = &args.save {
         refuse_filled(folder)?;
     }
-    Evaluator::open(data, manifest, side, settings, &args.input(), args.against, training)
+    Evaluator::open(data, manifest, framing, settings, &args.input(), args.against, training)
 }
 
 /// Pictures of an earlier measurement would stand among those of this one.

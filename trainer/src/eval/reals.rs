@@ -1,4 +1,4 @@
-//! The heads of one split of a manifest at the side of a run, and what was measured on them.
+//! The heads of one split of a manifest as a run sees them, and what was measured on them.
 
 use std::path::PathBuf;
 
@@ -13,6 +13,7 @@ use tch::Tensor;
 
 use super::extract::Pictures;
 use super::record::FORMAT;
+use crate::gan::framing::Framing;
 use crate::gan::head_dataset::{self, Found};
 use crate::settings::DataFolder;
 
@@ -29,12 +30,12 @@ pub struct Reals {
 
 impl Reals {
     /// Opens so many heads (at most) of a split of `data/manifests/<name>`, or of the bundle at the path
-    /// `name`, at that side; packs the split first where that was not done before. Purged heads are passed
+    /// `name`, in that framing; packs the split first where that was not done before. Purged heads are passed
     /// over.
     ///
     /// # Errors
     /// [`Usage`] where there is no such manifest; else where a file of it was changed or is missing.
-    pub fn open(data: &DataFolder, name: &str, side: u32, split: Split, most: usize) -> Result<Self> {
+    pub fn open(data: &DataFolder, name: &str, framing: Framing, split: Split, most: usize) -> Result<Self> {
         let found = head_dataset::find(data, name)?;
         let (manifest, folder) = (found.load()?, found.folder());
         let Found { home, name, .. } = found;
@@ -55,12 +56,10 @@ impl Reals {
             .into());
         }
         let (id, packs) = (manifest.id(), data.join("packs"));
-        let path = packs.join(match split {
-            Split::Train => Pack::name(&id, &tombstones, side),
-            Split::Validation => format!("{}{side}-validation.pack", Pack::name_start(&id, &tombstones)),
-        });
+        let path = packs.join(head_dataset::pack_name(&id, &tombstones, framing, split));
         if !path.exists() {
-            head_dataset::build(&data.store_of(&home)?, &rows, &path, side)?;
+            let squares = framing.squares(&manifest.body, &rows);
+            head_dataset::build(&data.store_of(&home)?, &rows, &squares, &path, framing.side)?;
             head_dataset::refuse_purged_meanwhile(&folder, &tombstones, &path)?;
         }
         let mut places: Vec<usize> = (0..rows.len()).collect();
@@ -70,11 +69,15 @@ impl Reals {
         for place in &places {
             hash.update(&rows[*place].head);
         }
+        // Scores of other framings are never compared.
+        if !framing.is_as_cut() {
+            hash.update(framing.name());
+        }
         let digest = hex::encode(hash.finalize());
         // The name begins as a pack's, so that a purge of a head takes its features along.
         let start = Pack::name_start(&id, &tombstones);
         Ok(Self {
-            cache: packs.join(format!("{start}{side}-{}", &digest[..16])),
+            cache: packs.join(format!("{start}{}-{}", framing.name(), &digest[..16])),
             pack: Pack::open(&path)?,
             digest,
             places,

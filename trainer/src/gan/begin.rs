@@ -13,6 +13,7 @@ use super::args::Args;
 use super::best::Best;
 use super::checkpoint::{self, State};
 use super::folder::{RunFile, RunFolder};
+use super::framing::Framing;
 use super::head_dataset::HeadDataset;
 use super::memory;
 use super::model_summary;
@@ -145,7 +146,7 @@ pub fn begin(
 pub fn follow(args: &Args, shared: Shared, data: &DataFolder, ranks: &Ranks) -> Result<Begun> {
     set_threads(shared.threads, ranks);
     let manifest = args.manifest.as_ref().unwrap_or(&shared.file.manifest);
-    let heads = HeadDataset::open(data, manifest, shared.file.config.side)?;
+    let heads = HeadDataset::open(data, manifest, Framing::from(&shared.file.config))?;
     if heads.digest != shared.heads_digest {
         bail!(
             "rank {} has other heads in {} than rank 0",

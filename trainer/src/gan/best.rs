@@ -10,6 +10,7 @@ use dataset::eval_settings::EvalSettings;
 use vision::FeatureInput;
 
 use super::folder::{RunFile, RunFolder};
+use super::framing::Framing;
 use super::sample::pictures;
 use super::trained::sample_noise;
 use crate::engine::network::Network;
@@ -41,8 +42,8 @@ impl Best {
         settings: &EvalSettings,
         every: u64,
     ) -> Result<Self> {
-        let (side, input) = (file.config.side, FeatureInput::default());
-        let evaluator = Evaluator::open(data, &file.manifest, side, settings, &input, Split::Validation, None)?;
+        let (framing, input) = (Framing::from(&file.config), FeatureInput::default());
+        let evaluator = Evaluator::open(data, &file.manifest, framing, settings, &input, Split::Validation, None)?;
         // Scores of other conditions, or of other noise, are no measure of these.
         let same = |score: &Score| score.conditions == *evaluator.conditions() && score.seed == settings.seed;
         let measured = record::read(folder.path())?;

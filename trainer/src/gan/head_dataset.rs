@@ -10,6 +10,7 @@ use dataset::{Key, Manifest, ManifestRow, Split, Store};
 use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
+use super::framing::{self, Framing};
 use crate::bar::bar;
 use crate::settings::DataFolder;
 
@@ -22,7 +23,7 @@ pub struct HeadDataset {
     pub id: String,
     /// SHA-256 over the hashes of the heads, in order.
     pub digest: String,
-    /// Side that half of them have at least, as they are stored, pixels.
+    /// Side that half of them have at least, as they are stored and framed, pixels.
     pub native: i64,
     /// How many are smaller than the side they are packed at.
     pub smaller: usize,
@@ -30,13 +31,13 @@ pub struct HeadDataset {
 }
 
 impl HeadDataset {
-    /// Opens the manifest `data/manifests/<name>`, or the bundle at the path `name`, and its heads at
-    /// that side; packs them first where that was not done before. Purged heads are passed over.
+    /// Opens the manifest `data/manifests/<name>`, or the bundle at the path `name`, and its heads in
+    /// that framing; packs them first where that was not done before. Purged heads are passed over.
     ///
     /// # Errors
     /// [`Usage`] where there is no such manifest or no head to train on; else where a file of it
     /// was changed or is missing, or a purge came in between.
-    pub fn open(data: &DataFolder, name: &str, side: u32) -> Result<Self> {
+    pub fn open(data: &DataFolder, name: &str, framing: Framing) -> Result<Self> {
         let found = find(data, name)?;
         let (manifest, folder) = (found.load()?, found.folder());
         let Found { home, name, called } = found;
@@ -52,18 +53,21 @@ impl HeadDataset {
             hash.update(&row.head);
         }
         let (id, digest) = (manifest.id(), hex::encode(hash.finalize()));
-        let mut sides: Vec<i64> = rows.iter().map(|row| row.side).collect();
+        let squares = framing.squares(&manifest.body, &rows);
+        let mut sides: Vec<i64> = squares.iter().map(|[_, _, side]| i64::from(*side)).collect();
         sides.sort_unstable();
-        let path = data.join("packs").join(Pack::name(&id, &tombstones, side));
+        let path = data
+            .join("packs")
+            .join(pack_name(&id, &tombstones, framing, Split::Train));
         if !path.exists() {
-            build(&data.store_of(&home)?, &rows, &path, side)?;
+            build(&data.store_of(&home)?, &rows, &squares, &path, framing.side)?;
             refuse_purged_meanwhile(&folder, &tombstones, &path)?;
         }
         Ok(Self {
             manifest: called,
             pack: Pack::open(&path)?,
             native: sides[(sides.len() - 1) / 2],
-            smaller: sides.partition_point(|native| *native < i64::from(side)),
+            smaller: sides.partition_point(|native| *native < i64::from(framing.side)),
             id,
             digest,
         })
@@ -169,7 +173,17 @@ pub(crate) fn refuse_purged_meanwhile(folder: &Path, tombstones: &Tombstones, pa
     bail!("heads were purged while they were packed; the same command packs those that are left")
 }
 
-pub(crate) fn build(store: &Store, rows: &[&ManifestRow], path: &Path, side: u32) -> Result<()> {
+/// The name of the file that holds the heads of a manifest's split.
+pub(crate) fn pack_name(id: &str, tombstones: &Tombstones, framing: Framing, split: Split) -> String {
+    let split = match split {
+        Split::Train => "",
+        Split::Validation => "-validation",
+    };
+    format!("{}{}{split}.pack", Pack::name_start(id, tombstones), framing.name())
+}
+
+/// Packs the squares of the rows' heads.
+pub(crate) fn build(store: &Store, rows: &[&ManifestRow], squares: &[[u32; 3]], path: &Path, side: u32) -> Result<()> {
     let there = store.contents("heads")?;
     // Looked for before anything is written, so that a manifest with holes is told at once.
     for row in rows {
@@ -180,7 +194,7 @@ pub(crate) fn build(store: &Store, rows: &[&ManifestRow], path: &Path, side: u32
         }
     }
     let bar = bar(rows.len(), &format!("packing heads at {side} px"));
-    let head = |index: usize| read_head(store, rows[index]);
+    let head = |index: usize| Ok(framing::cut(read_head(store, rows[index])?, squares[index]));
     let built = store.in_parallel(|| pack::build(path, side, rows.len(), head, |done| bar.set_position(done as u64)));
     bar.finish_and_clear();
     built.context("cannot pack the heads")

@@ -15,6 +15,7 @@ pub mod config;
 pub mod device;
 pub mod events;
 pub mod folder;
+pub mod framing;
 pub mod gan_state;
 pub mod grid;
 pub mod head_dataset;

@@ -35,6 +35,12 @@ pub fn announce(folder: &RunFolder, file: &RunFile, heads: usize, device: Device
         threads::computed_by(device, processes),
         folder.path().display()
     );
+    if config.face_size > 0.0 {
+        eprintln!(
+            "heads are cut closer where their face boxes take less than {:.0} % of the side (--face-size)",
+            100.0 * config.face_size
+        );
+    }
     eprintln!("generator: {}", sums(&architecture::generator(config)));
     eprintln!("discriminator: {}", sums(&architecture::discriminator(config)));
 }

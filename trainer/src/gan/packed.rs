@@ -90,7 +90,7 @@ pub fn unpack(path: &Path, folder: &RunFolder) -> Result<RunFile> {
             return Ok(there);
         }
         // An earlier version of the file, which nobody trained on.
-        if !is_it || folder.metrics().exists() {
+        if there.heads_digest != run.heads_digest || folder.metrics().exists() {
             bail!(
                 "{} is another run than that of {}: move one of them away",
                 folder.path().display(),

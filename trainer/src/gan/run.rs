@@ -18,6 +18,7 @@ use super::checkpoint;
 use super::config;
 use super::device;
 use super::folder::{self, RunFile, RunFolder, known};
+use super::framing::Framing;
 use super::gan_state::GanState;
 use super::head_dataset::{HeadDataset, find, nothing_left};
 use super::limits::{End, Limits};
@@ -52,6 +53,9 @@ const SHAPE: [&str; 10] = [
     "residual",
     "minibatch_deviation",
 ];
+
+/// How heads are shown to the networks; an earlier run has none of these.
+const FRAMING: [&str; 2] = ["face_size", "face_shift"];
 
 /// Trains.
 ///
@@ -181,7 +185,7 @@ pub(super) fn prepare(
     let settings = settings.clone().or(&like.unwrap_or_default());
     let mut config = resolve(&settings, device)?;
     memory::check(&config, device)?;
-    let heads = HeadDataset::open(data, manifest, config.side)?;
+    let heads = HeadDataset::open(data, manifest, Framing::from(&config))?;
     refuse_small(&heads, config.side, args.enlarge)?;
     complete(&mut config, &settings, heads.len(), args)?;
     let file = RunFile::new(&heads, config);
@@ -230,12 +234,17 @@ pub(super) fn newest_step(folder: &RunFolder) -> Result<Option<u64>> {
         .and_then(|path| checkpoint::step_of(path)))
 }
 
-/// The settings that shape the networks of a run: what another begins with where nothing else is asked.
+/// The settings that shape the networks of a run, and what they see: what another begins with where nothing else is
+/// asked.
 fn shape_of(from: &str, data: &Path) -> Result<TrainSettings> {
     let (_, file) = folder::find(data, Path::new(from))?;
     let config = serde_json::to_value(&file.config)?;
     let shape = SHAPE.map(|key| (key.to_owned(), config.get(key).cloned().unwrap_or(Value::Bool(false))));
-    Ok(serde_json::from_value(Value::Object(shape.into_iter().collect()))?)
+    let framing = FRAMING.into_iter();
+    let framing = framing.filter_map(|key| Some((key.to_owned(), config.get(key)?.clone())));
+    Ok(serde_json::from_value(Value::Object(
+        shape.into_iter().chain(framing).collect(),
+    ))?)
 }
 
 /// The start of a new run with a trained one's networks, which `file` then names.
@@ -298,7 +307,7 @@ fn differences(theirs: &TrainConfig, ours: &TrainConfig, counts: impl Fn(&str) -
 /// only over the same one.
 pub(super) fn reopen_heads(args: &Args, file: &RunFile, data: &DataFolder) -> Result<HeadDataset> {
     let manifest = args.manifest.as_ref().unwrap_or(&file.manifest);
-    let heads = HeadDataset::open(data, manifest, file.config.side)
+    let heads = HeadDataset::open(data, manifest, Framing::from(&file.config))
         .context("the run's manifest cannot be opened; --manifest names it where it was moved")?;
     if file.manifest_id == heads.id {
         return Ok(heads);

@@ -8,7 +8,6 @@ use axum::extract::{Path, Query, State};
 use dataset::failure::Usage;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use vision::crop::CropRule;
 use vision::letterbox::resize;
 use vision::picture::{Limits, decode};
 
@@ -16,6 +15,7 @@ use super::complete::{LOOK, Progress};
 use super::model::Model;
 use super::task::Task;
 use super::{Refusal, Stopped, Studio, locked, monitor};
+use crate::gan::framing::Framing;
 use crate::show::blend::Blend;
 use crate::show::search::{self, Search};
 
@@ -70,7 +70,7 @@ pub(super) async fn upload(State(studio): State<Arc<Studio>>, file: Bytes) -> Re
             true => model.detector()?.detect(&picture)?,
             false => Vec::new(),
         };
-        let rule = CropRule::default();
+        let rule = Framing::from(&model.trained.file.config).rule();
         Ok(match faces.first() {
             Some(face) => (rule.cut(&picture, rule.region(&face.bbox, width, height)), "face"),
             None => {

@@ -18,6 +18,7 @@ use super::search::{self, Goal, Search};
 use super::{animation, clear};
 use crate::bar::bar;
 use crate::eval::reals::Reals;
+use crate::gan::framing::Framing;
 use crate::gan::grid;
 use crate::gan::trained::Trained;
 use crate::guide::encoder::Encoder;
@@ -153,7 +154,13 @@ fn pictures(args: &Args, trained: &Trained, data: &DataFolder) -> Result<(Vec<Rg
         pictures.push(resize(&picture, side, side));
     }
     if args.unseen > 0 {
-        let unseen = Reals::open(data, &trained.file.manifest, side, Split::Validation, args.unseen)?;
+        let unseen = Reals::open(
+            data,
+            &trained.file.manifest,
+            Framing::from(&trained.file.config),
+            Split::Validation,
+            args.unseen,
+        )?;
         pictures.extend(unseen.pictures());
     }
     match pictures.is_empty() {

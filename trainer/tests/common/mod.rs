@@ -15,6 +15,17 @@ pub fn freeze(data: &Path, name: &str, heads: impl Iterator<Item = RgbImage>) {
 
 /// Freezes heads of both splits.
 pub fn freeze_splits(data: &Path, name: &str, heads: impl Iterator<Item = (RgbImage, Split)>) {
+    freeze_changed(data, name, ManifestBody::default(), heads, |_| ());
+}
+
+/// Freezes heads under a body of their own, each row as `change` leaves it.
+pub fn freeze_changed(
+    data: &Path,
+    name: &str,
+    body: ManifestBody,
+    heads: impl Iterator<Item = (RgbImage, Split)>,
+    change: impl Fn(&mut ManifestRow),
+) {
     let store = Store::create(&data.join("store")).expect("a store");
     let rows = heads.enumerate().map(|(number, (head, split))| {
         let mut png = std::io::Cursor::new(Vec::new());
@@ -24,14 +35,16 @@ pub fn freeze_splits(data: &Path, name: &str, heads: impl Iterator<Item = (RgbIm
         store
             .put_blocking(&Key::head(&hash).expect("a hash"), png)
             .expect("writes");
-        ManifestRow {
+        let mut row = ManifestRow {
             pixels: dataset::manifest::pixel_hash(&head),
             split,
             ..row(&format!("{number:06}"), &hash, i64::from(head.width()))
-        }
+        };
+        change(&mut row);
+        row
     });
     let rows = rows.collect();
-    let manifest = Manifest::new(name, ManifestBody::default(), rows).expect("a manifest");
+    let manifest = Manifest::new(name, body, rows).expect("a manifest");
     manifest.write(&data.join("manifests")).expect("writes");
 }
 

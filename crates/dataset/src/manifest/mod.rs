@@ -28,7 +28,7 @@ pub use bundle::{Bundle, bundle, find_bundle, verify_bundle};
 pub use diff::{Change, diff};
 pub use disk::{Written, head_bytes, list, pixel_hash, read_head};
 pub use opened::{Batches, Opened};
-pub use row::{ManifestRow, Split};
+pub use row::{GIVEN, ManifestRow, Split};
 pub use spill::{Laid, Spill, Spilled};
 pub use tombstones::Tombstones;
 pub use verify::{Problem, VerifyReport, verify};

@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 
 use super::cell::Cell;
 
+/// Names the detector of heads that were imported as heads.
+pub const GIVEN: &str = "given";
+
 /// Which part of training a head serves; fixed for its duplicate group for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -116,6 +119,11 @@ macro_rules! row {
         }
 
         impl ManifestRow {
+            /// Whether it names where the face is: a head that was imported as one names the whole of it.
+            pub fn has_face_box(&self) -> bool {
+                self.detector != GIVEN
+            }
+
             /// The names of the columns in which two rows differ.
             pub fn differences(&self, other: &Self) -> Vec<&'static str> {
                 let mut names = Vec::new();
