@@ -12,6 +12,8 @@ mod shape;
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
 
+use dataset::store;
+
 use pattern::Pattern;
 pub use shape::is_credential;
 
@@ -75,9 +77,11 @@ pub fn keep_url(url: &str) {
     }
 }
 
-/// The keys of the store's bucket, which its own library reads from the environment.
+/// The keys of the store's bucket, which its own library reads from the environment or a profile. Where that cannot be
+/// read, opening the store says why.
 pub fn keep_environment() {
-    let read = |name: &str| std::env::var(name).unwrap_or_default();
+    let environment = store::with_profile(store::environment()).unwrap_or_default();
+    let read = |name: &str| environment.get(name).cloned().unwrap_or_default();
     match (read("AWS_ACCESS_KEY_ID"), read("AWS_SECRET_ACCESS_KEY")) {
         (_, key) if key.is_empty() => {}
         (user, key) => keep_login(&user, &key),

@@ -3,6 +3,7 @@
 mod error;
 mod folder;
 mod new_file;
+mod profile;
 mod s3;
 mod settings;
 
@@ -13,8 +14,9 @@ use crate::keys::Key;
 
 pub use error::StoreError;
 use folder::Folder;
+pub use profile::with_profile;
 use s3::S3;
-pub use settings::{STORE_VARIABLE, StoreSettings};
+pub use settings::{Environment, STORE_VARIABLE, StoreSettings, environment};
 
 /// A small object that only [`Store::create`] writes. Where it is gone, the store was moved, or a disk is
 /// not mounted: writing on would start a second, empty store beside the catalog.

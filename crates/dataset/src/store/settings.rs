@@ -6,6 +6,7 @@ use std::path::Path;
 
 use url::Url;
 
+use super::profile::with_profile;
 use super::s3::{Address, S3};
 use super::{Place, Store};
 use crate::failure::Usage;
@@ -38,9 +39,10 @@ crate::settings! {
 }
 
 /// Variables by their names.
-pub(super) type Environment = BTreeMap<String, String>;
+pub type Environment = BTreeMap<String, String>;
 
-fn environment() -> Environment {
+/// Those of the process.
+pub fn environment() -> Environment {
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(text).collect()
 }
@@ -77,7 +79,7 @@ impl StoreSettings {
         let Some(address) = self.address(environment)? else {
             return Ok(Store::open(&data.join(FOLDER))?);
         };
-        let s3 = S3::connect(self, &address, data, environment)?;
+        let s3 = S3::connect(self, &address, data, &with_profile(environment.clone())?)?;
         s3.open()?;
         Ok(Store(Place::S3(s3)))
     }
@@ -86,7 +88,7 @@ impl StoreSettings {
         let Some(address) = self.address(environment)? else {
             return Ok(Store::create(&data.join(FOLDER))?);
         };
-        let s3 = S3::connect(self, &address, data, environment)?;
+        let s3 = S3::connect(self, &address, data, &with_profile(environment.clone())?)?;
         s3.create()?;
         Ok(Store(Place::S3(s3)))
     }

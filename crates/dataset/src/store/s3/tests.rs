@@ -60,6 +60,27 @@ fn an_object_comes_back_until_it_is_removed() {
 }
 
 #[test]
+fn keys_of_a_profile_sign_requests() {
+    let server = Server::start();
+    let home = tempfile::tempdir().expect("a folder");
+    let mut environment = environment(&server);
+    let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| environment.remove(name));
+    let text = format!(
+        "[heads]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+        id.expect("is set"),
+        secret.expect("is set")
+    );
+    std::fs::write(home.path().join("keys"), text).expect("writes");
+    let file = home.path().join("keys").to_str().expect("plain").to_owned();
+    environment.insert("AWS_SHARED_CREDENTIALS_FILE".into(), file);
+    environment.insert("AWS_PROFILE".into(), "heads".into());
+    let create = |environment: &Environment| settings("s3://heads").create_with(Path::new("data"), environment);
+    create(&environment).expect("creates");
+    environment.insert("AWS_PROFILE".into(), "other".into());
+    assert_eq!(exit_code(&create(&environment).expect_err("is refused")), USAGE);
+}
+
+#[test]
 fn a_large_object_goes_in_parts_and_comes_back_whole() {
     let server = Server::start();
     let store = begun(&server);
