@@ -488,4 +488,6 @@ fn a_run_from_another_has_its_heads_cut_to_the_framing_of_that_one() {
         assert!((found - expected).abs() <= 2, "{left} {top} {right} {bottom}");
     }
     assert_eq!((open(&plain).smaller, open(&second).smaller), (0, 8));
+    let other = run(tiny(data.path(), "c", &["--resume", "--face-size", "0.75"]));
+    assert_refused(&other, 2, "was begun with --face-size 0 (not 0.75)");
 }

@@ -5,10 +5,10 @@ const key = document.querySelector('meta[name$="-key"]');
 
 export const $ = (id) => document.getElementById(id);
 
-export function say(text, bad = false) {
+export function say(text, bad = false, ...more) {
   for (const place of document.querySelectorAll('.said')) {
     place.hidden = !text;
-    place.textContent = text;
+    place.replaceChildren(text, ...more.map((node) => node.cloneNode(true)));
     place.classList.toggle('bad', bad);
   }
 }

@@ -21,7 +21,7 @@ use super::{Desk, Now, Refusal, pictures};
 use crate::catalog::gallery;
 use crate::catalog::images::object_of;
 use crate::catalog::pictures::{FoundBy, hash_of};
-use crate::decide;
+use crate::{decide, progress};
 
 /// Files are named by their hash: they never change.
 const FOREVER: &str = "private, max-age=31536000, immutable";
@@ -39,6 +39,14 @@ pub(super) async fn state(State(desk): State<Arc<Desk>>) -> Result<Json<Value>, 
         "sources": snapshot.sources,
         "versions": dataset::manifest::list(&desk.context.manifests())?,
     })))
+}
+
+/// How far the work is that a change began; empty where nothing is counted.
+pub(super) async fn progress() -> Json<Value> {
+    Json(match progress::under_way() {
+        Some((work, done, total)) => json!({ "work": work, "done": done, "total": total }),
+        None => json!({}),
+    })
 }
 
 /// A page of the heads that the address's filters let through.

@@ -116,6 +116,7 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/decisions", post(write::decide))
         .route("/api/verdicts", post(write::curate))
         .route("/api/reload", post(write::reload))
+        .route("/api/progress", get(api::progress))
         .route("/api/bounds", get(api::bounds).post(write::save_bounds))
         .route("/api/versions", get(api::versions).post(write::freeze))
         .layer(DefaultBodyLimit::max(BODY))

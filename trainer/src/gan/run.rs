@@ -294,9 +294,13 @@ fn differences(theirs: &TrainConfig, ours: &TrainConfig, counts: impl Fn(&str) -
     let (theirs, ours) = (serde_json::to_value(theirs)?, serde_json::to_value(ours)?);
     let word = |value: &Value| value.to_string().replace(['"', '[', ']'], "");
     // A setting that is left out of either is off.
-    let value = |config: &Value, key: &str| config.get(key).cloned().unwrap_or(Value::Bool(false));
+    let value = |config: &Value, other: &Value, key: &str| match (config.get(key), other.get(key)) {
+        (Some(value), _) => value.clone(),
+        (None, Some(Value::Number(_))) => 0.into(),
+        (None, _) => Value::Bool(false),
+    };
     let changed = TrainSettings::NAMES.iter().filter_map(|key| {
-        let (theirs, ours) = (value(&theirs, key), value(&ours, key));
+        let (theirs, ours) = (value(&theirs, &ours, key), value(&ours, &theirs, key));
         let flag = key.replace('_', "-");
         (counts(key) && theirs != ours).then(|| format!("--{flag} {} (not {})", word(&theirs), word(&ours)))
     });

@@ -7,6 +7,7 @@ export const number = new Intl.NumberFormat('en');
 // What the address says of heads; the rest is about their posts.
 const OWN = ['verdict', 'decision', 'measure', 'order', 'group', 'picture', 'version', 'without-version', 'bound', 'change', 'from', 'count', 'show', 'checked', 'heads'];
 const AGAIN = 10000; // ms until verdicts are asked for again where a command holds the lock
+const LOOK = 400; // ms between two looks at how far a change is
 const IDLE = 2000; // ms without a decision after which the verdicts are brought up to date
 
 let page = { from: 0, total: 0, heads: [] };
@@ -435,6 +436,22 @@ export function post(of) {
     element('p', { className: 'tags', textContent: of.tags.trim() }));
 }
 
+// A change that may take long, which says how far it is.
+async function long(text, path, body) {
+  say(text);
+  const look = setInterval(async () => {
+    const { work, done, total } = await ask('/api/progress').catch(() => ({}));
+    if (going && work) say(`${text} ${work}: ${number.format(done)} of ${number.format(total)} `, false, element('progress', { value: done, max: Math.max(1, total) }));
+  }, LOOK);
+  let going = true;
+  try {
+    return await ask(path, body);
+  } finally {
+    going = false;
+    clearInterval(look);
+  }
+}
+
 // ---- thresholds
 
 let bounds = [];
@@ -507,8 +524,7 @@ $('bounds').addEventListener('toggle', guarded(async () => {
 }));
 $('reset-bounds').addEventListener('click', guarded(sliders));
 $('save-bounds').addEventListener('click', guarded(async () => {
-  say('saving, and deciding all heads anew …');
-  const { saved } = await ask('/api/bounds', { bounds: moved() });
+  const { saved } = await long('saving, and deciding all heads anew …', '/api/bounds', { bounds: moved() });
   await controls();
   await sliders();
   await go(new URLSearchParams());
@@ -527,8 +543,7 @@ $('freeze').addEventListener('click', () => {
 });
 $('name').addEventListener('close', guarded(async () => {
   if ($('name').returnValue !== 'freeze') return;
-  say('freezing …');
-  const made = await ask('/api/versions', { name: $('version-name').value, filters: ofPosts() });
+  const made = await long('freezing …', '/api/versions', { name: $('version-name').value, filters: ofPosts() });
   await controls();
   say(`the version ${made.name} has ${number.format(made.heads)} heads`);
 }));

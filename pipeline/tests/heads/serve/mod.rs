@@ -272,6 +272,7 @@ async fn a_moved_bound_shows_what_it_would_do_and_is_saved_with_its_comments() {
         text.replace("0.5 #", "0.25 #")
     );
     assert_eq!(desk.gallery("?verdict=accepted").await.len(), 3);
+    assert_eq!(desk.json("/api/progress").await, json!({}));
     let (status, _) = desk.post("/api/bounds", &json!({ "bounds": ["min_score=7"] })).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
 }
