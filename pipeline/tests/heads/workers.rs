@@ -9,6 +9,7 @@ use dataset::Store;
 use pipeline::catalog::Catalog;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use tempfile::TempDir;
+use tests3::Fault;
 
 use crate::cluster::Cluster;
 use crate::common::schema_on;
@@ -24,20 +25,23 @@ const SETTINGS: &str =
 struct Farm {
     folder: TempDir,
     url: String,
+    /// The service that has the store, where that is no folder.
+    bucket: Option<tests3::Server>,
 }
 
 impl Farm {
     /// With so many pictures; every third has a head of the one before.
     async fn new(server: &str, pictures: u32) -> Self {
-        Self::leasing(server, pictures, 60).await
+        Self::leasing(server, pictures, 60, None).await
     }
 
     /// The same, whose workers have leases of so many seconds.
-    async fn leasing(server: &str, pictures: u32, lease: u32) -> Self {
+    async fn leasing(server: &str, pictures: u32, lease: u32, bucket: Option<tests3::Server>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let farm = Self {
             url: schema_on(server).await,
             folder,
+            bucket,
         };
         let settings = SETTINGS.replacen("[crop]", &format!("[crop]\nlease_seconds = {lease}"), 1);
         std::fs::write(farm.path("stages.toml"), settings).expect("writes");
@@ -77,6 +81,11 @@ impl Farm {
     fn command(&self, worker: usize, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
         command.env("HEADS_CATALOG_URL", &self.url);
+        if let Some(bucket) = &self.bucket {
+            command.envs(bucket.environment());
+            // A stalled request is given up soon.
+            command.envs([("HEADS_STORE_URL", "s3://heads/farm"), ("AWS_TIMEOUT", "2s")]);
+        }
         command.arg("--config").arg(self.path("stages.toml"));
         command.arg("--data").arg(self.data(worker)).args(words);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -129,9 +138,30 @@ impl Farm {
         state.extend(rows_of(&catalog, tried).await);
         let store = Store::open(&self.path("store")).expect("is there");
         for kind in ["images", "heads"] {
-            state.extend(store.list(kind).expect("lists"));
+            state.extend(match &self.bucket {
+                None => store.list(kind).expect("lists"),
+                Some(bucket) => {
+                    let names = bucket.objects().into_iter();
+                    let names = names.filter_map(|name| Some(name.strip_prefix("farm/")?.to_owned()));
+                    names.filter(|name| name.starts_with(kind)).collect()
+                }
+            });
         }
         state
+    }
+
+    /// Kills workers one after the other at drawn moments of the time that one worker takes for all, and starts
+    /// each again.
+    fn kill(&self, workers: &mut [Child], kills: std::ops::Range<u32>, whole: Duration) {
+        for kill in kills {
+            let drawn = kill.wrapping_add(7).wrapping_mul(0x9E37_79B1) >> 8;
+            let (which, share) = (drawn as usize % WORKERS, f64::from(drawn) / f64::from(1 << 24));
+            wait(whole.mul_f64(share / 8.0));
+            // An error means that it had ended by itself.
+            let _ = workers[which].kill();
+            workers[which].wait().expect("ends");
+            workers[which] = self.crop(which);
+        }
     }
 
     /// The id of a version that is made of it.
@@ -244,17 +274,40 @@ async fn workers_that_are_killed_at_any_moment_lose_nothing_on_postgres() {
     one.finish(0, &["crop"]);
     let whole = began.elapsed();
     let mut workers = four.crop_all().await;
-    for kill in 0..KILLS {
-        let drawn = kill.wrapping_add(7).wrapping_mul(0x9E37_79B1) >> 8;
-        let (which, share) = (drawn as usize % WORKERS, f64::from(drawn) / f64::from(1 << 24));
-        wait(whole.mul_f64(share / 8.0));
-        // An error means that it had ended by itself.
-        let _ = workers[which].kill();
-        workers[which].wait().expect("ends");
-        workers[which] = four.crop(which);
-    }
+    four.kill(&mut workers, 0..KILLS, whole);
     for worker in workers {
         // The last one to end judges, and others that begin then are refused.
+        end(worker, &[0, 75]);
+    }
+    four.finish(0, &["crop"]);
+    assert_same(&four, &one).await;
+    assert_eq!(four.manifest("v1"), one.manifest("v1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts a PostgreSQL server of its own"]
+async fn kills_a_restarted_server_and_a_failing_bucket_at_once_lose_nothing_on_postgres() {
+    let (cluster, service) = (Cluster::new(), tests3::Server::start());
+    let one = Farm::new(&cluster.url(), 200).await;
+    let began = Instant::now();
+    one.finish(0, &["crop"]);
+    let whole = began.elapsed();
+    let four = Farm::leasing(&cluster.url(), 200, 60, Some(service)).await;
+    four.bucket.as_ref().expect("is there").misbehave(|asked| {
+        let faults = [Fault::Internal, Fault::SlowDown, Fault::Drop, Fault::Cut, Fault::Stall];
+        (asked.number % 11 == 7).then(|| faults[asked.number / 11 % faults.len()])
+    });
+    let mut workers = four.crop_all().await;
+    four.kill(&mut workers, 0..KILLS / 2, whole);
+    cluster.stop();
+    for worker in workers {
+        // One may have ended before.
+        end(worker, &[0, 1, 75]);
+    }
+    cluster.start();
+    let mut workers: Vec<Child> = (0..WORKERS).map(|worker| four.crop(worker)).collect();
+    four.kill(&mut workers, KILLS / 2..KILLS, whole);
+    for worker in workers {
         end(worker, &[0, 75]);
     }
     four.finish(0, &["crop"]);
@@ -301,7 +354,10 @@ async fn workers_whose_server_restarts_end_and_others_go_on_on_postgres() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a PostgreSQL server, named by TEST_POSTGRES_URL"]
 async fn a_worker_that_was_halted_records_nothing_twice_on_postgres() {
-    let (one, two) = (Farm::new(&server(), 60).await, Farm::leasing(&server(), 60, 3).await);
+    let (one, two) = (
+        Farm::new(&server(), 60).await,
+        Farm::leasing(&server(), 60, 3, None).await,
+    );
     one.finish(0, &["crop"]);
     let catalog = two.catalog().await;
     // It takes pictures, and cannot record the first before it is halted.
