@@ -55,8 +55,11 @@ enum Command {
     /// Opens the studio: a page in the browser to draw, change, complete and keep heads, and to watch runs
     #[command(after_help = "Example:\n  trainer serve v3-default   (then open the address that it prints)")]
     Serve(trainer::serve::Args),
-    /// Writes a run's networks as ONNX, TorchScript and safetensors
-    #[command(after_help = "Example:\n  trainer export v3-default --formats onnx --out exported")]
+    /// Writes a run's networks as ONNX, TorchScript and safetensors, or a page that draws with them
+    #[command(
+        after_help = "Examples:\n  trainer export v3-default --formats onnx --out exported\n  \
+                            trainer export v3-default --page site   (then serve the folder `site`)"
+    )]
     Export(trainer::export::Args),
     /// Writes a run's model card: settings, scores, pictures
     #[command(after_help = "Example:\n  trainer card v3-default")]
@@ -97,7 +100,9 @@ fn main() -> ExitCode {
             trainer::guide::draw::run(args, &settings.eval, data)
         }),
         Command::Serve(args) => with_settings(&cli, |settings, data| trainer::serve::run(args, settings, data)),
-        Command::Export(args) => with_settings(&cli, |_, data| trainer::export::run(args, data)),
+        Command::Export(args) => with_settings(&cli, |settings, data| {
+            trainer::export::run(args, &settings.eval.detector, data)
+        }),
         Command::Card(args) => with_settings(&cli, |_, data| trainer::show::card::run(args, data)),
         Command::Detector(args) => trainer::detector::run(args.clone()),
     };

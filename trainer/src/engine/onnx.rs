@@ -35,15 +35,54 @@ impl<'a> Names<'a> {
 
 /// The graph of a folded network.
 pub fn graph(network: &Network, names: &Names, storage: Storage) -> Graph {
+    let mut graph = Graph::default();
+    let input = graph.input(names.input.0, &names.input.1);
+    let modulate_by = Box::new(std::iter::repeat(input.clone()));
+    written(network, names, storage, graph, &input, modulate_by)
+}
+
+/// The graph of a folded generator whose input is noise row by row, `rows` [n, 1 + modulated maps, channels]: the
+/// first goes into the network, each other one scales and shifts a map.
+pub fn graph_by_rows(network: &Network, output: &str, storage: Storage) -> Graph {
+    let mut graph = Graph::default();
+    let channels = network.plan.input.channels;
+    let count = 1 + network.plan.modulated_sides().len() as i64;
+    let dimensions = [
+        Dimension::Named("N".into()),
+        Dimension::Fixed(count),
+        Dimension::Fixed(channels),
+    ];
+    let input = graph.input("rows", &dimensions);
+    let shape = graph.integers("row_shape", &[0, channels, 1, 1]);
+    let rows = (0..count).map(|row| {
+        let place = graph.integers(&format!("row{row}"), &[row]);
+        let row = graph.node("Gather", &[&input, &place], &[("axis", Attribute::Int(1))]);
+        graph.node("Reshape", &[&row, &shape], &[])
+    });
+    let rows: Vec<String> = rows.collect();
+    let (first, modulate_by) = (rows[0].clone(), Box::new(rows.into_iter().skip(1)));
+    let names = Names::new(network, "rows", output);
+    written(network, &names, storage, graph, &first, modulate_by)
+}
+
+/// All nodes from the network's input on; `modulate_by` are what the modulations read, first to last.
+fn written(
+    network: &Network,
+    names: &Names,
+    storage: Storage,
+    graph: Graph,
+    input: &str,
+    modulate_by: Box<dyn Iterator<Item = String>>,
+) -> Graph {
+    let mut value = input.to_owned();
     let mut writer = Writer {
-        graph: Graph::default(),
+        graph,
         network,
         storage,
-        input: names.input.0.to_owned(),
+        modulate_by,
         row: 0,
         outputs: Vec::new(),
     };
-    let mut value = writer.graph.input(names.input.0, &names.input.1);
     while writer.row < network.plan.layers.len() {
         value = writer.layer(&value);
         writer.outputs.resize(writer.row, value.clone());
@@ -67,7 +106,8 @@ struct Writer<'a> {
     graph: Graph,
     network: &'a Network,
     storage: Storage,
-    input: String,
+    /// What the modulations that are not written yet read.
+    modulate_by: Box<dyn Iterator<Item = String>>,
     /// The row to write next.
     row: usize,
     /// What each written row's output is called.
@@ -106,7 +146,7 @@ impl Writer<'_> {
                 self.node("InstanceNormalization", &[x, &scale, &shift], &[("epsilon", epsilon)])
             }
             Layer::Modulation => {
-                let input = self.input.clone();
+                let input = self.modulate_by.next().expect("a value for each modulation");
                 let input = self.node("Flatten", &[&input], &[("axis", Attribute::Int(1))]);
                 let scale = self.by_channel(row, "scale", &input, 1.0);
                 let shift = self.by_channel(row, "shift", &input, 0.0);

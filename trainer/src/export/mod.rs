@@ -1,8 +1,10 @@
-//! `trainer export`: a run's networks for programs that know nothing of it.
+//! `trainer export`: a run's networks for programs that know nothing of it, and a page that draws with them.
 //!
 //! Every file is read back and compared with libtorch before it gets its name: a file that is there
 //! is one that draws the same heads.
 
+mod page;
+mod runtime;
 pub mod weights;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +60,10 @@ pub struct Args {
     /// Folder for the files, made where it is missing [default: export in the run's folder]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Writes a page that draws heads in the browser instead, into this new folder: plain files for any static host.
+    /// The runtime that it needs is fetched by npm, once
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["formats", "discriminator", "out"])]
+    page: Option<PathBuf>,
 }
 
 /// One network on its way out.
@@ -74,9 +80,13 @@ struct Part<'a> {
 /// Writes the files.
 ///
 /// # Errors
-/// [`dataset::failure::Usage`] where the run is unknown or has no checkpoint; else what writing met,
-/// or that a file draws something else than libtorch.
-pub fn run(args: &Args, data: &Path) -> Result<()> {
+/// [`dataset::failure::Usage`] where the run is unknown or has no checkpoint, or the page's folder is not empty; else
+/// what writing met, or that a file draws something else than libtorch.
+pub fn run(args: &Args, detector: &Path, data: &Path) -> Result<()> {
+    if let Some(folder) = &args.page {
+        page::check(folder)?;
+        return page::write(&Trained::load(data, args.run.path()?)?, detector, folder);
+    }
     let trained = Trained::load(data, args.run.path()?)?;
     let out = args.out.clone().unwrap_or_else(|| trained.folder.path().join("export"));
     make_folder(&out)?;

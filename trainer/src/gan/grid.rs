@@ -14,14 +14,18 @@ const BACKGROUND: Rgb<u8> = Rgb([255, 255, 255]);
 /// A batch [n, 3, side, side] in -1..1 as pictures.
 pub fn pictures(batch: &Tensor) -> Vec<RgbImage> {
     let (count, side) = (batch.size()[0] as usize, batch.size()[3] as u32);
-    let scaled = (batch.to_kind(Kind::Float) + 1) * 127.5;
-    let bytes = scaled.round().clamp(0.0, 255.0).to_kind(Kind::Uint8);
-    let interleaved = bytes.permute([0, 2, 3, 1]).contiguous();
+    let interleaved = bytes(batch).permute([0, 2, 3, 1]).contiguous();
     let length = 3 * side as usize * side as usize;
     let mut pixels = vec![0; count * length];
     interleaved.copy_data_u8(&mut pixels, count * length);
     let cut = |chunk: &[u8]| RgbImage::from_raw(side, side, chunk.to_vec()).expect("a chunk is one picture");
     pixels.chunks_exact(length).map(cut).collect()
+}
+
+/// The bytes of heads [n, 3, side, side] in -1..1.
+pub fn bytes(batch: &Tensor) -> Tensor {
+    let scaled = (batch.to_kind(Kind::Float) + 1) * 127.5;
+    scaled.round().clamp(0.0, 255.0).to_kind(Kind::Uint8)
 }
 
 /// Pictures of one side as a batch [n, 3, side, side] in -1..1, on the CPU.

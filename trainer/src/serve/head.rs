@@ -10,8 +10,11 @@ use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use dataset::failure::Usage;
+use sha2::{Digest, Sha256};
 
+use crate::engine::checkpoint::bytes;
 use crate::gan::config::NOISE;
+use crate::gan::trained::Trained;
 
 /// Longest address that is read, in bytes.
 pub const LONGEST: usize = 4000;
@@ -100,6 +103,23 @@ impl Amount {
     /// Its value.
     pub fn value(self) -> f64 {
         f64::from(self.0) / 1000.0
+    }
+}
+
+impl Source {
+    /// The checkpoint that was loaded.
+    pub fn of(trained: &Trained) -> Self {
+        let generator = &trained.gan.generator;
+        let parameters = trained.gan.ema.as_ref().unwrap_or(&generator.parameters);
+        let mut hash = Sha256::new_with_prefix(bytes(parameters));
+        hash.update(bytes(&generator.buffers));
+        let digest: [u8; 32] = hash.finalize().into();
+        let [first, second, third, fourth, ..] = digest;
+        Self {
+            run: trained.name(),
+            step: trained.state.step,
+            digest: u32::from_be_bytes([first, second, third, fourth]),
+        }
     }
 }
 

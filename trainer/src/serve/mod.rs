@@ -6,11 +6,12 @@ mod complete;
 mod draw;
 mod favourites;
 mod files;
-mod head;
+pub(crate) mod head;
 mod labelled;
 mod latent;
 mod model;
 mod monitor;
+pub(crate) mod shared;
 mod task;
 
 use std::net::SocketAddr;
@@ -35,6 +36,14 @@ use complete::Completions;
 use files::{Drawn, Uploads};
 use model::{About, Model, Queue};
 
+/// The studio's own scripts.
+const SCRIPTS: [(&str, &str); 5] = [
+    ("studio.js", include_str!("page/studio.js")),
+    ("source.js", include_str!("page/source.js")),
+    ("walk.js", include_str!("page/walk.js")),
+    ("watch.js", include_str!("page/watch.js")),
+    ("complete.js", include_str!("page/complete.js")),
+];
 /// Bytes of the longest request but for uploads: a touched head of 256 px.
 const BODY: usize = 1 << 20;
 /// Bytes of an uploaded picture.
@@ -193,23 +202,17 @@ fn router(studio: Arc<Studio>) -> Router {
 }
 
 async fn page(State(studio): State<Arc<Studio>>) -> Html<String> {
-    Html(include_str!("page/studio.html").replace("{{key}}", &studio.guard.key))
+    Html(shared::page(shared::Kind::Served).replace("{{key}}", &studio.guard.key))
 }
 
 async fn asset(Segment(file): Segment<String>) -> Response {
-    let script = |text| web::asset("text/javascript", text);
-    match file.as_str() {
-        "studio.js" => script(include_str!("page/studio.js")),
-        "words.js" => script(include_str!("page/words.js")),
-        "base.js" => script(include_str!("page/base.js")),
-        "draw.js" => script(include_str!("page/draw.js")),
-        "one.js" => script(include_str!("page/one.js")),
-        "watch.js" => script(include_str!("page/watch.js")),
-        "complete.js" => script(include_str!("page/complete.js")),
-        "studio.css" => web::asset("text/css", include_str!("page/studio.css")),
-        "page.js" => script(web::PAGE_SCRIPT),
-        "style.css" => web::asset("text/css", web::PAGE_STYLE),
-        _ => web::error(StatusCode::NOT_FOUND, "there is no such page"),
+    let of = |files: &[(&str, &'static str)]| files.iter().find(|(name, _)| *name == file).map(|(_, text)| *text);
+    if let Some(script) = of(&shared::SCRIPTS).or_else(|| of(&SCRIPTS)) {
+        return web::asset("text/javascript", script);
+    }
+    match of(&shared::STYLES) {
+        Some(style) => web::asset("text/css", style),
+        None => web::error(StatusCode::NOT_FOUND, "there is no such page"),
     }
 }
 

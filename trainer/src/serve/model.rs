@@ -11,7 +11,6 @@ use anyhow::{Context, Result, anyhow};
 use dataset::failure::Usage;
 use dataset::train_settings::Rank;
 use image::RgbImage;
-use sha2::{Digest, Sha256};
 use tch::Tensor;
 use tokio::sync::oneshot;
 use vision::Lab;
@@ -21,7 +20,6 @@ use super::Stopped;
 use super::complete::{Completions, Running};
 use super::head::{Address, Head, Part, Source};
 use super::latent::{Latents, drawn};
-use crate::engine::checkpoint::bytes;
 use crate::eval::extract;
 use crate::gan::grid;
 use crate::gan::sample::rate;
@@ -75,18 +73,8 @@ impl Model {
     /// As [`Trained::load`].
     pub fn load(data: &Path, run: &Path, detector: &Path) -> Result<Self> {
         let trained = Trained::load(data, run)?;
-        let generator = &trained.gan.generator;
-        let parameters = trained.gan.ema.as_ref().unwrap_or(&generator.parameters);
-        let mut hash = Sha256::new_with_prefix(bytes(parameters));
-        hash.update(bytes(&generator.buffers));
-        let digest: [u8; 32] = hash.finalize().into();
-        let [first, second, third, fourth, ..] = digest;
         Ok(Self {
-            source: Source {
-                run: trained.name(),
-                step: trained.state.step,
-                digest: u32::from_be_bytes([first, second, third, fourth]),
-            },
+            source: Source::of(&trained),
             attributes: Attributes::load(&trained).map_err(|error| format!("{error:#}")),
             encoder: Encoder::load(&trained).ok(),
             latents: Latents::of(&trained.generator.plan),

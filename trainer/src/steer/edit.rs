@@ -21,14 +21,14 @@ use crate::gan::sample::draw_rows;
 /// Greatest number of a head that is named: the noise of all before it is drawn too.
 const MOST: usize = 99_999;
 /// Times that heads are drawn, measured and moved on: a slope is right near the mean only.
-const ROUNDS: usize = 5;
+pub const ROUNDS: usize = 5;
 /// Share of the way that one round goes.
-const SHARE: f64 = 0.8;
+pub const SHARE: f64 = 0.8;
 /// Longest change of the noise, whose own length is some 10. At 9, one head in three keeps its colour; at 14 one in
 /// fifty, and faces are still found in all.
-const FARTHEST: f64 = 14.0;
+pub const FARTHEST: f64 = 14.0;
 /// Weight of what nobody asked for, and which is to stay as it is, beside what was asked.
-const KEPT: f64 = 0.3;
+pub const KEPT: f64 = 0.3;
 
 /// Heads as they were steered.
 #[derive(Debug)]

@@ -96,6 +96,30 @@ fn every_preset_side_and_head_comes_out_the_same() {
 }
 
 #[test]
+fn noise_row_by_row_reaches_each_modulation() {
+    tch::manual_seed(3);
+    for (preset, modulation, count) in [
+        (Preset::Default, true, 5),
+        (Preset::Default, false, 1),
+        (Preset::Report, false, 1),
+    ] {
+        let config = config(preset, 96, |settings| {
+            settings.modulation = (preset == Preset::Default).then_some(modulation);
+        });
+        let network = used(architecture::generator(&config));
+        let rows = Tensor::randn([2, count, 100], (Kind::Float, tch::Device::Cpu));
+        let each = rows.split(1, 1);
+        let input = each[0].view([-1, 100, 1, 1]);
+        let expected = tch::no_grad(|| network.forward_modulated(&input, &each[1..], Mode::Eval));
+        let onnx = onnx::graph_by_rows(&folded(&network), "heads", Storage::F32).into_bytes("generator");
+        let (shape, values) = vision::runtime::answer(&onnx, &[2, count as usize, 100], &numbers(&rows)).expect("runs");
+        let found = Tensor::from_slice(&values).view(shape.as_slice());
+        let worst = (found - expected).abs().max().double_value(&[]);
+        assert!(worst < 1e-3, "{worst}: {config:?}");
+    }
+}
+
+#[test]
 fn spectral_and_instance_norms_of_discriminators_come_out_the_same() {
     tch::manual_seed(2);
     for (regulariser, norm) in [

@@ -12,6 +12,7 @@ mod best;
 mod compare;
 mod eval;
 mod export;
+mod exported;
 mod fixture;
 mod guide;
 mod serve;

@@ -1,9 +1,10 @@
-// What every part of the page uses beside /page.js, which comes with it: tiles of heads, their files.
+// What every part of the page uses beside page.js, which comes with it: tiles of heads, their files.
 
-import { element, say } from '/page.js';
-import { words } from '/words.js';
+import { element, say } from './page.js';
+import { words } from './words.js';
+import * as source from './source.js';
 
-export { $, ask, element, say } from '/page.js';
+export { $, ask, element, say } from './page.js';
 
 // What the program said last, the kept heads by address, and the chosen ones in their order.
 export const studio = { state: null, kept: new Map(), chosen: [] };
@@ -11,20 +12,21 @@ export const studio = { state: null, kept: new Map(), chosen: [] };
 // Does what a control asks for, and shows what went wrong.
 export const guarded = (action) => (...given) => Promise.resolve().then(() => action(...given)).catch((error) => say(error.message, true));
 
-const inPath = (text) => text.split('/').map(encodeURIComponent).join('/');
-export const fileOf = (address, times = 1) => `/heads/${inPath(address)}${times > 1 ? `?times=${times}` : ''}`;
-export const query = (values) => new URLSearchParams(values).toString();
-export const many = (name, values) => values.map((value) => [name, value]);
+export const show = guarded(source.show);
 export const saved = (address, times = 1) => `${address.split('/').pop().slice(0, 60).replace(/[^\w.~-]/g, '_')}${times > 1 ? `x${times}` : ''}.png`;
 
+// Saves a file that is there, or will be.
+export const save = async (file, name) => element('a', { href: await file, download: name }).click();
+
 // A tile: the head, its star, a line under it.
-export function tile(address, { what = '', source = fileOf(address), here = true } = {}) {
-  const image = element('img', { src: source, loading: 'lazy', decoding: 'async', alt: words.head(address) });
+export function tile(address, { what = '', put = (image) => show(image, address), here = true } = {}) {
+  const image = element('img', { loading: 'lazy', decoding: 'async', alt: words.head(address) });
   const star = element('button', { type: 'button', className: 'star', textContent: '★' });
   const item = element('li', { className: 'tile', tabIndex: -1, title: address }, image, star);
   if (what) item.append(element('span', { className: 'what', textContent: what }));
   item.dataset.head = address;
   item.classList.toggle('gone', !here);
+  put(image);
   mark(item);
   return item;
 }

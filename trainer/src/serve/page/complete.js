@@ -1,7 +1,8 @@
 // Completing: erase or paint on a head or a picture, and look at what the search finds.
 
-import { $, ask, fileOf, guarded, query, say, studio, tell } from '/base.js';
-import { words } from '/words.js';
+import { $, ask, guarded, say, studio, tell } from './base.js';
+import { file, query } from './source.js';
+import { words } from './words.js';
 
 const LOOK = 400; // ms between two looks at a search
 const STROKES = 30; // strokes that can be undone
@@ -17,7 +18,7 @@ let under = null; // the completion that is shown
 
 export async function open(source) {
   const image = new Image();
-  image.src = source.head ? fileOf(source.head) : `/pictures/${source.picture}`;
+  image.src = source.head ? file(source.head) : `/pictures/${source.picture}`;
   await image.decode();
   of = source;
   of.image = image;

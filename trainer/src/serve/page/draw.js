@@ -1,7 +1,8 @@
 // Endless heads of a seed.
 
-import { $, ask, guarded, hear, query, tile } from '/base.js';
-import { words } from '/words.js';
+import { $, guarded, hear, tell, tile } from './base.js';
+import { draw } from './source.js';
+import { words } from './words.js';
 
 const BATCH = 24; // heads a request; of the best of many fewer, so that they appear soon
 const OFF = 2.05; // the slider's end: no truncation
@@ -28,7 +29,7 @@ async function more() {
   const values = { seed: asked.seed.value, from: next, count: of > 1 ? Math.max(2, Math.floor(BATCH / of)) : BATCH, of };
   if (truncation() !== null) values.truncation = truncation();
   if (of > 1) values.rank = asked.rank.value;
-  const told = await ask(`/api/draw?${query(values)}`).finally(() => { drawing = false; });
+  const told = await draw(values).finally(() => { drawing = false; });
   if (mine === wanted) {
     next = told.next;
     $('heads').append(...told.heads.map((head) => tile(head.head, { what: 'd' in head ? words.scored(head) : '' })));
@@ -44,22 +45,29 @@ function begin() {
   wanted += 1;
   next = 0;
   $('heads').replaceChildren();
-  history.replaceState(null, '', `/?${query({ seed: asked.seed.value })}#draw`);
+  tell('drawn', { seed: asked.seed.value, truncation: truncation(), of: Number(asked.of.value) });
   guarded(more)();
 }
 
 function shown() {
   $('truncation-shown').textContent = truncation() ?? words.off;
-  asked.rank.parentElement.hidden = asked.of.value === '1';
+  asked.rank.parentElement.hidden = asked.of.value === '1' || asked.rank.length < 2;
 }
 
-export function open(state, seed) {
-  asked.seed.value = seed ?? chance();
+// Draws heads of a seed; what is not given is off.
+export function set({ seed, truncation: limit, of }) {
+  asked.seed.value = seed;
+  asked.truncation.value = limit ?? OFF;
+  asked.of.value = of ?? 1;
+  shown();
+  begin();
+}
+
+export function open(state, given) {
   if (!state.detector) {
     asked.rank.querySelectorAll('option:not([value="d"])').forEach((option) => option.remove());
   }
-  shown();
-  begin();
+  set({ ...given, seed: given.seed ?? chance() });
 }
 
 export const anew = () => {

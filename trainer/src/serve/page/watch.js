@@ -1,7 +1,7 @@
 // Watching: what a run has written so far, beside another one.
 
-import { $, ask, element, guarded } from '/base.js';
-import { count, words } from '/words.js';
+import { $, ask, element, guarded } from './base.js';
+import { count, words } from './words.js';
 
 const LOOK = 3000; // ms between two looks
 const SVG = 'http://www.w3.org/2000/svg';

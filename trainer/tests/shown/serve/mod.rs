@@ -3,7 +3,7 @@
 
 #[allow(dead_code, reason = "this page is not dragged on")]
 #[path = "../../../../pipeline/tests/heads/serve/browser.rs"]
-mod browser;
+pub mod browser;
 mod colours;
 mod page;
 mod refused;
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use super::common::trainer;
 use super::fixture::{detector, done};
 use super::runs;
-use served::Served as Studio;
+pub use served::Served as Studio;
 
 /// Side of the run's heads, pixels.
 const SIDE: u32 = 16;
@@ -60,7 +60,7 @@ fn train(data: &Path, name: &str, epochs: u64) {
 }
 
 impl Studio {
-    async fn open(data: &Path, args: &[&str]) -> Self {
+    pub async fn open(data: &Path, args: &[&str]) -> Self {
         let mut command = trainer(data);
         command.arg("serve").args(args);
         if !args.contains(&"--listen") {
@@ -93,7 +93,7 @@ impl Studio {
         addresses(&self.json(path).await["heads"])
     }
 
-    async fn picture(&self, path: &str) -> RgbImage {
+    pub async fn picture(&self, path: &str) -> RgbImage {
         image::load_from_memory(&self.bytes(path).await)
             .expect("decodes")
             .into_rgb8()
