@@ -24,7 +24,7 @@ struct Cli {
 enum Command {
     /// Trains a generator of heads on a manifest
     #[command(after_help = "Example:\n  trainer run --manifest v3 --minutes 30")]
-    Run(trainer::gan::run::Args),
+    Run(Box<trainer::gan::run::Args>),
     /// Draws heads with a trained generator and keeps the best
     #[command(after_help = "Example:\n  trainer sample v3-default --count 512 --keep 64 --out best")]
     Sample(trainer::show::sample::Args),
