@@ -91,8 +91,10 @@ fn exported() -> (tempfile::TempDir, PathBuf) {
 
 /// The pixels of an element that shows a picture.
 async fn pixels(browser: &Browser, element: &str) -> RgbImage {
+    // Decoding ends with an error where the page shows another picture meanwhile.
     let script = format!(
-        "const image = document.querySelector('{element}'); await image.decode(); \
+        "let image; do {{ await new Promise(requestAnimationFrame); image = document.querySelector('{element}'); }} \
+         while (!await image.decode().then(() => true, () => false)); \
          const context = new OffscreenCanvas({SIDE}, {SIDE}).getContext('2d'); context.drawImage(image, 0, 0); \
          return btoa([...context.getImageData(0, 0, {SIDE}, {SIDE}).data].map((byte) => String.fromCharCode(byte)).join(''));"
     );

@@ -98,6 +98,8 @@ async fn a_part_is_erased_and_completed(browser: &Browser, name: &str) {
     browser.press(&["3"]).await;
     browser.until("!document.getElementById('complete').hidden").await;
     browser.press(&["1"]).await;
+    // What is hidden takes no focus.
+    browser.until("!document.getElementById('draw').hidden").await;
     browser.run("document.querySelector('#heads .tile').focus()").await;
     browser.press(&[ENTER]).await;
     browser.until("document.querySelector('#view[open]')").await;
