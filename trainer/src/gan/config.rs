@@ -92,10 +92,7 @@ fn check_network(config: &TrainConfig, settings: &TrainSettings) -> Result<()> {
     } else if !loss::is_bounded(config.loss) && config.regulariser == Regulariser::None {
         "the Wasserstein loss has no end where nothing holds the discriminator back: give --regulariser gp or spectral"
             .into()
-    } else if !penalised
-        && config.regulariser != Regulariser::Spectral
-        && (settings.penalty.is_some() || settings.penalty_every.is_some())
-    {
+    } else if !penalised && (settings.penalty.is_some() || settings.penalty_every.is_some()) {
         "--penalty and --penalty-every are of the regularisers r1, r1r2 and gp: give --regulariser with them".into()
     } else if config.schedule != Schedule::Cosine && settings.horizon.is_some() {
         "--horizon is where a cosine ends: give --schedule cosine with it".into()

@@ -191,7 +191,7 @@ impl GanState {
         });
         let lazy = self.config.penalty_every;
         let regulariser = match self.discriminator_adam.steps.is_multiple_of(lazy) {
-            true => penalty::of(&self.config),
+            true => self.config.regulariser,
             false => Regulariser::None,
         };
         let (heads, fakes) = penalty::leaves(

@@ -1,7 +1,7 @@
 //! Discriminator regularisation by penalties on its gradient for the images it sees: they need gradients of
 //! gradients. Spectral normalisation is the networks' own ([`crate::engine::spectral`]).
 
-use dataset::train_settings::{Regulariser, TrainConfig};
+use dataset::train_settings::Regulariser;
 use tch::{Kind, Tensor};
 
 use crate::engine::ranks::Share;
@@ -15,14 +15,6 @@ pub fn usual(regulariser: Regulariser) -> Option<(f64, u64)> {
         Regulariser::R1 => Some((0.2, 16)),
         Regulariser::R1r2 => Some((0.2, 1)),
         Regulariser::Gp => Some((10.0, 1)),
-    }
-}
-
-/// The penalty of a configuration: spectral normalisation may have R1 beside it.
-pub fn of(config: &TrainConfig) -> Regulariser {
-    match config.regulariser {
-        Regulariser::Spectral if config.penalty > 0.0 => Regulariser::R1,
-        other => other,
     }
 }
 
