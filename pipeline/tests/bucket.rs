@@ -134,7 +134,8 @@ impl Place {
             assert!(!holds(SECRET) && !holds(KEY), "{}", path.display());
             seen += 1;
         }
-        assert!(seen > 5);
+        // Settings, detector, catalog and a log at least: runs of one second share one.
+        assert!(seen >= 4, "{seen}");
     }
 }
 

@@ -127,8 +127,8 @@ train_settings! {
         attention: u32 = 12, any, arg(value_name = "SIDE");
         /// The noise scales and shifts the generator's channels at every resolution (self-modulation)
         modulation: bool = true, any, arg(value_name = "true|false", value_parser = BoolishValueParser::new());
-        /// Decay of the generator's EMA at each step; 0 keeps no EMA
-        average: f64 = 0.999, |value| between(*value, 0.0, 0.999_999), arg(value_name = "DECAY");
+        /// Largest decay of the generator's EMA at a step, which grows towards it; 0 keeps no EMA
+        average: f64 = 0.9997, |value| between(*value, 0.0, 0.999_999), arg(value_name = "DECAY");
         /// Batch-norm statistics of the EMA: copied from the trained generator, or recalibrated
         statistics: Statistics = Statistics::Estimate, any, arg(value_enum);
         /// Augmentations of what the discriminator sees, separated by commas

@@ -80,11 +80,16 @@ pub fn clip(gradient: &mut Tensor, longest: f64) -> f64 {
     length
 }
 
-/// Moves an EMA towards `parameters` after `steps` steps. `decay` is the weight of the old average once it has
-/// warmed up: at the start the average follows quickly, or it would hold the random weights long.
+/// Steps after which the average's window has grown to two ninths of them (docs/training.md, longer averages).
+const TWICE: f64 = 8000.0;
+
+/// Moves an EMA towards `parameters` after `steps` steps. `decay` is the largest weight of the old average: at the
+/// start the average follows quickly, over a ninth of the steps, or it would hold the random weights long; late, when
+/// the weights swing about where they are good, it counts a larger part of them.
 pub fn update_ema(ema: &mut Tensor, parameters: &Tensor, decay: f64, steps: u64) {
     let steps = steps as f64;
-    let decay = decay.min((1.0 + steps) / (10.0 + steps));
+    let window = (10.0 + steps) / 9.0 * (1.0 + steps / TWICE);
+    let decay = decay.min(1.0 - 1.0 / window);
     tch::no_grad(|| {
         let _ = ema.lerp_(parameters, 1.0 - decay);
     });
