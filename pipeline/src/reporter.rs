@@ -175,7 +175,8 @@ impl Reporter {
 
     /// Also keeps a log of `command` in `logs` of the data folder.
     pub fn with_log(self, data: &Path, command: &str) -> Self {
-        let began = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        // To the millisecond: runs of one second have logs of their own.
+        let began = Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ");
         let log = Log {
             data: data.into(),
             folder: data.join("logs"),
