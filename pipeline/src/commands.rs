@@ -21,7 +21,7 @@ use crate::{crawl, curate, detect, failures, manifest, purge, run, secrets, serv
 /// What stopped it; `dataset::failure::exit_code` gives the code.
 pub async fn execute(cli: Cli) -> anyhow::Result<u8> {
     let mut settings = Settings::load(&cli.config)?;
-    secrets::keep_environment();
+    secrets::keep_store(&settings.store);
     let data = data_folder(cli.data.as_deref(), &settings)?;
     settings.crawl.token_file = Some(data.join("tokens.json"));
     let stop = Stop::on_signals()?;

@@ -12,7 +12,7 @@ mod shape;
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
 
-use dataset::store;
+use dataset::StoreSettings;
 
 use pattern::Pattern;
 pub use shape::is_credential;
@@ -77,11 +77,10 @@ pub fn keep_url(url: &str) {
     }
 }
 
-/// The keys of the store's bucket, which its own library reads from the environment or a profile. Where that cannot be
-/// read, opening the store says why.
-pub fn keep_environment() {
-    let environment = store::with_profile(store::environment()).unwrap_or_default();
-    let read = |name: &str| environment.get(name).cloned().unwrap_or_default();
+/// The keys of the store's bucket, which its own library reads from the environment or a profile.
+pub fn keep_store(store: &StoreSettings) {
+    let variables = store.variables();
+    let read = |name: &str| variables.get(name).cloned().unwrap_or_default();
     match (read("AWS_ACCESS_KEY_ID"), read("AWS_SECRET_ACCESS_KEY")) {
         (_, key) if key.is_empty() => {}
         (user, key) => keep_login(&user, &key),

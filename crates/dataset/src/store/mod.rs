@@ -14,9 +14,8 @@ use crate::keys::Key;
 
 pub use error::StoreError;
 use folder::Folder;
-pub use profile::with_profile;
 use s3::S3;
-pub use settings::{Environment, STORE_VARIABLE, StoreSettings, environment};
+pub use settings::{STORE_VARIABLE, StoreSettings};
 
 /// A small object that only [`Store::create`] writes. Where it is gone, the store was moved, or a disk is
 /// not mounted: writing on would start a second, empty store beside the catalog.

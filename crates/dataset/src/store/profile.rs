@@ -22,7 +22,7 @@ const NAMES: [(&str, &str); 5] = [
 ///
 /// # Errors
 /// [`Usage`] where a profile is named that is not there, or a file cannot be read.
-pub fn with_profile(mut environment: Environment) -> Result<Environment, Usage> {
+pub(super) fn with_profile(mut environment: Environment) -> Result<Environment, Usage> {
     let given = |name: &str| environment.get(name).filter(|value| !value.is_empty());
     if given(KEY_ID).is_some() {
         return Ok(environment);

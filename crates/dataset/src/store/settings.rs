@@ -39,10 +39,9 @@ crate::settings! {
 }
 
 /// Variables by their names.
-pub type Environment = BTreeMap<String, String>;
+pub(super) type Environment = BTreeMap<String, String>;
 
-/// Those of the process.
-pub fn environment() -> Environment {
+fn environment() -> Environment {
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(text).collect()
 }
@@ -55,6 +54,16 @@ impl StoreSettings {
         }
         if let Err(why) = self.endpoint() {
             file.refuse("store", "s3_endpoint", why);
+        }
+    }
+
+    /// The process's variables that the store goes by: of a bucket, with the keys of a profile. Where that cannot be
+    /// read, opening the store says why.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let environment = environment();
+        match self.address(&environment) {
+            Ok(Some(_)) => with_profile(environment.clone()).unwrap_or(environment),
+            _ => environment,
         }
     }
 

@@ -15,8 +15,8 @@ impl Inner {
         let reason = reason(&innermost(error));
         let way_out = match error {
             _ if !self.has_keys => {
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, no profile has them, and the machine has no role of its own that \
-                 may do this"
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, no profile has them, and the machine has no \
+                 role of its own that may do this"
             }
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
                 "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do in the bucket"
