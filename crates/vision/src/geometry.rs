@@ -16,6 +16,14 @@ pub struct BBox {
     pub y1: f32,
 }
 
+/// Edges as catalogs and manifests store them: left, upper, right, lower.
+impl From<[f64; 4]> for BBox {
+    fn from(edges: [f64; 4]) -> Self {
+        let [x0, y0, x1, y1] = edges.map(|edge| edge as f32);
+        Self { x0, y0, x1, y1 }
+    }
+}
+
 impl BBox {
     /// The box of that centre and size.
     pub fn from_centre(x: f32, y: f32, width: f32, height: f32) -> Self {

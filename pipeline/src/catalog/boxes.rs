@@ -7,9 +7,10 @@ use std::collections::HashSet;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use sqlx::{Any, Executor};
+use vision::BBox;
 
 use super::binds::{Binds, row};
-use super::decisions::{bbox, same};
+use super::decisions::same;
 use super::detections::{self, DetectionOutcome, Face, GIVEN, HAND, HAND_SCORE};
 use super::heads::HeadRecord;
 use super::pictures::{FaceKey, FoundBy, Pictures};
@@ -41,7 +42,7 @@ impl Boxes {
     /// Whether a detector's face is one that the hand has made or taken away.
     pub fn hides(&self, face: &Edges) -> bool {
         let mut hand = self.made.iter().chain(&self.deleted);
-        hand.any(|edges| same(&bbox(*edges), &bbox(*face)))
+        hand.any(|edges| same(&BBox::from(*edges), &BBox::from(*face)))
     }
 }
 
@@ -201,7 +202,7 @@ pub(super) async fn hidden(
         let Some(picture) = pictures.number(&image) else {
             continue;
         };
-        if same(&bbox([x0, y0, x1, y1]), &bbox([hand_x0, hand_y0, hand_x1, hand_y1])) {
+        if same(&[x0, y0, x1, y1].into(), &[hand_x0, hand_y0, hand_x1, hand_y1].into()) {
             hidden.insert(FaceKey {
                 picture,
                 found_by: FoundBy::Detector,

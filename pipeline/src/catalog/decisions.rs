@@ -74,14 +74,8 @@ impl Decision {
     }
 
     fn face(&self) -> BBox {
-        bbox([self.x0, self.y0, self.x1, self.y1])
+        [self.x0, self.y0, self.x1, self.y1].into()
     }
-}
-
-/// A box as geometry has it.
-pub(super) fn bbox(edges: [f64; 4]) -> BBox {
-    let [x0, y0, x1, y1] = edges.map(|edge| edge as f32);
-    BBox { x0, y0, x1, y1 }
 }
 
 /// Whether two boxes of a picture are one face.
@@ -167,7 +161,7 @@ row! {
 
 impl Place {
     fn face(&self) -> BBox {
-        bbox([self.x0, self.y0, self.x1, self.y1])
+        [self.x0, self.y0, self.x1, self.y1].into()
     }
 }
 

@@ -60,8 +60,7 @@ row! {
 impl Face {
     /// Its box.
     pub fn bbox(&self) -> BBox {
-        let [x0, y0, x1, y1] = [self.x0, self.y0, self.x1, self.y1].map(|edge| edge as f32);
-        BBox { x0, y0, x1, y1 }
+        [self.x0, self.y0, self.x1, self.y1].into()
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use dataset::manifest::Statistics;
 use dataset::{ManifestRow, Split};
-use vision::BBox;
 use vision::crop::CropRule;
 
 use crate::catalog::detections::{GIVEN, HAND};
@@ -101,12 +100,7 @@ fn count(counts: &mut BTreeMap<String, u64>, value: &str) {
 /// The face centre's height in the head, and the face's size, as shares of the head's side. Where the
 /// rule moves nothing at the edge it fixes both; what is left is the rounding to whole pixels.
 fn place(row: &ManifestRow, rule: &CropRule) -> (f64, f64) {
-    let face = BBox {
-        x0: row.x0 as f32,
-        y0: row.y0 as f32,
-        x1: row.x1 as f32,
-        y1: row.y1 as f32,
-    };
+    let face = [row.x0, row.y0, row.x1, row.y1].into();
     let [_, centre, size] = rule.place(&face, row.image_width as u32, row.image_height as u32);
     (centre, size)
 }

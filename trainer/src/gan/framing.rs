@@ -10,7 +10,7 @@ use dataset::manifest::ManifestBody;
 use dataset::train_settings::TrainConfig;
 use image::RgbImage;
 use image::imageops::crop_imm;
-use vision::BBox;
+use serde_json::Value;
 use vision::crop::CropRule;
 
 /// The side that heads are packed at, and where their faces stand; none: as they were cut.
@@ -86,12 +86,7 @@ impl Framing {
         let (Some(face), Some(rule)) = (self.face, cut_by.filter(|_| row.has_face_box())) else {
             return [0, 0, whole];
         };
-        let bbox = BBox {
-            x0: row.x0 as f32,
-            y0: row.y0 as f32,
-            x1: row.x1 as f32,
-            y1: row.y1 as f32,
-        };
+        let bbox = [row.x0, row.y0, row.x1, row.y1].into();
         let [x, y, size] = rule.place(&bbox, row.image_width as u32, row.image_height as u32);
         let side = (f64::from(whole) * size / face.size)
             .round()
@@ -112,15 +107,11 @@ pub fn cut(head: RgbImage, [x, y, side]: [u32; 3]) -> RgbImage {
 
 /// The rule that a manifest's heads were cut by, out of its settings; none where these do not tell.
 fn rule_of(settings: &BTreeMap<String, String>) -> Option<CropRule> {
-    let number = |key: &str| settings.get(&format!("crop.{key}"))?.parse().ok();
-    Some(CropRule {
-        margin: number("margin")?,
-        centre_y: number("centre_y")?,
-        max_side: number("max_side")? as u32,
-        // Left out where heads keep their place.
-        max_shift: number("max_shift").unwrap_or_default(),
-        max_shrink: number("max_shrink").unwrap_or_default(),
-    })
+    let fields = settings.iter().filter_map(|(name, text)| {
+        let field = name.strip_prefix("crop.")?.to_owned();
+        Some((field, serde_json::from_str(text).ok()?))
+    });
+    serde_json::from_value(Value::Object(fields.collect())).ok()
 }
 
 #[cfg(test)]

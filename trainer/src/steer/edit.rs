@@ -28,7 +28,7 @@ pub const SHARE: f64 = 0.8;
 /// fifty, and faces are still found in all.
 pub const FARTHEST: f64 = 14.0;
 /// Weight of what nobody asked for, and which is to stay as it is, beside what was asked.
-pub const KEPT: f64 = 0.3;
+const KEPT: f64 = 0.3;
 
 /// Heads as they were steered.
 #[derive(Debug)]
@@ -83,8 +83,7 @@ pub fn steer(
     faces: &[Option<BBox>],
     wanted: &[Looks],
 ) -> Steered {
-    let is_wanted = |column: usize| wanted.iter().any(|row| row[column].is_finite());
-    let weights = std::array::from_fn(|column| if is_wanted(column) { 1.0 } else { KEPT });
+    let weights = weights(|column| wanted.iter().any(|row| row[column].is_finite()));
     let inverse = attributes.inverse(&weights);
     let moved = attributes.moved(&generator.plan);
     let mut best = Steered::draw(generator, rows, faces);
@@ -126,6 +125,11 @@ fn errors(looks: &[Looks], start: &[Looks], wanted: &[Looks], deviations: &[f64]
 /// Errors of which none is NaN.
 fn known(errors: &Tensor) -> Tensor {
     errors.nan_to_num(0.0, None, None)
+}
+
+/// The weight of each number, by whether it is asked for.
+pub fn weights(is_asked: impl Fn(usize) -> bool) -> [f64; COLUMNS] {
+    std::array::from_fn(|column| if is_asked(column) { 1.0 } else { KEPT })
 }
 
 /// The length of each head's errors by their weights; infinite where one is NaN.

@@ -439,11 +439,11 @@ export function post(of) {
 // A change that may take long, which says how far it is.
 async function long(text, path, body) {
   say(text);
+  let going = true;
   const look = setInterval(async () => {
     const { work, done, total } = await ask('/api/progress').catch(() => ({}));
     if (going && work) say(`${text} ${work}: ${number.format(done)} of ${number.format(total)} `, false, element('progress', { value: done, max: Math.max(1, total) }));
   }, LOOK);
-  let going = true;
   try {
     return await ask(path, body);
   } finally {

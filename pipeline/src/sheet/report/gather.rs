@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use dataset::manifest::FunnelStep;
 use serde::Serialize;
-use vision::BBox;
 use vision::crop::CropRule;
 
 use super::histogram::{Scale, equal, orders};
@@ -213,9 +212,8 @@ fn scales(rule: &CropRule) -> Vec<Scale> {
 
 /// The face centre from the left and the top of its head, and its size, as shares of the head's side.
 fn place(head: &HeadWithVerdict, rule: &CropRule) -> [f64; 3] {
-    let [x0, y0, x1, y1] = head.face.map(|edge| edge as f32);
     let [width, height] = head.picture.map(|length| length as u32);
-    rule.place(&BBox { x0, y0, x1, y1 }, width, height)
+    rule.place(&head.face.into(), width, height)
 }
 
 fn year_of(second: i64) -> i16 {

@@ -6,11 +6,12 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::engine::onnx::numbers;
 use crate::eval::extract;
 use crate::gan::trained::Trained;
 use crate::steer::attributes::Attributes;
-use crate::steer::edit::{FARTHEST, KEPT, ROUNDS, SHARE};
-use crate::steer::looks::{COLUMNS, EYES, HAIR};
+use crate::steer::edit::{FARTHEST, ROUNDS, SHARE, weights};
+use crate::steer::looks::{EYES, HAIR};
 
 /// Heads whose faces tell where a face is.
 const MEASURED: usize = 64;
@@ -25,12 +26,11 @@ pub fn measured(trained: &Trained, detector: &Path) -> Result<Value> {
     let attributes = Attributes::load(trained)?;
     let face = usual_face(trained, detector)?;
     let inverses = ASKED.map(|(letters, firsts)| {
-        let is_asked = |column: usize| firsts.iter().any(|first| (*first..first + 3).contains(&column));
-        let weights: [f64; COLUMNS] = std::array::from_fn(|column| if is_asked(column) { 1.0 } else { KEPT });
-        let inverse = crate::engine::onnx::numbers(&attributes.inverse(&weights));
+        let weights = weights(|column| firsts.iter().any(|first| (*first..first + 3).contains(&column)));
+        let inverse = numbers(&attributes.inverse(&weights));
         (letters.to_owned(), json!({ "weights": weights, "inverse": inverse }))
     });
-    let moved = crate::engine::onnx::numbers(&attributes.moved(&trained.generator.plan));
+    let moved = numbers(&attributes.moved(&trained.generator.plan));
     Ok(json!({
         "face": face,
         "deviations": attributes.deviations(),
